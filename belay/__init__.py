@@ -1,0 +1,1 @@
+"""The command line and the one-machine launcher, which wires the rest."""

@@ -1,0 +1,1 @@
+"""Online: tagger, judge, sequential test, worker. Offline: brief, baseline, diff, gate, report."""

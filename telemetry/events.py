@@ -1,0 +1,334 @@
+"""The words on the wire: small frozen values in the past tense, one file.
+
+Each event knows its CloudEvents type, its topic and its partition key; `telemetry.codec` does the rest.
+Times are UTC. Durations are milliseconds. Scores are in [0, 1].
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from telemetry import topics
+
+Arm = Literal["control", "candidate"]
+SubjectSource = Literal["session", "end_user", "user", "api_key", "request"]
+TextPolicy = Literal["full", "redacted", "hashed"]
+Action = Literal["promote", "hold", "roll_back"]
+Status = Literal["ramping", "promoted", "rolled_back", "closed"]
+AdvancePolicy = Literal["manual", "schedule", "evidence"]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+def new_id() -> str:
+    """A fresh event id (UUID4, hex)."""
+    return uuid.uuid4().hex
+
+
+def derived_id(*parts: str) -> str:
+    """An id that is the same whenever the same parts are given, so that a repeated effect is one effect."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, "\x1f".join(parts)).hex
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+class Value(BaseModel):
+    """A frozen value that refuses unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Event(Value):
+    """Something that happened. `event_id` is what consumers deduplicate by."""
+
+    TYPE: ClassVar[str]
+    TOPIC: ClassVar[str]
+    KEY: ClassVar[str]
+
+    event_id: str = Field(default_factory=new_id)
+    time: AwareDatetime = Field(default_factory=now)
+    source: str
+
+    @property
+    def key(self) -> str:
+        """The partition key: the value of the field that `KEY` names."""
+        return str(attrgetter(self.KEY)(self))
+
+
+# --- one request -------------------------------------------------------------------------------------
+
+
+class Message(Value):
+    """One chat turn, text only; other content parts are kept as their JSON text."""
+
+    role: str
+    content: str
+
+
+class Assignment(Value):
+    """Which arm a subject was given, and the share in force when it was given.
+
+    `subject` is the salted BLAKE2b digest of the identity (hex), never the identity itself.
+    """
+
+    subject: str
+    subject_source: SubjectSource
+    arm: Arm
+    share: Fraction
+    stage: int
+    revision: int
+
+
+class Answer(Value):
+    """What one engine answered. `error` is set, and `text` empty, where it did not."""
+
+    served_by: Arm
+    status: int
+    text: str
+    finish_reason: str | None = None
+    tool_calls: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    first_byte_ms: float | None = None
+    total_ms: float
+    error: str | None = None
+
+
+class InteractionRecorded(Event):
+    """One request and its response, with who served it.
+
+    `fallback` names why base answered for a candidate that failed before its first byte; `shadow` is
+    the other arm's answer to the same request, where one was asked for.
+    """
+
+    TYPE = "belay.interaction.recorded"
+    TOPIC = topics.INTERACTIONS
+    KEY = "assignment.subject"
+
+    rollout_id: str
+    assignment: Assignment
+    endpoint: Literal["chat", "completions"]
+    model: str
+    streamed: bool
+    text_policy: TextPolicy
+    messages: tuple[Message, ...]
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    answer: Answer
+    fallback: str | None = None
+    client_left: bool = False
+    shadow: Answer | None = None
+
+
+class ScoreRecorded(Event):
+    """The quality of one interaction. `value` is None exactly where `unscored` gives the reason.
+
+    `other_value` is the score of the shadow answer, i.e. of the arm that was not assigned. An outcome that
+    depends on the arm (time-out, refusal, upstream error) is a score of 0, never a missing value.
+    `event_id` is derived from the interaction, so that scoring twice is scoring once.
+    """
+
+    TYPE = "belay.score.recorded"
+    TOPIC = topics.SCORES
+    KEY = "rollout_id"
+
+    rollout_id: str
+    interaction_id: str
+    interaction_time: AwareDatetime
+    assignment: Assignment
+    capability: str | None
+    tag_confidence: float
+    value: Fraction | None
+    unscored: str | None = None
+    other_value: Fraction | None = None
+    judge: str
+    refused: bool = False
+    failed: bool = False
+    total_ms: float | None = None
+
+
+# --- the rollout -------------------------------------------------------------------------------------
+
+
+class CapabilityWatch(Value):
+    """What the test needs to know of one capability. `watched` is False for a capability at the floor."""
+
+    name: str
+    role: Literal["target", "adjacent"]
+    threshold: Annotated[float, Field(gt=0.0, lt=1.0)]
+    weight: Annotated[float, Field(ge=0.0, le=1.0)]
+    watched: bool = True
+
+
+class Stage(Value):
+    """A step of the rollout. `min_units` scored units must settle in it before it may be promoted.
+
+    `margin` is the non-inferiority margin of the promotion test in this stage (policy `evidence`).
+    """
+
+    share: Fraction
+    min_units: int = Field(default=0, ge=0)
+    margin: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+
+
+class ModelRef(Value):
+    """A model as served: its folder's name and the hash in its manifest."""
+
+    name: str
+    sha256: str
+
+
+class AuditRef(Value):
+    """The audit that stands behind a rollout, and the named override where it did not pass."""
+
+    verdict: Literal["pass", "fail", "inconclusive"]
+    sha256: str
+    override_by: str | None = None
+    override_reason: str | None = None
+
+
+class RolloutSpec(Value):
+    """Everything about a rollout that is fixed when it starts. Weights over watched capabilities sum to 1."""
+
+    rollout_id: str
+    model_alias: str
+    base: ModelRef
+    candidate: ModelRef
+    salt: str
+    capabilities: tuple[CapabilityWatch, ...]
+    stages: tuple[Stage, ...]
+    advance: AdvancePolicy = "evidence"
+    alpha: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.01
+    alpha_promote: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.05
+    shadow: Fraction = 0.0
+    holdback: Fraction = 0.02
+    rollback_window_days: int = 30
+    brief_sha256: str
+    audit: AuditRef
+
+
+class RolloutChanged(Event):
+    """The rollout's state after a transition; the whole state, so that the latest one is enough.
+
+    `share` is the fraction of subjects that the candidate has now; `revision` grows by one a transition.
+    """
+
+    TYPE = "belay.rollout.changed"
+    TOPIC = topics.ROLLOUTS
+    KEY = "spec.rollout_id"
+
+    spec: RolloutSpec
+    revision: int
+    status: Status
+    stage: int
+    share: Fraction
+    since: AwareDatetime
+    actor: str
+    reason: str
+    decision_id: str | None = None
+
+
+# --- the decision ------------------------------------------------------------------------------------
+
+
+class ArmCount(Value):
+    """Units of one arm in one capability, and their mean score (None where there are none)."""
+
+    n: int
+    mean: float | None
+
+
+class CapabilityEvidence(Value):
+    """What the sequential test knows about one capability. `e_value` is E_k of statistics.md."""
+
+    capability: str
+    watched: bool
+    threshold: float
+    weight: float
+    e_value: float
+    control: ArmCount
+    candidate: ArmCount
+    pairs: int
+    pair_gap: float | None
+    unscored: int
+
+
+class Proof(Value):
+    """What `belay replay` needs to come to the same decision."""
+
+    test: str
+    e_value: float
+    bar: float
+    blamed: tuple[str, ...]
+    evidence: tuple[CapabilityEvidence, ...]
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+    scores_sha256: str
+    brief_sha256: str
+    settings_sha256: str
+    judges: tuple[str, ...]
+    heaviest: tuple[str, ...]
+    deciding_score: str
+
+
+class DecisionMade(Event):
+    """`promote`, `hold` or `roll_back`, with its proof.
+
+    `time` is the deciding score's time and `event_id` is derived from it, so that a replay gives the same
+    bytes; when it was emitted is the Kafka record's timestamp.
+    """
+
+    TYPE = "belay.decision.made"
+    TOPIC = topics.DECISIONS
+    KEY = "rollout_id"
+
+    rollout_id: str
+    action: Action
+    reason: str
+    stage: int
+    proof: Proof
+
+
+class SnapshotTaken(Event):
+    """The evidence of one rollout after `offset`, as `RolloutEvidence.to_snapshot` gives it."""
+
+    TYPE = "belay.snapshot.taken"
+    TOPIC = topics.SNAPSHOTS
+    KEY = "rollout_id"
+
+    rollout_id: str
+    partition: int
+    offset: int
+    state: dict[str, Any]
+
+
+class DeadLettered(Event):
+    """A record that could not be used: where it lay, why, and its bytes (base64)."""
+
+    TYPE = "belay.record.dead-lettered"
+    TOPIC = topics.DEAD_LETTERS
+    KEY = "source"
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    payload: str
+
+
+EVENTS: tuple[type[Event], ...] = (
+    InteractionRecorded,
+    ScoreRecorded,
+    RolloutChanged,
+    DecisionMade,
+    SnapshotTaken,
+    DeadLettered,
+)
