@@ -71,5 +71,9 @@ class UnreadableRecord(BelayError):
     """A record on the wire or on disk that cannot be decoded; it belongs in the dead letters."""
 
 
+class RecordTooLarge(BelayError):
+    """A record that no broker takes because of its size; it belongs in the dead letters."""
+
+
 class TransitionRefused(UsageError):
     """The rollout's transition table has no row for this event in this status."""

@@ -42,7 +42,8 @@ def now() -> datetime:
 class Value(BaseModel):
     """A frozen value that refuses unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # An e-value may overflow to infinity; as JSON's null it could not be read back.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class Event(Value):

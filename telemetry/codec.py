@@ -1,0 +1,99 @@
+"""Events to records and back: CloudEvents 1.0 over Kafka in binary content mode.
+
+The CloudEvents attributes are headers (`ce_id`, `ce_source`, `ce_specversion`, `ce_time`, `ce_type`, and
+`content-type`), the remaining fields are the value as JSON, the event's partition key is the record's key.
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote, unquote
+
+import pydantic_core
+from pydantic import ValidationError
+
+from telemetry.bus import Encoded, Headers, Record
+from telemetry.errors import UnreadableRecord
+from telemetry.events import EVENTS, Event
+
+_BY_TYPE: Final = {event.TYPE: event for event in EVENTS}
+_IN_HEADERS: Final = {"event_id", "time", "source"}
+# `ce_source` must be a URI reference, our sources are free text.
+_URI_SAFE: Final = "/:?@!$&'()*+,;=-._~"
+
+
+def encode(event: Event) -> Encoded:
+    """The record for an event. The same event always gives the same bytes."""
+    return Encoded(
+        topic=event.TOPIC,
+        key=event.key.encode(),
+        headers=(
+            ("ce_specversion", b"1.0"),
+            ("ce_type", event.TYPE.encode()),
+            ("ce_id", event.event_id.encode()),
+            ("ce_source", quote(event.source, safe=_URI_SAFE).encode()),
+            ("ce_time", event.time.isoformat().encode()),
+            ("content-type", b"application/json"),
+        ),
+        value=event.model_dump_json(exclude=_IN_HEADERS).encode(),
+    )
+
+
+def decode(record: Record) -> Event:
+    """The event in a record. Raises UnreadableRecord, which says where the record lies and what is wrong."""
+    headers = _attributes(record)
+    kind = _BY_TYPE.get(headers["ce_type"])
+    if kind is None:
+        raise _unreadable(record, f"unknown ce_type {headers['ce_type']!r}, known are {', '.join(_BY_TYPE)}")
+    if headers["ce_specversion"] != "1.0":
+        raise _unreadable(record, f"CloudEvents version {headers['ce_specversion']!r}, expected '1.0'")
+    try:
+        fields = pydantic_core.from_json(record.value or b"")
+    except ValueError as error:
+        raise _unreadable(record, f"its value is not JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise _unreadable(record, f"its value is a JSON {type(fields).__name__}, expected an object")
+    if clash := _IN_HEADERS & fields.keys():
+        raise _unreadable(
+            record, f"its value repeats what belongs in the headers: {', '.join(sorted(clash))}"
+        )
+    fields |= {
+        "event_id": headers["ce_id"],
+        "time": headers["ce_time"],
+        "source": unquote(headers["ce_source"]),
+    }
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        raise _unreadable(record, f"not a valid {kind.TYPE}: {explain(error)}") from error
+
+
+def explain(error: ValidationError) -> str:
+    """A validation error in one line, without the values that came: they may be text under a policy."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in detail['loc']) or '(top)'}: {detail['msg']}"
+        for detail in error.errors(include_url=False, include_input=False)
+    )
+
+
+def _attributes(record: Record) -> dict[str, str]:
+    headers = _decoded(record, record.headers)
+    needed = ("ce_specversion", "ce_type", "ce_id", "ce_source", "ce_time")
+    if missing := [name for name in needed if name not in headers]:
+        raise _unreadable(record, f"not a CloudEvent: no header {', '.join(missing)}")
+    return headers
+
+
+def _decoded(record: Record, headers: Headers) -> dict[str, str]:
+    try:
+        return {name: value.decode() for name, value in headers}
+    except UnicodeDecodeError as error:
+        raise _unreadable(record, f"a header is not UTF-8: {error}") from error
+
+
+def _unreadable(record: Record, reason: str) -> UnreadableRecord:
+    return UnreadableRecord(
+        f"record {record.topic}/{record.partition} at offset {record.offset}: {reason}",
+        hint="It belongs in belay.dead-letters; somebody else may be writing to this topic.",
+    )
