@@ -1,0 +1,85 @@
+"""Who gets the candidate: a sticky, nested hash of the subject. Pure; no clock, no disk, no chance.
+
+`u` is read off the subject's digest, so a recorded interaction proves its own assignment: anyone who
+holds the record can check `unit_of(subject) < share` without ever seeing the identity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from telemetry.events import Arm, SubjectSource
+
+SESSION_HEADER: Final = b"x-session-id"
+END_USER_HEADER: Final = b"x-end-user-id"
+
+_SUBJECT: Final = b"belay.subject"
+_SHADOW: Final = b"belay.shadow"
+
+
+def subject_of(
+    headers: Mapping[bytes, bytes],
+    body_user: str | None,
+    *,
+    session_header: bytes = SESSION_HEADER,
+    end_user_header: bytes = END_USER_HEADER,
+) -> tuple[str, SubjectSource] | None:
+    """The identity to assign by, and where it was found; None where the request names nobody.
+
+    `headers` has lower-case names. The order is session, end user, body `user`, API key; an empty value
+    counts as absent. Without any, the caller assigns the single request under a fresh id (source `request`).
+    """
+    if value := headers.get(session_header):
+        return value.decode("latin-1"), "session"
+    if value := headers.get(end_user_header):
+        return value.decode("latin-1"), "end_user"
+    if body_user:
+        return body_user, "user"
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer" and (token := token.strip()):
+        return token.decode("latin-1"), "api_key"
+    return None
+
+
+def digest(salt: str, identity: str) -> str:
+    """The salted BLAKE2b digest of an identity: 32 hex digits. The identity itself goes nowhere."""
+    return _hash(salt, identity, _SUBJECT)
+
+
+def unit_of(subject: str) -> float:
+    """The digest's u in [0, 1): its first 8 bytes over 2^64.
+
+    Only the upper 53 bits are kept, which is what a float holds: rounding up to 1.0 would leave somebody
+    out of a share of 1.
+    """
+    return (int(subject[:16], 16) >> 11) * 2.0**-53
+
+
+def unit_interval(salt: str, identity: str) -> float:
+    """The identity's u in [0, 1): uniform over identities, independent between salts."""
+    return unit_of(digest(salt, identity))
+
+
+def arm_of(u: float, share: float) -> Arm:
+    """Candidate iff u < share: whoever met the candidate keeps it while the share grows."""
+    return "candidate" if u < share else "control"
+
+
+def is_shadowed(salt: str, event_id: str, fraction: float) -> bool:
+    """Whether an interaction is also sent to the other arm: settled by its id, before any answer is seen."""
+    return fraction > 0.0 and unit_of(_hash(salt, event_id, _SHADOW)) < fraction
+
+
+def _hash(salt: str, text: str, person: bytes) -> str:
+    return hashlib.blake2b(
+        text.encode("utf-8", "surrogatepass"), digest_size=16, key=_key(salt), person=person
+    ).hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _key(salt: str) -> bytes:
+    # BLAKE2b takes a salt of at most 16 bytes; hashed into the key, a salt may have any length.
+    return hashlib.blake2b(salt.encode()).digest()

@@ -1,0 +1,237 @@
+"""The rollout as one transition table. Pure: everything that changes a rollout's state is in this file.
+
+`TABLE` says which event is possible in which status, what handles it and where it may lead; `transition`
+looks it up; `diagram` draws it. What is not in the table is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from telemetry.errors import TransitionRefused
+from telemetry.events import RolloutChanged, RolloutSpec, Status, derived_id
+
+SOURCE: Final = "belay.control"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Give the first stage's share of subjects the candidate."""
+
+    spec: RolloutSpec
+    actor: str = "operator"
+    reason: str = "started"
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Go one stage on; from the last stage, to all subjects but the holdback."""
+
+    actor: str
+    reason: str
+    decision_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Put all traffic back on base."""
+
+    actor: str
+    reason: str
+    decision_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Stay: the evidence does not suffice for anything else."""
+
+    actor: str
+    reason: str
+    decision_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """The rollback window after full promotion has passed."""
+
+    actor: str = SOURCE
+    reason: str = "the rollback window has passed"
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Nobody needs this rollout any more; another may start."""
+
+    actor: str
+    reason: str
+
+
+RolloutEvent = Start | Promote | RollBack | Hold | Expire | Close
+Handler = Callable[[RolloutChanged, RolloutEvent, datetime], RolloutChanged]
+
+
+class Row(NamedTuple):
+    """What handles an event, and the statuses that it may lead to."""
+
+    handler: Handler
+    leads_to: tuple[Status, ...]
+
+
+def transition(state: RolloutChanged | None, event: RolloutEvent, at: datetime) -> RolloutChanged:
+    """The state after `event`. The same object comes back where nothing changes (no new revision).
+
+    Raises TransitionRefused where the table has no row, or the row's own condition does not hold.
+    """
+    if isinstance(event, Start):
+        if state is not None:
+            raise _refused(state, event, "a rollout starts once")
+        return _start(event, at)
+    if state is None:
+        raise TransitionRefused(
+            f"{type(event).__name__} was asked for, but no rollout has started; expected Start"
+        )
+    row = TABLE[state.status].get(type(event))
+    if row is None:
+        possible = ", ".join(kind.__name__ for kind in TABLE[state.status])
+        raise _refused(state, event, f"possible there: {possible}")
+    return row.handler(state, event, at)
+
+
+def rollback_until(state: RolloutChanged) -> datetime:
+    """The end of the rollback window of a promoted rollout."""
+    return state.since + timedelta(days=state.spec.rollback_window_days)
+
+
+def full_share(spec: RolloutSpec) -> float:
+    """The share of a promoted rollout: all but the holdback, which keeps the watch alive."""
+    return 1.0 - spec.holdback
+
+
+# --- the handlers ------------------------------------------------------------------------------------
+
+
+def _start(event: Start, at: datetime) -> RolloutChanged:
+    spec = event.spec
+    _check_stages(spec)
+    return RolloutChanged(
+        event_id=derived_id(spec.rollout_id, "1"),
+        time=at,
+        source=SOURCE,
+        spec=spec,
+        revision=1,
+        status="ramping",
+        stage=0,
+        share=spec.stages[0].share,
+        since=at,
+        actor=event.actor,
+        reason=event.reason,
+    )
+
+
+def _check_stages(spec: RolloutSpec) -> None:
+    shares = [stage.share for stage in spec.stages]
+    if not shares:
+        raise TransitionRefused(f"Start of {spec.rollout_id!r}: it has no stages, expected at least one")
+    if shares[0] <= 0.0 or any(a >= b for a, b in pairwise(shares)):
+        raise TransitionRefused(
+            f"Start of {spec.rollout_id!r}: shares of stages must grow from above 0, they are {shares}"
+        )
+    if shares[-1] > full_share(spec):
+        raise TransitionRefused(
+            f"Start of {spec.rollout_id!r}: the last stage's share {shares[-1]} leaves no room for the "
+            f"holdback of {spec.holdback}",
+            hint=f"Give the last stage at most {full_share(spec):g}, or a smaller holdback.",
+        )
+
+
+def _promote(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutChanged:
+    following = state.stage + 1
+    if following < len(state.spec.stages):
+        return _changed(
+            state, event, at, status="ramping", stage=following, share=state.spec.stages[following].share
+        )
+    return _changed(state, event, at, status="promoted", stage=state.stage, share=full_share(state.spec))
+
+
+def _roll_back(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutChanged:
+    return _changed(state, event, at, status="rolled_back", stage=state.stage, share=0.0)
+
+
+def _stay(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutChanged:  # noqa: ARG001 - a handler
+    return state
+
+
+def _expire(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutChanged:
+    until = rollback_until(state)
+    if at < until:
+        raise _refused(state, event, f"its rollback window ends at {until.isoformat()}")
+    return _close(state, event, at)
+
+
+def _close(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutChanged:
+    # The share stays: closing a promoted rollout must not take its model away from anybody.
+    return _changed(state, event, at, status="closed", stage=state.stage, share=state.share)
+
+
+TABLE: Final[dict[Status, dict[type[RolloutEvent], Row]]] = {
+    "ramping": {
+        Promote: Row(_promote, ("ramping", "promoted")),
+        RollBack: Row(_roll_back, ("rolled_back",)),
+        Hold: Row(_stay, ("ramping",)),
+    },
+    "promoted": {
+        RollBack: Row(_roll_back, ("rolled_back",)),
+        Hold: Row(_stay, ("promoted",)),
+        Expire: Row(_expire, ("closed",)),
+        Close: Row(_close, ("closed",)),
+    },
+    "rolled_back": {
+        RollBack: Row(_stay, ("rolled_back",)),
+        Hold: Row(_stay, ("rolled_back",)),
+        Close: Row(_stay, ("rolled_back",)),
+    },
+    "closed": {
+        Hold: Row(_stay, ("closed",)),
+        Close: Row(_stay, ("closed",)),
+    },
+}
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram; docs/router.md contains it."""
+    lines = ["stateDiagram-v2", "    [*] --> ramping: Start"]
+    for status, row_of in TABLE.items():
+        for kind, row in row_of.items():
+            lines += [f"    {status} --> {target}: {kind.__name__}" for target in row.leads_to]
+    return "\n".join(lines)
+
+
+def _changed(
+    state: RolloutChanged, event: RolloutEvent, at: datetime, *, status: Status, stage: int, share: float
+) -> RolloutChanged:
+    revision = state.revision + 1
+    return RolloutChanged(
+        event_id=derived_id(state.spec.rollout_id, str(revision)),
+        time=at,
+        source=SOURCE,
+        spec=state.spec,
+        revision=revision,
+        status=status,
+        stage=stage,
+        share=share,
+        since=at,
+        actor=event.actor,
+        reason=event.reason,
+        decision_id=getattr(event, "decision_id", None),
+    )
+
+
+def _refused(state: RolloutChanged, event: RolloutEvent, why: str) -> TransitionRefused:
+    return TransitionRefused(
+        f"{type(event).__name__} of rollout {state.spec.rollout_id!r} is refused: it is {state.status} "
+        f"at stage {state.stage}, revision {state.revision}; {why}"
+    )
