@@ -56,7 +56,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Expire:
-    """The rollback window after full promotion has passed."""
+    """The rollback window after full promotion has passed. Traffic stays where it is."""
 
     actor: str = SOURCE
     reason: str = "the rollback window has passed"
@@ -64,7 +64,7 @@ class Expire:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Nobody needs this rollout any more; another may start."""
+    """The control endpoint serves the promoted model by now, so nobody needs the candidate arm."""
 
     actor: str
     reason: str
@@ -169,12 +169,14 @@ def _expire(state: RolloutChanged, event: RolloutEvent, at: datetime) -> Rollout
     until = rollback_until(state)
     if at < until:
         raise _refused(state, event, f"its rollback window ends at {until.isoformat()}")
-    return _close(state, event, at)
+    # Nobody decided anything about the model: those who have it keep it.
+    return _changed(state, event, at, status="closed", stage=state.stage, share=state.share)
 
 
 def _close(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutChanged:
-    # The share stays: closing a promoted rollout must not take its model away from anybody.
-    return _changed(state, event, at, status="closed", stage=state.stage, share=state.share)
+    if state.status == "closed" and state.share == 0.0:
+        return state
+    return _changed(state, event, at, status="closed", stage=state.stage, share=0.0)
 
 
 TABLE: Final[dict[Status, dict[type[RolloutEvent], Row]]] = {
@@ -196,7 +198,7 @@ TABLE: Final[dict[Status, dict[type[RolloutEvent], Row]]] = {
     },
     "closed": {
         Hold: Row(_stay, ("closed",)),
-        Close: Row(_stay, ("closed",)),
+        Close: Row(_close, ("closed",)),
     },
 }
 

@@ -73,9 +73,22 @@ def test_the_window_does_not_expire_before_its_end() -> None:
     assert transition(state, Expire(), NOON + timedelta(days=7)).status == "closed"
 
 
-def test_closing_a_promoted_rollout_takes_its_model_away_from_nobody() -> None:
+def test_the_end_of_the_window_takes_the_model_away_from_nobody() -> None:
     state = promoted(started(shares=(0.5,)))
-    assert transition(state, Close("ada", "candidate is the new base"), NOON).share == state.share
+    assert transition(state, Expire(), NOON + timedelta(days=30)).share == state.share
+
+
+def test_close_empties_the_candidate_arm_once() -> None:
+    state = promoted(started(shares=(0.5,)))
+    for before in (state, transition(state, Expire(), NOON + timedelta(days=30))):
+        closed = transition(before, Close("ada", "control serves it now"), NOON + timedelta(days=31))
+        assert (closed.status, closed.share, closed.revision) == ("closed", 0.0, before.revision + 1)
+        assert transition(closed, Close("ada", "again"), NOON + timedelta(days=32)) is closed
+
+
+def test_a_ramping_rollout_is_rolled_back_not_closed() -> None:
+    with pytest.raises(TransitionRefused, match="possible there: Promote, RollBack, Hold"):
+        transition(started(), Close("ada", "enough"), NOON)
 
 
 def test_a_refusal_names_event_rollout_status_and_what_is_possible() -> None:
@@ -159,14 +172,17 @@ class AnySequenceOfEvents(RuleBasedStateMachine):
         assert self.state.status in row.leads_to
 
     @invariant()
-    def the_share_shrinks_only_by_rollback(self) -> None:
-        assert self.state.share >= self.before.share or self.state.status == "rolled_back"
+    def the_share_shrinks_only_by_rollback_and_close(self) -> None:
+        assert self.state.share >= self.before.share or self.state.status in ("rolled_back", "closed")
 
     @invariant()
     def the_share_is_a_stage_or_nothing_or_all_but_the_holdback(self) -> None:
         of_spec = {stage.share for stage in self.state.spec.stages}
         assert self.state.share in of_spec | {0.0, 1.0 - self.state.spec.holdback}
-        assert (self.state.share == 0.0) == (self.state.status == "rolled_back")
+        if self.state.status in ("ramping", "promoted"):
+            assert self.state.share > 0.0
+        if self.state.status == "rolled_back":
+            assert self.state.share == 0.0
 
     @invariant()
     def a_revision_is_one_change(self) -> None:

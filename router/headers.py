@@ -1,0 +1,36 @@
+"""Which headers pass from one connection to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+Headers = list[tuple[bytes, bytes]]
+
+_HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)  # RFC 9110, 7.6.1
+
+# The client of `router.upstream` says these itself, or has already dealt with them. Without
+# `accept-encoding` an answer comes uncompressed, so that the record of it can be read.
+_REPLACED: Final = _HOP_BY_HOP | {b"host", b"content-length", b"expect", b"accept-encoding"}
+
+
+def is_hop_by_hop(name: bytes) -> bool:
+    """Whether a header (lower-case name) speaks of one connection only."""
+    return name in _HOP_BY_HOP
+
+
+def request_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The client's headers as the lines that go to the engine: names in lower case, end of line each."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers if pair[0] not in _REPLACED])

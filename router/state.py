@@ -1,0 +1,105 @@
+"""What the rollout says at this moment, as the router follows it: read from the rollout file.
+
+A look at the file is one `stat`, every 20 ms; it is read only when it changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from telemetry.errors import UnreadableRecord
+from telemetry.events import RolloutChanged
+from telemetry.rollout_file import read_rollout
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S: Final = 0.02
+NO_ROLLOUT: Final = "none"
+
+
+class InForce(NamedTuple):
+    """What decides assignments now. `applied_at_ns` is when this router took it on (epoch nanoseconds)."""
+
+    rollout_id: str
+    status: str
+    revision: int
+    stage: int
+    share: float
+    salt: str
+    shadow: float
+    applied_at_ns: int
+
+
+def in_force(changed: RolloutChanged | None, default_salt: str, at_ns: int) -> InForce:
+    """What a rollout's state means for assignments.
+
+    `share` is the state's, whatever the status (0 after a rollback and after a close). Without a rollout
+    everybody is on base; only a live one is shadowed.
+    """
+    if changed is None:
+        return InForce(NO_ROLLOUT, NO_ROLLOUT, 0, 0, 0.0, default_salt, 0.0, at_ns)
+    live = changed.status in ("ramping", "promoted")
+    return InForce(
+        rollout_id=changed.spec.rollout_id,
+        status=changed.status,
+        revision=changed.revision,
+        stage=changed.stage,
+        share=changed.share,
+        salt=changed.spec.salt,
+        shadow=changed.spec.shadow if live else 0.0,
+        applied_at_ns=at_ns,
+    )
+
+
+class RolloutWatch:
+    """Follows one rollout file. A file that cannot be read changes nothing; one that is gone means base."""
+
+    def __init__(self, path: Path, *, default_salt: str, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        self._file = path
+        self._salt = default_salt
+        self._clock_ns = clock_ns
+        self._seen: tuple[int, int, int] | None = None
+        self.unreadable = 0
+        self.current = in_force(None, default_salt, clock_ns())
+        self.look()
+
+    def look(self) -> None:
+        """Take on what the file says, if it changed since the last look."""
+        seen = self._stamp()
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            changed = read_rollout(self._file)
+        except (UnreadableRecord, OSError) as error:
+            self.unreadable += 1
+            log.error("the rollout stays at revision %d: %s", self.current.revision, error)  # noqa: TRY400 - the message says it all, and a trace would repeat the file
+            return
+        self.current = in_force(changed, self._salt, self._clock_ns())
+        log.info(
+            "rollout %s is %s: revision %d, stage %d, share %g",
+            self.current.rollout_id,
+            self.current.status,
+            self.current.revision,
+            self.current.stage,
+            self.current.share,
+        )
+
+    async def follow(self) -> None:
+        """Look for ever."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self.look()
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        # A renamed file has a new inode, so two changes within one tick of the clock are still seen.
+        return found.st_mtime_ns, found.st_ino, found.st_size
