@@ -1,0 +1,52 @@
+"""The rollout's state as a file: what control writes first and a router reads every few milliseconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from telemetry.codec import explain
+from telemetry.errors import UnreadableRecord
+from telemetry.events import RolloutChanged
+from telemetry.files import write_renamed
+
+
+def write_rollout(path: Path, changed: RolloutChanged) -> bool:
+    """Replace the file, unless it holds the same or a newer state; says whether it was replaced.
+
+    One process writes a file: control on its own machine, the forwarder on a router's.
+    """
+    if not replaces(changed, read_rollout(path)):
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_renamed(path, changed.model_dump_json(indent=2).encode())
+    return True
+
+
+def read_rollout(path: Path) -> RolloutChanged | None:
+    """The state in the file; None where there is no file. Raises UnreadableRecord."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return RolloutChanged.model_validate_json(content)
+    except ValidationError as error:
+        raise UnreadableRecord(
+            f"{path} holds no rollout state: {explain(error)}",
+            hint="Control writes it anew at its next transition; delete the file to route all to base.",
+        ) from error
+
+
+def replaces(new: RolloutChanged, old: RolloutChanged | None) -> bool:
+    """Whether `new` is to replace `old`.
+
+    Of one rollout the higher revision stands. Another rollout replaces it only when its state is not older:
+    a topic that is read from its start also brings the rollouts of the past.
+    """
+    if old is None:
+        return True
+    if new.spec.rollout_id == old.spec.rollout_id:
+        return new.revision > old.revision
+    return new.since >= old.since

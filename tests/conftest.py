@@ -1,0 +1,90 @@
+"""What many tests share: free ports and real brokers. Each broker is stopped when the session ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from telemetry.embedded_broker import EmbeddedBroker
+
+# The machine is shared and slow at times: what a test takes says nothing about the code. Derandomised, so
+# that a failure is the same one for everybody.
+hypothesis.settings.register_profile("belay", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("belay")
+
+KAFKA_LOCAL = Path(
+    os.environ.get("BELAY_KAFKA_LOCAL")
+    or Path(__file__).resolve().parents[1].parent / "shared" / "kafka" / "kafka-local"
+)
+
+
+def a_free_port() -> int:
+    """A port on 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def free_kafka_port() -> int:
+    """A port P such that P, P + 100 and P + 200 are free: the script takes all three."""
+    for _ in range(100):
+        port = a_free_port()
+        with socket.socket() as controller, socket.socket() as internal:
+            try:
+                controller.bind(("127.0.0.1", port + 100))
+                internal.bind(("127.0.0.1", port + 200))
+            except (OSError, OverflowError):
+                continue
+            return port
+    raise RuntimeError("no three free ports for Apache Kafka")
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody listened on a moment ago."""
+    return a_free_port()
+
+
+@pytest.fixture(scope="session")
+def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`host:port` of a real Tansu, one for the whole session; tests share its topics."""
+    log_file = tmp_path_factory.mktemp("tansu") / "broker.log"
+    with EmbeddedBroker(a_free_port(), log_file) as broker:
+        yield broker.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`host:port` of a real Apache Kafka, one for the whole session; skips where there is none."""
+    if not KAFKA_LOCAL.is_file():
+        pytest.skip(f"no Apache Kafka at {KAFKA_LOCAL}; set BELAY_KAFKA_LOCAL to a kafka-local script")
+    folder = tmp_path_factory.mktemp("kafka") / "cluster"
+    port = free_kafka_port()
+    script = [sys.executable, str(KAFKA_LOCAL)]
+    try:
+        started = subprocess.run(
+            [*script, "start", str(folder), "--port", str(port)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield f"127.0.0.1:{port}"
+    finally:
+        if (folder / "cluster.json").exists():
+            subprocess.run([*script, "stop", str(folder)], check=True, capture_output=True, timeout=60)
+
+
+@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest) -> str:
+    """`host:port` of each kind of broker in turn: what passes on one must pass on the other."""
+    name = "embedded_broker" if request.param == "embedded" else "apache_kafka"
+    return str(request.getfixturevalue(name))
