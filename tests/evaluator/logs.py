@@ -1,0 +1,54 @@
+"""Puts events on a bus and reads them back, for the tests of the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from telemetry import codec
+from telemetry.bus import Bus, Encoded, Record
+from telemetry.events import Event, RolloutChanged, RolloutSpec
+from telemetry.memory_bus import MemoryBus
+
+
+def publish(bus: Bus, events: Iterable[Event]) -> None:
+    """Put events on their topics."""
+    with bus.publisher() as publisher:
+        for event in events:
+            publisher.send(codec.encode(event))
+        publisher.flush()
+
+
+def publish_raw(bus: Bus, topic: str, value: bytes) -> None:
+    """Put bytes on a topic that are no event."""
+    with bus.publisher() as publisher:
+        publisher.send(Encoded(topic=topic, key=b"k", headers=(), value=value))
+        publisher.flush()
+
+
+def records(bus: MemoryBus, topic: str) -> list[Record]:
+    """Everything on a topic."""
+    return [record for where in bus.partitions(topic) for record in bus.logs[where]]
+
+
+def events(bus: MemoryBus, topic: str) -> list[Event]:
+    """Everything readable on a topic."""
+    return [codec.decode(record) for record in records(bus, topic)]
+
+
+def announced(spec: RolloutSpec, *, revision: int = 1, status: str = "ramping") -> RolloutChanged:
+    """The rollout's state as control publishes it."""
+    at = datetime(2026, 3, 2, 8, 59, tzinfo=UTC)
+    return RolloutChanged(
+        event_id=f"{spec.rollout_id}-{revision}",
+        time=at,
+        source="test",
+        spec=spec,
+        revision=revision,
+        status=status,
+        stage=0,
+        share=spec.stages[0].share,
+        since=at,
+        actor="test",
+        reason="test",
+    )
