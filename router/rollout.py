@@ -70,6 +70,10 @@ class Close:
     reason: str
 
 
+class SpecRefused(TransitionRefused):
+    """No rollout can have this spec, whatever its status."""
+
+
 RolloutEvent = Start | Promote | RollBack | Hold | Expire | Close
 Handler = Callable[[RolloutChanged, RolloutEvent, datetime], RolloutChanged]
 
@@ -117,6 +121,7 @@ def full_share(spec: RolloutSpec) -> float:
 def _start(event: Start, at: datetime) -> RolloutChanged:
     spec = event.spec
     _check_stages(spec)
+    _check_audit(spec)
     return RolloutChanged(
         event_id=derived_id(spec.rollout_id, "1"),
         time=at,
@@ -135,16 +140,25 @@ def _start(event: Start, at: datetime) -> RolloutChanged:
 def _check_stages(spec: RolloutSpec) -> None:
     shares = [stage.share for stage in spec.stages]
     if not shares:
-        raise TransitionRefused(f"Start of {spec.rollout_id!r}: it has no stages, expected at least one")
+        raise SpecRefused(f"Start of {spec.rollout_id!r}: it has no stages, expected at least one")
     if shares[0] <= 0.0 or any(a >= b for a, b in pairwise(shares)):
-        raise TransitionRefused(
+        raise SpecRefused(
             f"Start of {spec.rollout_id!r}: shares of stages must grow from above 0, they are {shares}"
         )
     if shares[-1] > full_share(spec):
-        raise TransitionRefused(
+        raise SpecRefused(
             f"Start of {spec.rollout_id!r}: the last stage's share {shares[-1]} leaves no room for the "
             f"holdback of {spec.holdback}",
             hint=f"Give the last stage at most {full_share(spec):g}, or a smaller holdback.",
+        )
+
+
+def _check_audit(spec: RolloutSpec) -> None:
+    audit = spec.audit
+    if audit.verdict != "pass" and not (audit.override_by and audit.override_reason):
+        raise SpecRefused(
+            f"Start of {spec.rollout_id!r}: its audit's verdict is {audit.verdict!r}, expected 'pass'",
+            hint="A named override with its reason (override_by, override_reason) is possible, and recorded.",
         )
 
 

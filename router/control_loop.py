@@ -1,0 +1,89 @@
+"""Control's ears and mouth: reads decisions, publishes states, and outlives the broker."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Final
+
+from router.actor import Control
+from telemetry import codec, topics
+from telemetry.bus import Bus, Publisher, Record
+from telemetry.errors import BrokerUnavailable, InfrastructureError, UnreadableRecord
+from telemetry.events import DecisionMade, RolloutChanged
+
+log = logging.getLogger(__name__)
+
+POLL_S: Final = 0.1
+RETRY_S: Final = 1.0
+RESTORE_S: Final = 15.0
+
+
+def control_loop(control: Control, bus: Bus, stop: threading.Event) -> None:
+    """Serve the bus until `stop`. Where the broker is away or the disk full, start over every second.
+
+    Decisions are then read from the start of their topic, without a group: joining one takes seconds, and
+    repeating a decision changes nothing (`router.actor.event_for`). So none is lost to a failed write.
+    """
+    while not stop.is_set():
+        try:
+            _serve(control, bus, stop)
+        except InfrastructureError as error:
+            log.warning("control tries again in %g s: %s", RETRY_S, error)
+            stop.wait(RETRY_S)
+
+
+def _serve(control: Control, bus: Bus, stop: threading.Event) -> None:
+    bus.ensure_topics()
+    control.restore(_published(bus, stop))
+    with bus.publisher() as publisher, bus.reader([topics.DECISIONS]) as reader:
+        while not stop.is_set():
+            _publish(control, publisher)
+            for record in reader.poll(POLL_S):
+                _act_on(control, record)
+            control.expire()
+        _publish(control, publisher)
+
+
+def _published(bus: Bus, stop: threading.Event) -> list[RolloutChanged]:
+    """Every state in the topic; the topic is compacted, so they are few."""
+    found: list[RolloutChanged] = []
+    deadline = time.monotonic() + RESTORE_S
+    with bus.reader([topics.ROLLOUTS]) as reader:
+        missing = {where: end for where, end in reader.end_offsets().items() if end > 0}
+        while missing and not stop.is_set():
+            for record in reader.poll(POLL_S):
+                if record.offset + 1 >= missing.get((record.topic, record.partition), 0):
+                    missing.pop((record.topic, record.partition), None)
+                event = _decoded(record)
+                if isinstance(event, RolloutChanged):
+                    found.append(event)
+            if time.monotonic() > deadline:
+                raise BrokerUnavailable(f"{topics.ROLLOUTS} could not be read to its end in {RESTORE_S:g} s")
+    return found
+
+
+def _act_on(control: Control, record: Record) -> None:
+    event = _decoded(record)
+    if isinstance(event, DecisionMade):
+        control.decide(event)
+
+
+def _decoded(record: Record) -> object:
+    try:
+        return codec.decode(record)
+    except UnreadableRecord as error:
+        log.error("skipped: %s", error)  # noqa: TRY400 - the message names the record; a trace adds nothing
+        return None
+
+
+def _publish(control: Control, publisher: Publisher) -> None:
+    waiting = list(control.outbox)
+    if not waiting:
+        return
+    for state in waiting:
+        publisher.send(codec.encode(state))
+    publisher.flush()
+    for _ in waiting:
+        control.outbox.popleft()
