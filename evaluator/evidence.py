@@ -65,13 +65,11 @@ class CapabilityFold:
 
     __slots__ = ("drop", "past", "promotions", "tally", "watch")
 
-    def __init__(
-        self, watch: CapabilityWatch, margins: Sequence[float | None], grid: Sequence[float]
-    ) -> None:
+    def __init__(self, watch: CapabilityWatch, margins: Sequence[float | None]) -> None:
         self.watch = watch
         self.past = History()
         self.tally = Tally()
-        self.drop = DropProcess(watch.threshold, grid)
+        self.drop = DropProcess(watch.threshold)
         self.promotions = [PromotionProcess(watch.threshold if m is None else m) for m in margins]
 
     def summary(self) -> CapabilityEvidence:
@@ -115,7 +113,7 @@ def _count(n: int, total: float) -> ArmCount:
 class RolloutEvidence:
     """All evidence of one rollout. `settle` every score in offset order, then ask `decide.decide`."""
 
-    def __init__(self, spec: RolloutSpec, grid: Sequence[float] = GRID) -> None:
+    def __init__(self, spec: RolloutSpec) -> None:
         watched = [c for c in spec.capabilities if c.watched]
         total = sum(c.weight for c in watched)
         if total > 1.0 + 1e-6:
@@ -127,15 +125,13 @@ class RolloutEvidence:
         self.bar = 1.0 / spec.alpha
         # Only the policy `evidence` asks the promotion test; its processes cost as much as the others.
         margins = [stage.margin for stage in spec.stages] if spec.advance == "evidence" else []
-        self.folds = {
-            c.name: CapabilityFold(c, margins if c.watched else [], grid) for c in spec.capabilities
-        }
+        self.folds = {c.name: CapabilityFold(c, margins if c.watched else []) for c in spec.capabilities}
         self._watched = [self.folds[c.name] for c in watched]
         self._weights = [c.weight for c in watched]
         # The target is meant to change; pooled with the others, its gain would hide their loss.
         adjacent = {c.name for c in watched if c.role == "adjacent"}
         self._pooled = adjacent or {c.name for c in watched}
-        self._pool = BroadPool(len(grid))
+        self._pool = BroadPool()
         self._units = Units()
         self._events: set[int] = set()
         self._heaviest: list[tuple[float, int, str]] = []
@@ -278,7 +274,7 @@ class RolloutEvidence:
         return {
             "version": STATE_VERSION,
             "rollout_id": self.spec.rollout_id,
-            "grid": list(self._watched[0].drop.grid) if self._watched else list(GRID),
+            "grid": list(GRID),
             "capabilities": {name: fold.to_dict() for name, fold in self.folds.items()},
             "pool": list(self._pool.wealth),
             "units": self._units.to_dict(),
@@ -308,10 +304,11 @@ class RolloutEvidence:
                 f"expected {spec.rollout_id!r}, version {STATE_VERSION}",
                 hint="Fold the scores from the beginning instead.",
             )
-        new = cls(spec, [float(g) for g in state["grid"]])
-        if list(new.folds) != list(state["capabilities"]):
+        new = cls(spec)
+        if list(new.folds) != list(state["capabilities"]) or list(GRID) != state["grid"]:
             raise UnreadableRecord(
-                f"snapshot of rollout {spec.rollout_id!r} has other capabilities than its spec"
+                f"snapshot of rollout {spec.rollout_id!r} has other capabilities or bets than expected",
+                hint="Fold the scores from the beginning instead.",
             )
         for name, fold in new.folds.items():
             fold.restore(state["capabilities"][name])

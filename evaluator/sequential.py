@@ -15,8 +15,11 @@ from collections.abc import Sequence
 from math import log
 from typing import Final
 
-GRID: Final = (0.01, 0.02, 0.04, 0.08, 0.16)
-"""Drop beyond the threshold that each component bets on."""
+GRID: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+"""Drop beyond the threshold that each component bets on. The last two are for cliffs (drops of 30 to 90
+points, which narrow fine-tuning does cause); with `GRID_WEIGHTS` they cost nothing below (bench/README.md)."""
+GRID_WEIGHTS: Final = (4.0 / 30, 5.0 / 30, 5.0 / 30, 5.0 / 30, 5.0 / 30, 4.0 / 30, 2.0 / 30)
+"""Part of the wealth that each component starts with."""
 PROMOTION_SLACK: Final = (0.5, 1.0, 1.5)
 """Distance from the margin, in margins, that each component of the promotion test bets on."""
 PROMOTION_WEIGHTS: Final = (0.25, 0.5, 0.25)
@@ -78,6 +81,10 @@ def unpaired_factors(
     high = 1.0 - EDGE + min(delta, 0.0)
     rest = 1.0 - pi
     spread = var_a / rest + var_b / pi
+    at_control = CAP * rest
+    at_candidate = CAP * pi
+    top = 1.0 + delta
+    scale, shown = (-1.0 / pi, y + delta) if candidate else (1.0 / rest, y)
     factors = []
     for g in grid:
         m = mean_a - pi * g
@@ -86,13 +93,11 @@ def unpaired_factors(
         elif m > high:
             m = high
         bet = g / (spread + g * g)
-        most = CAP * rest / m
-        if bet > most:
-            bet = most
-        most = CAP * pi / (1.0 - m + delta)
-        if bet > most:
-            bet = most
-        factors.append(1.0 - bet * (y - m + delta) / pi if candidate else 1.0 + bet * (y - m) / rest)
+        if bet * m > at_control:
+            bet = at_control / m
+        if bet * (top - m) > at_candidate:
+            bet = at_candidate / (top - m)
+        factors.append(1.0 + bet * (shown - m) * scale)
     return factors
 
 
@@ -161,13 +166,15 @@ class DropProcess:
     W_j <- (W_j + r_t*w_j) * (1 + lambda_j*x), E = sum W_j + reserve.
     """
 
-    __slots__ = ("delta", "e_value", "grid", "reserve", "share", "steps", "wealth")
+    __slots__ = ("delta", "e_value", "grid", "reserve", "steps", "wealth", "weights")
 
-    def __init__(self, delta: float, grid: Sequence[float] = GRID) -> None:
+    def __init__(
+        self, delta: float, grid: Sequence[float] = GRID, weights: Sequence[float] = GRID_WEIGHTS
+    ) -> None:
         self.delta = delta
         self.grid = tuple(grid)
-        self.share = 1.0 / len(self.grid)
-        self.wealth = [0.5 * self.share] * len(self.grid)
+        self.weights = tuple(weights)
+        self.wealth = [0.5 * w for w in self.weights]
         self.steps = 0
         self.reserve = 0.5
         self.e_value = 1.0
@@ -189,9 +196,11 @@ class DropProcess:
     def _multiply(self, factors: list[float]) -> list[float]:
         self.steps += 1
         reserve = reserve_after(self.steps)
-        fresh = (self.reserve - reserve) * self.share
+        paid = self.reserve - reserve
         self.reserve = reserve
-        self.wealth = [(w + fresh) * f for w, f in zip(self.wealth, factors, strict=True)]
+        self.wealth = [
+            (w + paid * part) * f for w, part, f in zip(self.wealth, self.weights, factors, strict=True)
+        ]
         total = sum(self.wealth) + reserve
         if total > CEILING:
             self.wealth = [min(w, CEILING / len(self.wealth)) for w in self.wealth]
@@ -260,8 +269,8 @@ class BroadPool:
 
     __slots__ = ("wealth",)
 
-    def __init__(self, components: int) -> None:
-        self.wealth = [1.0 / components] * components
+    def __init__(self, weights: Sequence[float] = GRID_WEIGHTS) -> None:
+        self.wealth = list(weights)
 
     def multiply(self, factors: Sequence[float]) -> None:
         """Take in the factors of one unit or pair."""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from evaluator.sequential import (
     GRID,
+    GRID_WEIGHTS,
     PROMOTION_SLACK,
     BroadPool,
     DropProcess,
@@ -85,8 +86,7 @@ def test_a_pairs_factor_expects_at_most_one_under_the_null(p_a, p_b, both, delta
 
 def _naive(scores, delta, pi):
     """The process of statistics.md once more, from its formulas and full lists instead of running sums."""
-    n = len(GRID)
-    wealth, seen_a, seen_b = [0.5 / n] * n, [], []
+    wealth, seen_a, seen_b = [0.5 * w for w in GRID_WEIGHTS], [], []
     old = 0.5
     for t, (candidate, y) in enumerate(scores, start=1):
         reserve = 0.5 / (1 + math.log(1 + t / 500))
@@ -104,7 +104,7 @@ def _naive(scores, delta, pi):
             v = variances[0] / (1 - pi) + variances[1] / pi
             bet = min(g / (v + g * g), 0.9 * min((1 - pi) / m, pi / (1 - m + delta)))
             x = -(y - m + delta) / pi if candidate else (y - m) / (1 - pi)
-            wealth[j] = (wealth[j] + (old - reserve) / n) * (1 + bet * x)
+            wealth[j] = (wealth[j] + (old - reserve) * GRID_WEIGHTS[j]) * (1 + bet * x)
         old = reserve
         (seen_b if candidate else seen_a).append(y)
     return sum(wealth) + old
@@ -212,7 +212,7 @@ def test_pairs_prove_promotion_too():
 
 
 def test_huge_evidence_stays_finite():
-    process, past, pool = DropProcess(0.02), History(), BroadPool(len(GRID))
+    process, past, pool = DropProcess(0.02), History(), BroadPool()
     for _ in range(20_000):
         pool.multiply(process.pair(past, 1.0))
         past.add_pair(1.0, 0.0)
