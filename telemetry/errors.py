@@ -45,6 +45,10 @@ class AttestationError(UsageError):
     """A model folder is missing, incomplete, or does not match its manifest."""
 
 
+class BaselineError(UsageError):
+    """There is no baseline, or it was recorded under other conditions than those that it would be compared with."""
+
+
 class InfrastructureError(BelayError):
     """Something that Belay runs or talks to is not there or failed."""
 

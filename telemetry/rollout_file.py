@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,13 +12,20 @@ from telemetry.errors import UnreadableRecord
 from telemetry.events import RolloutChanged
 from telemetry.files import write_renamed
 
+log = logging.getLogger(__name__)
+
 
 def write_rollout(path: Path, changed: RolloutChanged) -> bool:
     """Replace the file, unless it holds the same or a newer state; says whether it was replaced.
 
     One process writes a file: control on its own machine, the forwarder on a router's.
     """
-    if not replaces(changed, read_rollout(path)):
+    try:
+        held = read_rollout(path)
+    except UnreadableRecord as error:
+        log.warning("replacing it: %s", error)
+        held = None
+    if not replaces(changed, held):
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     write_renamed(path, changed.model_dump_json(indent=2).encode())

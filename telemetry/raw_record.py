@@ -1,0 +1,100 @@
+"""What the router spools: facts and bytes, unparsed. The forwarder makes an interaction of it.
+
+    [u32 length][meta as JSON] [u32 length][request body] [u32 length][response body] [u32 length][shadow body]
+
+Packing must stay cheap and checks nothing: it runs in the router for every request. `RawMeta` says what
+`meta` holds, and is checked where it is read.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import pydantic_core
+from pydantic import AwareDatetime
+
+from telemetry.errors import UnreadableRecord
+from telemetry.events import Arm, Assignment, Value
+
+_LENGTH: Final = struct.Struct("<I")
+_pack_length: Final = _LENGTH.pack
+
+
+class AnswerFacts(Value):
+    """What the router knows of one arm's answer without parsing it; `status` 0 where none came.
+
+    Times are milliseconds since the request was sent to the arm.
+    """
+
+    served_by: Arm
+    status: int
+    streamed: bool
+    first_byte_ms: float | None
+    total_ms: float
+    error: str | None
+
+
+class RawMeta(Value):
+    """The facts of one interaction. `source` is the router's name, `shadow` the other arm's answer."""
+
+    event_id: str
+    time: AwareDatetime
+    source: str
+    rollout_id: str
+    assignment: Assignment
+    endpoint: Literal["chat", "completions"]
+    answer: AnswerFacts
+    fallback: str | None
+    client_left: bool
+    shadow: AnswerFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """`meta` has the fields of `RawMeta` as JSON values; the bodies are as they were sent."""
+
+    meta: dict[str, Any]
+    request_body: bytes
+    response_body: bytes
+    shadow_body: bytes = b""
+
+    def pack(self) -> bytes:
+        """The record as one payload of the spool."""
+        meta = pydantic_core.to_json(self.meta)
+        return b"".join(
+            (
+                _pack_length(len(meta)),
+                meta,
+                _pack_length(len(self.request_body)),
+                self.request_body,
+                _pack_length(len(self.response_body)),
+                self.response_body,
+                _pack_length(len(self.shadow_body)),
+                self.shadow_body,
+            )
+        )
+
+
+def unpack(payload: bytes) -> RawRecord:
+    """The record that `pack` made this payload of. Raises UnreadableRecord."""
+    parts: list[bytes] = []
+    position = 0
+    for name in ("meta", "request", "response", "shadow"):
+        begin = position + _LENGTH.size
+        if begin > len(payload):
+            raise UnreadableRecord(f"a raw record of {len(payload)} bytes ends before its {name}")
+        position = begin + _LENGTH.unpack_from(payload, begin - _LENGTH.size)[0]
+        if position > len(payload):
+            raise UnreadableRecord(f"a raw record of {len(payload)} bytes ends within its {name}")
+        parts.append(payload[begin:position])
+    if position != len(payload):
+        raise UnreadableRecord(f"a raw record of {position} bytes is followed by {len(payload) - position}")
+    try:
+        meta = pydantic_core.from_json(parts[0])
+    except ValueError as error:
+        raise UnreadableRecord(f"a raw record's meta is not JSON: {error}") from error
+    if not isinstance(meta, dict):
+        raise UnreadableRecord(f"a raw record's meta is a JSON {type(meta).__name__}, expected an object")
+    return RawRecord(meta, *parts[1:])
