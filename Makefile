@@ -1,0 +1,25 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench clean
+
+PY := .venv/bin
+
+help: ## what each command does
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup: ## make .venv with the pinned versions (seconds when nothing changed)
+	@scripts/setup
+
+demo: setup ## train a naive fine-tune, roll it out on real parts, watch it being rolled back (under 12 minutes)
+	@$(PY)/belay demo
+
+test: setup ## every test, the slow end-to-end ones on real parts included (under 25 minutes)
+	@$(PY)/pytest
+
+check: setup ## ruff, mypy, import-linter and the quick tests (about two minutes)
+	@$(PY)/ruff format --check . && $(PY)/ruff check . && $(PY)/mypy && $(PY)/lint-imports && $(PY)/pytest -m "not slow"
+
+bench: setup ## every benchmark with --quick
+	@for file in bench/[a-z]*.py; do echo "== $$file"; $(PY)/python $$file --quick || exit 1; done
+
+clean: ## remove what Belay made here: models, baselines, runs (.venv stays)
+	@rm -rf .belay

@@ -1,0 +1,38 @@
+"""`belay`: the command line. Exit status: 0 pass, 1 fail, 2 usage, 3 inconclusive, 4 infrastructure."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from belay import cli_offline, cli_online
+from telemetry.errors import BelayError
+
+app = typer.Typer(
+    name="belay",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Rolls a fine-tuned language model out beside its base, watches every capability that users rely on, "
+    "and puts all traffic back on base the moment one got worse.\n\n"
+    "Start with `belay demo`. The usual order: `prepare`, `baseline`, `train`, `audit`, then `serve` twice, "
+    "`router`, `forward`, `control`, `watch`, and `rollout start`.\n\n"
+    "Exit status: 0 pass, 1 fail, 2 usage, 3 inconclusive, 4 infrastructure.",
+)
+cli_offline.add_to(app)
+cli_online.add_to(app)
+
+
+def main() -> None:
+    """Run the command line and end the process with its status."""
+    try:
+        app()
+    except BelayError as error:
+        console = Console(stderr=True, highlight=False)
+        console.print(f"[bold red]belay:[/] {escape(error.message)}")
+        if error.hint:
+            console.print(f"       {escape(error.hint)}")
+        sys.exit(error.exit_code)

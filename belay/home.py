@@ -1,0 +1,86 @@
+"""Where everything that Belay makes lies: one folder, `.belay` unless told otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of one rollout on one machine."""
+
+    root: Path
+
+    @property
+    def rollout_file(self) -> Path:
+        """The rollout's state as routers read it."""
+        return self.root / "rollout.json"
+
+    @property
+    def spool(self) -> Path:
+        """Interactions on their way to Kafka."""
+        return self.root / "spool"
+
+    @property
+    def logs(self) -> Path:
+        """One log file a process."""
+        return self.root / "logs"
+
+    @property
+    def forwarder_status(self) -> Path:
+        """What the forwarder last said of itself."""
+        return self.root / "forwarder.json"
+
+    @property
+    def worker_status(self) -> Path:
+        """What the worker last said of itself."""
+        return self.root / "worker.json"
+
+    @property
+    def evidence_log(self) -> Path:
+        """The evidence over time, one JSON line a point, for plots."""
+        return self.root / "evidence.jsonl"
+
+    @property
+    def control_log(self) -> Path:
+        """Decisions as the controller applied them, with times."""
+        return self.root / "control.jsonl"
+
+    def settings(self, process: str) -> Path:
+        """The settings file that a process of this run is started with."""
+        return self.root / f"{process}.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The artefact store on this machine."""
+
+    root: Path
+
+    @property
+    def base_model(self) -> Path:
+        """The base model's Hugging Face folder."""
+        return self.root / "models" / "base"
+
+    @property
+    def baselines(self) -> Path:
+        """Baselines, by the base's hash."""
+        return self.root / "baselines"
+
+    def model(self, name: str) -> Path:
+        """A candidate's Hugging Face folder."""
+        return self.root / "models" / name
+
+    def audit(self, name: str) -> Path:
+        """The folder of a candidate's audit."""
+        return self.root / "audits" / name
+
+    def run(self, rollout_id: str) -> RunFolder:
+        """The folder of one rollout."""
+        return RunFolder(self.root / "runs" / rollout_id)
+
+    @property
+    def logs(self) -> Path:
+        """Logs of engines that serve more than one run."""
+        return self.root / "logs"

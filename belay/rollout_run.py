@@ -1,0 +1,114 @@
+"""One rollout on one machine, from start to closing summary: the stack, the traffic, and the end of both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from belay.home import RunFolder
+from belay.stack import OnlineStack, StackSettings, StackView
+from belay.summary import Summary, read_rollout, summarise
+from belay.summary_page import write_page
+from belay.summary_plot import draw_summary
+from belay.supervisor import Supervisor
+from belay.traffic import ReplayClient, TrafficCount, Turn
+from serving.arms import Endpoint
+from telemetry.events import RolloutSpec
+from telemetry.files import write_renamed
+
+_TICK_S = 0.25
+_DRAIN_S = 45.0
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRun:
+    """Everything a rollout on one machine needs. `after_rollback` turns are still sent once base has it all."""
+
+    spec: RolloutSpec
+    brief: Path
+    turns: Sequence[Turn]
+    control: Endpoint
+    candidate: Endpoint
+    bootstrap: str
+    folder: RunFolder
+    concurrency: int = 12
+    after_rollback: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a watcher is shown four times a second."""
+
+    view: StackView
+    traffic: TrafficCount
+
+
+def run_rollout(run: RolloutRun, on_tick: Callable[[Tick], None]) -> Summary:
+    """Start the stack, send the traffic, wait until every interaction is settled, and sum up from Kafka.
+
+    Raises InfrastructureError where a process of the stack ends by itself; nothing is left running.
+    """
+    settings = StackSettings(
+        brief=run.brief,
+        control=run.control,
+        candidate=run.candidate,
+        bootstrap=run.bootstrap,
+        folder=run.folder,
+    )
+    with Supervisor(run.folder.logs) as children:
+        stack = OnlineStack(settings, children)
+        stack.start()
+        stack.start_rollout(run.spec)
+        client = ReplayClient(stack.router_url, run.spec.model_alias, run.turns, run.concurrency)
+        client.start()
+        try:
+            _follow(stack, children, client, run.after_rollback, on_tick)
+        finally:
+            client.stop()
+        _drain(stack, children, client, on_tick)
+        applied_ns = stack.view().router_applied_ns
+        summary = summarise(read_rollout(stack.bus, run.spec.rollout_id), applied_ns)
+    write_summary(summary, run.folder)
+    return summary
+
+
+def write_summary(summary: Summary, folder: RunFolder) -> None:
+    """Write summary.json, summary.png and summary.html into the run's folder."""
+    picture = draw_summary(summary, folder.root / "summary.png")
+    write_page(summary, picture, folder.root / "summary.html")
+    write_renamed(folder.root / "summary.json", summary.model_dump_json(indent=2).encode())
+
+
+def _follow(
+    stack: OnlineStack,
+    children: Supervisor,
+    client: ReplayClient,
+    after_rollback: int,
+    on_tick: Callable[[Tick], None],
+) -> None:
+    stop_at: int | None = None
+    while not client.finished:
+        children.check()
+        view = stack.view()
+        on_tick(Tick(view, client.count))
+        if view.status == "rolled_back" and stop_at is None:
+            stop_at = client.count.answered + after_rollback
+        if stop_at is not None and client.count.answered >= stop_at:
+            return
+        time.sleep(_TICK_S)
+
+
+def _drain(
+    stack: OnlineStack, children: Supervisor, client: ReplayClient, on_tick: Callable[[Tick], None]
+) -> None:
+    """Wait until what the router recorded has gone through spool, Kafka and worker, or the time is up."""
+    deadline = time.monotonic() + _DRAIN_S
+    while time.monotonic() < deadline:
+        children.check()
+        view = stack.view()
+        on_tick(Tick(view, client.count))
+        if view.settled >= view.recorded and view.recorded >= client.count.answered:
+            return
+        time.sleep(_TICK_S)

@@ -1,0 +1,148 @@
+"""The replay client: realistic mixed traffic through the router's OpenAI API, with subjects that come back."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import openai
+
+from evaluator.brief import LoadedBrief
+
+_MAX_ERRORS_KEPT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One request of one subject. `capability` is what it was drawn from; nobody but a test may look at it."""
+
+    subject: str
+    capability: str
+    prompt: str
+    max_tokens: int
+    streamed: bool
+
+
+@dataclass(slots=True)
+class TrafficCount:
+    """What the client saw."""
+
+    planned: int
+    answered: int = 0
+    failed: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+def plan_traffic(loaded: LoadedBrief, count: int, seed: int, max_turns: int = 3) -> list[Turn]:
+    """Draw `count` turns: capabilities by the brief's shares, prompts from the split `traffic`.
+
+    Every subject has 1 to `max_turns` turns, spread over the next hundred or so requests, the way people
+    come back to a conversation. About half of the turns stream.
+    """
+    draw = random.Random(seed)
+    capabilities = loaded.brief.capabilities
+    pools = {c.name: [i for i in loaded.items[c.name] if i.split == "traffic"] for c in capabilities}
+    shares = [c.share for c in capabilities]
+    placed: list[tuple[float, Turn]] = []
+    number = 0
+    while len(placed) < count:
+        number += 1
+        when = float(len(placed))
+        for _ in range(draw.randint(1, max_turns)):
+            capability = draw.choices(capabilities, shares)[0]
+            item = draw.choice(pools[capability.name])
+            turn = Turn(
+                subject=f"customer-{seed}-{number:05d}",
+                capability=capability.name,
+                prompt=item.prompt,
+                max_tokens=capability.max_tokens,
+                streamed=draw.random() < 0.5,
+            )
+            placed.append((when, turn))
+            when += draw.expovariate(1 / 40)
+    placed.sort(key=lambda pair: pair[0])
+    return [turn for _, turn in placed[:count]]
+
+
+class ReplayClient:
+    """Sends planned turns from a thread of its own, `concurrency` at a time, until done or stopped."""
+
+    def __init__(self, url: str, model: str, turns: Sequence[Turn], concurrency: int = 12) -> None:
+        self.count = TrafficCount(planned=len(turns))
+        self._url = url
+        self._model = model
+        self._turns = turns
+        self._concurrency = concurrency
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="replay-client", daemon=True)
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 30.0) -> None:
+        """Send nothing new and wait for what is under way."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything planned was sent and answered, or the client was stopped."""
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        asyncio.run(self._send_all())
+
+    async def _send_all(self) -> None:
+        waiting = iter(self._turns)
+        async with openai.AsyncOpenAI(
+            base_url=f"{self._url}/v1",
+            api_key="demo",
+            max_retries=0,
+            timeout=120.0,
+        ) as client:
+
+            async def lane() -> None:
+                for turn in waiting:
+                    if self._stop.is_set():
+                        return
+                    await self._send(client, turn)
+
+            await asyncio.gather(*(lane() for _ in range(self._concurrency)))
+
+    async def _send(self, client: openai.AsyncOpenAI, turn: Turn) -> None:
+        try:
+            await _ask(client, self._model, turn)
+        except openai.APIError as error:
+            self.count.failed += 1
+            if len(self.count.errors) < _MAX_ERRORS_KEPT:
+                self.count.errors.append(f"{type(error).__name__}: {error}")
+        else:
+            self.count.answered += 1
+
+
+async def _ask(client: openai.AsyncOpenAI, model: str, turn: Turn) -> None:
+    headers = {"x-session-id": turn.subject}
+    if not turn.streamed:
+        await client.chat.completions.create(
+            model=model,
+            messages=[{"role": "user", "content": turn.prompt}],
+            max_tokens=turn.max_tokens,
+            temperature=0.0,
+            extra_headers=headers,
+        )
+        return
+    stream = await client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": turn.prompt}],
+        max_tokens=turn.max_tokens,
+        temperature=0.0,
+        extra_headers=headers,
+        stream=True,
+    )
+    async for _ in stream:
+        pass

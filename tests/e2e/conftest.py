@@ -1,0 +1,55 @@
+"""The real parts, made once for all end-to-end tests: base, baseline, a naive fine-tune, and its audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from belay import offline
+from belay.demo import ALIAS, CANDIDATE
+from belay.home import Home
+from belay.ports import free_port
+from belay.wiring import engine_for
+from evaluator.baseline import Baseline
+from evaluator.brief import LoadedBrief, load_brief
+from evaluator.gate import AuditResult
+
+BRIEF = Path(__file__).parents[2] / "examples" / "support" / "brief.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What the offline path leaves, with both engines running."""
+
+    home: Home
+    loaded: LoadedBrief
+    base: Path
+    candidate: Path
+    baseline: Baseline
+    audit: AuditResult
+    control_url: str
+    candidate_url: str
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    home = Home(tmp_path_factory.mktemp("belay-home"))
+    console = Console(stderr=True)
+    loaded = load_brief(BRIEF)
+    with ExitStack() as parts:
+        base = offline.prepare(home, console)
+        control = parts.enter_context(
+            engine_for(base, port=free_port(), name=ALIAS, log=home.logs / "control.log")
+        )
+        baseline = offline.record(home, loaded, base, control.url, ALIAS, console)
+        folder = offline.train(home, loaded, base, CANDIDATE, console)
+        candidate = parts.enter_context(
+            engine_for(folder, port=free_port(), name=ALIAS, log=home.logs / "candidate.log")
+        )
+        audit = offline.audit(home, loaded, baseline, folder, candidate.url, ALIAS, console)
+        yield Trained(home, loaded, base, folder, baseline, audit, control.url, candidate.url)

@@ -1,0 +1,81 @@
+"""The whole path on real parts: vLLM, broker, router, forwarder, worker, control, and traffic over HTTP.
+
+It must roll a regressed candidate back by itself, and must leave an identical one alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from belay import offline
+from belay.demo import ALIAS, STAGES
+from belay.rollout_run import RolloutRun, Tick, run_rollout
+from belay.summary import Summary
+from belay.traffic import plan_traffic
+from serving.arms import Endpoint
+from telemetry.events import AuditRef
+from tests.e2e.conftest import BRIEF, Trained
+
+pytestmark = pytest.mark.slow
+
+
+def roll_out(
+    trained: Trained, bootstrap: str, candidate: Path, url: str, requests: int, seed: int
+) -> Summary:
+    spec = offline.rollout_spec(
+        trained.loaded,
+        trained.baseline,
+        base=trained.base,
+        candidate=candidate,
+        alias=ALIAS,
+        stages=STAGES,
+        shadow=0.1,
+        audit=AuditRef(
+            verdict="fail", sha256="0" * 64, override_by="a test", override_reason="to see it fall"
+        ),
+    )
+    run = RolloutRun(
+        spec=spec,
+        brief=BRIEF,
+        turns=plan_traffic(trained.loaded, requests, seed),
+        control=Endpoint(arm="control", url=trained.control_url),
+        candidate=Endpoint(arm="candidate", url=url),
+        bootstrap=bootstrap,
+        folder=trained.home.run(spec.rollout_id),
+    )
+    seen: list[Tick] = []
+    summary = run_rollout(run, seen.append)
+    assert seen[-1].traffic.failed == 0, seen[-1].traffic.errors
+    assert summary.interactions == seen[-1].traffic.answered, (
+        "every answered request is an interaction in Kafka"
+    )
+    assert seen[-1].view.settled == summary.interactions, "every interaction was scored and settled once"
+    return summary
+
+
+def test_naive_fine_tune_gains_the_target_forgets_the_rest_and_fails_the_audit(trained: Trained) -> None:
+    by_name = {c.capability: c for c in trained.audit.capabilities}
+    target = by_name[trained.loaded.brief.target.name]
+    assert target.candidate_mean > target.base_mean + 0.2
+    fallen = [c for c in trained.audit.capabilities if c.verdict == "fail"]
+    assert len(fallen) >= 3
+    assert trained.audit.verdict == "fail"
+
+
+def test_regressed_candidate_is_rolled_back_by_itself(trained: Trained, broker: str) -> None:
+    summary = roll_out(trained, broker, trained.candidate, trained.candidate_url, requests=1600, seed=7)
+    assert summary.outcome == "rolled_back"
+    assert summary.interactions_until_decision is not None
+    assert summary.interactions_until_decision < 1600
+    assert summary.delays.decision_to_router is not None
+    assert summary.delays.decision_to_router < 1000
+    adjacent = {c.name for c in trained.loaded.brief.capabilities if c.role == "adjacent"}
+    assert set(summary.blamed) <= adjacent
+
+
+def test_identical_candidate_survives_the_same_traffic(trained: Trained, embedded_broker: str) -> None:
+    summary = roll_out(trained, embedded_broker, trained.base, trained.control_url, requests=900, seed=7)
+    assert summary.outcome in ("ramping", "promoted")
+    assert summary.stage_reached >= 1, "the schedule promoted it at least once"
