@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, MutableMapping
+from typing import Any, Final
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -34,3 +34,10 @@ def is_hop_by_hop(name: bytes) -> bool:
 def request_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The client's headers as the lines that go to the engine: names in lower case, end of line each."""
     return b"".join([b"%b: %b\r\n" % pair for pair in headers if pair[0] not in _REPLACED])
+
+
+def request_target(scope: MutableMapping[str, Any]) -> bytes:
+    """The request's path and query as the client wrote them."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope.get("query_string", b"")
+    return path + b"?" + query if query else path

@@ -1,0 +1,91 @@
+"""What the router counts, and how it says so: as JSON for people and programs, as text for Prometheus."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from router.state import InForce
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counts since the start of the process. `requests` is by assigned arm, `fallbacks` by reason."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    fallbacks: Counter[str] = field(default_factory=Counter)
+    base_down: int = 0
+    client_left: int = 0
+    recorded: int = 0
+    unrecorded: int = 0
+    shadows: int = 0
+    shadows_skipped: int = 0
+    passed: int = 0
+    in_flight: int = 0
+
+
+def status(router_id: str, now: InForce, counters: Counters, dropped: int, unreadable: int) -> dict[str, Any]:
+    """The router at this moment, for GET /belay/status.
+
+    `dropped` are records that the spool's quota has cost, `unreadable` rollout files that could not be read.
+    """
+    return {
+        "router_id": router_id,
+        "rollout_id": now.rollout_id,
+        "rollout": now.status,
+        "revision": now.revision,
+        "stage": now.stage,
+        "share": now.share,
+        "shadow": now.shadow,
+        "applied_at_ns": now.applied_at_ns,
+        "requests": {arm: counters.requests[arm] for arm in ("control", "candidate")},
+        "fallbacks": counters.fallbacks.total(),
+        "fallback_reasons": dict(counters.fallbacks),
+        "base_down": counters.base_down,
+        "client_left": counters.client_left,
+        "recorded": counters.recorded,
+        "unrecorded": counters.unrecorded,
+        "dropped": dropped,
+        "shadows": counters.shadows,
+        "shadows_skipped": counters.shadows_skipped,
+        "passed": counters.passed,
+        "in_flight": counters.in_flight,
+        "rollout_file_unreadable": unreadable,
+    }
+
+
+_PLAIN = (
+    ("belay_base_down_total", "counter", "base_down", "Requests that no engine answered."),
+    ("belay_client_left_total", "counter", "client_left", "Clients that left before the end."),
+    ("belay_recorded_total", "counter", "recorded", "Interactions written to the spool."),
+    ("belay_unrecorded_total", "counter", "unrecorded", "Interactions that the spool did not take."),
+    ("belay_spool_dropped_total", "counter", "dropped", "Interactions that the spool's quota has cost."),
+    ("belay_shadows_total", "counter", "shadows", "Requests also sent to the other arm."),
+    ("belay_shadows_skipped_total", "counter", "shadows_skipped", "Shadows beyond the limit in flight."),
+    ("belay_passed_total", "counter", "passed", "Requests passed to base unrecorded."),
+    ("belay_rollout_file_unreadable_total", "counter", "rollout_file_unreadable", "Broken rollout files."),
+    ("belay_in_flight", "gauge", "in_flight", "Requests being answered."),
+    ("belay_rollout_share", "gauge", "share", "Fraction of subjects that the candidate has."),
+    ("belay_rollout_stage", "gauge", "stage", "Stage of the rollout."),
+    ("belay_rollout_revision", "gauge", "revision", "Revision of the rollout's state in force."),
+)  # fmt: skip
+
+
+def prometheus(state: dict[str, Any]) -> str:
+    """The same as Prometheus' text format (version 0.0.4)."""
+    lines = _labelled("belay_requests_total", "Requests by assigned arm.", "arm", state["requests"])
+    lines += _labelled(
+        "belay_fallbacks_total",
+        "Answers by base for a candidate that failed.",
+        "reason",
+        state["fallback_reasons"],
+    )
+    for name, kind, key, text in _PLAIN:
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {state[key]}"]
+    return "\n".join(lines) + "\n"
+
+
+def _labelled(name: str, text: str, label: str, values: dict[str, int]) -> list[str]:
+    rows = [f'{name}{{{label}="{value}"}} {count}' for value, count in values.items()]
+    return [f"# HELP {name} {text}", f"# TYPE {name} counter", *rows]
