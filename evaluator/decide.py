@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 
-from evaluator.evidence import RolloutEvidence
+from evaluator.evidence import RUN_LENGTH, RolloutEvidence
 from telemetry import topics
 from telemetry.events import Action, DecisionMade, Proof, RolloutSpec, derived_id
 
@@ -17,6 +17,8 @@ SOURCE = "belay/evaluator"
 HOLD_EVERY = 200
 """Settled scores between two `hold` decisions: often enough to tell why nothing moves, rarely otherwise."""
 DROP_TEST = "betting e-process, drop beyond the threshold (docs/statistics.md)"
+AFTER_TEST = "Shiryaev-Roberts e-detector after the full rollout (docs/statistics.md)"
+RATIO_TEST = "sample-ratio e-process: arms follow the share (docs/statistics.md)"
 PROMOTION_TEST = "betting e-process, drop below the stage's margin (docs/statistics.md)"
 
 
@@ -28,17 +30,21 @@ def decide(evidence: RolloutEvidence) -> DecisionMade | None:
     """
     if evidence.last_score is None:
         return None
-    if evidence.breached:
-        return _once(evidence, "roll_back", "roll_back", _why_roll_back(evidence))
+    found = _why_roll_back(evidence)
+    if found is not None:
+        test, reason = found
+        return _once(evidence, "roll_back", "roll_back", reason, test)
     stage = evidence.stage
     missing = _why_not_promote(evidence, stage)
     if not missing:
-        promoted = _once(evidence, f"promote:{stage}", "promote", _why_promote(evidence, stage))
+        promoted = _once(
+            evidence, f"promote:{stage}", "promote", _why_promote(evidence, stage), PROMOTION_TEST
+        )
         if promoted is not None:
             return promoted
         missing = f"stage {stage} has done its part; waiting for the first scores of the next"
     if evidence.settled % HOLD_EVERY == 0:
-        return _decision(evidence, "hold", missing)
+        return _decision(evidence, "hold", missing, DROP_TEST)
     return None
 
 
@@ -47,13 +53,28 @@ def settings_sha256(spec: RolloutSpec) -> str:
     return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
 
 
-def _once(evidence: RolloutEvidence, key: str, action: Action, reason: str) -> DecisionMade | None:
+def _once(evidence: RolloutEvidence, key: str, action: Action, reason: str, test: str) -> DecisionMade | None:
     """The decision where it falls due for the first time, or falls due again at the very same score."""
     at = evidence.emitted.setdefault(key, evidence.settled)
-    return _decision(evidence, action, reason) if at == evidence.settled else None
+    return _decision(evidence, action, reason, test) if at == evidence.settled else None
 
 
-def _why_roll_back(evidence: RolloutEvidence) -> str:
+def _why_roll_back(evidence: RolloutEvidence) -> tuple[str, str] | None:
+    """The test that says so and its reason; None where none does. A broken assignment comes first."""
+    if evidence.ratio.broken:
+        return RATIO_TEST, f"stop: {evidence.ratio.explain()}"
+    if evidence.breached:
+        return DROP_TEST, _why_breached(evidence)
+    if evidence.broke_after_rollout:
+        leading = ", ".join(evidence.leading())
+        return (
+            AFTER_TEST,
+            f"a drop after the full rollout (most evidence: {leading}): R = {evidence.late:.4g} of {RUN_LENGTH:.4g}",
+        )
+    return None
+
+
+def _why_breached(evidence: RolloutEvidence) -> str:
     blamed = evidence.blamed()
     reached = f"M = {evidence.e_value:.4g} reached {evidence.bar:.4g} after {evidence.settled} scores"
     if blamed:
@@ -77,6 +98,10 @@ def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
     units = evidence.stage_units.get(stage, 0)
     if not evidence.stage_units:
         return f"no data: {evidence.settled} scores, none of them a unit or a pair"
+    if evidence.ratio.suspicious:
+        return f"arm imbalance: {evidence.ratio.explain()}"
+    if evidence.rejudged:
+        return f"calibration stale: the judge changed during the rollout for {', '.join(evidence.rejudged)}"
     if spec.advance == "manual":
         return "the policy is manual: a person promotes"
     wanted = spec.stages[stage].min_units
@@ -90,7 +115,7 @@ def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
     return ""
 
 
-def _decision(evidence: RolloutEvidence, action: Action, reason: str) -> DecisionMade:
+def _decision(evidence: RolloutEvidence, action: Action, reason: str, test: str) -> DecisionMade:
     score = evidence.last_score
     assert score is not None, "decide() checked it"  # noqa: S101 -- tells mypy what decide() made sure of
     rollout = evidence.spec.rollout_id
@@ -102,13 +127,13 @@ def _decision(evidence: RolloutEvidence, action: Action, reason: str) -> Decisio
         action=action,
         reason=reason,
         stage=evidence.stage,
-        proof=_proof(evidence, action, score.event_id),
+        proof=_proof(evidence, action, test, score.event_id),
     )
 
 
-def _proof(evidence: RolloutEvidence, action: Action, deciding: str) -> Proof:
+def _proof(evidence: RolloutEvidence, action: Action, test: str, deciding: str) -> Proof:
     return Proof(
-        test=PROMOTION_TEST if action == "promote" else DROP_TEST,
+        test=test,
         e_value=evidence.e_value,
         bar=evidence.bar,
         blamed=evidence.blamed() if action == "roll_back" else (),
@@ -120,7 +145,7 @@ def _proof(evidence: RolloutEvidence, action: Action, deciding: str) -> Proof:
         scores_sha256=evidence.digest,
         brief_sha256=evidence.spec.brief_sha256,
         settings_sha256=settings_sha256(evidence.spec),
-        judges=tuple(sorted(evidence.judges)),
+        judges=evidence.judges,
         heaviest=evidence.heaviest(),
         deciding_score=deciding,
     )

@@ -9,105 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Sequence
 from math import log
 from typing import Any
 
-from evaluator.sequential import (
-    GRID,
-    BroadPool,
-    DropProcess,
-    History,
-    PromotionProcess,
-    blame,
-    combine,
-)
+from evaluator import guardrails
+from evaluator.capability_fold import CapabilityFold
+from evaluator.guardrails import GuardrailFold, guarded_value
+from evaluator.ratio import RatioCheck
+from evaluator.sequential import GRID, BroadPool, combine
 from evaluator.units import Units, fingerprint, pack, unpack
 from telemetry.errors import SettingsError, UnreadableRecord
-from telemetry.events import (
-    ArmCount,
-    CapabilityEvidence,
-    CapabilityWatch,
-    RolloutSpec,
-    ScoreRecorded,
-)
+from telemetry.events import CapabilityEvidence, RolloutSpec, ScoreRecorded
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 HEAVIEST = 10
-
-
-class Tally:
-    """Plain counts of one capability, for people: units and pairs, not what the bets know."""
-
-    __slots__ = ("candidate_n", "candidate_sum", "control_n", "control_sum", "gap_sum", "pairs", "unscored")
-
-    def __init__(self, numbers: Sequence[float] = (0, 0.0, 0, 0.0, 0, 0.0, 0)) -> None:
-        self.control_n, self.candidate_n = int(numbers[0]), int(numbers[2])
-        self.control_sum, self.candidate_sum = float(numbers[1]), float(numbers[3])
-        self.pairs, self.unscored = int(numbers[4]), int(numbers[6])
-        self.gap_sum = float(numbers[5])
-
-    def to_list(self) -> list[float]:
-        """Every number, for a snapshot."""
-        return [
-            self.control_n,
-            self.control_sum,
-            self.candidate_n,
-            self.candidate_sum,
-            self.pairs,
-            self.gap_sum,
-            self.unscored,
-        ]
-
-
-class CapabilityFold:
-    """One capability's part of the fold: its past, its tally, its tests."""
-
-    __slots__ = ("drop", "past", "promotions", "tally", "watch")
-
-    def __init__(self, watch: CapabilityWatch, margins: Sequence[float | None]) -> None:
-        self.watch = watch
-        self.past = History()
-        self.tally = Tally()
-        self.drop = DropProcess(watch.threshold)
-        self.promotions = [PromotionProcess(watch.threshold if m is None else m) for m in margins]
-
-    def summary(self) -> CapabilityEvidence:
-        """The capability's evidence as the proof shows it."""
-        tally = self.tally
-        return CapabilityEvidence(
-            capability=self.watch.name,
-            watched=self.watch.watched,
-            threshold=self.watch.threshold,
-            weight=self.watch.weight,
-            e_value=self.drop.e_value,
-            control=_count(tally.control_n, tally.control_sum),
-            candidate=_count(tally.candidate_n, tally.candidate_sum),
-            pairs=tally.pairs,
-            pair_gap=tally.gap_sum / tally.pairs if tally.pairs else None,
-            unscored=tally.unscored,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Every number, for a snapshot."""
-        return {
-            "past": self.past.to_list(),
-            "tally": self.tally.to_list(),
-            "drop": self.drop.to_list(),
-            "promotions": [p.to_list() for p in self.promotions],
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take up what `to_dict` wrote."""
-        self.past = History.from_list([float(x) for x in state["past"]])
-        self.tally = Tally(state["tally"])
-        self.drop.restore(state["drop"])
-        for process, numbers in zip(self.promotions, state["promotions"], strict=True):
-            process.restore(numbers)
-
-
-def _count(n: int, total: float) -> ArmCount:
-    return ArmCount(n=n, mean=total / n if n else None)
+RUN_LENGTH = 100_000.0
+"""After the full rollout: units per capability (weighted mean) until a false alarm, on average."""
 
 
 class RolloutEvidence:
@@ -127,7 +44,11 @@ class RolloutEvidence:
         margins = [stage.margin for stage in spec.stages] if spec.advance == "evidence" else []
         self.folds = {c.name: CapabilityFold(c, margins if c.watched else []) for c in spec.capabilities}
         self._watched = [self.folds[c.name] for c in watched]
+        # With guardrails the capabilities have what is left of alpha.
+        self._part = 1.0 - guardrails.PART if spec.guardrails else 1.0
+        self._rails = [GuardrailFold(r, guardrails.PART / len(spec.guardrails)) for r in spec.guardrails]
         self._weights = [c.weight for c in watched]
+        self.ratio = RatioCheck()
         # The target is meant to change; pooled with the others, its gain would hide their loss.
         adjacent = {c.name for c in watched if c.role == "adjacent"}
         self._pooled = adjacent or {c.name for c in watched}
@@ -139,13 +60,14 @@ class RolloutEvidence:
         self.untagged = 0
         self.e_value = 1.0
         self.peak = 1.0
+        self.late = 0.0
+        self.late_peak = 0.0
         self.partition: int | None = None
         self.first_offset = -1
         self.last_offset = -1
         self.last_score: ScoreRecorded | None = None
         self.stage = 0
         self.stage_units: dict[int, int] = {}
-        self.judges: set[str] = set()
         self.digest = ""
         self.emitted: dict[str, int] = {}
 
@@ -167,7 +89,6 @@ class RolloutEvidence:
         self.last_score = score
         self.settled += 1
         self.stage = max(self.stage, score.assignment.stage)
-        self.judges.add(score.judge)
         self.digest = hashlib.sha256(_line(self.digest, score).encode()).hexdigest()
         if score.capability is None:
             self.untagged += 1
@@ -192,45 +113,43 @@ class RolloutEvidence:
             )
 
     def _settle_value(self, fold: CapabilityFold, score: ScoreRecorded, value: float) -> None:
-        candidate = score.assignment.arm == "candidate"
-        pi = self._units.draw(score.assignment)
+        who = score.assignment
+        candidate = who.arm == "candidate"
+        fold.judges.add(score.judge)
+        pi = self._units.draw(who)
         other = score.other_value
-        factors: list[float] | None = None
-        past = fold.past
-        tally = fold.tally
+        if pi is not None:
+            self.ratio.add(pi, candidate, who.subject_source, score.router)
         if other is not None:
-            control, changed = (other, value) if candidate else (value, other)
-            tally.pairs += 1
-            tally.gap_sum += control - changed
-            if fold.watch.watched:
-                factors = fold.drop.pair(past, control - changed)
-                for process in fold.promotions:
-                    process.pair(past, control - changed)
-            past.add_pair(control, changed)
+            factors = fold.pair(other, value) if candidate else fold.pair(value, other)
         else:
-            if pi is not None:
-                if candidate:
-                    tally.candidate_n += 1
-                    tally.candidate_sum += value
-                else:
-                    tally.control_n += 1
-                    tally.control_sum += value
-                if fold.watch.watched:
-                    factors = fold.drop.unpaired(past, pi, candidate, value)
-                    for process in fold.promotions:
-                        process.unpaired(past, pi, candidate, value)
-            past.add(candidate, value)
-        if other is not None or pi is not None:
-            stage = score.assignment.stage
-            self.stage_units[stage] = self.stage_units.get(stage, 0) + 1
+            factors = fold.unit(pi, candidate, value)
+        if pi is not None or other is not None:
+            self.stage_units[who.stage] = self.stage_units.get(who.stage, 0) + 1
+        guarded = pi is not None and self._settle_guardrails(score, pi, candidate)
         if factors is not None:
-            self._weigh(fold, score, factors)
+            if fold.watch.name in self._pooled:
+                self._pool.multiply(factors)
+            if who.share > self.spec.stages[-1].share:
+                fold.after.multiply(factors)
+                self.late = sum(
+                    w * f.after.statistic for w, f in zip(self._weights, self._watched, strict=True)
+                )
+                self.late_peak = max(self.late_peak, self.late)
+        if factors is not None or guarded:
+            self._weigh(score)
 
-    def _weigh(self, fold: CapabilityFold, score: ScoreRecorded, factors: list[float]) -> None:
-        if fold.watch.name in self._pooled:
-            self._pool.multiply(factors)
+    def _settle_guardrails(self, score: ScoreRecorded, pi: float, candidate: bool) -> bool:
+        for rail in self._rails:
+            value = guarded_value(rail.rail, score)
+            if value is not None:
+                rail.settle(pi, candidate, value)
+        return bool(self._rails)
+
+    def _weigh(self, score: ScoreRecorded) -> None:
         before = self.e_value
-        self.e_value = combine(self._weights, [f.drop.e_value for f in self._watched], self._pool.e_value)
+        m = combine(self._weights, [f.drop.e_value for f in self._watched], self._pool.e_value)
+        self.e_value = self._part * m + sum(rail.weight * rail.drop.e_value for rail in self._rails)
         self.peak = max(self.peak, self.e_value)
         entry = (abs(log(self.e_value / before)), -self.settled, score.interaction_id)
         if len(self._heaviest) < HEAVIEST:
@@ -245,14 +164,33 @@ class RolloutEvidence:
         """Whether M has ever reached the bar."""
         return self.peak >= self.bar
 
+    @property
+    def broke_after_rollout(self) -> bool:
+        """Whether the Shiryaev-Roberts statistic has ever reached the run length after the full rollout."""
+        return self.late_peak >= RUN_LENGTH
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Every judge version seen."""
+        return tuple(sorted(set().union(*(fold.judges for fold in self.folds.values()))))
+
+    @property
+    def rejudged(self) -> tuple[str, ...]:
+        """Capabilities whose scores came from more than one judge version."""
+        return tuple(name for name, fold in self.folds.items() if len(fold.judges) > 1)
+
     def summary(self) -> tuple[CapabilityEvidence, ...]:
-        """Every capability's evidence, in the order of the spec."""
-        return tuple(fold.summary() for fold in self.folds.values())
+        """Every capability's evidence in the order of the spec, then every guardrail's."""
+        folds = tuple(fold.summary() for fold in self.folds.values())
+        return folds + tuple(rail.summary() for rail in self._rails)
 
     def blamed(self) -> tuple[str, ...]:
         """Capabilities with w_k * E_k >= 1/alpha. Empty where only the drop as a whole is proven."""
-        found = blame(self._weights, [f.drop.e_value for f in self._watched], self.spec.alpha)
-        return tuple(self._watched[k].watch.name for k in found)
+        weighed = [
+            *((f.watch.name, self._part * f.watch.weight * f.drop.e_value) for f in self._watched),
+            *((rail.name, rail.weight * rail.drop.e_value) for rail in self._rails),
+        ]
+        return tuple(name for name, evidence in weighed if evidence >= self.bar)
 
     def leading(self, most: int = 3) -> tuple[str, ...]:
         """The watched capabilities with the most evidence, largest first; no claim that each is proven."""
@@ -276,6 +214,8 @@ class RolloutEvidence:
             "rollout_id": self.spec.rollout_id,
             "grid": list(GRID),
             "capabilities": {name: fold.to_dict() for name, fold in self.folds.items()},
+            "guardrails": {rail.name: rail.to_dict() for rail in self._rails},
+            "ratio": self.ratio.to_dict(),
             "pool": list(self._pool.wealth),
             "units": self._units.to_dict(),
             "events": pack(self._events),
@@ -284,13 +224,14 @@ class RolloutEvidence:
             "untagged": self.untagged,
             "e_value": self.e_value,
             "peak": self.peak,
+            "late": self.late,
+            "late_peak": self.late_peak,
             "partition": self.partition,
             "first_offset": self.first_offset,
             "last_offset": self.last_offset,
             "last_score": self.last_score.model_dump(mode="json") if self.last_score else None,
             "stage": self.stage,
             "stage_units": {str(stage): units for stage, units in sorted(self.stage_units.items())},
-            "judges": sorted(self.judges),
             "digest": self.digest,
             "emitted": dict(self.emitted),
         }
@@ -312,6 +253,9 @@ class RolloutEvidence:
             )
         for name, fold in new.folds.items():
             fold.restore(state["capabilities"][name])
+        for rail in new._rails:
+            rail.restore(state["guardrails"][rail.name])
+        new.ratio = RatioCheck.from_dict(state["ratio"])
         new._pool.wealth = [float(w) for w in state["pool"]]
         new._units = Units.from_dict(state["units"])
         new._events = set(unpack(state["events"]))
@@ -319,13 +263,13 @@ class RolloutEvidence:
         heapq.heapify(new._heaviest)
         new.settled, new.untagged = int(state["settled"]), int(state["untagged"])
         new.e_value, new.peak = float(state["e_value"]), float(state["peak"])
+        new.late, new.late_peak = float(state["late"]), float(state["late_peak"])
         new.partition = state["partition"]
         new.first_offset, new.last_offset = int(state["first_offset"]), int(state["last_offset"])
         last = state["last_score"]
         new.last_score = ScoreRecorded.model_validate(last) if last else None
         new.stage = int(state["stage"])
         new.stage_units = {int(stage): int(units) for stage, units in state["stage_units"].items()}
-        new.judges = set(state["judges"])
         new.digest = str(state["digest"])
         new.emitted = {str(key): int(at) for key, at in state["emitted"].items()}
         return new
@@ -344,9 +288,12 @@ def _line(previous: str, score: ScoreRecorded) -> str:
             who.arm,
             repr(who.share),
             str(who.stage),
+            score.router or "",
             score.capability or "",
             repr(score.value),
             repr(score.other_value),
+            f"{score.refused:d}{score.failed:d}",
+            repr(score.total_ms),
             score.judge,
         )
     )

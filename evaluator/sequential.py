@@ -67,6 +67,8 @@ def unpaired_factors(
     var_a: float,
     var_b: float,
     grid: Sequence[float],
+    floor: float = 0.0,
+    ceiling: float = 1.0,
 ) -> list[float]:
     """Factors 1 + lambda_j * x of one unit whose arm was drawn with P(candidate) = pi, 0 < pi < 1.
 
@@ -75,7 +77,8 @@ def unpaired_factors(
     the control mean of the null that lies nearest to the alternative, mean_A - pi*g. lambda is g/(V + g^2),
     the growth-optimal bet to second order, cut where x could cost more than `CAP` of the wealth.
 
-    The mirrored test (promotion) is this one with 1 - y, 1 - mean_A and delta = -margin.
+    The mirrored test (promotion) is this one with 1 - y, 1 - mean_A and delta = -margin. Scores lie in
+    [floor, ceiling], which is [0, 1] but for prediction-powered scores (`evaluator.proxy`).
     """
     low = max(delta, 0.0) + EDGE
     high = 1.0 - EDGE + min(delta, 0.0)
@@ -83,7 +86,7 @@ def unpaired_factors(
     spread = var_a / rest + var_b / pi
     at_control = CAP * rest
     at_candidate = CAP * pi
-    top = 1.0 + delta
+    top = ceiling + delta
     scale, shown = (-1.0 / pi, y + delta) if candidate else (1.0 / rest, y)
     factors = []
     for g in grid:
@@ -93,22 +96,24 @@ def unpaired_factors(
         elif m > high:
             m = high
         bet = g / (spread + g * g)
-        if bet * m > at_control:
-            bet = at_control / m
+        if bet * (m - floor) > at_control:
+            bet = at_control / (m - floor)
         if bet * (top - m) > at_candidate:
             bet = at_candidate / (top - m)
         factors.append(1.0 + bet * (shown - m) * scale)
     return factors
 
 
-def pair_factors(difference: float, delta: float, second_moment: float, grid: Sequence[float]) -> list[float]:
+def pair_factors(
+    difference: float, delta: float, second_moment: float, grid: Sequence[float], span: float = 1.0
+) -> list[float]:
     """Factors of one prompt that both arms answered; `difference` is control's score minus the candidate's.
 
-    x = difference - delta is at least -(1 + delta), which caps lambda. No randomisation is needed: x itself
+    x = difference - delta is at least -(span + delta), which caps lambda. No randomisation is needed: x itself
     has expectation gap - delta.
     """
     x = difference - delta
-    most = CAP / (1.0 + delta)
+    most = CAP / (span + delta)
     return [1.0 + min(g / (second_moment + g * g), most) * x for g in grid]
 
 
@@ -166,12 +171,17 @@ class DropProcess:
     W_j <- (W_j + r_t*w_j) * (1 + lambda_j*x), E = sum W_j + reserve.
     """
 
-    __slots__ = ("delta", "e_value", "grid", "reserve", "steps", "wealth", "weights")
+    __slots__ = ("ceiling", "delta", "e_value", "floor", "grid", "reserve", "steps", "wealth", "weights")
 
     def __init__(
-        self, delta: float, grid: Sequence[float] = GRID, weights: Sequence[float] = GRID_WEIGHTS
+        self,
+        delta: float,
+        grid: Sequence[float] = GRID,
+        weights: Sequence[float] = GRID_WEIGHTS,
+        between: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         self.delta = delta
+        self.floor, self.ceiling = between
         self.grid = tuple(grid)
         self.weights = tuple(weights)
         self.wealth = [0.5 * w for w in self.weights]
@@ -185,13 +195,23 @@ class DropProcess:
         b = past.candidate
         return self._multiply(
             unpaired_factors(
-                pi, candidate, y, self.delta, a.mean, a.squares / a.n, b.squares / b.n, self.grid
+                pi,
+                candidate,
+                y,
+                self.delta,
+                a.mean,
+                a.squares / a.n,
+                b.squares / b.n,
+                self.grid,
+                self.floor,
+                self.ceiling,
             )
         )
 
     def pair(self, past: History, difference: float) -> list[float]:
         """Settle one pair, bets set by `past` only; returns the components' factors."""
-        return self._multiply(pair_factors(difference, self.delta, past.second_moment, self.grid))
+        span = self.ceiling - self.floor
+        return self._multiply(pair_factors(difference, self.delta, past.second_moment, self.grid, span))
 
     def _multiply(self, factors: list[float]) -> list[float]:
         self.steps += 1
@@ -261,6 +281,35 @@ class PromotionProcess:
         self.wealth = [float(w) for w in numbers[1:]]
 
 
+class ShiryaevRoberts:
+    """After the full rollout: W_j <- (W_j + w_j) * (1 + lambda_j*x); alarm once `statistic` is large.
+
+    Every unit starts a fresh test, so a drop is found as fast after a year as on the first day. sum W minus
+    the number of units is a martingale under the null, so that with the alarm at A a false one comes after
+    A units on average, not before (Pollak 1985; Shin, Ramdas and Rinaldo 2024, "E-detectors").
+    """
+
+    __slots__ = ("statistic", "wealth", "weights")
+
+    def __init__(self, weights: Sequence[float] = GRID_WEIGHTS) -> None:
+        self.weights = tuple(weights)
+        self.wealth = [0.0] * len(self.weights)
+        self.statistic = 0.0
+
+    def multiply(self, factors: Sequence[float]) -> None:
+        """Take in the factors of one unit or pair, as `DropProcess` returned them."""
+        self.wealth = [
+            min((w + part) * f, CEILING)
+            for w, part, f in zip(self.wealth, self.weights, factors, strict=True)
+        ]
+        self.statistic = sum(self.wealth)
+
+    def restore(self, wealth: Sequence[float]) -> None:
+        """Take up a snapshot's `wealth`."""
+        self.wealth = [float(w) for w in wealth]
+        self.statistic = sum(self.wealth)
+
+
 class BroadPool:
     """sum_j v_j * prod_k Wpool_kj: plain products over several capabilities, for a drop spread over them.
 
@@ -295,9 +344,3 @@ def combine(weights: Sequence[float], e_values: Sequence[float], pooled: float) 
         mean += won
         product *= 1.0 + won
     return min(0.6 * mean + 0.2 * min(product, CEILING) + 0.2 * pooled, CEILING)
-
-
-def blame(weights: Sequence[float], e_values: Sequence[float], alpha: float) -> list[int]:
-    """Positions of the capabilities with w_k * E_k >= 1/alpha (their union errs with chance <= alpha)."""
-    bar = 1.0 / alpha
-    return [k for k, (w, e) in enumerate(zip(weights, e_values, strict=True)) if w * e >= bar]

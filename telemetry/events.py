@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from telemetry import topics
 
@@ -132,7 +132,8 @@ class ScoreRecorded(Event):
 
     `other_value` is the score of the shadow answer, i.e. of the arm that was not assigned. An outcome that
     depends on the arm (time-out, refusal, upstream error) is a score of 0, never a missing value.
-    `event_id` is derived from the interaction, so that scoring twice is scoring once.
+    `event_id` is derived from the interaction, so that scoring twice is scoring once. `router` is the source
+    of the interaction, so that a faulty assignment can be traced to it.
     """
 
     TYPE = "belay.score.recorded"
@@ -152,6 +153,7 @@ class ScoreRecorded(Event):
     refused: bool = False
     failed: bool = False
     total_ms: float | None = None
+    router: str | None = None
 
 
 # --- the rollout -------------------------------------------------------------------------------------
@@ -176,6 +178,24 @@ class Stage(Value):
     share: Fraction
     min_units: int = Field(default=0, ge=0)
     margin: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+
+
+class Guardrail(Value):
+    """What must not get worse over all traffic: errors, refusals, or latency.
+
+    Each is a score in [0, 1]: 1 for an answer without error (or refusal), 1 - total_ms/limit_ms, cut at 0, for
+    latency. `threshold` is the largest drop of its mean that is tolerated.
+    """
+
+    kind: Literal["errors", "refusals", "latency"]
+    threshold: Annotated[float, Field(gt=0.0, lt=1.0)]
+    limit_ms: Annotated[float, Field(gt=0.0)] | None = None
+
+    @model_validator(mode="after")
+    def _latency_has_a_limit(self) -> Guardrail:
+        if (self.kind == "latency") != (self.limit_ms is not None):
+            raise ValueError(f"guardrail {self.kind!r}: limit_ms is for latency, and latency needs it")
+        return self
 
 
 class ModelRef(Value):
@@ -210,6 +230,7 @@ class RolloutSpec(Value):
     shadow: Fraction = 0.0
     holdback: Fraction = 0.02
     rollback_window_days: int = 30
+    guardrails: tuple[Guardrail, ...] = ()
     brief_sha256: str
     audit: AuditRef
 

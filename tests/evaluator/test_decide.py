@@ -114,3 +114,37 @@ def test_a_repeated_call_repeats_the_decision_under_the_same_id():
             if first.action == "roll_back":
                 return
     pytest.fail("the drop was not rolled back")
+
+
+def test_arms_that_do_not_follow_the_share_stop_the_rollout_and_say_where():
+    spec = rollout()
+    scores = [score(n).model_copy(update={"router": "router-a"}) for n in range(60)]
+    _, made = _run(spec, scores)
+    assert [d.action for d in made] == ["roll_back"]
+    assert "sample-ratio" in made[0].proof.test
+    assert "router router-a: 0 of" in made[0].reason
+
+
+def test_a_judge_that_changed_is_held_as_stale():
+    spec = rollout(stages=(Stage(share=0.5, min_units=10),), advance="schedule")
+    arms = ("control", "candidate")
+    scores = [
+        score(n, arm=arms[n % 2]).model_copy(update={"judge": "j1" if n else "j0"}) for n in range(HOLD_EVERY)
+    ]
+    _, made = _run(spec, scores)
+    assert [d.action for d in made] == ["hold"]
+    assert made[0].reason.startswith("calibration stale")
+
+
+def test_a_drop_after_the_full_rollout_is_found_long_after_it():
+    spec = rollout(stages=(Stage(share=0.5, min_units=50),), advance="schedule")
+    before = stream(200, seed=7, means=SAME)
+    fine = dict.fromkeys(DROP, (0.8, 0.85))
+    after = stream(1500, seed=8, means=fine, share=0.9, shadow=0.5)
+    broken = stream(1500, seed=9, means=DROP, share=0.9, shadow=0.5)
+    scores = [s.model_copy(update={"event_id": f"e{n}"}) for n, s in enumerate([*before, *after, *broken])]
+    evidence, made = _run(spec, scores)
+    rolled = [d for d in made if d.action == "roll_back"]
+    assert len(rolled) == 1
+    assert 1700 < rolled[0].proof.last_offset < 2000
+    assert evidence.broke_after_rollout

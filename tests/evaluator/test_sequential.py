@@ -14,7 +14,7 @@ from evaluator.sequential import (
     DropProcess,
     History,
     PromotionProcess,
-    blame,
+    ShiryaevRoberts,
     combine,
     pair_factors,
     reserve_after,
@@ -227,10 +227,6 @@ def test_combination_starts_at_one_and_weighs_its_three_terms():
     assert combine([0.25, 0.75], [8.0, 2.0], 3.0) == pytest.approx(expected)
 
 
-def test_blame_asks_each_capability_for_its_own_part_of_alpha():
-    assert blame([0.5, 0.5], [199.0, 201.0], 0.01) == [1]
-
-
 def test_history_and_processes_come_back_from_their_numbers():
     process, past = DropProcess(0.02), History()
     for n in range(50):
@@ -242,3 +238,37 @@ def test_history_and_processes_come_back_from_their_numbers():
     assert again.to_list() == past.to_list()
     assert process.unpaired(past, 0.3, True, 0.5) == other.unpaired(again, 0.3, True, 0.5)
     assert process.to_list() == other.to_list()
+
+
+@given(
+    pi=inner,
+    delta=st.floats(0.005, 0.4),
+    rho=st.floats(0.05, 1.0),
+    y=unit,
+    candidate=st.booleans(),
+    var=variance,
+)
+def test_a_wider_range_of_scores_still_costs_at_most_nine_tenths(pi, delta, rho, y, candidate, var):
+    floor, ceiling = 1 - 1 / rho, 1 / rho
+    value = floor + y * (ceiling - floor)
+    factors = unpaired_factors(pi, candidate, value, delta, 0.7, var, var, GRID, floor, ceiling)
+    assert min(factors) >= 0.1 - 1e-9
+
+
+def test_shiryaev_roberts_grows_by_one_a_unit_under_the_null_and_finds_a_drop():
+    rng = random.Random(16)
+    ends = []
+    for _ in range(2000):
+        process, past, after = DropProcess(0.05), History(), ShiryaevRoberts()
+        for _ in range(40):
+            candidate = rng.random() < 0.5
+            y = float(rng.random() < (0.75 if candidate else 0.8))
+            after.multiply(process.unpaired(past, 0.5, candidate, y))
+            past.add(candidate, y)
+        ends.append(after.statistic)
+    mean = sum(ends) / len(ends)
+    error = (sum((e - mean) ** 2 for e in ends) / len(ends) ** 2) ** 0.5
+    assert abs(mean - 40) < 4 * error
+    for _ in range(600):
+        after.multiply(process.pair(past, float(rng.random() < 0.4)))
+    assert after.statistic > 1e6
