@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from evaluator.items import Item as Item  # noqa: PLC0414 - part of what a brief promises
+from evaluator.items import Split, check_items, load_items
+from evaluator.verifiers import VERIFIERS
 from telemetry.errors import BriefError
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 
 class Settings(BaseModel):
@@ -26,13 +32,23 @@ class JudgeSettings(Settings):
     verifier: str
     options: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("verifier")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in VERIFIERS:
+            raise ValueError(
+                f"no verifier {name!r}{_near(name, VERIFIERS)}; there are {', '.join(VERIFIERS)}"
+            )
+        return name
+
 
 class Capability(Settings):
     """One category of tasks that users rely on.
 
     `share` is its fraction of production traffic. `threshold` is the largest drop tolerated, in score
     points on [0, 1]. `items` is a JSONL file of benchmark items beside the brief; `exemplars` are user
-    prompts that teach the tagger. `chance` is what guessing scores: a base not above it is at the floor.
+    prompts that teach the tagger, in the brief as a list or as the name of a text file beside it, one prompt
+    a line. `chance` is what guessing scores: a base not above it is at the floor.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -74,7 +90,8 @@ class Brief(Settings):
             )
         total = sum(c.share for c in self.capabilities)
         if abs(total - 1.0) > 0.005:
-            raise ValueError(f"shares of traffic must add up to 1, they add up to {total:.3f}")
+            each = ", ".join(f"{c.name} {c.share:g}" for c in self.capabilities)
+            raise ValueError(f"shares of traffic must add up to 1, they add up to {total:.3f}: {each}")
         return self
 
     @property
@@ -91,15 +108,6 @@ class Brief(Settings):
         raise BriefError(f"the brief names no capability {name!r}; it has {', '.join(known)}")
 
 
-class Item(Settings):
-    """One benchmark item. `split` keeps what the tests ask apart from what the demo's traffic asks."""
-
-    id: str
-    prompt: str
-    reference: Any = None
-    split: Literal["audit", "traffic"] = "audit"
-
-
 class LoadedBrief(Settings):
     """A brief, where it lies, the hash of everything it names, and its items by capability name."""
 
@@ -113,6 +121,10 @@ class LoadedBrief(Settings):
         """The JSONL file of training dialogues."""
         return self.folder / self.brief.training
 
+    def items_of(self, capability: str, split: Split) -> tuple[Item, ...]:
+        """The items of one capability and split; BriefError where the brief has no such capability."""
+        return tuple(i for i in self.items[self.brief.capability(capability).name] if i.split == split)
+
 
 def load_brief(path: Path) -> LoadedBrief:
     """Read and check a brief with all files it names. Raises BriefError that says what is wrong and where."""
@@ -125,46 +137,66 @@ def load_brief(path: Path) -> LoadedBrief:
         raise BriefError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(data, dict):
         raise BriefError(f"{path}: expected a mapping at the top, found {type(data).__name__}")
+    digest = hashlib.sha256(raw)
+    _read_exemplars(data, path.parent, digest)
     try:
         brief = Brief.model_validate(data)
     except ValidationError as error:
-        raise BriefError(f"{path}:\n{_explain(error)}") from error
-    digest = hashlib.sha256(raw)
+        raise BriefError(f"{path}:\n{_explain(error, data)}") from error
     items: dict[str, tuple[Item, ...]] = {}
     for capability in brief.capabilities:
         file = path.parent / capability.items
-        items[capability.name] = _load_items(file, capability.name)
+        items[capability.name] = load_items(file, capability.name)
         digest.update(file.read_bytes())
     if not (path.parent / brief.training).is_file():
         raise BriefError(f"{path}: 'training' names {brief.training}, which does not exist in {path.parent}")
+    check_items(items, {c.name: c.exemplars for c in brief.capabilities})
     return LoadedBrief(brief=brief, folder=path.parent, sha256=digest.hexdigest(), items=items)
 
 
-def _load_items(file: Path, capability: str) -> tuple[Item, ...]:
-    if not file.is_file():
-        raise BriefError(f"capability {capability!r}: its items file {file} does not exist")
-    items = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
+def _read_exemplars(data: dict[str, Any], folder: Path, digest: _Hash) -> None:
+    """Put the prompts in place of each file name that `exemplars` gives; the files join the brief's hash."""
+    capabilities = data.get("capabilities")
+    for number, capability in enumerate(capabilities if isinstance(capabilities, list) else []):
+        if not isinstance(capability, dict) or not isinstance(capability.get("exemplars"), str):
             continue
-        try:
-            items.append(Item.model_validate(json.loads(line)))
-        except (json.JSONDecodeError, ValidationError) as error:
-            raise BriefError(f"{file}, line {number}: not a valid item: {error}") from error
-    if not items:
-        raise BriefError(f"capability {capability!r}: its items file {file} has no items")
-    return tuple(items)
+        file = folder / capability["exemplars"]
+        if not file.is_file():
+            who = capability.get("name", f"number {number + 1}")
+            raise BriefError(
+                f"capability {who!r}: its exemplars file {file} does not exist",
+                hint="Name a text file with one prompt a line, or give the prompts themselves as a list.",
+            )
+        raw = file.read_bytes()
+        digest.update(raw)
+        capability["exemplars"] = [line.strip() for line in raw.decode("utf-8").splitlines() if line.strip()]
 
 
-def _explain(error: ValidationError) -> str:
-    return "\n".join(_explain_one(dict(detail)) for detail in error.errors())
+def _explain(error: ValidationError, data: dict[str, Any]) -> str:
+    return "\n".join(_explain_one(dict(detail), data) for detail in error.errors())
 
 
-def _explain_one(detail: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in detail["loc"]) or "(the brief)"
-    if detail["type"] != "extra_forbidden":
-        return f"  {where}: {detail['msg']}"
-    known = {*Capability.model_fields, *Brief.model_fields, *JudgeSettings.model_fields}
-    near = difflib.get_close_matches(str(detail["loc"][-1]), sorted(known), n=1)
-    suggestion = f"; did you mean {near[0]!r}?" if near else ""
-    return f"  {where}: unknown key{suggestion}"
+def _explain_one(detail: dict[str, Any], data: dict[str, Any]) -> str:
+    loc = detail["loc"]
+    where = ".".join(str(part) for part in loc) or "(the brief)"
+    if len(loc) > 1 and loc[0] == "capabilities" and isinstance(loc[1], int):
+        where = ".".join([_name_of(data, loc[1]), *(str(part) for part in loc[2:])])
+    if detail["type"] == "extra_forbidden":
+        known = JudgeSettings if "judge" in loc else Capability if len(loc) > 1 else Brief
+        return f"  {where}: unknown key{_near(str(loc[-1]), known.model_fields)}"
+    if detail["type"] == "missing":
+        return f"  {where}: required, but it is not there"
+    found = detail.get("input")
+    shown = f", found {found!r}" if isinstance(found, str | int | float | bool) else ""
+    return f"  {where}: {str(detail['msg']).removeprefix('Value error, ')}{shown}"
+
+
+def _name_of(data: dict[str, Any], index: int) -> str:
+    entry = data["capabilities"][index]
+    name = entry.get("name") if isinstance(entry, dict) else None
+    return f"capability {name!r}" if name else f"capabilities[{index}]"
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
