@@ -6,7 +6,9 @@ test stays valid. What is minimised is the expected time to find the one capabil
 sum_k P(k dropped) * need_k / rate_k under sum_k rate_k = budget, whose solution is
 rate_k ~ sqrt(P(k dropped) * need_k). P(k dropped) is half a fixed guess (each alike) and half what the
 evidence says (E_k is the likelihood ratio of "k dropped" to "nothing did"); need_k is the number of pairs that
-it takes from nothing to the bar, as evidence goes down as well as up. A capability whose whole traffic is not enough takes all of it, and the others share
+it takes from nothing to the bar, as evidence goes down as well as up.
+
+A capability whose whole traffic is not enough takes all of it, and the others share
 the rest.
 """
 

@@ -13,14 +13,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sys
 import zlib
+from array import array
 from collections.abc import Iterable
-from itertools import pairwise
 
 from telemetry.events import Assignment
 
-FINGERPRINT_BYTES = 5
-"""Kept of a subject or an event id. Two of 100,000 collide with chance .005; that loses one unit, no more."""
+FINGERPRINT_BYTES = 4
+"""Kept of a subject or an event id. After 100,000 of them a new one is taken for an old one with chance
+.00002, whatever its arm: that loses a unit now and then, and keeps snapshots small."""
+WORD = "I"
+"""The array type of that size on every machine that Python 3.11 supports."""
 KNOWN = 1.0
 """The share kept for a subject of the candidate arm: no later share exceeds it, so it is drawn no more."""
 
@@ -31,16 +35,26 @@ def fingerprint(name: str) -> int:
 
 
 def pack(fingerprints: Iterable[int]) -> str:
-    """Fingerprints as text for a snapshot: sorted, compressed, base64."""
-    raw = b"".join(f.to_bytes(FINGERPRINT_BYTES, "big") for f in sorted(fingerprints))
-    return base64.b64encode(zlib.compress(raw, 6)).decode("ascii")
+    """Fingerprints as text for a snapshot: sorted, by columns (leading bytes repeat), compressed, base64."""
+    words = array(WORD, sorted(fingerprints))
+    if sys.byteorder == "little":
+        words.byteswap()
+    raw = words.tobytes()
+    columns = b"".join(raw[column::FINGERPRINT_BYTES] for column in range(FINGERPRINT_BYTES))
+    return base64.b64encode(zlib.compress(columns, 6)).decode("ascii")
 
 
 def unpack(text: str) -> list[int]:
     """The fingerprints that `pack` wrote."""
-    raw = zlib.decompress(base64.b64decode(text))
-    edges = range(0, len(raw) + 1, FINGERPRINT_BYTES)
-    return [int.from_bytes(raw[start:end], "big") for start, end in pairwise(edges)]
+    columns = zlib.decompress(base64.b64decode(text))
+    count = len(columns) // FINGERPRINT_BYTES
+    raw = bytearray(len(columns))
+    for column in range(FINGERPRINT_BYTES):
+        raw[column::FINGERPRINT_BYTES] = columns[column * count : (column + 1) * count]
+    words = array(WORD, bytes(raw))
+    if sys.byteorder == "little":
+        words.byteswap()
+    return words.tolist()
 
 
 class Units:
@@ -78,7 +92,7 @@ class Units:
         return len(self._seen)
 
     def to_dict(self) -> dict[str, str]:
-        """Share -> packed fingerprints, for a snapshot (about 7 bytes a subject)."""
+        """Share -> packed fingerprints, for a snapshot (about 3 characters a subject)."""
         groups: dict[float, list[int]] = {}
         for subject, share in self._seen.items():
             groups.setdefault(share, []).append(subject)
