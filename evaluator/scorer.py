@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from evaluator.tagger import Tag
-from evaluator.verifiers.judgement import Judgement
+from evaluator.verifiers import Judgement, is_refusal
 from telemetry.events import Answer, InteractionRecorded, ScoreRecorded, derived_id
 
 SOURCE: Final = "belay/scorer"
@@ -34,7 +34,7 @@ class Judging(Protocol):
 
 
 def prompt_of(interaction: InteractionRecorded) -> str:
-    """What the user asked last: what the tagger reads and the judge looks up. Empty where nothing was asked."""
+    """What the user asked last: what the tagger reads and the judge looks up. Empty without any."""
     return next((m.content for m in reversed(interaction.messages) if m.role == "user"), "")
 
 
@@ -48,14 +48,16 @@ def score(
 
     - hashed text or no capability: unscored;
     - the assigned arm failed (an error, a status of 400 or more, an answer that base had to give instead) or
-      refused: 0. A request that both arms refuse is 0 in both, and leaves their difference as it is;
+      refused (`content_filter`): 0. A request that both refuse is 0 in both, and leaves their difference alone;
     - the client left before the answer's end: unscored, since the half that is there cannot be judged;
     - the judge knows no answer to this prompt, whoever gave it: unscored, also for an arm that failed.
+
+    An answer that declines in words is marked `refused`; its quality is the judge's, as in the audit.
     """
     prompt = prompt_of(interaction)
     failed = interaction.fallback is not None or _failed(interaction.answer)
-    refused = not failed and interaction.answer.finish_reason == REFUSED
-    value, unscored = _value(interaction, tag.capability, judge, prompt, failed or refused)
+    filtered = not failed and interaction.answer.finish_reason == REFUSED
+    value, unscored = _value(interaction, tag.capability, judge, prompt, failed or filtered)
     other = None
     if value is not None and tag.capability is not None and interaction.shadow is not None:
         other = _shadow_value(interaction.shadow, tag.capability, judge, prompt)
@@ -73,7 +75,7 @@ def score(
         unscored=unscored,
         other_value=other,
         judge=judge.version,
-        refused=refused,
+        refused=filtered or (not failed and is_refusal(interaction.answer.text)),
         failed=failed,
         total_ms=interaction.answer.total_ms,
     )

@@ -65,9 +65,11 @@ class Scorer:
         try:
             event = codec.decode(record)
         except UnreadableRecord as error:
-            return self._bury(record, error.message)
+            self._bury(record, error.message)
+            return None
         if not isinstance(event, InteractionRecorded):
-            return self._bury(record, f"a {event.TYPE} does not belong in {record.topic}")
+            self._bury(record, f"a {event.TYPE} does not belong in {record.topic}")
+            return None
         return event
 
     def _bury(self, record: Record, reason: str) -> None:

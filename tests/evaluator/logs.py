@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from telemetry import codec
-from telemetry.bus import Bus, Encoded, Record
+from telemetry.bus import Bus, Encoded, Reader, Record
 from telemetry.events import Event, RolloutChanged, RolloutSpec
 from telemetry.memory_bus import MemoryBus
 
@@ -52,3 +52,20 @@ def announced(spec: RolloutSpec, *, revision: int = 1, status: str = "ramping") 
         actor="test",
         reason="test",
     )
+
+
+class GoesAway:
+    """A reader whose broker goes away right after it was read from."""
+
+    def __init__(self, bus: MemoryBus, reader: Reader) -> None:
+        self._bus, self._reader = bus, reader
+
+    def poll(self, timeout_s: float) -> list[Record]:
+        """The records, the last ones."""
+        found = self._reader.poll(timeout_s)
+        self._bus.down = True
+        return found
+
+    def close(self) -> None:
+        """Close the reader."""
+        self._reader.close()

@@ -12,7 +12,7 @@ from telemetry.bus import Record
 from telemetry.errors import BrokerUnavailable
 from telemetry.events import DeadLettered, DecisionMade, ScoreRecorded, SnapshotTaken
 from telemetry.memory_bus import MemoryBus
-from tests.evaluator.logs import announced, events, publish, publish_raw, records
+from tests.evaluator.logs import GoesAway, announced, events, publish, publish_raw, records
 from tests.evaluator.scores import rollout, score, stream
 
 DROP = {"target": (0.8, 0.9), "facts": (0.9, 0.2), "json": (0.9, 0.9)}
@@ -182,12 +182,13 @@ def test_a_decision_that_is_in_kafka_is_not_sent_again(bus: MemoryBus) -> None:
     assert decisions(bus) == sent
 
 
-def test_a_decision_that_could_not_be_sent_is_sent_by_the_successor(bus: MemoryBus) -> None:
+def test_a_decision_that_could_not_be_sent_is_sent_by_the_successor(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     publish(bus, [announced(rollout()), *regression(600)])
     decider = Decider(bus)
     decider.restore()
-    polled = decider._reader.poll
-    decider._reader.poll = lambda timeout_s: _then_down(bus, polled(timeout_s))  # type: ignore[method-assign]  # the broker goes away between reading and writing
+    monkeypatch.setattr(decider, "_reader", GoesAway(bus, decider._reader))
     with pytest.raises(BrokerUnavailable):
         decider.step(0.0)
     decider.close(save=False)
@@ -195,11 +196,6 @@ def test_a_decision_that_could_not_be_sent_is_sent_by_the_successor(bus: MemoryB
     assert not decisions(bus)
     run(bus)
     assert "roll_back" in [d.action for d in events(bus, topics.DECISIONS) if isinstance(d, DecisionMade)]
-
-
-def _then_down(bus: MemoryBus, found: list[Record]) -> list[Record]:
-    bus.down = True
-    return found
 
 
 def test_reading_to_the_end_stops_at_the_end_as_it_was(bus: MemoryBus) -> None:
