@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from telemetry.codec import explain
-from telemetry.errors import UnreadableRecord
+from telemetry.errors import InfrastructureError, UnreadableRecord
 from telemetry.events import RolloutChanged
 from telemetry.files import write_renamed
 
@@ -18,18 +18,28 @@ log = logging.getLogger(__name__)
 def write_rollout(path: Path, changed: RolloutChanged) -> bool:
     """Replace the file, unless it holds the same or a newer state; says whether it was replaced.
 
+    Raises InfrastructureError where the file cannot be written.
     One process writes a file: control on its own machine, the forwarder on a router's.
     """
     try:
-        held = read_rollout(path)
+        if not replaces(changed, _held(path)):
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_renamed(path, changed.model_dump_json(indent=2).encode())
+    except OSError as error:
+        raise InfrastructureError(
+            f"cannot write the rollout's state to {path}: {error.strerror}",
+            hint="Routers that read this file keep the state before: make it writable, or free space.",
+        ) from error
+    return True
+
+
+def _held(path: Path) -> RolloutChanged | None:
+    try:
+        return read_rollout(path)
     except UnreadableRecord as error:
         log.warning("replacing it: %s", error)
-        held = None
-    if not replaces(changed, held):
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_renamed(path, changed.model_dump_json(indent=2).encode())
-    return True
+        return None
 
 
 def read_rollout(path: Path) -> RolloutChanged | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from telemetry.errors import SpoolError
 from telemetry.spool import (
     HEADER,
     MAX_PAYLOAD_BYTES,
@@ -129,7 +130,13 @@ class SpoolReader:
         """Remember that all that `read` returned is done, and delete the segments that are behind."""
         if self._cursor == self._acknowledged:
             return
-        write_cursor(self._folder, self._cursor)
+        try:
+            write_cursor(self._folder, self._cursor)
+        except OSError as error:
+            raise SpoolError(
+                f"cannot write the spool's cursor in {self._folder}: {error.strerror}",
+                hint="Free space on its disk; what was not acknowledged is sent again, nothing is lost.",
+            ) from error
         self._acknowledged = self._cursor
         for number in segment_numbers(self._folder):
             if number >= self._cursor.segment:

@@ -1,0 +1,49 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from telemetry.errors import InfrastructureError, UnreadableRecord
+from telemetry.rollout_file import read_rollout, write_rollout
+from tests.telemetry.samples import TIME, rollout
+
+
+def test_what_is_written_is_read_and_nothing_lies_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "rollout.json"
+    assert read_rollout(path) is None
+    changed = rollout()
+    assert write_rollout(path, changed)
+    assert read_rollout(path) == changed
+    assert [entry.name for entry in path.parent.iterdir()] == ["rollout.json"]
+
+
+def test_an_older_or_equal_revision_never_replaces_a_newer_one(tmp_path: Path) -> None:
+    path = tmp_path / "rollout.json"
+    newer = rollout(revision=3)
+    write_rollout(path, newer)
+    for revision in (1, 2, 3):
+        assert not write_rollout(path, rollout(revision=revision, since=TIME + timedelta(days=1)))
+    assert read_rollout(path) == newer
+    assert write_rollout(path, rollout(revision=4, since=TIME - timedelta(days=1)))
+
+
+def test_another_rollout_replaces_it_unless_that_is_of_the_past(tmp_path: Path) -> None:
+    path = tmp_path / "rollout.json"
+    write_rollout(path, rollout("r2", revision=5))
+    assert not write_rollout(path, rollout("r1", revision=9, since=TIME - timedelta(seconds=1)))
+    assert write_rollout(path, rollout("r3", revision=1, since=TIME + timedelta(seconds=1)))
+
+
+def test_a_file_that_cannot_be_read_is_an_error_and_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "rollout.json"
+    path.write_text('{"spec": 1}')
+    with pytest.raises(UnreadableRecord, match=r"rollout\.json holds no rollout state"):
+        read_rollout(path)
+    assert write_rollout(path, rollout())
+    assert read_rollout(path) is not None
+
+
+def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InfrastructureError, match=r"file/rollout\.json"):
+        write_rollout(tmp_path / "file" / "rollout.json", rollout())
