@@ -43,6 +43,7 @@ def serve(app: Callable[..., Awaitable[None]], listener: socket.socket, shutdown
         ws="none",
         lifespan="on",
         access_log=False,
+        proxy_headers=False,
         log_config=None,
         server_header=False,
         date_header=False,

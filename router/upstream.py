@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -248,8 +248,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for mypy; TCP and TLS give nothing else
-        self.transport = transport
+        # uvloop's transports are no subclass of asyncio's, though they have all of its methods.
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Parse, then wake the reader once for all that these bytes held."""

@@ -239,7 +239,7 @@ async def running(folder: Path, control: str, candidate: str, **changes: Any) ->
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
         gateway, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False,
-        server_header=False, date_header=False, timeout_graceful_shutdown=1,
+        server_header=False, date_header=False, proxy_headers=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))

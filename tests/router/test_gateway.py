@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 from hypothesis import given
@@ -164,13 +165,12 @@ async def test_200_requests_at_once_each_get_their_own_answer_and_record(tmp_pat
         writer.write(reply(200, asked.body, "content-type: application/json"))
 
     async with rolling(tmp_path, echo, echo, share=0.5) as (router, base, other, _):
-        limits = httpx.Limits(max_connections=200)
-        async with httpx.AsyncClient(base_url=router.url, timeout=20, limits=limits) as http:
+        async with aiohttp.ClientSession(router.url, connector=aiohttp.TCPConnector(limit=200)) as http:
 
             async def one(number: int) -> bool:
                 body = BODY | {"n": number}
-                answer = await http.post(CHAT, json=body, headers={"x-session-id": f"s{number}"})
-                return bool(answer.json() == body)
+                async with http.post(CHAT, json=body, headers={"x-session-id": f"s{number}"}) as answer:
+                    return bool(await answer.json() == body)
 
             assert all(await asyncio.gather(*(one(number) for number in range(200))))
         records = router.records()
