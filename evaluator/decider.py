@@ -112,6 +112,8 @@ class Decider:
                 self._announce(tracked)
         for partition, offset in begin.items():
             self._reader.seek(topics.SCORES, partition, offset)
+            self._read_to[partition] = offset - 1
+        self._save([tracked for tracked in self.rollouts.values() if not tracked.over])
 
     def close(self, *, save: bool = True) -> None:
         """Snapshot what is not yet in a snapshot (unless `save` is False), then let go of the broker."""
@@ -156,10 +158,11 @@ class Decider:
             if event.revision > known.state.revision:
                 known.state = event
             return
-        self.rollouts[rollout] = Tracked(event, RolloutEvidence(event.spec))
+        tracked = self.rollouts[rollout] = Tracked(event, RolloutEvidence(event.spec))
         waited = self._waiting.pop(rollout, None)
         for record, score in waited.scores if waited else ():
             self._on_score(record, score)
+        self._save([tracked])
 
     def _on_score(self, record: Record, score: ScoreRecorded) -> None:
         tracked = self.rollouts.get(score.rollout_id)
@@ -211,13 +214,17 @@ class Decider:
         self.dead += 1
 
     def _save(self, rollouts: list[Tracked]) -> None:
-        """Publish snapshots. Not while a score waits for its rollout: a restart must read it again."""
+        """Publish snapshots. Not while a score waits for its rollout: a restart must read it again.
+
+        A new rollout has one at once: nobody need read what came before it, and the publisher's connection is
+        open (150 ms) before the first decision has to leave.
+        """
         if self._waiting or not rollouts:
             return
         for tracked in rollouts:
             evidence = tracked.evidence
             partition = evidence.partition or 0
-            offset = self._read_to.get(partition, evidence.last_offset)
+            offset = max(self._read_to.get(partition, -1), evidence.last_offset)
             rollout = evidence.spec.rollout_id
             snapshot = SnapshotTaken(
                 event_id=derived_id("snapshot", rollout, str(partition), str(offset)),

@@ -112,7 +112,20 @@ def test_a_snapshot_is_taken_every_so_many_scores_and_at_the_end(bus: MemoryBus)
         publish(bus, [score(number)])
         decider.step(0.0)
     decider.close()
-    assert [s.offset for s in events(bus, topics.SNAPSHOTS)] == [9, 19, 24]
+    assert [s.offset for s in events(bus, topics.SNAPSHOTS)] == [-1, 9, 19, 24]
+
+
+def test_a_new_rollout_is_a_snapshot_at_once_so_that_nobody_reads_what_came_before_it(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), *regression(30)])
+    decider = Decider(bus)
+    decider.restore()
+    decider.step(0.0)
+    publish(bus, [announced(rollout().model_copy(update={"rollout_id": "second"}))])
+    decider.step(0.0)
+    assert [(s.rollout_id, s.offset) for s in events(bus, topics.SNAPSHOTS)] == [("r1", -1), ("second", 29)]
+    publish(bus, [score(500, rollout_id="second")])
+    decider = run(bus)
+    assert decider.rollouts["second"].evidence.settled == 1
 
 
 def test_a_score_that_comes_before_its_rollout_waits_for_it(bus: MemoryBus) -> None:
@@ -132,7 +145,7 @@ def test_a_score_that_comes_before_its_rollout_waits_for_it(bus: MemoryBus) -> N
 def test_no_snapshot_hides_a_score_that_still_waits(bus: MemoryBus) -> None:
     publish(bus, [announced(rollout()), score(0, rollout_id="late"), score(1), score(2)])
     run(bus, snapshot_every=1)
-    assert not records(bus, topics.SNAPSHOTS)
+    assert [s.offset for s in events(bus, topics.SNAPSHOTS)] == [-1]
     publish(bus, [announced(rollout().model_copy(update={"rollout_id": "late"}))])
     decider = run(bus)
     assert decider.rollouts["late"].evidence.settled == 1
