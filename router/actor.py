@@ -138,7 +138,7 @@ class Control:
                 if known is None or state.revision > known.revision:
                     self._states[state.spec.rollout_id] = state
                 if replaces(state, self.current):
-                    self._write_file(state)
+                    write_rollout(self._file, state)
                     self.current = state
             # A state that the topic has must not come after a newer one: compaction keeps the last.
             there = {state.event_id for state in published}
@@ -153,7 +153,11 @@ class Control:
         return after if after is state else self._take_on(after)
 
     def _take_on(self, state: RolloutChanged) -> RolloutChanged:
-        self._write_file(state)
+        if not write_rollout(self._file, state):
+            raise InfrastructureError(
+                f"{self._file} holds a newer state than {state.spec.rollout_id!r} at revision {state.revision}",
+                hint="Another control writes it, or this machine's clock went back. Nothing was changed.",
+            )
         self.current = state
         self._states[state.spec.rollout_id] = state
         self.outbox.append(state)
@@ -161,20 +165,6 @@ class Control:
             "rollout %s is %s at share %g: %s", state.spec.rollout_id, state.status, state.share, state.reason
         )
         return state
-
-    def _write_file(self, state: RolloutChanged) -> None:
-        try:
-            try:
-                write_rollout(self._file, state)
-            except UnreadableRecord as error:
-                log.warning("%s is replaced: %s", self._file, error.message)
-                self._file.unlink(missing_ok=True)
-                write_rollout(self._file, state)
-        except OSError as error:
-            raise InfrastructureError(
-                f"the rollout file {self._file} cannot be written: {error}",
-                hint="Routers follow this file. Make room on its disk and ask again.",
-            ) from error
 
     def _restore_from_file(self) -> None:
         try:

@@ -172,12 +172,21 @@ def test_a_file_that_cannot_be_written_leaves_the_state_as_it_was(control: Contr
     (tmp_path / "rollout.json").unlink()
     (tmp_path / "rollout.json").mkdir()
     made = decision()
-    with pytest.raises(InfrastructureError, match="cannot be written"):
+    with pytest.raises(InfrastructureError, match="cannot write the rollout's state"):
         control.decide(made)
     assert control.current is state
     (tmp_path / "rollout.json").rmdir()
     control.decide(made)
     assert control.current.status == "rolled_back"
+
+
+def test_a_file_with_a_newer_state_is_never_overwritten(control: Control, tmp_path: Path) -> None:
+    control.start(spec())
+    newer = promoted(promoted(promoted(started())))
+    write_rollout(tmp_path / "rollout.json", newer)
+    with pytest.raises(InfrastructureError, match="holds a newer state than 'r1' at revision 2"):
+        control.act("r1", Promote("ada", "unaware of the other control"))
+    assert read_rollout(tmp_path / "rollout.json") == newer
 
 
 def test_a_broken_rollout_file_is_replaced_by_the_next_transition(tmp_path: Path) -> None:
