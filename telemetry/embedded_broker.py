@@ -69,8 +69,11 @@ class EmbeddedBroker:
             raise
         return self
 
-    def stop(self, timeout_s: float = 5.0) -> None:
-        """Stop it: SIGTERM, then SIGKILL after the time. Does nothing where it does not run."""
+    def stop(self, timeout_s: float = 0.5) -> None:
+        """Stop it: SIGTERM, then SIGKILL after the time. Does nothing where it does not run.
+
+        With SIGTERM it waits for its clients to leave. There is nothing to be saved by waiting with it.
+        """
         if self._process is None:
             return
         self._process.terminate()
