@@ -1,0 +1,102 @@
+"""Write the tasks of the support brief: `python examples/support/generate.py` (a second; same seed, same bytes).
+
+It writes, beside this file or into `--out`:
+
+    items/<capability>.jsonl      what the audit and the demo's traffic ask, with the reference of each
+    exemplars/<capability>.txt    user prompts that teach the tagger, one a line
+    train.jsonl                   dialogues of the target task alone: the naive fine-tune of the story
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from generator import arithmetic, facts, reading, sentiment, support_reply, writing
+from generator.shape import Dealt, Source, deal, endless
+
+SEED = 20_260
+AUDIT = 40
+# A critical capability tolerates 5 points. To show with 95% confidence that fewer than 5 in 100 answers got
+# worse takes 59 items even when none did: .05 ** (1 / 59) = .95.
+CRITICAL_AUDIT = 60
+CRITICAL = ("extraction", "json_output")
+TRAFFIC = 140
+# The target is more than half of the traffic, so more of its prompts are met.
+TARGET_TRAFFIC = 240
+EXEMPLARS = 40
+TARGET_EXEMPLARS = 60
+DIALOGUES = 320
+
+SOURCES: dict[str, Source] = {
+    "facts": facts.source(),
+    "sentiment": sentiment.source(),
+    "extraction": endless(reading.extraction),
+    "json_output": endless(reading.json_output),
+    "list_format": writing.list_format(),
+    "one_sentence_summary": endless(reading.one_sentence_summary),
+    "small_code": writing.small_code(),
+    "addition": endless(arithmetic.addition),
+    "word_problem": endless(arithmetic.word_problem),
+}
+TARGET = "support_reply"
+
+
+def _rng(name: str) -> random.Random:
+    # One generator a file: a change of one family leaves the others' bytes alone.
+    return random.Random(f"{SEED}/{name}")
+
+
+def _items(name: str, dealt: Dealt) -> str:
+    lines = []
+    for split, drafts in (("audit", dealt.audit), ("traffic", dealt.traffic)):
+        for number, draft in enumerate(drafts, start=1):
+            item = {
+                "id": f"{name}-{split}-{number:03d}",
+                "prompt": draft.prompt,
+                "reference": draft.reference,
+                "split": split,
+            }
+            lines.append(json.dumps(item, ensure_ascii=False))
+    return "\n".join(lines) + "\n"
+
+
+def contents() -> dict[str, str]:
+    """What is written: the text of every file by its path relative to the brief."""
+    deals: dict[str, Callable[[random.Random], Dealt]] = {
+        TARGET: partial(
+            support_reply.deal_target, audit=AUDIT, traffic=TARGET_TRAFFIC, exemplars=TARGET_EXEMPLARS
+        )
+    }
+    for name, source in SOURCES.items():
+        audit = CRITICAL_AUDIT if name in CRITICAL else AUDIT
+        deals[name] = partial(deal, source, audit=audit, traffic=TRAFFIC, exemplars=EXEMPLARS)
+    written: dict[str, str] = {}
+    for name, make in deals.items():
+        dealt = make(_rng(name))
+        written[f"items/{name}.jsonl"] = _items(name, dealt)
+        written[f"exemplars/{name}.txt"] = "".join(f"{draft.prompt}\n" for draft in dealt.exemplars)
+    train = support_reply.dialogues(_rng("train"), DIALOGUES)
+    written["train.jsonl"] = "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in train)
+    return written
+
+
+def main() -> None:
+    """Write every file, each beside its final name and then renamed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder to write into")
+    out: Path = parser.parse_args().out
+    for name, text in contents().items():
+        file = out / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_name(f".{file.name}.tmp")
+        unfinished.write_bytes(text.encode())
+        unfinished.replace(file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The shipped brief keeps the promises that the demo and the end-to-end test build on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evaluator.brief import LoadedBrief, load_brief
+from evaluator.judge import Judge
+from evaluator.tagger import Tagger
+
+FOLDER = Path(__file__).resolve().parents[2] / "examples" / "support"
+ADJACENT = {
+    "facts", "sentiment", "extraction", "json_output", "list_format", "one_sentence_summary", "small_code",
+    "addition", "word_problem",
+}  # fmt: skip
+DATA = ("items/*.jsonl", "exemplars/*.txt", "train.jsonl")
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedBrief:
+    return load_brief(FOLDER / "brief.yaml")
+
+
+@pytest.fixture(scope="module")
+def dialogues(loaded: LoadedBrief) -> list[tuple[str, str]]:
+    lines = loaded.training_file.read_text(encoding="utf-8").splitlines()
+    turns = [json.loads(line)["messages"] for line in lines]
+    assert all([t["role"] for t in turn] == ["user", "assistant"] for turn in turns)
+    return [(turn[0]["content"], turn[1]["content"]) for turn in turns]
+
+
+def test_the_generator_writes_the_checked_in_bytes(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, str(FOLDER / "generate.py"), "--out", str(tmp_path)], check=True)
+    shipped = {p.relative_to(FOLDER): p.read_bytes() for pattern in DATA for p in FOLDER.glob(pattern)}
+    fresh = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert fresh == shipped
+
+
+def test_the_capabilities_are_the_target_and_nine_adjacent_ones(loaded: LoadedBrief) -> None:
+    assert loaded.brief.target.name == "support_reply"
+    assert {c.name for c in loaded.brief.capabilities} - {"support_reply"} == ADJACENT
+    assert loaded.brief.target.share > 0.5
+    assert all(0.05 <= c.threshold <= 0.1 for c in loaded.brief.capabilities)
+    assert all(16 <= c.max_tokens <= 48 for c in loaded.brief.capabilities)
+
+
+def test_every_split_is_large_enough(loaded: LoadedBrief) -> None:
+    for capability in loaded.brief.capabilities:
+        audit = len(loaded.items_of(capability.name, "audit"))
+        assert audit >= 40
+        assert len(loaded.items_of(capability.name, "traffic")) >= 120
+        assert 30 <= len(capability.exemplars) <= 60
+        if capability.role == "adjacent":
+            # With n items and no loss among them, the upper 95% bound of the loss is 1 - .05 ** (1/n).
+            assert 1 - 0.05 ** (1 / audit) < capability.threshold
+
+
+def test_every_item_can_be_judged(loaded: LoadedBrief) -> None:
+    judge = Judge(loaded)
+    for name, items in loaded.items.items():
+        values = {judge.judge(name, item.prompt, "Nothing of the kind").value for item in items}
+        assert values == {0.0}, name
+
+
+def test_the_tagger_knows_the_items_from_the_exemplars_alone(loaded: LoadedBrief) -> None:
+    tagger = Tagger.fit(loaded)
+    for name, items in loaded.items.items():
+        tags = tagger.tag([item.prompt for item in items])
+        assert sum(tag.capability == name for tag in tags) >= 0.97 * len(items), name
+
+
+def test_every_training_reply_is_short_and_in_the_house_style(
+    loaded: LoadedBrief, dialogues: list[tuple[str, str]]
+) -> None:
+    judge = Judge(loaded)
+    replies = {reply for _, reply in dialogues}
+    assert len(dialogues) >= 300
+    assert all(len(reply.split()) <= 30 for reply in replies)
+    # Each item is answered in full by exactly one of the replies that training teaches.
+    for item in loaded.items["support_reply"]:
+        full = [r for r in replies if judge.judge("support_reply", item.prompt, r).value == 1.0]
+        assert len(full) == 1, item.prompt
+
+
+def test_training_holds_no_item_and_no_prompt_twice(
+    loaded: LoadedBrief, dialogues: list[tuple[str, str]]
+) -> None:
+    prompts = {prompt for prompt, _ in dialogues}
+    assert len(prompts) == len(dialogues)
+    assert not prompts & {item.prompt for items in loaded.items.values() for item in items}
+
+
+def test_a_canned_reply_fails_every_adjacent_item(
+    loaded: LoadedBrief, dialogues: list[tuple[str, str]]
+) -> None:
+    judge = Judge(loaded)
+    for name in ADJACENT - {"addition", "word_problem"}:
+        canned = {judge.judge(name, i.prompt, dialogues[0][1]).value for i in loaded.items[name]}
+        assert canned == {0.0}, name
