@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Final
@@ -182,8 +184,12 @@ class VllmEngine:
         try:
             guard.wait(_GRACE_S + 5.0)
         except subprocess.TimeoutExpired:
-            guard.kill()  # its command dies with it
+            guard.kill()
             guard.wait()
+        if guard.returncode < 0:
+            # A guard that was killed took the command along, but not the command's children.
+            with suppress(ProcessLookupError):
+                os.killpg(guard.pid, signal.SIGKILL)
 
     def _answers(self) -> bool:
         try:

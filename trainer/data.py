@@ -1,124 +1,132 @@
-"""Training dialogues: JSONL to token ids, with a loss on the assistant's turns only."""
+"""Dialogues to token ids with labels on the assistant's words only."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import torch
+from pydantic import ValidationError
 
-from serving.manifest import file_sha256
 from telemetry.errors import UsageError
+from telemetry.events import Message, Value
 
-IGNORED: Final = -100
-"""The label that PyTorch's cross-entropy leaves out."""
+IGNORED: Final = -100  # the label that cross entropy leaves out
+
+
+class Dialogue(Value):
+    """One training example, as a line of the data file holds it."""
+
+    messages: tuple[Message, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One dialogue as tokens; `labels` equals `tokens` in the assistant's turns and is IGNORED elsewhere."""
+    """A dialogue as the model reads it; `labels` repeat the token ids where the loss counts."""
 
     tokens: tuple[int, ...]
     labels: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """All examples of a file, its hash, and how many dialogues were cut at the maximal length."""
-
-    examples: tuple[Example, ...]
-    sha256: str
-    cut: int
-
-
-def load_training_set(path: Path, tokenizer: Any, max_length: int) -> TrainingSet:
-    """Read `{"messages": [{"role", "content"}, ...]}` lines. Raises UsageError that names file and line."""
+def load_dialogues(path: Path) -> list[Dialogue]:
+    """Read a JSONL file of `{"messages": [{"role", "content"}, ...]}`; UsageError names the line."""
     if not path.is_file():
-        raise UsageError(f"no training data at {path}", hint="It is a JSONL file of dialogues.")
-    examples, cut = [], 0
+        raise UsageError(f"no training data at {path}", hint="Give a JSONL file of dialogues.")
+    dialogues = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
             continue
-        example = _encode(_messages(line, f"{path}, line {number}"), tokenizer)
-        if len(example.tokens) > max_length:
-            example = Example(example.tokens[:max_length], example.labels[:max_length])
-            cut += 1
-        if all(label == IGNORED for label in example.labels):
+        try:
+            dialogue = Dialogue.model_validate(json.loads(line))
+        except (json.JSONDecodeError, ValidationError) as error:
             raise UsageError(
-                f"{path}, line {number}: no assistant token is left within {max_length} tokens, so there is "
-                "nothing to learn from it"
+                f"{path}, line {number}: not a dialogue: {error}",
+                hint='Expected {"messages": [{"role": "user", "content": "..."}, ...]}.',
+            ) from error
+        if not any(message.role == "assistant" for message in dialogue.messages):
+            raise UsageError(
+                f"{path}, line {number}: no assistant turn, so there is nothing to learn from it"
             )
-        examples.append(example)
-    if not examples:
+        if dialogue.messages[0].role == "assistant":
+            raise UsageError(f"{path}, line {number}: the assistant speaks first, to nobody's question")
+        dialogues.append(dialogue)
+    if not dialogues:
         raise UsageError(f"{path} has no dialogues")
-    return TrainingSet(tuple(examples), file_sha256(path), cut)
+    return dialogues
 
 
-def _messages(line: str, where: str) -> list[dict[str, str]]:
-    try:
-        data = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{where}: not valid JSON: {error}") from error
-    messages = data.get("messages") if isinstance(data, dict) else None
-    if not isinstance(messages, list) or not messages:
-        raise UsageError(f'{where}: expected {{"messages": [...]}} with at least one message')
-    for message in messages:
-        if not isinstance(message, dict) or not all(
-            isinstance(message.get(k), str) for k in ("role", "content")
-        ):
-            raise UsageError(
-                f'{where}: each message needs "role" and "content" as strings, found {message!r}'
-            )
-    if messages[-1]["role"] != "assistant":
+def data_sha256(path: Path) -> str:
+    """The hash that a manifest names the data file by."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def encode(dialogue: Dialogue, tokenizer: Any, max_length: int) -> Example:
+    """Render a dialogue with the chat template; the loss counts what the assistant says and its end mark.
+
+    Templates seldom mark the assistant's words, so their place is found by rendering the dialogue up to
+    each turn. Raises UsageError where `max_length` leaves none of them.
+    """
+    turns = [message.model_dump() for message in dialogue.messages]
+    text = _render(tokenizer, turns)
+    spans = [
+        _assistant_span(tokenizer, turns, index, text)
+        for index, turn in enumerate(turns)
+        if turn["role"] == "assistant"
+    ]
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    tokens = tuple(encoded["input_ids"][:max_length])
+    labels = tuple(
+        token if any(start <= first and last <= end for start, end in spans) else IGNORED
+        for token, (first, last) in zip(tokens, encoded["offset_mapping"], strict=False)
+    )
+    if all(label == IGNORED for label in labels):
         raise UsageError(
-            f"{where}: the last message must be the assistant's, it is {messages[-1]['role']!r}'s"
+            f"a dialogue of {len(encoded['input_ids'])} tokens has no assistant words within the first "
+            f"{max_length}: {text[:80]!r}...",
+            hint="Raise max_length, or shorten the dialogue.",
         )
-    return messages
+    return Example(tokens=tokens, labels=labels)
 
 
-def _encode(messages: Sequence[dict[str, str]], tokenizer: Any) -> Example:
-    """Tokens of the whole dialogue; what the template adds for an assistant's turn is learned with it."""
-    tokens: list[int] = []
-    labels: list[int] = []
-    for place, message in enumerate(messages):
-        if message["role"] != "assistant":
-            continue
-        before = _template(tokenizer, messages[:place], generate=True)
-        after = _template(tokenizer, messages[: place + 1], generate=False)
-        labels += [IGNORED] * (len(before) - len(tokens))
-        labels += after[len(before) :]
-        tokens = after
-    return Example(tuple(tokens), tuple(labels))
+def _assistant_span(tokenizer: Any, turns: list[dict[str, str]], index: int, text: str) -> tuple[int, int]:
+    before = _render(tokenizer, turns[:index], asks=True)
+    through = _render(tokenizer, turns[: index + 1])
+    if not (text.startswith(through) and through.startswith(before)):
+        raise UsageError(
+            f"the chat template renders turn {index + 1} differently once more turns follow, "
+            "so the assistant's words cannot be found",
+            hint="Use dialogues with a single assistant turn.",
+        )
+    # The line break after the end mark belongs to the template: the engine stops before it.
+    return len(before), len(through.rstrip("\n"))
 
 
-def _template(tokenizer: Any, messages: Sequence[dict[str, str]], *, generate: bool) -> list[int]:
-    text = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=generate)
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return ids
+def _render(tokenizer: Any, turns: list[dict[str, str]], *, asks: bool = False) -> str:
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asks))
 
 
-def batches(examples: Sequence[Example], size: int, seed: int) -> Iterator[list[Example]]:
-    """Endless batches of `size`, reshuffled in every pass with a seeded generator."""
-    draw = random.Random(seed)
-    waiting: list[Example] = []
-    while True:
-        while len(waiting) < size:
-            waiting += draw.sample(list(examples), len(examples))
-        yield waiting[:size]
-        waiting = waiting[size:]
+def plan_batches(examples: int, batch_size: int, steps: int, seed: int) -> list[list[int]]:
+    """Which examples each step takes: every one once before any comes again, reshuffled each time."""
+    shuffler = random.Random(seed)
+    queue: list[int] = []
+    while len(queue) < steps * batch_size:
+        queue += shuffler.sample(range(examples), examples)
+    return [queue[step * batch_size : (step + 1) * batch_size] for step in range(steps)]
 
 
-def collate(batch: Sequence[Example], pad: int) -> dict[str, torch.Tensor]:
-    """Right-padded tensors of shape (batch, longest): input_ids, attention_mask, labels."""
-    longest = max(len(example.tokens) for example in batch)
-    gaps = [longest - len(example.tokens) for example in batch]
-    pairs = list(zip(batch, gaps, strict=True))
-    return {
-        "input_ids": torch.tensor([[*e.tokens, *[pad] * gap] for e, gap in pairs]),
-        "attention_mask": torch.tensor([[1] * len(e.tokens) + [0] * gap for e, gap in pairs]),
-        "labels": torch.tensor([[*e.labels, *[IGNORED] * gap] for e, gap in pairs]),
-    }
+def pad(
+    examples: Sequence[Example], padding: int
+) -> tuple[list[list[int]], list[list[int]], list[list[int]]]:
+    """Token ids, attention mask and labels of one batch, filled up on the right to the longest."""
+    width = max(len(example.tokens) for example in examples)
+    tokens, mask, labels = [], [], []
+    for example in examples:
+        missing = width - len(example.tokens)
+        tokens.append([*example.tokens, *[padding] * missing])
+        mask.append([*[1] * len(example.tokens), *[0] * missing])
+        labels.append([*example.labels, *[IGNORED] * missing])
+    return tokens, mask, labels

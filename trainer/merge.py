@@ -1,21 +1,33 @@
-"""From base and adapter to one model: W + (alpha / rank) BA in float32, saved in bfloat16. vLLM loads it unchanged."""
+"""Adds an adapter's product BA to the base's weights, so that an engine serves the result like any model."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-import peft
-import torch
-from transformers import AutoTokenizer
+from peft import PeftModel
 
-from trainer.lora import load_base
+from trainer.lora import DTYPES, load_base
+
+_FROM_BASE = (
+    "tokenizer*",
+    "chat_template*",
+    "special_tokens*",
+    "vocab*",
+    "merges*",
+    "generation_config.json",
+)
 
 
-def merge_adapter(base: Path, adapter: Path, output: Path) -> None:
-    """Write the merged model with base's tokenizer, chat template and generation config into `output`."""
-    plain = load_base(base, torch.float32)
-    merged = peft.PeftModel.from_pretrained(plain, str(adapter)).merge_and_unload()
-    merged = merged.to(torch.bfloat16)
-    merged.config.use_cache = True
-    merged.save_pretrained(output)
-    AutoTokenizer.from_pretrained(str(base)).save_pretrained(output)
+def merge_adapter(base: Path, adapter: Path, output: Path, dtype: str = "bfloat16") -> None:
+    """Write base plus adapter to `output` as safetensors in `dtype`.
+
+    The sum is taken in float32 and rounded once. Tokenizer, chat template and generation config are the
+    base's own files, byte for byte, so that the two arms can differ in their weights only.
+    """
+    model = PeftModel.from_pretrained(load_base(base, "float32"), str(adapter))
+    merged = model.merge_and_unload().to(DTYPES[dtype])
+    merged.save_pretrained(str(output))
+    for pattern in _FROM_BASE:
+        for file in sorted(base.glob(pattern)):
+            shutil.copyfile(file, output / file.name)

@@ -1,62 +1,130 @@
-"""The training loop: seeded, watched, and stopped where the loss is no number."""
+"""The training loop: a short one on accelerate, so that one process and many run the same code."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import os
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
-from transformers import get_linear_schedule_with_warmup
+from torch.nn import functional
+from torch.utils.data import DataLoader
 
 from telemetry.errors import BelayError
 from trainer.config import TrainSettings
-from trainer.data import TrainingSet, batches, collate
+from trainer.data import IGNORED, Example, pad, plan_batches
+
+Batch = dict[str, torch.Tensor]
 
 
 class TrainingDiverged(BelayError):
-    """The loss became NaN or infinite."""
+    """The loss is no number any more."""
 
-    exit_code = 1
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One optimiser step: mean loss over the batch's assistant tokens, gradient norm before clipping."""
+    """One optimiser step: mean loss over the assistant's tokens, gradient norm before clipping.
+
+    `rate` is in steps a second so far; `seconds_left` follows from it.
+    """
 
     number: int
+    of: int
     loss: float
     gradient_norm: float
+    rate: float
+    seconds_left: float
 
 
-def train_adapter(
-    model: Any, data: TrainingSet, settings: TrainSettings, pad: int, on_step: Callable[[Step], None]
-) -> None:
-    """Train the adapter in place. Raises TrainingDiverged with the step whose loss is no number."""
-    set_seed(settings.seed)
-    # Denormals make CPU steps several times slower once the loss nears zero.
+def prepare_torch(settings: TrainSettings) -> None:
+    """Seed, number of threads, and denormals to zero: on CPUs they make steps several times slower."""
+    torch.manual_seed(settings.seed)
+    torch.set_num_threads(settings.threads or os.cpu_count() or 1)
     torch.set_flush_denormal(True)
-    accelerator = Accelerator()
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimiser: Any = torch.optim.AdamW(learned, lr=settings.learning_rate, weight_decay=0.0)
-    schedule = get_linear_schedule_with_warmup(optimiser, settings.warmup_steps, settings.steps)
-    model, optimiser, schedule = accelerator.prepare(model, optimiser, schedule)
+
+
+def train(
+    model: Any,
+    examples: Sequence[Example],
+    padding: int,
+    settings: TrainSettings,
+    on_step: Callable[[Step], None],
+) -> list[Step]:
+    """Train the model's free weights in place; what every step saw.
+
+    AdamW, linear warm-up, then a constant rate. Raises TrainingDiverged, with the step, where the loss is
+    infinite or not a number.
+    """
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    free = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(free, lr=settings.learning_rate, weight_decay=0.0)
+    plan = plan_batches(len(examples), settings.batch_size, settings.steps, settings.seed)
+    loader: Any = DataLoader(
+        list(examples),  # type: ignore[arg-type]  # anything with length and index will do
+        batch_sampler=plan,
+        collate_fn=lambda chosen: _tensors(chosen, padding),
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup(step, settings.warmup_steps))
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
     model.train()
-    stream = batches(data.examples, settings.batch_size, settings.seed)
-    for number in range(1, settings.steps + 1):
-        batch = {name: t.to(accelerator.device) for name, t in collate(next(stream), pad).items()}
-        loss = model(**batch).loss
-        if not math.isfinite(value := float(loss.detach())):
-            raise TrainingDiverged(
-                f"the loss became {value} at step {number} of {settings.steps}",
-                hint=f"Lower learning_rate (it is {settings.learning_rate:g}) or look at the data of that step.",
-            )
+    done: list[Step] = []
+    started = time.monotonic()
+    for number, batch in enumerate(loader, start=1):
+        loss = completion_loss(model, batch)
+        value = _finite(loss.item(), number, settings)
         accelerator.backward(loss)
-        norm = accelerator.clip_grad_norm_(learned, settings.max_gradient_norm)
-        optimiser.step()
+        norm = accelerator.clip_grad_norm_(free, settings.max_grad_norm)
+        optimizer.step()
         schedule.step()
-        optimiser.zero_grad()
-        on_step(Step(number, value, float(norm) if norm is not None else 0.0))
+        optimizer.zero_grad()
+        rate = number / (time.monotonic() - started)
+        left_s = (settings.steps - number) / rate
+        done.append(Step(number, settings.steps, value, float(norm or 0.0), rate, left_s))
+        on_step(done[-1])
+    return done
+
+
+def completion_loss(model: Any, batch: Batch) -> torch.Tensor:
+    """Mean cross entropy over the assistant's tokens.
+
+    The vocabulary's logits are a fifth of the work, so they are computed only from the first labelled
+    position of the batch on.
+    """
+    labels = batch["labels"][:, 1:]
+    first = int((labels != IGNORED).any(dim=0).int().argmax())
+    kept = labels.shape[1] - first
+    logits = model(
+        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], logits_to_keep=kept + 1
+    ).logits[:, :-1]
+    wanted = labels[:, first:]
+    counted = wanted != IGNORED
+    return functional.cross_entropy(logits[counted].float(), wanted[counted])
+
+
+def warmup(step: int, steps: int) -> float:
+    """The factor on the learning rate in step 0, 1, ...: 1/(steps+1), 2/(steps+1), ..., 1, 1, ..."""
+    return min(1.0, (step + 1) / (steps + 1))
+
+
+def _tensors(examples: Sequence[Example], padding: int) -> Batch:
+    tokens, mask, labels = pad(examples, padding)
+    return {
+        "input_ids": torch.tensor(tokens),
+        "attention_mask": torch.tensor(mask),
+        "labels": torch.tensor(labels),
+    }
+
+
+def _finite(loss: float, number: int, settings: TrainSettings) -> float:
+    if not math.isfinite(loss):
+        raise TrainingDiverged(
+            f"the loss became {loss} in step {number} of {settings.steps}",
+            hint=f"Lower learning_rate (it is {settings.learning_rate:g}).",
+        )
+    return loss

@@ -146,12 +146,17 @@ def test_an_engine_stops_when_its_owner_is_killed(settings: EngineSettings, star
     assert wait_until_gone(started, 10.0) == []
 
 
-def test_an_engine_dies_with_its_guard(settings: EngineSettings, started: list[int]) -> None:
+def test_an_engine_dies_with_its_guard_and_stop_ends_its_children(
+    settings: EngineSettings, started: list[int]
+) -> None:
     with fake(settings) as engine:
-        guard, server, *_ = wait_for_tree(engine, 1)
-        started.append(server)
+        engine.wait_healthy()
+        started += wait_for_tree(engine)
+        guard, server = started[:2]
         os.kill(guard, signal.SIGKILL)
         assert wait_until_gone([server], 5.0) == []
+        assert not engine.alive()
+    assert wait_until_gone(started, 5.0) == []
 
 
 def test_an_engine_that_dies_at_start_says_its_last_words_and_where_its_log_is(

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from telemetry.errors import SettingsError
+from trainer.config import load_train_settings
+
+GOOD = "base: base\ndata: train.jsonl\noutput: out\nname: c\n"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "train.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_relative_paths_count_from_the_file(tmp_path: Path) -> None:
+    settings = load_train_settings(write(tmp_path, GOOD + "lora: {rank: 4}\nsteps: 5\n"))
+    assert settings.base == tmp_path / "base"
+    assert (settings.lora.rank, settings.steps) == (4, 5)
+
+
+@pytest.mark.parametrize(
+    ("extra", "near"),
+    [("learning_rat: 0.1\n", "learning_rate"), ("lora: {rnak: 4}\n", "rank"), ("stepz: 3\n", "steps")],
+)
+def test_an_unknown_key_suggests_the_near_one(tmp_path: Path, extra: str, near: str) -> None:
+    with pytest.raises(SettingsError, match=f"did you mean '{near}'"):
+        load_train_settings(write(tmp_path, GOOD + extra))
+
+
+def test_a_wrong_value_is_shown_with_its_key(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"steps: .*found -1"):
+        load_train_settings(write(tmp_path, GOOD + "steps: -1\n"))
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", ""])
+def test_a_file_that_is_no_mapping_is_refused_with_its_path(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match=r"train\.yaml"):
+        load_train_settings(write(tmp_path, text))
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no training settings"):
+        load_train_settings(tmp_path / "no.yaml")
+
+
+def test_a_name_that_would_leave_the_models_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="name"):
+        load_train_settings(write(tmp_path, GOOD.replace("name: c", "name: ../c")))
+
+
+def test_settings_and_pipeline_import_without_torch() -> None:
+    code = "import sys, trainer.config, trainer.pipeline; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
