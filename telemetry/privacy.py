@@ -44,6 +44,7 @@ _EMAIL: Final = re.compile(
 )
 _IBAN: Final = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])")
 _CARD: Final = re.compile(r"(?<![0-9])(?<![0-9][.,])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])")
+_SHORTEST: Final = 13  # of a card number; of an IBAN it is 15
 _IPV4: Final = re.compile(r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9]|\.[0-9])")
 _IPV6: Final = re.compile(r"(?<![0-9A-Za-z:.])[0-9A-Fa-f:]{2,39}(?![0-9A-Za-z:])")
 _PHONE: Final = re.compile(
@@ -90,20 +91,23 @@ def redacted(text: str) -> str:
     if "@" in text:
         text = _EMAIL.sub("[email]", text)
     if ":" in text:
-        text = _IPV6.sub(_replace_if(is_ip, "[ip]"), text)
+        text = _IPV6.sub(_without_ip, text)
     if not _DIGIT.search(text):
         return text
     text = _IBAN.sub(_replace_if(is_iban, "[iban]"), text)
     text = _CARD.sub(_replace_if(is_card, "[card]"), text)
-    text = _IPV4.sub(_replace_if(is_ip, "[ip]"), text)
+    text = _IPV4.sub(_without_ip, text)
     return _PHONE.sub("[phone]", text)
 
 
 def is_card(text: str) -> bool:
     """Whether 13 to 19 digits, separated or not, pass the Luhn check (ISO/IEC 7812-1, annex B)."""
-    digits = [int(character) for character in text if character.isdigit()]
+    compact = text.replace(" ", "").replace("-", "")
+    if not 13 <= len(compact) <= 19:
+        return False
+    digits = [int(digit) for digit in compact]
     doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
-    return 13 <= len(digits) <= 19 and any(digits) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+    return any(digits) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
 
 
 def is_iban(text: str) -> bool:
@@ -115,11 +119,17 @@ def is_iban(text: str) -> bool:
 
 
 def is_ip(text: str) -> bool:
-    """Whether this is an address of IPv4 or IPv6; the unspecified address `::` is none."""
+    """Whether this is an address of IPv4 or IPv6; what may as well be code, such as `a::b`, is none."""
+    if ":" in text and (text.count(":") < 3 or not _DIGIT.search(text)):
+        return False
     try:
         return not ipaddress.ip_address(text).is_unspecified
     except ValueError:
         return False
+
+
+def _without_ip(match: re.Match[str]) -> str:
+    return "[ip]" if is_ip(match[0]) else match[0]
 
 
 def _replace_if(holds: Callable[[str], bool], placeholder: str) -> Callable[[re.Match[str]], str]:
@@ -128,7 +138,12 @@ def _replace_if(holds: Callable[[str], bool], placeholder: str) -> Callable[[re.
     def replace(match: re.Match[str]) -> str:
         text = match[0]
         breaks = [at for at, character in enumerate(text) if character in " -"]
-        runs = [(b, e) for b in (0, *(at + 1 for at in breaks)) for e in (*breaks, len(text)) if b < e]
+        runs = [
+            (b, e)
+            for b in (0, *(at + 1 for at in breaks))
+            for e in (*breaks, len(text))
+            if e - b >= _SHORTEST
+        ]
         for begin, end in sorted(runs, key=lambda run: run[0] - run[1]):
             if holds(text[begin:end]):
                 return f"{text[:begin]}{placeholder}{text[end:]}"
