@@ -187,6 +187,8 @@ class Exchange:
         if self.failure is not None:  # given up while connecting
             connection.transport.close()
             raise self.failure
+        if connection.transport.is_closing():  # lost between its opening and now; uvloop refuses the write
+            raise UpstreamFailed(f"{self._upstream.url} closed a connection before its first request", "died")
         self._connection = connection
         connection.send(self, self._upstream)
         while not self._chunks and not self.complete:

@@ -25,6 +25,7 @@ from telemetry.rollout_file import write_rollout
 from tests.router.fakes import (
     DONE,
     SSE_HEAD,
+    Asked,
     Behaviour,
     FakeEngine,
     Router,
@@ -276,7 +277,7 @@ async def test_a_candidate_that_fails_before_its_first_byte_is_answered_by_base(
     tmp_path: Path, failing: str, body: dict[str, Any]
 ) -> None:
     behave, reason = FAILING[failing]
-    timeouts = {"candidate_first_byte_s": 0.15}
+    timeouts = {"candidate_first_byte_s": 0.15 if reason == "timeout" else 10}
     async with rolling(tmp_path, behave, timeouts=timeouts) as (router, base, _, http):
         answer = await http.post(CHAT, json=body)
         assert answer.status_code == 200
@@ -489,11 +490,16 @@ async def test_a_shadow_is_the_other_arms_answer_to_the_same_request(
 
 
 async def test_a_slow_shadow_delays_nobody_and_is_recorded_when_it_ends(tmp_path: Path) -> None:
-    slow = says(BASE_TEXT, delay_s=0.4)
+    may_answer = asyncio.Event()
+
+    async def slow(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await may_answer.wait()
+        await says(BASE_TEXT)(asked, writer)
+
     async with rolling(tmp_path, says("x"), slow, shadow=1.0) as (router, _, _, http):
-        async with asyncio.timeout(0.3):
-            await http.post(CHAT, json=BODY)
+        assert text_of(await http.post(CHAT, json=BODY)) == "x"
         assert router.records() == []
+        may_answer.set()
         await until(router.records)
         assert router.records()[0].meta["shadow"]["status"] == 200
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +17,6 @@ from telemetry.rollout_file import write_rollout
 from tests.router.fakes import (
     DONE,
     SSE_HEAD,
-    Asked,
     Behaviour,
     FakeEngine,
     Router,
@@ -29,6 +27,7 @@ from tests.router.fakes import (
     reply,
     running,
     says,
+    streams_for_ever,
     until,
 )
 from tests.router.values import with_share
@@ -162,15 +161,7 @@ async def test_models_are_bases(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_stops_reading_cancels_the_engine(tmp_path: Path) -> None:
-    async def slow(asked: Asked, writer: asyncio.StreamWriter) -> None:
-        writer.write(SSE_HEAD)
-        while not asked.peer_left():
-            writer.write(chunk(event("x")))
-            await writer.drain()
-            await asyncio.sleep(0.01)
-        raise ConnectionResetError
-
-    async with client_of(tmp_path, slow) as (client, router, engine):
+    async with client_of(tmp_path, streams_for_ever) as (client, router, engine):
         async with await client.chat.completions.create(model="m", messages=MESSAGES, stream=True) as stream:
             await anext(aiter(stream))
         await until(lambda: engine.gone == 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from router.upstream import HIGH_WATER, Exchange, Request, Upstream, UpstreamFailed
+from router.upstream import HIGH_WATER, Connection, Exchange, Request, Upstream, UpstreamFailed
 from tests.router.fakes import (
     Asked,
     Behaviour,
@@ -133,7 +133,7 @@ async def test_an_engine_that_gives_no_first_byte_fails_the_start(
 ) -> None:
     async with FakeEngine(behave) as engine:
         pools.append(upstream := Upstream(engine.url))
-        exchange = ask(upstream, first_byte_s=0.1)
+        exchange = ask(upstream, first_byte_s=0.1 if behave is never else 5)
         with pytest.raises(UpstreamFailed) as caught:
             await exchange.start()
         assert caught.value.reason == reason
@@ -164,7 +164,7 @@ async def test_the_whole_answer_has_a_time_limit_too(pools: list[Upstream]) -> N
     async with FakeEngine(streams_for_ever) as engine:
         pools.append(upstream := Upstream(engine.url))
         with pytest.raises(UpstreamFailed) as caught:
-            await whole(ask(upstream, first_byte_s=0.05, total_s=0.2))
+            await whole(ask(upstream, first_byte_s=1.0, total_s=1.2))
         assert caught.value.reason == "timeout"
         await until(lambda: engine.gone == 1)
 
@@ -189,6 +189,24 @@ async def test_a_fresh_connection_that_dies_is_not_retried(pools: list[Upstream]
         with pytest.raises(UpstreamFailed):
             await whole(ask(upstream))
         assert len(engine.asked) == 1
+
+
+async def test_a_connection_lost_as_soon_as_it_is_open_is_an_engine_that_died(
+    pools: list[Upstream], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FakeEngine(never) as engine:
+        pools.append(upstream := Upstream(engine.url))
+        connection = await upstream.connect()
+        connection.transport.abort()
+        await asyncio.sleep(0.05)
+
+        async def lost() -> Connection:
+            return connection
+
+        monkeypatch.setattr(upstream, "connect", lost)
+        with pytest.raises(UpstreamFailed) as caught:
+            await ask(upstream).start()
+        assert caught.value.reason == "died"
 
 
 async def test_a_connection_that_the_engine_closed_leaves_the_pool(pools: list[Upstream]) -> None:
