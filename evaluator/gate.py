@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -180,10 +181,24 @@ def _fall(capability: CapabilityAudit) -> str:
 
 def _open(capability: CapabilityAudit) -> str:
     d = capability.diff
-    return (
-        f"{capability.name} is not certain: the drop lies between {100 * d.lower:+.0f} and {100 * d.upper:+.0f} "
-        f"points, tolerated are {100 * d.threshold:g}; {d.n} items are too few to tell."
+    needed = items_to_pass(d.threshold, d.alpha_pass)
+    advice = (
+        f"below {needed} items not even a candidate that lost nothing would pass"
+        if d.n < needed
+        else "more items would tell"
     )
+    return (
+        f"{capability.name} is not certain from {d.n} items: the drop lies between {100 * d.lower:+.0f} and "
+        f"{100 * d.upper:+.0f} points, tolerated are {100 * d.threshold:g}; {advice}."
+    )
+
+
+def items_to_pass(threshold: float, alpha: float) -> int:
+    """The fewest items from which any method could tell, with error `alpha`, that no drop exceeds `threshold`.
+
+    With n items and nothing lost, a true loss of `threshold` has still the probability (1 - threshold)**n.
+    """
+    return math.ceil(math.log(alpha) / math.log1p(-threshold))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ def test_an_identical_candidate_passes_where_there_are_items_enough() -> None:
 def test_an_identical_candidate_is_inconclusive_where_there_are_too_few() -> None:
     result = audit(items=20)
     assert (result.verdict, result.exit_code) == ("inconclusive", 3)
-    assert any("20 items are too few" in finding for finding in result.findings)
+    assert any("below 44 items not even" in finding for finding in result.findings)
 
 
 def test_the_worst_items_stand_side_by_side_and_only_what_was_lost() -> None:

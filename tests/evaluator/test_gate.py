@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from pathlib import Path
 
 import pytest
 
-from evaluator.diff import Diff, verdict_of
-from evaluator.gate import CapabilityAudit, judge_audit, load_audit
+from evaluator.diff import Diff, paired_diff, verdict_of
+from evaluator.gate import CapabilityAudit, items_to_pass, judge_audit, load_audit
 from telemetry.errors import UsageError
 from tests.evaluator.audits import audit
 
@@ -82,6 +83,14 @@ def test_overfitting_is_a_better_target_beside_a_fallen_capability(
 def test_an_improvement_that_may_be_luck_is_called_so() -> None:
     ruling = judge_audit([part("support", -0.3, 0.1, role="target"), part("facts", *BAD)])
     assert "(not certain)" in ruling.findings[0]
+
+
+@pytest.mark.parametrize(("threshold", "alpha"), [(0.05, 0.01), (0.1, 0.01), (0.1, 0.05)])
+def test_items_to_pass_is_a_limit_that_the_bound_comes_close_to(threshold: float, alpha: float) -> None:
+    needed = items_to_pass(threshold, alpha)
+    fewer, more = [1.0] * (needed - 1), [1.0] * math.ceil(1.15 * needed)
+    assert paired_diff(fewer, fewer, threshold, alpha).verdict == "inconclusive"
+    assert paired_diff(more, more, threshold, alpha).verdict == "pass"
 
 
 def test_the_reference_carries_verdict_hash_and_override(tmp_path: Path) -> None:
