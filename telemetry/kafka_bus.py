@@ -16,62 +16,28 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition  # noqa: TID251 (the one place)
 from kafka import errors as kafka_errors  # noqa: TID251 (the one place)
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from telemetry.bus import Encoded, Record, Start
+from telemetry.bus_settings import BusSettings
 from telemetry.errors import BelayError, BrokerUnavailable, InfrastructureError, RecordTooLarge, SettingsError
 from telemetry.topics import TOPICS
 
+__all__ = ["BusSettings", "KafkaBus", "KafkaPublisher", "KafkaReader"]
+
 _GIVE_UP_S: Final = 2.0
 _HINT: Final = "Is it running, and are address and security_protocol right?"
+# kafka-python gives one error for a wrong password, a wrong certificate and a server that is no Kafka.
+_HINT_OPEN: Final = "It accepts connections: check security_protocol, the sasl_* settings and ssl_cafile."
 _REFUSED: Final = (
     kafka_errors.AuthorizationError,
     kafka_errors.SaslAuthenticationFailedError,
     kafka_errors.UnsupportedSaslMechanismError,
 )
 _TOO_LARGE: Final = (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError)
-
-
-class BusSettings(BaseModel):
-    """How to reach the broker: `bootstrap_servers` is `host:port`, several separated by commas.
-
-    `replication_factor` -1 leaves it to the broker's own default.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    bootstrap_servers: Annotated[str, Field(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")] = "127.0.0.1:9092"
-    client_id: str = "belay"
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
-    ssl_cafile: Path | None = None
-    session_timeout_ms: int = Field(default=6000, ge=1000)
-    fetch_max_wait_ms: int = Field(default=20, ge=1)
-    connect_timeout_ms: int = Field(default=5000, ge=100)
-    request_timeout_ms: int = Field(default=10_000, ge=1000)
-    replication_factor: int = Field(default=-1, ge=-1)
-
-    @model_validator(mode="after")
-    def _complete(self) -> BusSettings:
-        sasl = self.security_protocol.startswith("SASL")
-        if sasl and not (self.sasl_mechanism and self.sasl_username and self.sasl_password):
-            raise ValueError(
-                f"security_protocol {self.security_protocol} needs sasl_mechanism, sasl_username "
-                "and sasl_password"
-            )
-        if not sasl and (self.sasl_mechanism or self.sasl_username or self.sasl_password):
-            raise ValueError(
-                f"sasl_* settings came with security_protocol {self.security_protocol}, "
-                "expected SASL_PLAINTEXT or SASL_SSL"
-            )
-        return self
 
 
 class KafkaBus:
@@ -168,7 +134,7 @@ class KafkaBus:
             )
         return BrokerUnavailable(
             f"{doing}: no broker at {where} that can do it: {error}",
-            hint=_HINT,
+            hint=_HINT_OPEN if "bootstrap" in str(error) else _HINT,
         )
 
 
