@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from evaluator.brief import load_brief
 from evaluator.judge import Judge
 from evaluator.status import read_status
-from evaluator.worker import Worker, WorkerSettings
+from evaluator.worker import Worker, WorkerSettings, run_worker
 from telemetry import topics
-from telemetry.events import DecisionMade, InteractionRecorded
+from telemetry.events import DecisionMade, InteractionRecorded, ScoreRecorded
 from telemetry.memory_bus import MemoryBus
 from tests.evaluator.briefs import brief
 from tests.evaluator.interactions import answer, interaction
@@ -161,3 +162,21 @@ def test_an_error_in_one_loop_ends_the_worker_and_is_raised(bus: MemoryBus, tmp_
 def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="snapshot_evry"):
         WorkerSettings.model_validate({"brief": tmp_path, "status_file": tmp_path, "snapshot_evry": 3})
+
+
+def test_with_the_shipped_brief_a_known_task_is_tagged_and_judged(bus: MemoryBus, tmp_path: Path) -> None:
+    path = Path(__file__).resolve().parents[2] / "examples" / "support" / "brief.yaml"
+    item = load_brief(path).items_of("extraction", "traffic")[0]
+    publish(bus, [announced(SPEC), interaction(prompt=item.prompt, given=answer(str(item.reference)))])
+    stop = threading.Event()
+    settings = WorkerSettings(brief=path, status_file=tmp_path / "worker.json", poll_s=0.01)
+    thread = threading.Thread(target=run_worker, args=(settings, bus, stop))
+    thread.start()
+    try:
+        until(lambda: bool(events(bus, topics.SCORES)), within_s=120.0)  # the tagger learns first: 4 s of CPU
+    finally:
+        stop.set()
+        thread.join(10.0)
+    (found,) = events(bus, topics.SCORES)
+    assert isinstance(found, ScoreRecorded)
+    assert (found.capability, found.value) == ("extraction", 1.0)
