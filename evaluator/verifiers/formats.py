@@ -48,18 +48,18 @@ def _first_object(text: str) -> dict[str, Any] | None:
         return None
     try:
         value, _ = json.JSONDecoder().raw_decode(text[start:])
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # also numbers of thousands of digits, thousands of brackets
         return None
     return value if isinstance(value, dict) else None
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return normalise(value)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return value
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return normalise(str(value))
 
 
 def list_of(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) -> Judgement:

@@ -99,6 +99,9 @@ CASES: list[tuple[str, str, Any, dict[str, Any], float]] = [
     ("json_keys", "{name: Anna, age: 34}", None, {}, 0.0),
     ("json_keys", '["name", "age"]', None, {}, 0.0),
     ("json_keys", '{"name": true, "age": [34]}', None, {}, 0.5),
+    ("json_keys", '{"name": "Anna", "age": 1' + "0" * 400 + "}", None, {}, 0.5),
+    ("json_keys", '{"name": "Anna", "age": 1' + "0" * 5000 + "}", None, {}, 0.0),
+    ("json_keys", '{"name": ' + "[" * 100_000, None, {}, 0.0),
     ("json_keys", '{"name": "anyone"}', {"name": None}, {}, 1.0),
     # list_of
     ("list_of", "1. dog\n2. cat\n3. bird", None, {}, 1.0),
