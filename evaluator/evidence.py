@@ -256,7 +256,7 @@ class RolloutEvidence:
         for rail in new._rails:
             rail.restore(state["guardrails"][rail.name])
         new.ratio = RatioCheck.from_dict(state["ratio"])
-        new._pool.wealth = [float(w) for w in state["pool"]]
+        new._pool.restore(state["pool"])
         new._units = Units.from_dict(state["units"])
         new._events = set(unpack(state["events"]))
         new._heaviest = [(float(w), int(n), str(i)) for w, n, i in state["heaviest"]]

@@ -316,19 +316,24 @@ class BroadPool:
     A target that improves would drown the product, so which capabilities take part is fixed at the start.
     """
 
-    __slots__ = ("wealth",)
+    __slots__ = ("e_value", "wealth")
 
     def __init__(self, weights: Sequence[float] = GRID_WEIGHTS) -> None:
         self.wealth = list(weights)
+        self.e_value = sum(self.wealth)
 
     def multiply(self, factors: Sequence[float]) -> None:
         """Take in the factors of one unit or pair."""
-        self.wealth = [min(w * f, CEILING) for w, f in zip(self.wealth, factors, strict=True)]
+        self.wealth = [w * f for w, f in zip(self.wealth, factors, strict=True)]
+        self.e_value = sum(self.wealth)
+        if self.e_value > CEILING:
+            self.wealth = [min(w, CEILING / len(self.wealth)) for w in self.wealth]
+            self.e_value = CEILING
 
-    @property
-    def e_value(self) -> float:
-        """The pooled evidence; 1 at the start."""
-        return sum(self.wealth)
+    def restore(self, wealth: Sequence[float]) -> None:
+        """Take up a snapshot's `wealth`."""
+        self.wealth = [float(w) for w in wealth]
+        self.e_value = min(sum(self.wealth), CEILING)
 
 
 def combine(weights: Sequence[float], e_values: Sequence[float], pooled: float) -> float:

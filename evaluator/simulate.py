@@ -7,7 +7,7 @@ file to the product's own processes, score by score, to 1e-9.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -230,6 +230,7 @@ class Block:
     """Some interactions of every run: arrays of shape (interactions, runs). `share` has one value a row.
 
     `control` and `changed` are both arms' scores; which of them is seen depends on `candidate` and `pair`.
+    An interaction becomes a pair where its `lot` falls below the fraction that its capability has then.
     """
 
     start: int
@@ -237,6 +238,7 @@ class Block:
     k: Ints
     candidate: Bools
     pair: Bools
+    lot: Floats
     fresh: Bools
     control: Floats
     changed: Floats
@@ -264,12 +266,14 @@ def draw(world: World, runs: int, start: int, length: int, horizon: int, rng: np
         flips = np.where(control, worse / np.maximum(p_a, 1e-12), better / np.maximum(1.0 - p_a, 1e-12))
         changed = control ^ (apart < flips)
     shadow = np.broadcast_to(np.array(world.shadow, dtype=float), (len(edges),))[k]
+    candidate, lot = rng.random(shape) < share[:, None], rng.random(shape)
     return Block(
         start=start,
         share=share,
         k=k,
-        candidate=rng.random(shape) < share[:, None],
-        pair=rng.random(shape) < shadow,
+        candidate=candidate,
+        pair=lot < shadow,
+        lot=lot,
         fresh=rng.random(shape) < world.fresh,
         control=control.astype(float),
         changed=changed.astype(float),
@@ -306,12 +310,14 @@ def roll_out(
     alpha: float = 0.01,
     weights: Sequence[float] | None = None,
     pooled: Sequence[bool] | None = None,
-    watch: Callable[[Block], None] | None = None,
+    watch: Callable[[Block], bool] | None = None,
+    allot: Callable[[Fleet], Floats] | None = None,
     block: int = 250,
 ) -> Outcome:
-    """Simulate `runs` rollouts of at most `horizon` interactions. `watch` sees every block (peers' rules).
+    """Simulate `runs` rollouts of at most `horizon` interactions.
 
-    Rows of a run that already stopped are drawn on, so that peers see the same streams, but cost no update.
+    `watch` sees every block, so that peers' rules run on the same streams, and says whether it wants more.
+    `allot` gives the shadow fractions, (runs, capabilities), of the next block from the past alone.
     """
     rng = np.random.default_rng(seed)
     fleet = Fleet(runs, deltas, weights, pooled)
@@ -321,9 +327,11 @@ def roll_out(
     active = np.arange(runs)
     for start in range(0, horizon, block):
         part = draw(world, runs, start, min(block, horizon - start), horizon, rng)
-        if watch is not None:
-            watch(part)
-        elif not len(active):
+        if allot is not None:
+            fractions = allot(fleet)
+            part = replace(part, pair=part.lot < fractions[np.arange(runs), part.k])
+        wanted = watch is not None and watch(part)
+        if not len(active) and not wanted:
             break
         for row in range(len(part.share)):
             k, candidate = part.k[row][active], part.candidate[row][active]
