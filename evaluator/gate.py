@@ -148,7 +148,7 @@ def judge_audit(capabilities: Sequence[CapabilityAudit]) -> Ruling:
     open_ones = [c for c in watched if c.verdict == "inconclusive"]
     verdict: Verdict = "fail" if fallen else "pass" if watched and not open_ones else "inconclusive"
     findings = [
-        *_overfitting(capabilities, fallen),
+        *_target(capabilities, fallen),
         *(_fall(c) for c in sorted(fallen, key=lambda c: -(c.diff.gap or 0.0))),
         *(_open(c) for c in open_ones),
         *(f"{c.name} is at the floor and has no say: {c.at_floor}." for c in capabilities if c.at_floor),
@@ -158,16 +158,18 @@ def judge_audit(capabilities: Sequence[CapabilityAudit]) -> Ruling:
     return Ruling(verdict=verdict, findings=tuple(findings))
 
 
-def _overfitting(capabilities: Sequence[CapabilityAudit], fallen: Sequence[CapabilityAudit]) -> list[str]:
-    """The generalization cliff by its name: the target improved, adjacent capabilities fell."""
-    adjacent = [c.name for c in fallen if c.role == "adjacent"]
+def _target(capabilities: Sequence[CapabilityAudit], fallen: Sequence[CapabilityAudit]) -> list[str]:
+    """What became of the target where it improved; beside a fallen capability, the generalization cliff by name."""
     target = next((c for c in capabilities if c.role == "target"), None)
-    if target is None or not adjacent or (target.diff.gap or 0.0) >= 0.0:
+    if target is None or (target.diff.gap or 0.0) >= 0.0:
         return []
     gain = -100 * (target.diff.gap or 0.0)
     sure = "" if target.diff.upper < 0.0 else " (not certain)"
     better = f"the target {target.name} improved by {gain:.0f} points{sure}"
-    return [f"Overfitting: {better}, while {_listed(adjacent)} fell beyond the threshold."]
+    adjacent = [c.name for c in fallen if c.role == "adjacent"]
+    if adjacent:
+        return [f"Overfitting: {better}, while {_listed(adjacent)} fell beyond the threshold."]
+    return [f"{better[0].upper()}{better[1:]}."]
 
 
 def _fall(capability: CapabilityAudit) -> str:

@@ -80,6 +80,12 @@ def test_overfitting_is_a_better_target_beside_a_fallen_capability(
     assert any("Overfitting" in finding for finding in ruling.findings) == named
 
 
+def test_a_better_target_is_told_also_where_base_was_at_the_floor_and_nothing_fell() -> None:
+    target = part("support", -0.9, -0.7, role="target", floor="base scores 0%")
+    ruling = judge_audit([target, part("facts", *GOOD)])
+    assert ruling.findings[0] == "The target support improved by 80 points."
+
+
 def test_an_improvement_that_may_be_luck_is_called_so() -> None:
     ruling = judge_audit([part("support", -0.3, 0.1, role="target"), part("facts", *BAD)])
     assert "(not certain)" in ruling.findings[0]
