@@ -150,8 +150,8 @@ def judge_audit(capabilities: Sequence[CapabilityAudit]) -> Ruling:
     findings = [
         *_target(capabilities, fallen),
         *(_fall(c) for c in sorted(fallen, key=lambda c: -(c.diff.gap or 0.0))),
-        *(_open(c) for c in open_ones),
-        *(f"{c.name} is at the floor and has no say: {c.at_floor}." for c in capabilities if c.at_floor),
+        *_open(open_ones),
+        *_floor(capabilities),
     ]
     if not watched:
         findings.insert(0, "No capability is above the floor: there is nothing that this audit could see.")
@@ -181,18 +181,22 @@ def _fall(capability: CapabilityAudit) -> str:
     )
 
 
-def _open(capability: CapabilityAudit) -> str:
-    d = capability.diff
-    needed = items_to_pass(d.threshold, d.alpha_pass)
-    advice = (
-        f"below {needed} items not even a candidate that lost nothing would pass"
-        if d.n < needed
-        else "more items would tell"
-    )
-    return (
-        f"{capability.name} is not certain from {d.n} items: the drop lies between {100 * d.lower:+.0f} and "
-        f"{100 * d.upper:+.0f} points, tolerated are {100 * d.threshold:g}; {advice}."
-    )
+def _open(undecided: Sequence[CapabilityAudit]) -> list[str]:
+    """What is not certain: first where more items might tell, then where there are too few to pass at all."""
+    needed = {c.name: items_to_pass(c.diff.threshold, c.diff.alpha_pass) for c in undecided}
+    close = [c.name for c in undecided if c.diff.n >= needed[c.name]]
+    few = [f"{c.name} ({c.diff.n} of {needed[c.name]})" for c in undecided if c.diff.n < needed[c.name]]
+    found = []
+    if close:
+        found.append(f"Not certain, more items would tell: {_listed(close)}.")
+    if few:
+        found.append(f"Fewer items than a pass takes even if nothing is lost: {_listed(few)}.")
+    return found
+
+
+def _floor(capabilities: Sequence[CapabilityAudit]) -> list[str]:
+    named = [f"{c.name} ({c.at_floor})" for c in capabilities if c.at_floor]
+    return [f"At the floor, without a say: {_listed(named)}."] if named else []
 
 
 def items_to_pass(threshold: float, alpha: float) -> int:

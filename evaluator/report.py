@@ -15,7 +15,7 @@ from evaluator.diff import Verdict
 from evaluator.gate import AuditResult, CapabilityAudit
 from telemetry.files import write_renamed
 
-PLOT_WIDTH: Final = 340.0
+PLOT_WIDTH: Final = 300.0
 _STYLES: Final[dict[Verdict, str]] = {"pass": "green", "fail": "bold red", "inconclusive": "yellow"}
 _MARKS: Final[dict[Verdict, str]] = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
 

@@ -61,7 +61,7 @@ def test_the_floor_never_passes_never_fails_and_is_listed() -> None:
     assert fallen.verdict == "inconclusive"
     ruling = judge_audit([part("facts", *GOOD), fallen])
     assert ruling.verdict == "pass"
-    assert ruling.findings == ("riddles is at the floor and has no say: base scores 0%.",)
+    assert ruling.findings == ("At the floor, without a say: riddles (base scores 0%).",)
 
 
 def test_nothing_above_the_floor_is_inconclusive() -> None:
