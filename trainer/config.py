@@ -39,7 +39,7 @@ class TrainSettings(BaseModel):
     lora: LoraSettings = LoraSettings()
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     warmup_steps: Annotated[int, Field(ge=0)] = 3
-    steps: Annotated[int, Field(gt=0)] = 40
+    steps: Annotated[int, Field(gt=0)] = 30
     batch_size: Annotated[int, Field(gt=0)] = 8
     max_length: Annotated[int, Field(gt=1)] = 256
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
