@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from belay import cli_offline, cli_online
+from belay.cli_offline import add_to as add_offline
+from belay.cli_online import add_to as add_online
 from telemetry.errors import BelayError
 
 app = typer.Typer(
@@ -22,12 +25,15 @@ app = typer.Typer(
     "`router`, `forward`, `control`, `watch`, and `rollout start`.\n\n"
     "Exit status: 0 pass, 1 fail, 2 usage, 3 inconclusive, 4 infrastructure.",
 )
-cli_offline.add_to(app)
-cli_online.add_to(app)
+add_offline(app)
+add_online(app)
 
 
 def main() -> None:
     """Run the command line and end the process with its status."""
+    # As Ctrl-C, so that whatever stops the children on one stops them on the other.
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except BelayError as error:
@@ -36,3 +42,7 @@ def main() -> None:
         if error.hint:
             console.print(f"       {escape(error.hint)}")
         sys.exit(error.exit_code)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what signal.signal calls
+    raise KeyboardInterrupt

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from belay.progress import console_of
+
 HomeFolder = Annotated[Path, typer.Option("--home", help="Where everything that Belay makes lies.")]
 BriefFile = Annotated[Path, typer.Option("--brief", help="The capability brief.")]
 EngineUrl = Annotated[
@@ -42,7 +44,7 @@ def demo(
     """The whole story on this machine: train naively, audit, roll out, watch it being rolled back."""
     from belay.demo import DemoSettings, run_demo  # noqa: PLC0415 - torch and vLLM's side are heavy
 
-    console = Console()
+    console = console_of()
     settings = DemoSettings(home=home, brief=brief, requests=requests, seed=seed, identical=identical)
     summary = run_demo(settings, console)
     if (summary.outcome == "rolled_back") == identical:
@@ -55,7 +57,7 @@ def brief(path: Annotated[Path, typer.Argument(help="The capability brief.")] = 
     from belay.demo import brief_table  # noqa: PLC0415 - as above
     from evaluator.brief import load_brief  # noqa: PLC0415 - as above
 
-    Console().print(brief_table(load_brief(path)))
+    console_of().print(brief_table(load_brief(path)))
 
 
 def prepare(home: HomeFolder = _HOME) -> None:
@@ -63,7 +65,7 @@ def prepare(home: HomeFolder = _HOME) -> None:
     from belay import offline  # noqa: PLC0415 - as above
     from belay.home import Home  # noqa: PLC0415 - as above
 
-    offline.prepare(Home(home.resolve()), Console())
+    offline.prepare(Home(home.resolve()), console_of())
 
 
 def baseline(
@@ -74,7 +76,7 @@ def baseline(
     from belay.home import Home  # noqa: PLC0415 - as above
     from evaluator.brief import load_brief  # noqa: PLC0415 - as above
 
-    place, loaded, console = Home(home.resolve()), load_brief(brief), Console()
+    place, loaded, console = Home(home.resolve()), load_brief(brief), console_of()
     base = offline.prepare(place, console)
     with ExitStack() as parts:
         where = url or _started(parts, place, base, model, console)
@@ -93,7 +95,7 @@ def train(
     from evaluator.brief import load_brief  # noqa: PLC0415 - as above
     from serving.manifest import read_manifest  # noqa: PLC0415 - as above
 
-    place, loaded, console = Home(home.resolve()), load_brief(brief), Console()
+    place, loaded, console = Home(home.resolve()), load_brief(brief), console_of()
     load_baseline(place.baselines, read_manifest(place.base_model).sha256)
     folder = offline.train(place, loaded, place.base_model, name, console)
     console.print(f"   {folder}")
@@ -114,7 +116,7 @@ def audit(
     from evaluator.report import audit_table  # noqa: PLC0415 - as above
     from serving.manifest import bind_audit, read_manifest  # noqa: PLC0415 - as above
 
-    place, loaded, console = Home(home.resolve()), load_brief(brief), Console()
+    place, loaded, console = Home(home.resolve()), load_brief(brief), console_of()
     known = load_baseline(place.baselines, read_manifest(place.base_model).sha256)
     with ExitStack() as parts:
         where = url or _started(parts, place, place.model(name), model, console)

@@ -50,7 +50,9 @@ def serve(
         Console(stderr=True).print(f"belay: {model} answers at {engine.url}/v1 as {name!r}")
         while not stop.wait(0.5):
             if not engine.alive():
-                raise InfrastructureError(f"the engine of {model} died", hint=f"Its log is {engine.settings.log_file}.")
+                raise InfrastructureError(
+                    f"the engine of {model} died", hint=f"Its log is {engine.settings.log_file}."
+                )
 
 
 def router(settings: SettingsFile) -> None:

@@ -19,7 +19,7 @@ from belay.rollout_run import RolloutRun, Tick, run_rollout
 from belay.summary import Summary
 from belay.summary_page import facts, headline
 from belay.traffic import plan_traffic
-from belay.wiring import engine_for
+from belay.wiring import engine_for, half_of_the_cores
 from evaluator.brief import LoadedBrief, load_brief
 from evaluator.gate import AuditResult
 from evaluator.report import audit_table
@@ -27,7 +27,7 @@ from serving.arms import Endpoint
 from serving.manifest import read_manifest
 from serving.vllm_engine import VllmEngine
 from telemetry.embedded_broker import EmbeddedBroker
-from telemetry.events import AuditRef, Stage
+from telemetry.events import Arm, AuditRef, Stage
 
 ALIAS = "support"
 CANDIDATE = "support-naive"
@@ -62,7 +62,7 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
         base = offline.prepare(home, console)
         _heading(console, 2, "What users rely on")
         console.print(brief_table(loaded))
-        control = _engine(parts, home, base, "base", console)
+        control = _engine(parts, home, base, "control", console)
         _heading(console, 3, "Baseline: what base can do, before anything is trained")
         baseline = offline.record(home, loaded, base, control.url, ALIAS, console)
         candidate = control
@@ -112,7 +112,7 @@ def brief_table(loaded: LoadedBrief) -> Table:
     """The capability map as people read it."""
     table = Table(box=None, padding=(0, 1))
     for name in ("capability", "share", "allowed drop", "items", "what a user feels at a 15% loss"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name != "what a user feels at a 15% loss")
     for c in loaded.brief.capabilities:
         audited = sum(item.split == "audit" for item in loaded.items[c.name])
         table.add_row(
@@ -161,14 +161,16 @@ def _log_rollout(run: RolloutRun, console: Console, every_s: float = 10.0) -> Su
     return run_rollout(run, on_tick)
 
 
-def _engine(parts: ExitStack, home: Home, folder: Path, label: str, console: Console) -> VllmEngine:
-    with bar(console, f"   vLLM with {label}") as report:
+def _engine(parts: ExitStack, home: Home, folder: Path, arm: Arm, console: Console) -> VllmEngine:
+    with bar(console, f"   vLLM for {arm}") as report:
         return parts.enter_context(
             engine_for(
                 folder,
                 port=free_port(),
                 name=ALIAS,
-                log=home.logs / f"vllm-{label}.log",
+                log=home.logs / f"vllm-{arm}.log",
+                arm=arm,
+                cores=half_of_the_cores(arm),
                 progress=report,
             )
         )

@@ -15,9 +15,16 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 Report = Callable[[int, int, str], None]
 """Called with (done, total, note); a total of 0 means that nobody knows."""
+
+
+def console_of() -> Console:
+    """Standard output; where it is no terminal, lines have room, because nobody's window cuts them."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=140)
 
 
 @contextmanager
@@ -25,13 +32,13 @@ def bar(console: Console, label: str, total: int = 0) -> Iterator[Report]:
     """Show a bar while the block runs; the block reports through what it is given."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description:<34}"),
-        BarColumn(bar_width=28),
+        TextColumn("{task.description:<22}"),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", table_column=Column(overflow="ellipsis", no_wrap=True)),
     )
     with Progress(*columns, console=console, refresh_per_second=4) as progress:
         task = progress.add_task(label, total=total or None, note="")

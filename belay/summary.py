@@ -14,6 +14,7 @@ from telemetry.bus import Bus, Record
 from telemetry.codec import decode
 from telemetry.errors import UnreadableRecord
 from telemetry.events import (
+    ArmCount,
     CapabilityEvidence,
     DecisionMade,
     InteractionRecorded,
@@ -29,8 +30,19 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Answers(_Frozen):
+    """All scored answers of both arms in one capability, shadow answers and returning subjects included."""
+
+    capability: str
+    control: ArmCount
+    candidate: ArmCount
+
+
 class Point(_Frozen):
-    """The evidence after `scored` interactions; `e_values` by capability, already times the weight."""
+    """The evidence after `scored` interactions; `e_values` by capability, already times the weight.
+
+    `share` is that of the newest stage met so far: requests that were under way when it changed come later.
+    """
 
     scored: int
     share: float
@@ -64,6 +76,7 @@ class Summary(_Frozen):
     bar: float
     delays: Delays
     evidence: tuple[CapabilityEvidence, ...]
+    answers: tuple[Answers, ...]
     points: tuple[Point, ...]
 
 
@@ -126,14 +139,16 @@ def summarise(records: RolloutRecords, router_applied_ns: int | None) -> Summary
     points, at_decision, candidate_then = [], None, None
     every = max(1, len(records.scores) // _POINTS)
     deciding = roll_back[1].proof.deciding_score if roll_back else None
-    candidates = 0
+    candidates, revision, share = 0, 0, 0.0
     for number, (record, score) in enumerate(records.scores, start=1):
         evidence.settle(score, record.partition, record.offset)
         candidates += score.assignment.arm == "candidate"
+        if score.assignment.revision > revision:
+            revision, share = score.assignment.revision, score.assignment.share
         if score.event_id == deciding:
             at_decision, candidate_then = number, candidates
         if number % every == 0 or number == at_decision:
-            points.append(_point(number, score.assignment.share, evidence))
+            points.append(_point(number, share, evidence))
     served, expected = _bad_answers([score for _, score in records.scores], evidence.summary())
     reached = max((score.assignment.stage for _, score in records.scores), default=0)
     return Summary(
@@ -152,6 +167,7 @@ def summarise(records: RolloutRecords, router_applied_ns: int | None) -> Summary
         bar=1.0 / last.spec.alpha,
         delays=_delays(records, roll_back, router_applied_ns),
         evidence=evidence.summary(),
+        answers=tuple(_answers(c.name, records.scores) for c in last.spec.capabilities),
         points=tuple(points),
     )
 
@@ -159,6 +175,24 @@ def summarise(records: RolloutRecords, router_applied_ns: int | None) -> Summary
 def _point(number: int, share: float, evidence: RolloutEvidence) -> Point:
     weighted = {c.capability: c.weight * c.e_value for c in evidence.summary() if c.watched}
     return Point(scored=number, share=share, combined=evidence.e_value, e_values=weighted)
+
+
+def _answers(capability: str, scores: Sequence[tuple[Record, ScoreRecorded]]) -> Answers:
+    values: dict[str, list[float]] = {"control": [], "candidate": []}
+    for _, score in scores:
+        if score.capability != capability:
+            continue
+        arm = score.assignment.arm
+        other = "control" if arm == "candidate" else "candidate"
+        values[arm] += [] if score.value is None else [score.value]
+        values[other] += [] if score.other_value is None else [score.other_value]
+    return Answers(
+        capability=capability, control=_count(values["control"]), candidate=_count(values["candidate"])
+    )
+
+
+def _count(values: Sequence[float]) -> ArmCount:
+    return ArmCount(n=len(values), mean=sum(values) / len(values) if values else None)
 
 
 def _bad_answers(

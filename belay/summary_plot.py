@@ -16,7 +16,7 @@ from belay.summary import Summary
 _INK, _GRID = "#1f2933", "#d9e2ec"
 _CONTROL, _CANDIDATE, _ALARM = "#486581", "#e8833a", "#c81e1e"
 _COLOURS = ("#2563eb", "#0d9488", "#9333ea", "#ca8a04", "#db2777", "#4d7c0f", "#0891b2", "#7c2d12", "#64748b")
-_LOWEST = 1e-3
+_LOWEST = 0.05
 
 
 def draw_summary(summary: Summary, path: Path) -> Path:
@@ -87,19 +87,18 @@ def _mark_stages(axes: Axes, summary: Summary) -> None:
 
 def _draw_scores(axes: Axes, summary: Summary) -> None:
     _plain(axes)
-    axes.set_title("Mean score by arm", loc="left", fontsize=11)
-    rows = list(reversed(summary.evidence))
+    axes.set_title("Mean score of all answers, by arm", loc="left", fontsize=11)
+    floor = {c.capability for c in summary.evidence if not c.watched}
+    rows = list(reversed(summary.answers))
     for place, row in enumerate(rows):
-        for mean, offset, colour in (
-            (row.control.mean, 0.19, _CONTROL),
-            (row.candidate.mean, -0.19, _CANDIDATE),
-        ):
-            if mean is not None:
-                axes.barh(place + offset, max(mean, 0.004), height=0.34, color=colour)
+        for arm, offset, colour in ((row.control, 0.19, _CONTROL), (row.candidate, -0.19, _CANDIDATE)):
+            if arm.mean is not None:
+                axes.barh(place + offset, max(arm.mean, 0.004), height=0.34, color=colour)
         if row.capability in summary.blamed:
             axes.text(1.02, place, "fired", color=_ALARM, va="center", fontsize=9, fontweight="bold")
     labels = [
-        f"{r.capability.replace('_', ' ')}{'' if r.watched else ' (floor)'}\n{r.control.n} | {r.candidate.n}"
+        f"{r.capability.replace('_', ' ')}{' (floor)' if r.capability in floor else ''}\n"
+        f"{r.control.n} | {r.candidate.n}"
         for r in rows
     ]
     axes.set_yticks(range(len(rows)), labels, fontsize=8)
@@ -107,7 +106,7 @@ def _draw_scores(axes: Axes, summary: Summary) -> None:
     axes.grid(axis="y", visible=False)
     axes.barh(0, 0, color=_CONTROL, label="control (base)")
     axes.barh(0, 0, color=_CANDIDATE, label="candidate")
-    axes.set_xlabel("units counted: control | candidate", fontsize=8)
+    axes.set_xlabel("under each name: scored answers of control | candidate, shadows included", fontsize=8)
     axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.11), ncols=2)
 
 

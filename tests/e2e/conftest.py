@@ -14,7 +14,7 @@ from belay import offline
 from belay.demo import ALIAS, CANDIDATE
 from belay.home import Home
 from belay.ports import free_port
-from belay.wiring import engine_for
+from belay.wiring import engine_for, half_of_the_cores
 from evaluator.baseline import Baseline
 from evaluator.brief import LoadedBrief, load_brief
 from evaluator.gate import AuditResult
@@ -44,12 +44,24 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     with ExitStack() as parts:
         base = offline.prepare(home, console)
         control = parts.enter_context(
-            engine_for(base, port=free_port(), name=ALIAS, log=home.logs / "control.log")
+            engine_for(
+                base,
+                port=free_port(),
+                name=ALIAS,
+                log=home.logs / "control.log",
+                cores=half_of_the_cores("control"),
+            )
         )
         baseline = offline.record(home, loaded, base, control.url, ALIAS, console)
         folder = offline.train(home, loaded, base, CANDIDATE, console)
         candidate = parts.enter_context(
-            engine_for(folder, port=free_port(), name=ALIAS, log=home.logs / "candidate.log")
+            engine_for(
+                folder,
+                port=free_port(),
+                name=ALIAS,
+                log=home.logs / "candidate.log",
+                cores=half_of_the_cores("candidate"),
+            )
         )
         audit = offline.audit(home, loaded, baseline, folder, candidate.url, ALIAS, console)
         yield Trained(home, loaded, base, folder, baseline, audit, control.url, candidate.url)
