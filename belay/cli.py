@@ -10,12 +10,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from belay.cli_gate import add_to as add_gate
 from belay.cli_offline import add_to as add_offline
 from belay.cli_online import add_to as add_online
 from telemetry.errors import BelayError
 
 app = typer.Typer(
     name="belay",
+    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -27,6 +29,7 @@ app = typer.Typer(
 )
 add_offline(app)
 add_online(app)
+add_gate(app)
 
 
 def main() -> None:
