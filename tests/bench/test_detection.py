@@ -1,0 +1,80 @@
+import importlib.util
+import json
+import sys
+from math import log, sqrt
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluator.simulate import World, draw
+
+BENCH = Path(__file__).parent.parent.parent / "bench"
+
+
+def _load(name):
+    spec = importlib.util.spec_from_file_location(f"belay_bench{name}", BENCH / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+peers, shape = _load("_peers"), _load("_shape")
+
+
+def _panel(drop, runs=80, length=4000, **rules):
+    panel = peers.Panel(runs, 1, rules)
+    rng = np.random.default_rng(3)
+    for start in range(0, length, 100):
+        panel(draw(World((1.0,), (0.8,), (drop,)), runs, start, 100, length, rng))
+    return panel
+
+
+def test_the_confidence_sequence_is_the_documented_formula():
+    runs, alpha, delta = 1, 0.05, 0.02
+    panel = _panel(0.1, runs, 1000, rule=peers.GrowthBook(runs, delta, alpha))
+    n, s = panel.counts.n[:, 0, 0], panel.counts.sum[:, 0, 0]
+    mean = s / n
+    variance = sum(m * (1 - m) / (k - 1) for m, k in zip(mean, n, strict=True))
+    total, rho2 = n.sum(), (-2 * log(alpha) + log(-2 * log(alpha) + 1)) / 5000
+    width = sqrt(variance * total) * sqrt(
+        2 * (total * rho2 + 1) / (total**2 * rho2) * log(sqrt(total * rho2 + 1) / alpha)
+    )
+    rejects = panel.peers["rule"].rejects(panel.counts, None, None)[0, 0]
+    assert rejects == (mean[0] - mean[1] - delta > width)
+
+
+@pytest.mark.parametrize("drop", [0.02, 0.3])
+def test_peers_keep_their_promise_without_drift_and_find_a_large_drop(drop):
+    runs = 80
+    rules = {
+        "growthbook": peers.GrowthBook(runs, 0.02, 0.01),
+        "msprt": peers.MixtureSprt(runs, 0.02, 0.01),
+        "obrien_fleming": peers.OBrienFleming(runs, 0.02, 0.01, 4000),
+    }
+    for name, found in _panel(drop, runs, **rules).found().items():
+        assert found >= 0.99 if drop == 0.3 else found <= 0.05, name
+
+
+def test_failure_limits_count_failed_checks_and_stop_a_harmless_candidate():
+    assert _panel(0.02, rule=peers.FailureLimit(80, 0.02, 5)).found()["rule"] == 1.0
+
+
+def test_kayenta_sees_a_large_drop_in_the_interval_means():
+    assert _panel(0.3, 20, rule=peers.Kayenta(20)).found()["rule"] == 1.0
+
+
+def test_the_shape_is_the_one_that_every_benchmark_has(capsys):
+    result = shape.Result("detection", True, 7)
+    result.add(shape.Figure("speed", 0.93, "ratio", 34.1, 36.7, 1.0, "lower", "note"))
+    result.add(shape.Figure("found", 0.5, "fraction", 0.5, None, 0.9, "higher", "note"))
+    result.miss("other", "no machine")
+    shape.finish(result, as_json=True)
+    out = json.loads(capsys.readouterr().out)
+    assert set(out) == {"bench", "quick", "seed", "machine", "figures", "missing"}
+    keys = {"name", "value", "unit", "ours", "theirs", "bar", "better", "holds", "note"}
+    assert set(out["figures"][0]) == keys
+    assert [f["holds"] for f in out["figures"]] == [True, False]
+    assert out["missing"] == [{"name": "other", "reason": "no machine"}]
+    assert "| speed | 0.93 ratio | <= 1 | yes | 36.7 |" in shape.table(result)
