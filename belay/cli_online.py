@@ -89,6 +89,7 @@ def watch(settings: SettingsFile) -> None:
 
     _log_to_stderr()
     worker, bus = load_watch(settings)
+    bus.ensure_topics()
     run_worker(worker, bus, _stop_on_signals())
 
 
