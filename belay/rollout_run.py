@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +58,7 @@ def run_rollout(run: RolloutRun, on_tick: Callable[[Tick], None]) -> Summary:
         bootstrap=run.bootstrap,
         folder=run.folder,
     )
-    with Supervisor(run.folder.logs) as children:
-        stack = OnlineStack(settings, children)
+    with Supervisor(run.folder.logs) as children, closing(OnlineStack(settings, children)) as stack:
         stack.start()
         stack.start_rollout(run.spec)
         client = ReplayClient(stack.router_url, run.spec.model_alias, run.turns, run.concurrency)

@@ -153,6 +153,10 @@ class OnlineStack:
             10.0,
         )
 
+    def close(self) -> None:
+        """Let go of the connections to router and control; the processes are the supervisor's."""
+        self._http.close()
+
     def roll_back(self, actor: str, reason: str) -> None:
         """Roll back by hand, over HTTP."""
         current = read_rollout(self._settings.folder.rollout_file)

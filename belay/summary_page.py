@@ -18,7 +18,7 @@ body{font:16px/1.5 system-ui,sans-serif;color:#1f2933;background:#f5f7fa;margin:
 main{max-width:1080px;margin:0 auto;padding:28px 20px 60px}
 h1{font-size:26px;margin:0 0 4px}h2{font-size:18px;margin:34px 0 10px}
 .verdict{border-left:8px solid {{ colour }};background:#fff;padding:18px 22px;border-radius:6px}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:12px;margin:16px 0}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:16px 0}
 .fact{background:#fff;border-radius:6px;padding:12px 16px}.fact b{display:block;font-size:24px}
 .fact span{color:#52606d;font-size:14px}
 table{border-collapse:collapse;width:100%;background:#fff;border-radius:6px;font-size:14px}
@@ -33,13 +33,13 @@ img{width:100%;background:#fff;border-radius:6px}small{color:#52606d}
 <img alt="Evidence over the rollout and mean score by arm" src="data:image/png;base64,{{ picture }}">
 <h2>Every capability</h2>
 <table><tr><th>capability</th><th>control</th><th>units</th><th>candidate</th><th>units</th><th>gap</th>
-<th>threshold</th><th>pairs</th><th>e-value</th><th>unscored</th></tr>
+<th>allowed</th><th>pairs</th><th>e-value</th><th>unscored</th></tr>
 {% for c in s.evidence %}
 <tr class="{{ 'fired' if c.capability in s.blamed else '' if c.watched else 'floor' }}">
 <td>{{ c.capability.replace('_', ' ') }}{{ '' if c.watched else ' (at the floor, cannot fire)' }}</td>
 <td>{{ share(c.control.mean) }}</td><td>{{ c.control.n }}</td>
 <td>{{ share(c.candidate.mean) }}</td><td>{{ c.candidate.n }}</td>
-<td>{{ gap(c) }}</td><td>{{ '%.0f%%' % (100 * c.threshold) }}</td><td>{{ c.pairs }}</td>
+<td>{{ gap(c) }}</td><td>{{ '%.0f' % (100 * c.threshold) }}</td><td>{{ c.pairs }}</td>
 <td>{{ '%.3g' % c.e_value }}</td><td>{{ c.unscored }}</td></tr>{% endfor %}</table>
 <p><small>A unit is one subject's first scored interaction; a pair is one request answered by both arms. Belay
 rolls back when the combined e-value reaches {{ '%.0f' % s.bar }}; on an unchanged model that happens at most

@@ -16,7 +16,7 @@ from belay.summary import Summary
 _INK, _GRID = "#1f2933", "#d9e2ec"
 _CONTROL, _CANDIDATE, _ALARM = "#486581", "#e8833a", "#c81e1e"
 _COLOURS = ("#2563eb", "#0d9488", "#9333ea", "#ca8a04", "#db2777", "#4d7c0f", "#0891b2", "#7c2d12", "#64748b")
-_LOWEST = 0.05
+_LOWEST = 0.004
 
 
 def draw_summary(summary: Summary, path: Path) -> Path:
