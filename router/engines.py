@@ -24,7 +24,10 @@ class Asked(NamedTuple):
 
 def is_stream(headers: Headers) -> bool:
     """Whether an answer is a stream of server-sent events."""
-    return any(name == b"content-type" and b"text/event-stream" in value for name, value in headers)
+    for name, value in headers:  # a loop, because this is asked on every request
+        if name == b"content-type":
+            return b"text/event-stream" in value
+    return False
 
 
 class Engines:

@@ -43,7 +43,15 @@ class Gateway:
         self._engines = Engines(settings)
         self._recorder = Recorder(self._spool, settings.router_id, self.counters)
         shadows = Shadows(self._engines, settings, self.counters)
-        self._relay = Relay(settings, self._engines, shadows, self._recorder, self.counters)
+        self._relay = Relay(
+            settings,
+            self._engines,
+            shadows,
+            self._recorder,
+            self.counters,
+            session_header=settings.session_header.encode(),
+            end_user_header=settings.end_user_header.encode(),
+        )
         self._following: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

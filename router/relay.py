@@ -10,7 +10,6 @@ The order that matters:
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,9 +26,7 @@ from router.state import InForce
 from router.upstream import Exchange, Request, UpstreamFailed
 from telemetry.events import Arm
 
-# Every chat body has `"user"` as a role; only as a key does it name the end user. Looking is much cheaper
-# than parsing, and a client that escapes the letters of the key is assigned by its API key instead.
-_USER_KEY: Final = re.compile(rb'"user"\s*:')
+_USER: Final = b'"user"'
 
 
 class Unanswered(Exception):
@@ -50,6 +47,8 @@ class Relay:
     shadows: Shadows
     recorder: Recorder
     counters: Counters
+    session_header: bytes
+    end_user_header: bytes
 
     async def answer(self, scope: Scope, client: Client, kind: EndpointKind, rollout: InForce) -> None:
         """Answer one request and record it. Raises ClientLeft and TooLarge."""
@@ -57,8 +56,8 @@ class Relay:
         found = subject_of(
             dict(scope["headers"]),
             end_user_in(body),
-            session_header=self.settings.session_header.encode(),
-            end_user_header=self.settings.end_user_header.encode(),
+            session_header=self.session_header,
+            end_user_header=self.end_user_header,
         )
         interaction = Interaction(rollout, found, kind, body)
         self.counters.requests[interaction.arm] += 1
@@ -206,7 +205,7 @@ class Answering:
 
 def end_user_in(body: bytes) -> str | None:
     """The body's `user`, where it has one that is a string."""
-    if not _USER_KEY.search(body):
+    if not _has_user_key(body):
         return None
     try:
         fields = json.loads(body)
@@ -214,3 +213,17 @@ def end_user_in(body: bytes) -> str | None:
         return None
     user = fields.get("user") if isinstance(fields, dict) else None
     return user if isinstance(user, str) else None
+
+
+def _has_user_key(body: bytes) -> bool:
+    """Whether `"user"` stands somewhere as a key, and not only as the role that every chat body has.
+
+    Looking is much cheaper than parsing; a client that escapes the key's letters is assigned by its API key.
+    """
+    at = body.find(_USER)
+    while at >= 0:
+        at += len(_USER)
+        if body[at : at + 16].lstrip().startswith(b":"):
+            return True
+        at = body.find(_USER, at)
+    return False

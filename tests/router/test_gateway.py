@@ -222,6 +222,7 @@ async def test_the_record_says_what_the_subject_was_taken_from(
     ("body", "user"),
     [
         (b'{"user": "ann"}', "ann"),
+        (b'{"messages":[{"role":"user","content":"user"}],"user"\n :\t"ann"}', "ann"),
         (b'{"messages":[{"role":"user","content":"\\"user\\": x"}]}', None),
         (b'{"user": 7}', None),
         (b'{"user": "ann"', None),
