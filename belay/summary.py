@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
@@ -11,12 +10,14 @@ from pydantic import BaseModel, ConfigDict
 from evaluator.evidence import RolloutEvidence
 from telemetry import topics
 from telemetry.bus import Bus, Record
+from telemetry.catching_up import read_to_end
 from telemetry.codec import decode
 from telemetry.errors import UnreadableRecord
 from telemetry.events import (
     ArmCount,
     CapabilityEvidence,
     DecisionMade,
+    Event,
     InteractionRecorded,
     RolloutChanged,
     ScoreRecorded,
@@ -90,16 +91,12 @@ class RolloutRecords:
     changes: list[RolloutChanged]
 
 
-def read_rollout(bus: Bus, rollout_id: str, timeout_s: float = 20.0) -> RolloutRecords:
+def read_rollout(bus: Bus, rollout_id: str) -> RolloutRecords:
     """Read everything Kafka holds of one rollout, from the beginning to the end as of now."""
     wanted = (topics.INTERACTIONS, topics.SCORES, topics.DECISIONS, topics.ROLLOUTS)
     found = RolloutRecords(0, [], [], [])
     interactions: set[str] = set()
-    for record in _read_all(bus, wanted, timeout_s):
-        try:
-            event = decode(record)
-        except UnreadableRecord:
-            continue
+    for event, record in _events(bus, wanted):
         if isinstance(event, InteractionRecorded) and event.rollout_id == rollout_id:
             interactions.add(event.event_id)
         elif isinstance(event, ScoreRecorded) and event.rollout_id == rollout_id:
@@ -111,19 +108,13 @@ def read_rollout(bus: Bus, rollout_id: str, timeout_s: float = 20.0) -> RolloutR
     return RolloutRecords(len(interactions), found.scores, found.decisions, found.changes)
 
 
-def _read_all(bus: Bus, wanted: Sequence[str], timeout_s: float) -> Iterable[Record]:
-    reader = bus.reader(wanted)
-    try:
-        ends = {place: end for place, end in reader.end_offsets().items() if end > 0}
-        deadline = time.monotonic() + timeout_s
-        while ends and time.monotonic() < deadline:
-            for record in reader.poll(0.2):
-                place = (record.topic, record.partition)
-                if place in ends and record.offset + 1 >= ends[place]:
-                    del ends[place]
-                yield record
-    finally:
-        reader.close()
+def _events(bus: Bus, wanted: Sequence[str]) -> Iterator[tuple[Event, Record]]:
+    with bus.reader(wanted) as reader:
+        for record in read_to_end(reader):
+            try:
+                yield decode(record), record
+            except UnreadableRecord:
+                continue
 
 
 def summarise(records: RolloutRecords, router_applied_ns: int | None) -> Summary:

@@ -15,8 +15,9 @@ from evaluator.dead_letters import dead_letter
 from evaluator.decide import decide
 from evaluator.evidence import RolloutEvidence
 from telemetry import codec, topics
-from telemetry.bus import Bus, Reader, Record
-from telemetry.errors import BrokerUnavailable, UnreadableRecord
+from telemetry.bus import Bus, Record
+from telemetry.catching_up import read_to_end
+from telemetry.errors import UnreadableRecord
 from telemetry.events import (
     DecisionMade,
     Event,
@@ -256,26 +257,9 @@ class Decider:
     def _all(self, topic: str) -> Iterator[tuple[Record, Event]]:
         """Every readable event that is in `topic` now."""
         with self._bus.reader([topic]) as reader:
-            for record in read_to_end(reader):
+            for record in read_to_end(reader, CATCH_UP_S):
                 try:
                     yield record, codec.decode(record)
                 except UnreadableRecord as error:
                     if topic != topics.ROLLOUTS:  # those are read, and buried, once more by `step`
                         self._bury(record, error.message)
-
-
-def read_to_end(reader: Reader, patience_s: float = CATCH_UP_S) -> Iterator[Record]:
-    """Every record up to the end as it is now. Raises BrokerUnavailable after `patience_s` of silence."""
-    open_ends = {where: end for where, end in reader.end_offsets().items() if end > 0}
-    silent_since = time.monotonic()
-    while open_ends:
-        records = reader.poll(0.2)
-        for record in records:
-            silent_since = time.monotonic()
-            where = (record.topic, record.partition)
-            if record.offset + 1 >= open_ends.get(where, 0):
-                open_ends.pop(where, None)
-            yield record
-        if time.monotonic() - silent_since > patience_s:
-            left = ", ".join(f"{topic}/{partition}" for topic, partition in open_ends)
-            raise BrokerUnavailable(f"read nothing for {patience_s} s, though {left} has more")

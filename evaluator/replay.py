@@ -7,7 +7,6 @@ deciding one with its offset. It needs neither Kafka nor the machine on which th
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +18,12 @@ from evaluator.decide import decide
 from evaluator.evidence import RolloutEvidence
 from telemetry import codec, topics
 from telemetry.bus import Bus
-from telemetry.errors import BrokerUnavailable, UnreadableRecord, UsageError
+from telemetry.catching_up import read_to_end
+from telemetry.errors import UnreadableRecord, UsageError
 from telemetry.events import DecisionMade, Event, RolloutChanged, RolloutSpec, ScoreRecorded
 from telemetry.files import write_renamed
 
 FORMAT = "belay-proof-1"
-SILENCE_S = 10.0
 
 
 class LoggedScore(NamedTuple):
@@ -155,21 +154,11 @@ def collect_proof(bus: Bus, decision_id: str) -> ProofFile:
 def _everything(bus: Bus, topic: str) -> Iterable[tuple[int, int, Event]]:
     """Partition, offset and event of each readable record that the topic holds now, in offset order."""
     with bus.reader([topic]) as reader:
-        left = {where: end for where, end in reader.end_offsets().items() if end > 0}
-        heard = time.monotonic()
-        while left:
-            records = reader.poll(0.5)
-            for record in records:
-                where = (record.topic, record.partition)
-                if record.offset + 1 >= left.get(where, 0):
-                    left.pop(where, None)
-                try:
-                    yield record.partition, record.offset, codec.decode(record)
-                except UnreadableRecord:
-                    continue
-            heard = time.monotonic() if records else heard
-            if left and time.monotonic() - heard > SILENCE_S:
-                raise BrokerUnavailable(f"{topic} ends at {left}, but nothing came for {SILENCE_S:.0f} s")
+        for record in read_to_end(reader):
+            try:
+                yield record.partition, record.offset, codec.decode(record)
+            except UnreadableRecord:
+                continue
 
 
 def _differences(want: DecisionMade, made: DecisionMade) -> tuple[str, ...]:

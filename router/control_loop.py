@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from typing import Final
 
 from router.actor import Control
 from telemetry import codec, topics
 from telemetry.bus import Bus, Publisher, Record
-from telemetry.errors import BrokerUnavailable, InfrastructureError, UnreadableRecord
+from telemetry.catching_up import read_to_end
+from telemetry.errors import InfrastructureError, UnreadableRecord
 from telemetry.events import DecisionMade, RolloutChanged
 
 log = logging.getLogger(__name__)
@@ -49,18 +49,13 @@ def _serve(control: Control, bus: Bus, stop: threading.Event) -> None:
 def _published(bus: Bus, stop: threading.Event) -> list[RolloutChanged]:
     """Every state in the topic; the topic is compacted, so they are few."""
     found: list[RolloutChanged] = []
-    deadline = time.monotonic() + RESTORE_S
     with bus.reader([topics.ROLLOUTS]) as reader:
-        missing = {where: end for where, end in reader.end_offsets().items() if end > 0}
-        while missing and not stop.is_set():
-            for record in reader.poll(POLL_S):
-                if record.offset + 1 >= missing.get((record.topic, record.partition), 0):
-                    missing.pop((record.topic, record.partition), None)
-                event = _decoded(record)
-                if isinstance(event, RolloutChanged):
-                    found.append(event)
-            if time.monotonic() > deadline:
-                raise BrokerUnavailable(f"{topics.ROLLOUTS} could not be read to its end in {RESTORE_S:g} s")
+        for record in read_to_end(reader, RESTORE_S):
+            if stop.is_set():
+                break
+            event = _decoded(record)
+            if isinstance(event, RolloutChanged):
+                found.append(event)
     return found
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from evaluator.decider import Decider, read_to_end
+from evaluator.decider import Decider
 from telemetry import topics
-from telemetry.bus import Record
 from telemetry.errors import BrokerUnavailable
 from telemetry.events import DeadLettered, DecisionMade, ScoreRecorded, SnapshotTaken
 from telemetry.memory_bus import MemoryBus
@@ -209,24 +206,3 @@ def test_a_decision_that_could_not_be_sent_is_sent_by_the_successor(
     assert not decisions(bus)
     run(bus)
     assert "roll_back" in [d.action for d in events(bus, topics.DECISIONS) if isinstance(d, DecisionMade)]
-
-
-def test_reading_to_the_end_stops_at_the_end_as_it_was(bus: MemoryBus) -> None:
-    publish(bus, [score(n) for n in range(3)])
-    with bus.reader([topics.SCORES]) as reader:
-        assert [r.offset for r in read_to_end(reader)] == [0, 1, 2]
-
-
-def test_a_topic_that_stays_silent_before_its_end_is_an_unavailable_broker() -> None:
-    class Silent:
-        def poll(self, timeout_s: float) -> list[Record]:  # noqa: ARG002 -- the protocol's
-            return []
-
-        def end_offsets(self) -> dict[tuple[str, int], int]:
-            return {(topics.ROLLOUTS, 0): 4}
-
-    def read() -> Iterator[Record]:
-        return read_to_end(Silent(), patience_s=0.0)  # type: ignore[arg-type]  # as much of a Reader as is asked
-
-    with pytest.raises(BrokerUnavailable, match=r"belay\.rollouts/0"):
-        list(read())
