@@ -12,6 +12,7 @@ from rich.text import Text
 
 from belay.rollout_run import Tick
 from belay.stack import StackView
+from belay.traffic import TrafficCount
 from telemetry.events import CapabilityEvidence
 
 _BAR_WIDTH = 22
@@ -31,9 +32,9 @@ def render(tick: Tick) -> RenderableType:
 
 def line(tick: Tick) -> str:
     """The same moment on one line, for logs."""
-    view = tick.view
+    view, traffic = tick.view, tick.traffic
     return (
-        f"{view.status} share {view.share:.0%} | answered {tick.traffic.answered}/{tick.traffic.planned} | "
+        f"{view.status} share {view.share:.0%} | answered {traffic.answered}/{traffic.planned}, {_left(traffic)} | "
         f"control {view.requests.get('control', 0)} candidate {view.requests.get('candidate', 0)} | "
         f"settled {view.settled} | evidence {view.combined:.3g} of {view.bar:.0f}"
     )
@@ -114,10 +115,19 @@ def _bar(value: float, bar: float) -> RenderableType:
     return ProgressBar(total=1.0, completed=filled, width=_BAR_WIDTH, complete_style=style)
 
 
+def _left(traffic: TrafficCount) -> str:
+    seconds = traffic.left_s
+    return (
+        "time left unknown" if seconds is None else f"at most {seconds // 60:.0f}:{seconds % 60:02.0f} left"
+    )
+
+
 def _events(tick: Tick) -> RenderableType:
     view, traffic = tick.view, tick.traffic
     text = Text(style="dim")
-    text.append(f" answered {traffic.answered:,} of {traffic.planned:,}")
+    text.append(
+        f" answered {traffic.answered:,} of {traffic.planned:,}, {traffic.rate:.1f}/s, {_left(traffic)}"
+    )
     if traffic.failed:
         text.append(f" (failed {traffic.failed})", style="red")
     text.append(

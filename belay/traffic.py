@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -34,6 +35,17 @@ class TrafficCount:
     answered: int = 0
     failed: int = 0
     errors: list[str] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def rate(self) -> float:
+        """Answers a second so far."""
+        return self.answered / max(time.monotonic() - self.began, 1e-6)
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until everything planned is answered at this rate; None before the first answer."""
+        return (self.planned - self.answered - self.failed) / self.rate if self.answered else None
 
 
 def plan_traffic(loaded: LoadedBrief, count: int, seed: int, max_turns: int = 3) -> list[Turn]:
@@ -81,6 +93,7 @@ class ReplayClient:
 
     def start(self) -> None:
         """Begin to send."""
+        self.count.began = time.monotonic()
         self._thread.start()
 
     def stop(self, timeout_s: float = 30.0) -> None:
