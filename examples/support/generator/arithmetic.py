@@ -22,7 +22,7 @@ _THINGS = ("apples", "books", "coins", "stamps", "marbles", "pencils", "cookies"
 
 def addition(rng: random.Random) -> Draft:
     """The sum of two small numbers."""
-    a, b = rng.randrange(1, 20), rng.randrange(1, 10)
+    a, b = rng.randrange(1, 15), rng.randrange(1, 10)
     return Draft(rng.choice(_SUMS).format(a=a, b=b), a + b)
 
 
