@@ -1,6 +1,6 @@
 """How fast and how truly the gate finds a drop, beside the limit of mathematics and beside the peers' rules.
 
-    python bench/detection.py            # the full run, about 20 minutes on one core
+    python bench/detection.py            # the full run, half an hour on one core
     python bench/detection.py --quick    # under a minute
     python bench/detection.py --json     # one JSON object on standard output
 
@@ -69,7 +69,7 @@ def false_rollbacks(result: Result) -> None:
 
 def one_capability(result: Result) -> None:
     """Mean samples over the limit, over drops, shares and pairs; theirs on the unpaired streams."""
-    runs = 40 if result.quick else 300
+    runs = 40 if result.quick else 600
     unpaired = [(0.5, 0.10), (0.5, 0.20), (0.05, 0.10), (0.05, 0.20)]
     paired = [0.05, 0.10]
     if not result.quick:
@@ -137,14 +137,14 @@ def one_capability(result: Result) -> None:
 
 def one_of_ten_and_broad(result: Result) -> None:
     """The limit is that of one capability at its own tenth of traffic, for both questions."""
-    runs = 30 if result.quick else 300
+    runs = 30 if result.quick else 200
     for name, bar in (("one_of_ten_vs_limit", 2.0), ("broad_drop_vs_limit", 0.65)):
         broad = name.startswith("broad")
         ours: dict[str, float] = {}
         theirs: dict[str, list[float]] = {}
         for drop in (0.10, 0.20) if result.quick else (0.05, 0.10, 0.20):
             limit = 10 * NATS / unpaired_information(BASE, drop, DELTA, 0.5)
-            horizon = int(limit * (3 if broad else 6))
+            horizon = int(limit * (2 if broad else 4))
             drops = (drop,) * 10 if broad else (drop, *(0.0,) * 9)
             panel = Panel(
                 runs,

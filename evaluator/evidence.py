@@ -21,7 +21,7 @@ from evaluator.units import Units, fingerprint, pack, unpack
 from telemetry.errors import SettingsError, UnreadableRecord
 from telemetry.events import CapabilityEvidence, RolloutSpec, ScoreRecorded
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 HEAVIEST = 10
 RUN_LENGTH = 100_000.0
 """After the full rollout: units per capability (weighted mean) until a false alarm, on average."""

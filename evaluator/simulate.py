@@ -18,6 +18,7 @@ from evaluator.sequential import (
     EDGE,
     GRID,
     GRID_WEIGHTS,
+    POOL_WEIGHTS,
     PRIOR_MEAN,
     PRIOR_SECOND_MOMENT,
     PRIOR_VARIANCE,
@@ -113,6 +114,7 @@ class Fleet:
         pooled: Sequence[bool] | None = None,
         grid: Sequence[float] = GRID,
         grid_weights: Sequence[float] = GRID_WEIGHTS,
+        pool_weights: Sequence[float] = POOL_WEIGHTS,
     ) -> None:
         k = len(deltas)
         self.k = k
@@ -125,7 +127,7 @@ class Fleet:
         self.wealth = np.tile(0.5 * self.part, (runs * k, 1))
         self.steps = np.zeros(runs * k, dtype=np.int64)
         self.e_values = np.ones(runs * k)
-        self.pool = np.tile(self.part, (runs, 1))
+        self.pool = np.tile(np.array(pool_weights), (runs, 1))
         self._reserve = np.array([0.5])
 
     def unpaired(self, run: Ints, k: Ints, pi: Floats, candidate: Bools, y: Floats) -> None:
