@@ -63,15 +63,15 @@ def _train_and_merge(
 
     from trainer import lora, merge, train  # noqa: PLC0415 - bring torch and peft
 
-    train.prepare_torch(settings)
     tokenizer = AutoTokenizer.from_pretrained(str(settings.base))
     examples = [encode(dialogue, tokenizer, settings.max_length) for dialogue in dialogues]
-    model = lora.add_adapter(lora.load_base(settings.base, settings.dtype), settings.lora, settings.seed)
 
     def tell(step: train.Step) -> None:
         report(step.number, step.of, f"loss {step.loss:.3f}, {step.rate:.2f} steps/s")
 
-    steps = train.train(model, examples, tokenizer.pad_token_id or 0, settings, tell)
+    with train.prepared_torch(settings):
+        model = lora.add_adapter(lora.load_base(settings.base, settings.dtype), settings.lora, settings.seed)
+        steps = train.train(model, examples, tokenizer.pad_token_id or 0, settings, tell)
     report(settings.steps, settings.steps, "merging")
     lora.save_adapter(model, folder / "adapter", base.sha256)
     merge.merge_adapter(settings.base, folder / "adapter", folder)

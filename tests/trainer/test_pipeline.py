@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,11 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(place: Pat
     assert one.files == same.files
     assert one.sha256 == same.sha256
     assert one.sha256 != other.sha256
+
+
+def test_training_leaves_the_process_s_arithmetic_as_it_was(place: Path, tmp_path: Path) -> None:
+    run(settings(place, tmp_path / "a"))
+    assert sys.float_info.min * 0.5 > 0.0, "numbers below the smallest normal one are still not zero"
 
 
 def test_a_base_that_differs_from_its_manifest_is_not_trained_on(place: Path, tmp_path: Path) -> None:
