@@ -18,13 +18,18 @@ Progress = Callable[[int, int, str], None]
 
 
 class ItemAnswer(Value):
-    """What a model answered to one item, and the judgement; `value` is None where the judge cannot tell."""
+    """What a model answered to one item, and the judgement; `value` is None where the judge cannot tell.
+
+    `gold_nll` is the model's negative log-likelihood of the gold answer, in nats per token, where it was measured:
+    it moves before the score does.
+    """
 
     item: str
     prompt: str
     answer: str
     value: float | None
     reason: str
+    gold_nll: float | None = None
 
 
 def silent(done: int, total: int, note: str) -> None:

@@ -26,20 +26,66 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class JudgeSettings(Settings):
-    """Which verifier scores the capability, and its options."""
+class JudgeEndpoint(Settings):
+    """A model that judges, behind the OpenAI API at `url`. It grades from 1 to `best`; scores are (grade-1)/(best-1).
 
-    verifier: str
+    `rubric` says what a good answer is. The key is read from the environment variable `api_key_env`.
+    """
+
+    url: str
+    model: str
+    rubric: str
+    best: int = Field(default=10, ge=2)
+    api_key_env: str | None = None
+
+
+class JudgeSettings(Settings):
+    """What scores the capability: a verifier (a program) with its options, or a model at an endpoint."""
+
+    verifier: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+    endpoint: JudgeEndpoint | None = None
 
     @field_validator("verifier")
     @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in VERIFIERS:
+    def _known(cls, name: str | None) -> str | None:
+        if name is not None and name not in VERIFIERS:
             raise ValueError(
                 f"no verifier {name!r}{_near(name, VERIFIERS)}; there are {', '.join(VERIFIERS)}"
             )
         return name
+
+    @model_validator(mode="after")
+    def _one(self) -> JudgeSettings:
+        if (self.verifier is None) == (self.endpoint is None):
+            raise ValueError("a judge is either a 'verifier' or an 'endpoint': give exactly one of the two")
+        return self
+
+
+class BenchmarkSettings(Settings):
+    """A public benchmark that measures the capability too: an lm-eval task by lm-eval's own name, or MT-Bench.
+
+    `metric` is one of the task's own (its first where None). `limit` asks only so many of its items, drawn by a
+    fixed seed. `threshold` and `chance` are as the capability's; the capability's threshold where None. MT-Bench
+    needs a `judge`; its threshold is on the scale from 0 to 1, of which one grade in ten is 1/9.
+    """
+
+    lm_eval: str | None = None
+    mt_bench: str | None = None
+    metric: str | None = None
+    fewshot: int = Field(default=0, ge=0)
+    limit: Annotated[int, Field(gt=0)] | None = None
+    threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    chance: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    judge: JudgeEndpoint | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> BenchmarkSettings:
+        if (self.lm_eval is None) == (self.mt_bench is None):
+            raise ValueError("a benchmark is either 'lm_eval' or 'mt_bench': give exactly one of the two")
+        if self.mt_bench is not None and self.judge is None:
+            raise ValueError("MT-Bench is graded by a model: give 'judge' with its url, model and rubric")
+        return self
 
 
 class Capability(Settings):
@@ -48,7 +94,8 @@ class Capability(Settings):
     `share` is its fraction of production traffic. `threshold` is the largest drop tolerated, in score
     points on [0, 1]. `items` is a JSONL file of benchmark items beside the brief; `exemplars` are user
     prompts that teach the tagger, in the brief as a list or as the name of a text file beside it, one prompt
-    a line. `chance` is what guessing scores: a base not above it is at the floor.
+    a line. `chance` is what guessing scores: a base not above it is at the floor. `quality` says in words how good
+    the answers have to stay; `benchmarks` measure the capability besides the items.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -64,10 +111,17 @@ class Capability(Settings):
     exemplars: Annotated[tuple[str, ...], Field(min_length=1)]
     judge: JudgeSettings
     max_tokens: int = Field(default=64, gt=0)
+    quality: str = ""
+    benchmarks: tuple[BenchmarkSettings, ...] = ()
 
 
 class Brief(Settings):
-    """The whole brief. Shares add up to 1; exactly one capability is the target."""
+    """The whole brief. Shares add up to 1; exactly one capability is the target.
+
+    Beside the brief lie `training` (JSONL dialogues), `lm_eval_tasks` (a folder of local lm-eval task files) and
+    `judge_suite` (JSONL of answers known to be good or bad, which the judge must still tell apart).
+    `mt_bench_questions` is MT-Bench's question file.
+    """
 
     name: str
     version: str
@@ -76,6 +130,9 @@ class Brief(Settings):
     capabilities: tuple[Capability, ...]
     training: str
     system_prompt: str | None = None
+    lm_eval_tasks: str | None = None
+    mt_bench_questions: str | None = None
+    judge_suite: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Brief:

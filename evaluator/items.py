@@ -17,7 +17,10 @@ _SHOWN = 3
 
 
 class Item(BaseModel):
-    """One benchmark item. `split` keeps what the tests ask apart from what the demo's traffic asks."""
+    """One benchmark item. `split` keeps what the tests ask apart from what the demo's traffic asks.
+
+    Items of one `cluster` share a passage or a template: their scores are no independent draws.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,6 +28,7 @@ class Item(BaseModel):
     prompt: str
     reference: Any = None
     split: Split = "audit"
+    cluster: str | None = None
 
 
 def normalised_prompt(prompt: str) -> str:

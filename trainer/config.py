@@ -4,48 +4,194 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from telemetry.errors import SettingsError
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+_PATHS = ("base", "data", "output", "brief")
 
-class LoraSettings(BaseModel):
-    """The low-rank adapter. `targets` names the linear layers that get one; `all-linear` is every one of them."""
 
+class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rank: Annotated[int, Field(gt=0)] = 16
-    alpha: Annotated[float, Field(gt=0)] = 32.0
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
 
+class LoraSettings(_Settings):
+    """The low-rank adapter. `targets` names the linear layers that get one; `all-linear` is every one of them.
 
-class TrainSettings(BaseModel):
-    """One fine-tune: from which base, on which data, into which folder, and how hard.
-
-    `steps` are optimiser steps of `batch_size` dialogues, each cut after `max_length` tokens. `threads` of
-    None uses every core; results repeat bit by bit only for the same number of threads.
+    `variant` is peft's: `dora` (weight-decomposed), `rslora` (scaled by 1/sqrt(r)), `corda` (initialised from the
+    covariance of the retention data), `osf` (orthogonal subspace fine-tuning, no adapter: the full weights).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    rank: Count = 16
+    alpha: Positive = 32.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    variant: Literal["lora", "dora", "rslora", "corda", "osf"] = "lora"
+
+
+class SourceSettings(_Settings):
+    """Data mixed in beside the target's: `share` of every batch comes from `path`.
+
+    `format` auto goes by the ending: `.jsonl` holds dialogues, `.parquet` a column `messages` or the columns
+    `prompt` and `response`, `.tsv` question, answer, rationale as FLAN's chain-of-thought files have them.
+    """
+
+    path: Path
+    share: Annotated[float, Field(gt=0, lt=1)]
+    format: Literal["auto", "jsonl", "parquet", "tsv"] = "auto"
+    limit: Count | None = None
+
+
+class RehearsalSettings(_Settings):
+    """Self-synthesized rehearsal: base answers prompts of the adjacent capabilities, and its answers are replayed.
+
+    The prompts are the brief's exemplars, or the lines of `prompts` (JSONL `{"capability", "prompt"}`), or
+    both; `self_generated` more are written by base from examples of each capability. `share` of every batch is
+    rehearsal. `kl` weighs KL(base || candidate) on the rehearsed tokens beside their cross entropy.
+    """
+
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    prompts: Path | None = None
+    exemplars: bool = True
+    self_generated: Annotated[int, Field(ge=0)] = 0
+    max_new_tokens: Count = 64
+    kl: Annotated[float, Field(ge=0)] = 0.0
+
+
+class DecontaminationSettings(_Settings):
+    """Training examples that share an n-gram of `ngram` words with any benchmark item are dropped and reported."""
+
+    ngram: Annotated[int, Field(ge=3)] = 8
+
+
+class EwcSettings(_Settings):
+    """EWC on the adapter's product: strength/2 * sum_ij F_ij * (s*BA)_ij^2, F the diagonal Fisher of base.
+
+    `fisher` empirical squares the gradients of the data's own tokens, true those of tokens drawn from the model.
+    It is taken over `samples` retention examples and stored once at `sidecar` (beside the base where None).
+    """
+
+    strength: Positive = 1.0
+    fisher: Literal["empirical", "true"] = "empirical"
+    samples: Count = 64
+    storage: Literal["bfloat16", "factored"] = "bfloat16"
+    sidecar: Path | None = None
+
+
+class SamSettings(_Settings):
+    """Sharpness-aware minimisation of the adapter: the gradient is taken at distance `rho` uphill.
+
+    `layers` below 1 is the sparse variant: only that fraction of layers, those with the largest gradient norms,
+    is perturbed. `every` takes the second gradient each so many steps and reuses its direction in between.
+    """
+
+    rho: Positive = 0.05
+    layers: Annotated[float, Field(gt=0, le=1)] = 1.0
+    every: Count = 1
+
+
+class MergeSettings(_Settings):
+    """Interpolation between base and fine-tuned: weight 1 is the fine-tuned model, 0 is base.
+
+    With more than one weight, the heaviest whose capabilities all stay within their thresholds is taken.
+    `groups` searches a weight for each third of the layers, after the common one.
+    """
+
+    method: Literal["linear", "slerp"] = "linear"
+    weights: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (1.0,)
+    groups: bool = False
+
+
+class CheckpointSettings(_Settings):
+    """Every `every` steps the training is saved and the capability suite asked, at most `items` a capability.
+
+    Training stops early once `patience` evaluations in a row brought nothing new to the Pareto front. 0 items
+    save without asking.
+    """
+
+    every: Count = 10
+    items: Annotated[int, Field(ge=0)] = 0
+    patience: Count = 3
+
+
+class WatchingSettings(_Settings):
+    """What is logged of each layer: gradient and update norms at each step, the rest every `every` steps.
+
+    A layer whose gradient or update norm exceeds `alarm` times its running median runs away: it is told.
+    """
+
+    every: Count = 5
+    probes: Count = 4
+    alarm: Annotated[float, Field(gt=1)] = 20.0
+
+
+class SweepSettings(_Settings):
+    """Tries every learning rate, each with every number of steps, and keeps the best on the target's items."""
+
+    learning_rates: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    steps: Annotated[tuple[Count, ...], Field(min_length=1)]
+
+
+class TrainSettings(_Settings):
+    """One fine-tune: from which base, on which data, into which folder, and how hard.
+
+    `data` is the target's. `steps` are optimiser steps of `batch_size` dialogues, each cut after `max_length`
+    tokens; with `packing`, of `batch_size` sequences that are filled with dialogues. What `mix` and `rehearsal`
+    take of each batch, the target's data lose. `brief` gives rehearsal its prompts, checkpoints their items and
+    decontamination its benchmarks. `threads` of None uses every core; results repeat bit by bit only for the same
+    number of threads.
+    """
 
     base: Path
     data: Path
     output: Path
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    brief: Path | None = None
     lora: LoraSettings = LoraSettings()
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    learning_rate: Positive = 1e-3
     warmup_steps: Annotated[int, Field(ge=0)] = 3
-    steps: Annotated[int, Field(gt=0)] = 30
-    batch_size: Annotated[int, Field(gt=0)] = 8
+    steps: Count = 30
+    batch_size: Count = 8
     max_length: Annotated[int, Field(gt=1)] = 256
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    packing: bool = False
+    max_grad_norm: Positive = 1.0
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     seed: int = 7
-    threads: Annotated[int, Field(gt=0)] | None = None
+    threads: Count | None = None
+    mix: tuple[SourceSettings, ...] = ()
+    rehearsal: RehearsalSettings | None = None
+    decontaminate: DecontaminationSettings | None = None
+    ewc: EwcSettings | None = None
+    sam: SamSettings | None = None
+    merge: MergeSettings = MergeSettings()
+    checkpoints: CheckpointSettings | None = None
+    watch: WatchingSettings | None = WatchingSettings()
+    sweep: SweepSettings | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainSettings:
+        taken = sum(source.share for source in self.mix) + (self.rehearsal.share if self.rehearsal else 0.0)
+        if taken >= 1.0:
+            raise ValueError(
+                f"mix and rehearsal take {taken:g} of every batch, which leaves the target nothing"
+            )
+        wanting = {
+            "rehearsal": self.rehearsal is not None and self.rehearsal.exemplars,
+            "checkpoints.items": self.checkpoints is not None and self.checkpoints.items > 0,
+            "decontaminate": self.decontaminate is not None,
+            "merge.weights": len(self.merge.weights) > 1,
+            "sweep": self.sweep is not None,
+        }
+        if self.brief is None and any(wanting.values()):
+            names = ", ".join(name for name, wants in wanting.items() if wants)
+            raise ValueError(f"{names}: needs the capability brief; give 'brief'")
+        return self
 
 
 def load_train_settings(path: Path) -> TrainSettings:
@@ -61,21 +207,45 @@ def load_train_settings(path: Path) -> TrainSettings:
         raise SettingsError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(raw, dict):
         raise SettingsError(f"{path}: expected a mapping at the top, found {type(raw).__name__}")
-    for key in ("base", "data", "output"):
-        if isinstance(raw.get(key), str):
-            raw[key] = path.parent / raw[key]
     try:
-        return TrainSettings.model_validate(raw)
+        settings = TrainSettings.model_validate(raw)
     except ValidationError as error:
         lines = "\n".join(_explain(dict(detail)) for detail in error.errors())
         raise SettingsError(f"{path}:\n{lines}") from error
+    return _beside(settings, path.parent)
+
+
+def _beside(settings: TrainSettings, folder: Path) -> TrainSettings:
+    """The same settings with every relative path counted from `folder`."""
+    changed: dict[str, Any] = {
+        key: folder / value for key in _PATHS if (value := getattr(settings, key)) is not None
+    }
+    changed["mix"] = tuple(s.model_copy(update={"path": folder / s.path}) for s in settings.mix)
+    if settings.rehearsal is not None and settings.rehearsal.prompts is not None:
+        prompts = folder / settings.rehearsal.prompts
+        changed["rehearsal"] = settings.rehearsal.model_copy(update={"prompts": prompts})
+    if settings.ewc is not None and settings.ewc.sidecar is not None:
+        changed["ewc"] = settings.ewc.model_copy(update={"sidecar": folder / settings.ewc.sidecar})
+    return settings.model_copy(update=changed)
 
 
 def _explain(detail: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in detail["loc"])
+    where = ".".join(str(part) for part in detail["loc"]) or "(the settings)"
     if detail["type"] != "extra_forbidden":
-        return f"  {where}: {detail['msg']}, found {detail['input']!r}"
-    fields = LoraSettings.model_fields if detail["loc"][0] == "lora" else TrainSettings.model_fields
+        shown = f", found {detail['input']!r}" if isinstance(detail["input"], str | int | float) else ""
+        return f"  {where}: {str(detail['msg']).removeprefix('Value error, ')}{shown}"
+    fields = _fields_at(detail["loc"][:-1])
     near = difflib.get_close_matches(str(detail["loc"][-1]), sorted(fields), n=1)
     suggestion = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(fields))}"
     return f"  {where}: unknown key{suggestion}"
+
+
+def _fields_at(place: tuple[Any, ...]) -> list[str]:
+    """The keys that the settings have at `place`, a path of keys and list indices."""
+    model: type[BaseModel] = TrainSettings
+    for part in place:
+        if isinstance(part, str) and part in model.model_fields:
+            annotation = model.model_fields[part].annotation
+            inside = [annotation, *get_args(annotation)]
+            model = next((a for a in inside if isinstance(a, type) and issubclass(a, BaseModel)), model)
+    return list(model.model_fields)
