@@ -10,9 +10,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from belay.cli_audit import add_to as add_audit
 from belay.cli_gate import add_to as add_gate
+from belay.cli_map import add_to as add_map
 from belay.cli_offline import add_to as add_offline
 from belay.cli_online import add_to as add_online
+from belay.cli_train import add_to as add_train
 from telemetry.errors import BelayError
 
 app = typer.Typer(
@@ -28,6 +31,9 @@ app = typer.Typer(
     "Exit status: 0 pass, 1 fail, 2 usage, 3 inconclusive, 4 infrastructure.",
 )
 add_offline(app)
+add_map(app)
+add_audit(app)
+add_train(app)
 add_online(app)
 add_gate(app)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from belay import live, offline
+from belay import live, offline, offline_audit, offline_train
 from belay.home import Home
 from belay.ports import free_port
 from belay.progress import bar
@@ -64,17 +64,17 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
         console.print(brief_table(loaded))
         control = _engine(parts, home, base, "control", console)
         _heading(console, 3, "Baseline: what base can do, before anything is trained")
-        baseline = offline.record(home, loaded, base, control.url, ALIAS, console)
+        baseline = offline_audit.record(home, loaded, base, control.url, ALIAS, console)
         candidate = control
         audit: AuditResult | None = None
         if settings.identical:
             console.print("   The candidate is base itself: no training, no audit; nothing may fire.")
         else:
             _heading(console, 4, "Fine-tune on the target alone, the naive way")
-            folder = offline.train(home, loaded, base, CANDIDATE, console)
+            folder = offline_train.train(home, loaded, base, CANDIDATE, console)
             candidate = _engine(parts, home, folder, "candidate", console)
             _heading(console, 5, "Audit: candidate against base, item by item")
-            audit = offline.audit(home, loaded, baseline, folder, candidate.url, ALIAS, console)
+            audit = offline_audit.audit(home, loaded, baseline, folder, candidate.url, ALIAS, console)
             console.print(audit_table(audit))
             console.print(_verdict(audit, home))
         _heading(console, 6, "Roll out: 5 -> 25 -> 50%, watched")

@@ -333,8 +333,8 @@ def update_cost(result: Result) -> None:
             _growthbook_cost(),
             10.0,
             "lower",
-            f"CPU time, best of 30 times 1,000; after 1,000 updates {early:.2f}, after many {late:.2f}; theirs: GrowthBook's "
-            "interval from running sums in plain Python, one capability",
+            f"CPU time, best of 30 times 1,000; after 1,000 updates {early:.2f}, after many {late:.2f}; theirs: "
+            "GrowthBook's interval from running sums in plain Python, one capability",
         )
     )
 

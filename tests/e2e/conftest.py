@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from belay import offline
+from belay import offline, offline_audit, offline_train
 from belay.demo import ALIAS, CANDIDATE
 from belay.home import Home
 from belay.ports import free_port
@@ -52,8 +52,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
                 cores=half_of_the_cores("control"),
             )
         )
-        baseline = offline.record(home, loaded, base, control.url, ALIAS, console)
-        folder = offline.train(home, loaded, base, CANDIDATE, console)
+        baseline = offline_audit.record(home, loaded, base, control.url, ALIAS, console)
+        folder = offline_train.train(home, loaded, base, CANDIDATE, console)
         candidate = parts.enter_context(
             engine_for(
                 folder,
@@ -63,5 +63,5 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
                 cores=half_of_the_cores("candidate"),
             )
         )
-        audit = offline.audit(home, loaded, baseline, folder, candidate.url, ALIAS, console)
+        audit = offline_audit.audit(home, loaded, baseline, folder, candidate.url, ALIAS, console)
         yield Trained(home, loaded, base, folder, baseline, audit, control.url, candidate.url)
