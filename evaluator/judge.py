@@ -35,13 +35,15 @@ class Judge:
         settings = self._settings.get(capability)
         if settings is None:
             return Judgement(None, f"the brief names no capability {capability!r}")
+        if settings.verifier is None:
+            return Judgement(None, "this capability's judge is an endpoint, and none was asked")
         reference = self._references.get((capability, normalised_prompt(prompt)))
         return VERIFIERS[settings.verifier](answer, reference, prompt, settings.options)
 
 
 def _version(loaded: LoadedBrief) -> str:
     """Twelve hex digits that change with a verifier's name, its options, the brief's files, or the code."""
-    judges = [[c.name, c.judge.verifier, c.judge.options] for c in loaded.brief.capabilities]
+    judges = [[c.name, c.judge.model_dump(mode="json")] for c in loaded.brief.capabilities]
     said = json.dumps([judges, loaded.sha256, _code_sha256()], sort_keys=True, default=str)
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
