@@ -65,18 +65,21 @@ class JudgeSettings(Settings):
 class BenchmarkSettings(Settings):
     """A public benchmark that measures the capability too: an lm-eval task by lm-eval's own name, or MT-Bench.
 
-    `metric` is one of the task's own (its first where None). `limit` asks only so many of its items, drawn by a
-    fixed seed. `threshold` and `chance` are as the capability's; the capability's threshold where None. MT-Bench
-    needs a `judge`; its threshold is on the scale from 0 to 1, of which one grade in ten is 1/9.
+    `metric` is one of the task's own (its first where None), `fewshot` how many examples stand before a question
+    (the task's own number where None); with `chat_template` the model's chat template is applied. `limit` asks only
+    so many of its items, drawn by a fixed seed. `threshold` and `chance` are as the capability's: the capability's
+    threshold where None; 1 in so many choices, or 0 without choices, where None. MT-Bench needs a `judge`; its
+    threshold is on the scale from 0 to 1, of which one grade in ten is 1/9.
     """
 
     lm_eval: str | None = None
     mt_bench: str | None = None
     metric: str | None = None
-    fewshot: int = Field(default=0, ge=0)
+    fewshot: Annotated[int, Field(ge=0)] | None = None
+    chat_template: bool = False
     limit: Annotated[int, Field(gt=0)] | None = None
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
-    chance: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    chance: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
     judge: JudgeEndpoint | None = None
 
     @model_validator(mode="after")
