@@ -1,175 +1,59 @@
-"""The capability brief: the file that names what users rely on, written and reviewed by people."""
+"""The capability brief as it lies on disk: read with every file it names, checked, and bound by one hash."""
 
 from __future__ import annotations
 
-import difflib
+import copy
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Any, Final, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 
-from evaluator.items import Item as Item  # noqa: PLC0414 - part of what a brief promises
-from evaluator.items import Split, check_items, load_items
-from evaluator.verifiers import VERIFIERS
+from evaluator.brief_problems import Problem, capability_name, refusal, schema_problems
+from evaluator.brief_schema import (
+    BenchmarkSettings,
+    Brief,
+    Capability,
+    JudgeEndpoint,
+    JudgeSettings,
+    Settings,
+)
+from evaluator.items import Item, Split, leaks, read_items
+from evaluator.yaml_text import YamlError, YamlText, read_yaml
 from telemetry.errors import BriefError
 
-if TYPE_CHECKING:
-    from hashlib import _Hash
+__all__ = [
+    "BenchmarkSettings",
+    "Brief",
+    "Capability",
+    "Item",
+    "JudgeEndpoint",
+    "JudgeSettings",
+    "LoadedBrief",
+    "Settings",
+    "load_brief",
+]
 
-
-class Settings(BaseModel):
-    """A frozen setting that refuses unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class JudgeEndpoint(Settings):
-    """A model that judges, behind the OpenAI API at `url`. It grades from 1 to `best`; scores are (grade-1)/(best-1).
-
-    `rubric` says what a good answer is. The key is read from the environment variable `api_key_env`.
-    """
-
-    url: str
-    model: str
-    rubric: str
-    best: int = Field(default=10, ge=2)
-    api_key_env: str | None = None
-
-
-class JudgeSettings(Settings):
-    """What scores the capability: a verifier (a program) with its options, or a model at an endpoint."""
-
-    verifier: str | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
-    endpoint: JudgeEndpoint | None = None
-
-    @field_validator("verifier")
-    @classmethod
-    def _known(cls, name: str | None) -> str | None:
-        if name is not None and name not in VERIFIERS:
-            raise ValueError(
-                f"no verifier {name!r}{_near(name, VERIFIERS)}; there are {', '.join(VERIFIERS)}"
-            )
-        return name
-
-    @model_validator(mode="after")
-    def _one(self) -> JudgeSettings:
-        if (self.verifier is None) == (self.endpoint is None):
-            raise ValueError("a judge is either a 'verifier' or an 'endpoint': give exactly one of the two")
-        return self
-
-
-class BenchmarkSettings(Settings):
-    """A public benchmark that measures the capability too: an lm-eval task by lm-eval's own name, or MT-Bench.
-
-    `metric` is one of the task's own (its first where None), `fewshot` how many examples stand before a question
-    (the task's own number where None); with `chat_template` the model's chat template is applied. `limit` asks only
-    so many of its items, drawn by a fixed seed. `threshold` and `chance` are as the capability's: the capability's
-    threshold where None; 1 in so many choices, or 0 without choices, where None. MT-Bench needs a `judge`; its
-    threshold is on the scale from 0 to 1, of which one grade in ten is 1/9.
-    """
-
-    lm_eval: str | None = None
-    mt_bench: str | None = None
-    metric: str | None = None
-    fewshot: Annotated[int, Field(ge=0)] | None = None
-    chat_template: bool = False
-    limit: Annotated[int, Field(gt=0)] | None = None
-    threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
-    chance: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
-    judge: JudgeEndpoint | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> BenchmarkSettings:
-        if (self.lm_eval is None) == (self.mt_bench is None):
-            raise ValueError("a benchmark is either 'lm_eval' or 'mt_bench': give exactly one of the two")
-        if self.mt_bench is not None and self.judge is None:
-            raise ValueError("MT-Bench is graded by a model: give 'judge' with its url, model and rubric")
-        return self
-
-
-class Capability(Settings):
-    """One category of tasks that users rely on.
-
-    `share` is its fraction of production traffic. `threshold` is the largest drop tolerated, in score
-    points on [0, 1]. `items` is a JSONL file of benchmark items beside the brief; `exemplars` are user
-    prompts that teach the tagger, in the brief as a list or as the name of a text file beside it, one prompt
-    a line. `chance` is what guessing scores: a base not above it is at the floor. `quality` says in words how good
-    the answers have to stay; `benchmarks` measure the capability besides the items.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    role: Literal["target", "adjacent"] = "adjacent"
-    why: str
-    share: Annotated[float, Field(gt=0.0, le=1.0)]
-    at_5_percent_loss: str
-    at_15_percent_loss: str
-    threshold: Annotated[float, Field(gt=0.0, lt=1.0)]
-    critical: bool = False
-    chance: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    items: str
-    exemplars: Annotated[tuple[str, ...], Field(min_length=1)]
-    judge: JudgeSettings
-    max_tokens: int = Field(default=64, gt=0)
-    quality: str = ""
-    benchmarks: tuple[BenchmarkSettings, ...] = ()
-
-
-class Brief(Settings):
-    """The whole brief. Shares add up to 1; exactly one capability is the target.
-
-    Beside the brief lie `training` (JSONL dialogues), `lm_eval_tasks` (a folder of local lm-eval task files) and
-    `judge_suite` (JSONL of answers known to be good or bad, which the judge must still tell apart).
-    `mt_bench_questions` is MT-Bench's question file.
-    """
-
-    name: str
-    version: str
-    owner: str
-    summary: str
-    capabilities: tuple[Capability, ...]
-    training: str
-    system_prompt: str | None = None
-    lm_eval_tasks: str | None = None
-    mt_bench_questions: str | None = None
-    judge_suite: str | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Brief:
-        names = [c.name for c in self.capabilities]
-        if len(set(names)) != len(names):
-            twice = sorted({n for n in names if names.count(n) > 1})
-            raise ValueError(f"capabilities named twice: {', '.join(twice)}")
-        targets = [c.name for c in self.capabilities if c.role == "target"]
-        if len(targets) != 1:
-            raise ValueError(
-                f"exactly one capability must have role 'target', found {len(targets)}: {targets}"
-            )
-        total = sum(c.share for c in self.capabilities)
-        if abs(total - 1.0) > 0.005:
-            each = ", ".join(f"{c.name} {c.share:g}" for c in self.capabilities)
-            raise ValueError(f"shares of traffic must add up to 1, they add up to {total:.3f}: {each}")
-        return self
-
-    @property
-    def target(self) -> Capability:
-        """The capability that fine-tuning is for."""
-        return next(c for c in self.capabilities if c.role == "target")
-
-    def capability(self, name: str) -> Capability:
-        """The capability called `name`; BriefError where the brief has none."""
-        for found in self.capabilities:
-            if found.name == name:
-                return found
-        known = [c.name for c in self.capabilities]
-        raise BriefError(f"the brief names no capability {name!r}; it has {', '.join(known)}")
+_MISSING: Final = "(the file of exemplars is missing)"
+_ONE_A_LINE: Final = "Name a text file with one prompt a line, or give the prompts themselves as a list."
+_DIALOGUES: Final = (
+    'One dialogue a line: {"messages": [{"role": "user", "content": "..."}, '
+    '{"role": "assistant", "content": "..."}]}.'
+)
+_BESIDE: Final[dict[str, tuple[Literal["file", "folder"], str]]] = {
+    "lm_eval_tasks": ("folder", "A folder of lm-eval task files, as lm-eval's --include_path takes it."),
+    "mt_bench_questions": ("file", "MT-Bench's question.jsonl."),
+    "judge_suite": ("file", "JSONL of answers known to be good or bad."),
+}
+"""What else a brief may name; what of it changes, changes the brief's hash."""
 
 
 class LoadedBrief(Settings):
-    """A brief, where it lies, the hash of everything it names, and its items by capability name."""
+    """A brief, where it lies, its items by capability name, and its hash.
+
+    The hash covers the brief and every file that scores depend on: exemplars, items, benchmark tasks and
+    questions, judge suite. Training data have a hash of their own in the manifest of what was trained on them.
+    """
 
     brief: Brief
     folder: Path
@@ -187,76 +71,132 @@ class LoadedBrief(Settings):
 
 
 def load_brief(path: Path) -> LoadedBrief:
-    """Read and check a brief with all files it names. Raises BriefError that says what is wrong and where."""
-    if not path.is_file():
-        raise BriefError(f"no capability brief at {path}", hint="Give the path of a brief.yaml.")
-    raw = path.read_bytes()
-    try:
-        data = yaml.safe_load(raw)
-    except yaml.YAMLError as error:
-        raise BriefError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise BriefError(f"{path}: expected a mapping at the top, found {type(data).__name__}")
-    digest = hashlib.sha256(raw)
-    _read_exemplars(data, path.parent, digest)
+    """Read and check a brief with all files it names. Raises BriefError that tells everything that is wrong."""
+    source = _read(path)
+    files = _Files(path)
+    files.add(source.text.encode())
+    data = files.with_exemplars(source.data)
+    brief: Brief | None = None
     try:
         brief = Brief.model_validate(data)
     except ValidationError as error:
-        raise BriefError(f"{path}:\n{_explain(error, data)}") from error
-    items: dict[str, tuple[Item, ...]] = {}
-    for capability in brief.capabilities:
-        file = path.parent / capability.items
-        items[capability.name] = load_items(file, capability.name)
-        digest.update(file.read_bytes())
-    if not (path.parent / brief.training).is_file():
-        raise BriefError(f"{path}: 'training' names {brief.training}, which does not exist in {path.parent}")
-    check_items(items, {c.name: c.exemplars for c in brief.capabilities})
-    return LoadedBrief(brief=brief, folder=path.parent, sha256=digest.hexdigest(), items=items)
+        files.problems += schema_problems(error, source)
+    items = files.items(data)
+    files.beside(data)
+    files.problems += leaks(items, _exemplars(data))
+    if files.problems or brief is None:
+        raise refusal(path, files.problems)
+    return LoadedBrief(brief=brief, folder=path.parent, sha256=files.digest.hexdigest(), items=items)
 
 
-def _read_exemplars(data: dict[str, Any], folder: Path, digest: _Hash) -> None:
-    """Put the prompts in place of each file name that `exemplars` gives; the files join the brief's hash."""
-    capabilities = data.get("capabilities")
-    for number, capability in enumerate(capabilities if isinstance(capabilities, list) else []):
-        if not isinstance(capability, dict) or not isinstance(capability.get("exemplars"), str):
-            continue
-        file = folder / capability["exemplars"]
+def _read(path: Path) -> YamlText:
+    if not path.is_file():
+        raise BriefError(f"no capability brief at {path}", hint="Give the path of a brief.yaml.")
+    try:
+        source = read_yaml(path.read_bytes().decode("utf-8"))
+    except (YamlError, UnicodeDecodeError) as error:
+        raise BriefError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(source.data, dict):
+        raise BriefError(f"{path}: expected a mapping at the top, found {type(source.data).__name__}")
+    return source
+
+
+class _Files:
+    """The files that a brief names: what they hold, the hash over them, and what is wrong with them.
+
+    It reads what a brief says before anybody knows whether the brief is valid, so that a missing file and a
+    misspelt key are told together.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.folder = path.parent
+        self.digest = hashlib.sha256()
+        self.problems: list[Problem] = []
+
+    def add(self, content: bytes) -> None:
+        """Take a file into the hash, its length before it: two files are not one that is as long as both."""
+        self.digest.update(f"{len(content)}\0".encode() + content)
+
+    def with_exemplars(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The brief's data with the prompts in place of each file name that `exemplars` gives."""
+        data = copy.deepcopy(data)
+        for number, capability in _mappings(data):
+            name = capability.get("exemplars")
+            if not isinstance(name, str):
+                continue
+            who = capability_name(data, number)
+            text = self._text(self.folder / name, f"{who}: its exemplars file", _ONE_A_LINE)
+            lines = [line.strip() for line in text.splitlines() if line.strip()] if text is not None else None
+            capability["exemplars"] = [_MISSING] if lines is None else lines
+        return data
+
+    def items(self, data: dict[str, Any]) -> dict[str, tuple[Item, ...]]:
+        """The items of every capability that names a file of them, by capability name."""
+        found: dict[str, tuple[Item, ...]] = {}
+        for number, capability in _mappings(data):
+            name, who = capability.get("items"), capability_name(data, number)
+            if not isinstance(name, str):
+                continue
+            text = self._text(self.folder / name, f"{who}: its items file")
+            if text is not None:
+                key = str(capability.get("name", number))
+                found[key], wrong = read_items(text, self.folder / name, key)
+                self.problems += wrong
+        return found
+
+    def beside(self, data: dict[str, Any]) -> None:
+        """Training data, benchmark tasks and questions, judge suite: there, and, training data aside, in the hash."""
+        training = data.get("training")
+        if isinstance(training, str) and not (self.folder / training).is_file():
+            said = f"'training' names {training}, which does not exist in {self.folder}"
+            self.problems.append(Problem(said, _DIALOGUES))
+        for key, (kind, hint) in _BESIDE.items():
+            name = data.get(key)
+            if not isinstance(name, str):
+                continue
+            place = self.folder / name
+            if not (place.is_file() if kind == "file" else place.is_dir()):
+                self.problems.append(
+                    Problem(f"{key!r} names {name}, which is no {kind} in {self.folder}", hint)
+                )
+                continue
+            if kind == "file":
+                self.add(place.read_bytes())
+            for file in sorted(_sources(place)) if kind == "folder" else ():
+                self.add(file.relative_to(place).as_posix().encode())
+                self.add(file.read_bytes())
+
+    def _text(self, file: Path, what: str, hint: str = "") -> str | None:
+        """The text of a file, which joins the hash; None, and a problem, where it cannot be read."""
         if not file.is_file():
-            who = capability.get("name", f"number {number + 1}")
-            raise BriefError(
-                f"capability {who!r}: its exemplars file {file} does not exist",
-                hint="Name a text file with one prompt a line, or give the prompts themselves as a list.",
-            )
+            self.problems.append(Problem(f"{what} {file} does not exist", hint))
+            return None
         raw = file.read_bytes()
-        digest.update(raw)
-        capability["exemplars"] = [line.strip() for line in raw.decode("utf-8").splitlines() if line.strip()]
+        self.add(raw)
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            self.problems.append(Problem(f"{what} {file} is not UTF-8: {error}"))
+            return None
 
 
-def _explain(error: ValidationError, data: dict[str, Any]) -> str:
-    return "\n".join(_explain_one(dict(detail), data) for detail in error.errors())
+def _sources(folder: Path) -> list[Path]:
+    """The files of a folder; what Python leaves behind when it runs them is none of its sources."""
+    return [p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
 
 
-def _explain_one(detail: dict[str, Any], data: dict[str, Any]) -> str:
-    loc = detail["loc"]
-    where = ".".join(str(part) for part in loc) or "(the brief)"
-    if len(loc) > 1 and loc[0] == "capabilities" and isinstance(loc[1], int):
-        where = ".".join([_name_of(data, loc[1]), *(str(part) for part in loc[2:])])
-    if detail["type"] == "extra_forbidden":
-        known = JudgeSettings if "judge" in loc else Capability if len(loc) > 1 else Brief
-        return f"  {where}: unknown key{_near(str(loc[-1]), known.model_fields)}"
-    if detail["type"] == "missing":
-        return f"  {where}: required, but it is not there"
-    found = detail.get("input")
-    shown = f", found {found!r}" if isinstance(found, str | int | float | bool) else ""
-    return f"  {where}: {str(detail['msg']).removeprefix('Value error, ')}{shown}"
+def _exemplars(data: dict[str, Any]) -> dict[str, list[str]]:
+    """The prompts of every capability that has some, by its name."""
+    found: dict[str, list[str]] = {}
+    for number, capability in _mappings(data):
+        prompts = capability.get("exemplars")
+        texts = [p for p in prompts if isinstance(p, str)] if isinstance(prompts, list) else []
+        found[str(capability.get("name", number))] = [p for p in texts if p != _MISSING]
+    return found
 
 
-def _name_of(data: dict[str, Any], index: int) -> str:
-    entry = data["capabilities"][index]
-    name = entry.get("name") if isinstance(entry, dict) else None
-    return f"capability {name!r}" if name else f"capabilities[{index}]"
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+def _mappings(data: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """The capabilities that are mappings, with their numbers; the schema tells of the others."""
+    capabilities = data.get("capabilities")
+    listed = enumerate(capabilities if isinstance(capabilities, list) else [])
+    return [(number, one) for number, one in listed if isinstance(one, dict)]

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from telemetry.errors import BriefError
+from evaluator.brief_problems import Problem
+from evaluator.brief_schema import UNFILLED
 
 Split = Literal["audit", "traffic"]
 _SHOWN = 3
@@ -36,50 +37,55 @@ def normalised_prompt(prompt: str) -> str:
     return " ".join(prompt.split())
 
 
-def load_items(file: Path, capability: str) -> tuple[Item, ...]:
-    """The items of one JSONL file. Raises BriefError where it is absent, empty or has a line that is no item."""
-    if not file.is_file():
-        raise BriefError(f"capability {capability!r}: its items file {file} does not exist")
-    items = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+def read_items(text: str, file: Path, capability: str) -> tuple[tuple[Item, ...], list[Problem]]:
+    """The items in the text of a JSONL file, and the lines that are none."""
+    items, wrong = [], []
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            items.append(Item.model_validate(json.loads(line)))
+            item = Item.model_validate(json.loads(line))
         except json.JSONDecodeError as error:
-            raise BriefError(f"{file}, line {number}: not valid JSON: {error}") from error
+            wrong.append(f"line {number}: not valid JSON: {error}")
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'item'}: {e['msg']}" for e in error.errors())
-            raise BriefError(f"{file}, line {number}: not a valid item: {wrong}") from error
-    if not items:
-        raise BriefError(f"capability {capability!r}: its items file {file} has no items")
-    return tuple(items)
+            said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'item'}: {e['msg']}" for e in error.errors())
+            wrong.append(f"line {number}: not a valid item: {said}")
+        else:
+            if item.prompt.lstrip().startswith(UNFILLED):
+                wrong.append(f"line {number}: still the example; write the capability's own items")
+            items.append(item)
+    problems = [Problem(f"{file}, {one}") for one in wrong[:_SHOWN]]
+    if len(wrong) > _SHOWN:
+        problems.append(Problem(f"{file}: {len(wrong) - _SHOWN} more lines are no items"))
+    if not items and not wrong:
+        problems.append(Problem(f"capability {capability!r}: its items file {file} has no items"))
+    return tuple(items), problems
 
 
-def check_items(items: Mapping[str, Sequence[Item]], exemplars: Mapping[str, Sequence[str]]) -> None:
-    """Refuse what would make scores lie. Both arguments are by capability name.
+def leaks(items: Mapping[str, Sequence[Item]], exemplars: Mapping[str, Sequence[str]]) -> list[Problem]:
+    """What would make scores lie. Both arguments are by capability name.
 
-    BriefError where an id or a prompt stands twice among all items (the judge could not tell which reference
-    holds), where an exemplar teaches two capabilities, or where one is an item's prompt: a leak.
+    An id or a prompt that stands twice among all items (the judge could not tell which reference holds), an
+    exemplar that teaches two capabilities, or one that is an item's prompt.
     """
+    found = []
     every = [item for group in items.values() for item in group]
     if twice := _twice(item.id for item in every):
-        raise BriefError(f"items with the same id: {_listed(twice)}")
+        found.append(Problem(f"items with the same id: {_listed(twice)}"))
     if twice := _twice(normalised_prompt(item.prompt) for item in every):
-        raise BriefError(
-            f"items with the same prompt: {_listed(twice)}",
-            hint="Each prompt may stand once in the whole brief, whatever its capability and split.",
-        )
+        hint = "Each prompt may stand once in the whole brief, whatever its capability and split."
+        found.append(Problem(f"items with the same prompt: {_listed(twice)}", hint))
     taught = {name: {normalised_prompt(one) for one in prompts} for name, prompts in exemplars.items()}
     if twice := _twice(one for prompts in taught.values() for one in prompts):
-        raise BriefError(f"exemplars of more than one capability: {_listed(twice)}")
+        found.append(Problem(f"exemplars of more than one capability: {_listed(twice)}"))
     asked = {normalised_prompt(item.prompt) for item in every}
+    hint = "The tagger would be measured on what it was taught; reword the exemplars."
     for name, prompts in taught.items():
         if leaked := sorted(prompts & asked):
-            raise BriefError(
-                f"capability {name!r}: exemplars that are also items: {_listed(leaked)}",
-                hint="The tagger would be measured on what it was taught; reword the exemplars.",
+            found.append(
+                Problem(f"capability {name!r}: exemplars that are also items: {_listed(leaked)}", hint)
             )
+    return found
 
 
 def _twice(values: Iterable[str]) -> list[str]:

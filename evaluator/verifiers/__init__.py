@@ -1,7 +1,7 @@
 """Programs that judge an answer: the registry, by the name that a brief's `judge.verifier` gives.
 
-To add one: write `name(answer, reference, prompt, options) -> Judgement` in a file here, enter it below, and
-test what it accepts, what it refuses and where it cannot tell.
+To add one: write `name(answer, reference, prompt, options) -> Judgement` in a file here, enter it below and its
+options in `options.py`, and test what it accepts, what it refuses and where it cannot tell.
 
 What holds for every verifier: an empty answer is 0; where the item has no usable reference the value is
 None, with the reason; a verifier looks at the text alone and never runs it.

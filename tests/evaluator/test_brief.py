@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ ITEMS: dict[str, list[dict[str, Any]]] = {
         {"id": "f2", "prompt": "capital of Spain?", "reference": "Madrid", "split": "traffic"},
     ],
 }
+
+
+ENDPOINT = {"url": "http://127.0.0.1:8000", "model": "judge", "rubric": "Is it right?"}
 
 
 @pytest.fixture
@@ -127,6 +131,66 @@ def test_the_hash_changes_with_the_items(tmp_path: Path, brief: dict[str, Any], 
         ((1,), {"exemplars": ["capital  of Spain?"]}, "capability 'facts': exemplars that are also items"),
         ((), {"training": "trains.jsonl"}, "'training' names trains.jsonl, which does not exist"),
         ((), {"capabilities": 3}, "  capabilities: "),
+        ((), {"lm_eval_tasks": "tasks"}, "'lm_eval_tasks' names tasks, which is no folder in"),
+        ((), {"lm_eval_tasks": "train.jsonl"}, "'lm_eval_tasks' names train.jsonl, which is no folder in"),
+        ((), {"mt_bench_questions": "q.jsonl"}, "'mt_bench_questions' names q.jsonl, which is no file in"),
+        ((), {"judge_suite": "suite.jsonl"}, "'judge_suite' names suite.jsonl, which is no file in"),
+        ((), {"owner": " "}, "  owner: is empty; somebody reviews a rollout by it"),
+        ((1,), {"why": "TODO: who relies on it?"}, "  capability 'facts'.why: still to be filled in"),
+        ((1,), {"share": "TODO"}, "  capability 'facts'.share: still to be filled in"),
+        ((1,), {"exemplars": ["TODO: a prompt"]}, "  capability 'facts'.exemplars[0]: still to be filled in"),
+        (
+            (1,),
+            {"benchmarks": [{"lm_eval": "arc_easy"}, {"lm_eval": "mmlu", "fewshots": 5}]},
+            "  capability 'facts'.benchmarks[1].fewshots: unknown key; did you mean 'fewshot'?",
+        ),
+        (
+            (1,),
+            {"benchmarks": [{"lmeval": "mmlu"}]},
+            "  capability 'facts'.benchmarks[0].lmeval: unknown key; did you mean 'lm_eval'?",
+        ),
+        (
+            (1,),
+            {"benchmarks": [{"lm_eval": "mmlu"}, {"lm_eval": "mmlu", "limit": 3}]},
+            "  capability 'facts': benchmarks named twice: mmlu",
+        ),
+        (
+            (1,),
+            {"benchmarks": [{"mt_bench": "math"}]},
+            "  capability 'facts'.benchmarks[0]: MT-Bench is graded by a model: give 'judge'",
+        ),
+        (
+            (1,),
+            {"benchmarks": [{"mt_bench": "math", "judge": ENDPOINT | {"rubrik": "x"}}]},
+            "  capability 'facts'.benchmarks[0].judge.rubrik: unknown key; did you mean 'rubric'?",
+        ),
+        (
+            (1,),
+            {"judge": {"endpoint": ENDPOINT | {"urls": "http://x"}}},
+            "  capability 'facts'.judge.endpoint.urls: unknown key; did you mean 'url'?",
+        ),
+        (
+            (1,),
+            {"judge": {"endpoint": ENDPOINT | {"url": "judge:8000"}}},
+            "  capability 'facts'.judge.endpoint.url: ",
+        ),
+        ((1,), {"judge": {}}, "  capability 'facts'.judge: a judge is either a 'verifier' or an 'endpoint'"),
+        (
+            (1, "judge"),
+            {"options": {"max_word": 40}},
+            "verifier 'contains_answer' has no option 'max_word'; did you mean 'max_words'?",
+        ),
+        (
+            (1, "judge"),
+            {"options": {"max_words": 0}},
+            "option 'max_words' of verifier 'contains_answer': Input should be greater than 0, found 0",
+        ),
+        (
+            (1,),
+            {"judge": {"verifier": "label"}},
+            "  capability 'facts'.judge: verifier 'label' needs the option 'labels'",
+        ),
+        ((1,), {"kind": "fact"}, "  capability 'facts'.kind: Input should be 'knowledge', 'reasoning'"),
     ],
 )
 def test_a_broken_brief_says_what_and_where(
@@ -137,6 +201,64 @@ def test_a_broken_brief_says_what_and_where(
         at = at[step]
     at.update(wrong)
     assert message in refusal(written(tmp_path, brief))
+
+
+def test_everything_that_is_wrong_is_told_at_once_with_its_line(
+    tmp_path: Path, brief: dict[str, Any], items: Any
+) -> None:
+    replies, facts = brief["capabilities"]
+    replies["treshold"] = replies.pop("threshold")
+    replies["items"] = "reply.jsonl"
+    facts |= {"share": 0.2, "exemplars": "facts.txt"}
+    brief["training"] = "no.jsonl"
+    items["facts"][0] = {"id": "f1"}
+    path = written(tmp_path, brief, items)
+    message = refusal(path)
+    for said in (
+        "capability 'replies'.treshold: unknown key; did you mean 'threshold'? (line ",
+        "capability 'replies'.threshold: required, but it is not there (line ",
+        "(the brief): shares of traffic must add up to 1, they add up to 0.700",
+        "capability 'replies': its items file",
+        "capability 'facts': its exemplars file",
+        "facts.jsonl, line 1: not a valid item: prompt: Field required",
+        "'training' names no.jsonl",
+    ):
+        assert message.count(said) == 1, message
+    assert f"{path} has 7 problems:" in message
+    named = re.search(r"treshold: unknown key.*\(line (\d+)\)", message)
+    assert named is not None
+    assert "treshold" in path.read_text().splitlines()[int(named[1]) - 1]
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, brief: dict[str, Any]) -> None:
+    path = written(tmp_path, brief)
+    path.write_text(path.read_text() + "summary: another\n")
+    assert "the key 'summary' stands there twice" in refusal(path)
+
+
+def test_what_a_brief_names_beside_it_joins_its_hash(tmp_path: Path, brief: dict[str, Any]) -> None:
+    brief |= {"lm_eval_tasks": "tasks", "mt_bench_questions": "q.jsonl", "judge_suite": "suite.jsonl"}
+    (tmp_path / "tasks").mkdir()
+    files = [tmp_path / name for name in ("tasks/one.yaml", "q.jsonl", "suite.jsonl")]
+    for file in files:
+        file.write_text("{}")
+    seen = {load_brief(written(tmp_path, brief)).sha256}
+    for file in files:
+        file.write_text('{"changed": true}')
+        seen.add(load_brief(tmp_path / "brief.yaml").sha256)
+    files[0].rename(tmp_path / "tasks/two.yaml")
+    seen.add(load_brief(tmp_path / "brief.yaml").sha256)
+    assert len(seen) == 5
+    # What Python leaves behind when it runs a task's functions is no change of the task.
+    (tmp_path / "tasks/__pycache__").mkdir()
+    (tmp_path / "tasks/__pycache__/utils.pyc").write_text("x")
+    (tmp_path / "train.jsonl").write_text("other training data")
+    assert load_brief(tmp_path / "brief.yaml").sha256 in seen
+
+
+def test_an_example_line_is_no_item(tmp_path: Path, brief: dict[str, Any], items: Any) -> None:
+    items["facts"][0]["prompt"] = "TODO: a question"
+    assert "facts.jsonl, line 1: still the example" in refusal(written(tmp_path, brief, items))
 
 
 def test_a_missing_key_is_named(tmp_path: Path, brief: dict[str, Any]) -> None:
