@@ -20,7 +20,8 @@ from belay.summary import Summary
 from belay.summary_page import facts, headline
 from belay.traffic import plan_traffic
 from belay.wiring import engine_for, half_of_the_cores
-from evaluator.brief import LoadedBrief, load_brief
+from evaluator.brief import load_brief
+from evaluator.brief_table import brief_table
 from evaluator.gate import AuditResult
 from evaluator.report import audit_table
 from serving.arms import Endpoint
@@ -106,23 +107,6 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
     )
     console.print(f"   [dim]The whole demo took {(time.monotonic() - began) / 60:.1f} minutes.[/]")
     return summary
-
-
-def brief_table(loaded: LoadedBrief) -> Table:
-    """The capability map as people read it."""
-    table = Table(box=None, padding=(0, 1))
-    for name in ("capability", "share", "allowed drop", "items", "what a user feels at a 15% loss"):
-        table.add_column(name, no_wrap=name != "what a user feels at a 15% loss")
-    for c in loaded.brief.capabilities:
-        audited = sum(item.split == "audit" for item in loaded.items[c.name])
-        table.add_row(
-            f"{c.name.replace('_', ' ')}{' (target)' if c.role == 'target' else ' *' if c.critical else ''}",
-            f"{c.share:.0%}",
-            f"{100 * c.threshold:.0f} points",
-            str(audited),
-            c.at_15_percent_loss,
-        )
-    return table
 
 
 def show_summary(summary: Summary, console: Console) -> None:

@@ -78,7 +78,7 @@ def test_broken_brief_names_the_key_and_the_near_one(tmp_path: Path) -> None:
     broken = tmp_path / "support" / "brief.yaml"
     text = broken.read_text(encoding="utf-8")
     broken.write_text(re.sub(r"(?m)^( +)threshold:", r"\1treshold:", text, count=1), encoding="utf-8")
-    ended = belay("brief", str(broken), folder=tmp_path)
+    ended = belay("brief", "check", str(broken), folder=tmp_path)
     assert ended.returncode == 2
     assert str(broken) in ended.stderr
     assert "did you mean 'threshold'" in ended.stderr
