@@ -1,0 +1,71 @@
+"""The brief's own items as a measure: one prompt, one answer, judged as traffic is judged."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from evaluator import items as items_module
+from evaluator import judge as judge_module
+from evaluator import verifiers
+from evaluator.asking import ItemAnswer, audit_items
+from evaluator.brief import LoadedBrief
+from evaluator.measures import MeasureItem, ServedModel
+from evaluator.scorer import Judging
+from telemetry.errors import InfrastructureError
+from telemetry.events import Message
+
+NAME: Final = "items"
+
+
+class ItemsMeasure:
+    """The audit items of one capability, asked of a model in the brief's words and judged by the brief's judge.
+
+    BriefError where the capability has none. Both arms may be asked at once where the judge allows it.
+    """
+
+    name = NAME
+
+    def __init__(self, loaded: LoadedBrief, capability: str, judge: Judging) -> None:
+        found = loaded.brief.capability(capability)
+        self.capability, self.threshold, self.chance = found.name, found.threshold, found.chance
+        self._judge, self._max_tokens, self._system = judge, found.max_tokens, loaded.brief.system_prompt
+        self._items = {item.id: item for item in audit_items(loaded, capability)}
+        self.items = tuple(MeasureItem(item.id, item.cluster) for item in self._items.values())
+        asked = [item.model_dump(mode="json") for item in self._items.values()]
+        said = [asked, found.judge.model_dump(mode="json"), self._max_tokens, self._system, _code_sha256()]
+        self.version = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
+
+    def answer(self, model: ServedModel, ids: Sequence[str]) -> Sequence[ItemAnswer]:
+        """Ask `model` these items and judge its answers, in the order of `ids`. Raises EngineFailed."""
+        system = [Message(role="system", content=self._system)] if self._system else []
+        items = [self._items[i] for i in ids]
+        turns = [[*system, Message(role="user", content=item.prompt)] for item in items]
+        answers = model.chat(turns, self._max_tokens)
+        if len(answers) != len(items):
+            raise InfrastructureError(
+                f"asked {model.name} {len(items)} prompts of {self.capability!r}, got {len(answers)} answers"
+            )
+        found = []
+        for item, answer in zip(items, answers, strict=True):
+            judged = self._judge.judge(self.capability, item.prompt, answer)
+            found.append(
+                ItemAnswer(
+                    item=item.id, prompt=item.prompt, answer=answer, value=judged.value, reason=judged.reason
+                )
+            )
+        return found
+
+
+@functools.cache
+def _code_sha256() -> str:
+    """Of the code that judges: another version of it may judge otherwise."""
+    digest = hashlib.sha256()
+    package = Path(verifiers.__file__).parent
+    for file in [Path(judge_module.__file__), Path(items_module.__file__), *sorted(package.glob("*.py"))]:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
