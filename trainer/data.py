@@ -71,7 +71,7 @@ def encode(dialogue: Dialogue, tokenizer: Any, max_length: int) -> Example:
     each turn. Raises UsageError where `max_length` leaves none of them.
     """
     turns = [message.model_dump() for message in dialogue.messages]
-    text = _render(tokenizer, turns)
+    text = render(tokenizer, turns)
     spans = [
         _assistant_span(tokenizer, turns, index, text)
         for index, turn in enumerate(turns)
@@ -93,8 +93,8 @@ def encode(dialogue: Dialogue, tokenizer: Any, max_length: int) -> Example:
 
 
 def _assistant_span(tokenizer: Any, turns: list[dict[str, str]], index: int, text: str) -> tuple[int, int]:
-    before = _render(tokenizer, turns[:index], asks=True)
-    through = _render(tokenizer, turns[: index + 1])
+    before = render(tokenizer, turns[:index], asks=True)
+    through = render(tokenizer, turns[: index + 1])
     if not (text.startswith(through) and through.startswith(before)):
         raise UsageError(
             f"the chat template renders turn {index + 1} differently once more turns follow, "
@@ -105,7 +105,8 @@ def _assistant_span(tokenizer: Any, turns: list[dict[str, str]], index: int, tex
     return len(before), len(through.rstrip("\n"))
 
 
-def _render(tokenizer: Any, turns: list[dict[str, str]], *, asks: bool = False) -> str:
+def render(tokenizer: Any, turns: list[dict[str, str]], *, asks: bool = False) -> str:
+    """The turns as the chat template writes them; `asks` ends with the opening of the assistant's next turn."""
     return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asks))
 
 
