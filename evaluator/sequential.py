@@ -12,7 +12,7 @@ and Roberts (1966) for the form after the full rollout.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log
+from math import frexp
 from typing import Final
 
 GRID: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
@@ -34,6 +34,9 @@ PRIOR_SECOND_MOMENT: Final = 0.2
 CAP: Final = 0.9
 """Largest part of the wealth that one unit may cost, so that no single score ends a component."""
 EDGE: Final = 0.005
+SQRT_HALF: Final = 0.7071067811865476
+LN2: Final = 0.6931471805599453
+ODD_PARTS: Final = tuple(1.0 / odd for odd in range(21, 0, -2))
 CEILING: Final = 1e300
 """Wealth is cut here. Cutting only loses evidence, and keeps every float finite (JSON has no infinity)."""
 
@@ -120,9 +123,28 @@ def pair_factors(
     return [1.0 + min(g / (second_moment + g * g), most) * x for g in grid]
 
 
+def ln(x: float) -> float:
+    """The natural logarithm of a positive number, by +, -, * and / alone.
+
+    IEEE 754 fixes these to the last bit; the C library's logarithm differs there from machine to machine, and
+    a decision that is replayed on another one must come out the same, byte for byte. With x = m * 2^e and
+    z = (m - 1)/(m + 1), ln m = 2*(z + z^3/3 + z^5/5 + ...), whose 11th term is below 1e-18.
+    """
+    m, e = frexp(x)
+    if m < SQRT_HALF:
+        m *= 2.0
+        e -= 1
+    z = (m - 1.0) / (m + 1.0)
+    s = z * z
+    series = 0.0
+    for odd in ODD_PARTS:
+        series = series * s + odd
+    return 2.0 * z * series + e * LN2
+
+
 def reserve_after(steps: int) -> float:
     """What is still held back for restarts after `steps` updates: .5 / (1 + ln(1 + t/500))."""
-    return 0.5 / (1.0 + log(1.0 + steps / 500.0))
+    return 0.5 / (1.0 + ln(1.0 + steps / 500.0))
 
 
 class History:
