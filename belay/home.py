@@ -47,6 +47,11 @@ class RunFolder:
         """Decisions as the controller applied them, with times."""
         return self.root / "control.jsonl"
 
+    @property
+    def word_table(self) -> Path:
+        """By what the router tells capabilities apart; the worker writes it."""
+        return self.root / "words.json"
+
     def settings(self, process: str) -> Path:
         """The settings file that a process of this run is started with."""
         return self.root / f"{process}.yaml"

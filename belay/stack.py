@@ -118,6 +118,7 @@ class OnlineStack:
                     "candidate": s.candidate.model_dump(),
                     "rollout_file": str(folder.rollout_file),
                     "spool_folder": str(folder.spool),
+                    "table_file": str(folder.word_table),
                 },
             ),
             (
@@ -135,7 +136,11 @@ class OnlineStack:
                 "watch",
                 {
                     "bus": {"bootstrap_servers": s.bootstrap},
-                    "worker": {"brief": str(s.brief), "status_file": str(folder.worker_status)},
+                    "worker": {
+                        "brief": str(s.brief),
+                        "status_file": str(folder.worker_status),
+                        "table_file": str(folder.word_table),
+                    },
                 },
             ),
         ]

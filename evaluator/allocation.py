@@ -1,4 +1,4 @@
-"""Where the next shadow pairs (or judge calls) should go: mostly where a drop would else be found too late.
+"""Where the next shadow pairs should go: mostly where a drop would else be found too late.
 
 Pairs at a fixed fraction of traffic starve the rare capability. Here each capability gets a fraction of its own
 traffic, a function of the past only: the fractions are fixed before the next prompt's scores exist, so every
@@ -8,20 +8,30 @@ rate_k ~ sqrt(P(k dropped) * need_k). P(k dropped) is half a fixed guess (each a
 evidence says (E_k is the likelihood ratio of "k dropped" to "nothing did"); need_k is the number of pairs that
 it takes from nothing to the bar, as evidence goes down as well as up.
 
-A capability whose whole traffic is not enough takes all of it, and the others share
-the rest.
+A capability whose whole traffic is not enough takes all of it, and the others share the rest. A part of the
+budget (`EVENLY`) is drawn from all prompts alike, so that what the router's word table does not recognise is
+paired too.
+
+`belay watch` publishes the fractions with every `hold`; control puts them into the rollout's state; routers
+draw by them (docs/router.md, Shadows).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log, sqrt
+from math import sqrt
+from typing import Final
 
 from evaluator.evidence import RolloutEvidence
+from evaluator.sequential import ln
+from telemetry.events import Allotment
 
-SOUGHT = 0.08
+SOUGHT: Final = 0.08
 """Drop beyond the threshold that the need is reckoned for (the middle of the grid)."""
+EVENLY: Final = 0.2
+"""Part of the budget that does not depend on what a prompt is taken for."""
+DIGITS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +53,7 @@ def allocate(needs: Sequence[Need], budget: float, alpha: float = 0.01) -> tuple
     marks = []
     for need, mine in zip(needs, evidence, strict=True):
         suspicion = 0.5 / len(needs) + 0.5 * mine / total
-        nats = log(1.0 / (alpha * need.weight))
+        nats = -ln(alpha * need.weight)
         pairs = nats * 2.0 * (need.second_moment + SOUGHT * SOUGHT) / (SOUGHT * SOUGHT)
         marks.append(sqrt(suspicion * pairs))
     return _fill(marks, [n.traffic for n in needs], budget)
@@ -66,23 +76,40 @@ def _fill(marks: Sequence[float], traffic: Sequence[float], budget: float) -> tu
     return tuple(r / t if t > 0.0 else 0.0 for r, t in zip(rates, traffic, strict=True))
 
 
-def next_fractions(
-    evidence: RolloutEvidence, traffic: dict[str, float], budget: float | None = None
-) -> dict[str, float]:
-    """Shadow fraction of each watched capability for the next prompts; `traffic` is its share of all traffic.
+def fractions(needs: Sequence[Need], budget: float, alpha: float = 0.01) -> tuple[tuple[float, ...], float]:
+    """Each capability's fraction, and that of every other prompt: `EVENLY` of the budget, and where it is needed."""
+    evenly = EVENLY * budget
+    aimed = allocate(needs, budget - evenly, alpha)
+    return tuple(round(min(evenly + f, 1.0), DIGITS) for f in aimed), round(evenly, DIGITS)
 
-    `budget` is the fraction of all traffic that may be shadowed; the spec's `shadow` where it is None.
+
+def traffic_of(capability: str, tags: Mapping[str, int], capabilities: int) -> float:
+    """The capability's part of all traffic, by the routers' tags so far; one more of each is assumed.
+
+    `tags` counts prompts by what routers took them for, "" for nothing. So the budget is kept by what routers
+    will do, right or wrong, and a capability that has not come yet is rare rather than absent.
     """
+    return (tags.get(capability, 0) + 1.0) / (sum(tags.values()) + capabilities + 1.0)
+
+
+def next_allotment(evidence: RolloutEvidence) -> Allotment | None:
+    """Where the next shadows should go; None where nothing is shadowed or no router tells capabilities apart."""
     spec = evidence.spec
-    watched = [c for c in spec.capabilities if c.watched]
+    if spec.shadow <= 0.0 or not any(evidence.tags):
+        return None
+    watched = [c for c in spec.capabilities if c.watched and c.weight > 0.0]
     needs = [
         Need(
-            traffic.get(c.name, 0.0),
+            traffic_of(c.name, evidence.tags, len(spec.capabilities)),
             c.weight,
             evidence.folds[c.name].drop.e_value,
             evidence.folds[c.name].past.second_moment,
         )
         for c in watched
     ]
-    fractions = allocate(needs, spec.shadow if budget is None else budget, spec.alpha)
-    return {c.name: fraction for c, fraction in zip(watched, fractions, strict=True)}
+    aimed, otherwise = fractions(needs, spec.shadow, spec.alpha)
+    return Allotment(
+        settled=evidence.settled,
+        by_capability={c.name: fraction for c, fraction in zip(watched, aimed, strict=True)},
+        otherwise=otherwise,
+    )

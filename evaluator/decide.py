@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 
+from evaluator.allocation import next_allotment
 from evaluator.evidence import RUN_LENGTH, RolloutEvidence
 from telemetry import topics
 from telemetry.events import Action, DecisionMade, Proof, RolloutSpec, derived_id
@@ -93,7 +94,7 @@ def _why_promote(evidence: RolloutEvidence, stage: int) -> str:
 def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
     """What still stands between this stage and the next; empty where nothing does."""
     spec = evidence.spec
-    if stage >= len(spec.stages):
+    if evidence.full:
         return "fully rolled out; watching"
     units = evidence.stage_units.get(stage, 0)
     if not evidence.stage_units:
@@ -128,6 +129,7 @@ def _decision(evidence: RolloutEvidence, action: Action, reason: str, test: str)
         reason=reason,
         stage=evidence.stage,
         proof=_proof(evidence, action, test, score.event_id),
+        allotment=next_allotment(evidence) if action == "hold" else None,
     )
 
 

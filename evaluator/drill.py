@@ -1,8 +1,9 @@
 """Drills: A/A and planted regressions through the very code that watches a rollout.
 
 Nothing is vectorised or shortened here: each score goes through `RolloutEvidence.settle` and `decide`, stages
-advance where `decide` promotes, and the subjects come back as real ones do. What a drill reports is therefore
-what the gate does, measured: how often it rolls back an equal candidate, and how long a drop lives.
+advance where `decide` promotes, shadows go where it allots them, and the subjects come back as real ones do.
+What a drill reports is therefore what the gate does, measured: how often it rolls back an equal candidate, and
+how long a drop lives.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from scipy.stats import beta
 
 from evaluator.decide import decide
 from evaluator.evidence import RolloutEvidence
-from telemetry.events import Assignment, RolloutSpec, ScoreRecorded
+from telemetry.events import Assignment, DecisionMade, RolloutSpec, ScoreRecorded, ShadowDraw
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ACTIVE_SUBJECTS = 40
@@ -148,26 +149,53 @@ def _one_run(
     spec: RolloutSpec, traffic: DrillTraffic, plant: Plant, horizon: int, rng: random.Random
 ) -> tuple[int, int, int]:
     """Interactions until rollback (0 = never), bad answers served by then, interactions in all."""
-    evidence = RolloutEvidence(spec)
-    stage = bad = 0
+    evidence, state = RolloutEvidence(spec), _InForce(spec)
+    bad = 0
     interactions = _interactions(spec, traffic, plant, rng)
     for number in range(horizon):
         subject, u, capability, control, candidate = next(interactions)
-        share = spec.stages[stage].share if stage < len(spec.stages) else 1.0 - spec.holdback
-        served = u < share
+        served = u < state.share
         bad += served and candidate < control
-        shadowed = rng.random() < spec.shadow
+        draw = state.draw(capability, rng.random())
         value, other = (candidate, control) if served else (control, candidate)
-        score = _score(
-            spec, number, subject, capability, value, other if shadowed else None, served, share, stage
-        )
+        score = _score(spec, number, subject, capability, value, other, served, state, draw)
         evidence.settle(score, 0, number)
         decision = decide(evidence)
         if decision is not None and decision.action == "roll_back":
             return number + 1, bad, number + 1
-        if decision is not None and decision.action == "promote":
-            stage = min(stage + 1, len(spec.stages))
+        if decision is not None:
+            state.follow(decision)
     return 0, bad, horizon
+
+
+class _InForce:
+    """What control and router make of the decisions: the share, and who is asked twice."""
+
+    def __init__(self, spec: RolloutSpec) -> None:
+        self._spec = spec
+        self._fractions: Mapping[str, float] = {}
+        self._otherwise = spec.shadow
+        self.stage = 0
+        self.share = spec.stages[0].share
+
+    def follow(self, decision: DecisionMade) -> None:
+        """Take on a promotion or an allotment."""
+        if decision.action == "hold":
+            if decision.allotment is not None:
+                self._fractions = decision.allotment.by_capability
+                self._otherwise = decision.allotment.otherwise
+        elif self.stage + 1 < len(self._spec.stages):
+            self.stage += 1
+            self.share = self._spec.stages[self.stage].share
+        else:
+            self.share = 1.0 - self._spec.holdback
+
+    def draw(self, capability: str, lot: float) -> ShadowDraw | None:
+        """The draw as by a router that knows every prompt's capability."""
+        if lot >= max(self._fractions.values(), default=0.0) and lot >= self._otherwise:
+            return None
+        fraction = self._fractions.get(capability, self._otherwise)
+        return ShadowDraw.model_construct(capability=capability, fraction=fraction, drawn=lot < fraction)
 
 
 def _interactions(
@@ -203,10 +231,10 @@ def _score(
     subject: int,
     capability: str,
     value: float,
-    other: float | None,
+    other: float,
     served: bool,
-    share: float,
-    stage: int,
+    state: _InForce,
+    draw: ShadowDraw | None,
 ) -> ScoreRecorded:
     # model_construct: every field is right by construction, and checking each again would double the time.
     at = START + timedelta(seconds=number)
@@ -221,20 +249,21 @@ def _score(
             subject=str(subject),
             subject_source="session",
             arm="candidate" if served else "control",
-            share=share,
-            stage=stage,
-            revision=stage,
+            share=state.share,
+            stage=state.stage,
+            revision=state.stage,
         ),
         capability=capability,
         tag_confidence=1.0,
         value=value,
         unscored=None,
-        other_value=other,
+        other_value=other if draw is not None and draw.drawn else None,
         judge="drill",
         refused=False,
         failed=False,
         total_ms=None,
         router=None,
+        draw=draw,
     )
 
 

@@ -2,14 +2,15 @@
 
 Whoever folds the same scores, in one go or from any snapshot, comes to the same bits. Bets are set from the
 past before a score is looked at; an interaction is used once: as a pair where both arms answered it, else as
-its subject's unit, else (a subject that came back) only to learn the arms' means.
+its subject's unit, else (a subject that came back, or a shadow that was drawn and gave no score) only to learn
+the arms' means.
 """
 
 from __future__ import annotations
 
 import hashlib
 import heapq
-from math import log
+from collections.abc import Sequence
 from typing import Any
 
 from evaluator import guardrails
@@ -21,7 +22,7 @@ from evaluator.units import Units, fingerprint, pack, unpack
 from telemetry.errors import SettingsError, UnreadableRecord
 from telemetry.events import CapabilityEvidence, RolloutSpec, ScoreRecorded
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 HEAVIEST = 10
 RUN_LENGTH = 100_000.0
 """After the full rollout: units per capability (weighted mean) until a false alarm, on average."""
@@ -46,6 +47,7 @@ class RolloutEvidence:
         self._watched = [self.folds[c.name] for c in watched]
         # With guardrails the capabilities have what is left of alpha.
         self._part = 1.0 - guardrails.PART if spec.guardrails else 1.0
+        self.e_value = self.peak = self._part
         self._rails = [GuardrailFold(r, guardrails.PART / len(spec.guardrails)) for r in spec.guardrails]
         self._weights = [c.weight for c in watched]
         self.ratio = RatioCheck()
@@ -54,12 +56,13 @@ class RolloutEvidence:
         self._pooled = adjacent or {c.name for c in watched}
         self._pool = BroadPool()
         self._units = Units()
+        self._guarded = Units()
         self._events: set[int] = set()
         self._heaviest: list[tuple[float, int, str]] = []
         self.settled = 0
         self.untagged = 0
-        self.e_value = 1.0
-        self.peak = 1.0
+        self.tags: dict[str, int] = {}
+        self.full = False
         self.late = 0.0
         self.late_peak = 0.0
         self.partition: int | None = None
@@ -89,14 +92,26 @@ class RolloutEvidence:
         self.last_score = score
         self.settled += 1
         self.stage = max(self.stage, score.assignment.stage)
+        self.full = self.full or score.assignment.share > self.spec.stages[-1].share
         self.digest = hashlib.sha256(_line(self.digest, score).encode()).hexdigest()
+        if score.draw is not None:
+            self._count_tag(score.draw.capability)
+        guarded = self._settle_guardrails(score)
+        factors = None
         if score.capability is None:
             self.untagged += 1
         elif score.value is None:
             self.folds[score.capability].tally.unscored += 1
         else:
-            self._settle_value(self.folds[score.capability], score, score.value)
+            factors = self._settle_value(self.folds[score.capability], score, score.value)
+        if factors is not None or guarded:
+            self._weigh(score)
         return True
+
+    def _count_tag(self, capability: str | None) -> None:
+        """Draws are a fair sample of all prompts, so their tags tell what traffic consists of."""
+        name = capability if capability in self.folds else ""
+        self.tags[name or ""] = self.tags.get(name or "", 0) + 1
 
     def _check(self, score: ScoreRecorded, partition: int, offset: int) -> None:
         where = f"score {score.event_id} at {partition}/{offset}"
@@ -112,7 +127,10 @@ class RolloutEvidence:
                 f"{where}: this rollout's scores lie in partition {self.partition}, and two have no order"
             )
 
-    def _settle_value(self, fold: CapabilityFold, score: ScoreRecorded, value: float) -> None:
+    def _settle_value(
+        self, fold: CapabilityFold, score: ScoreRecorded, value: float
+    ) -> Sequence[float] | None:
+        """Settle a score of a capability; the factors, None where nothing was bet."""
         who = score.assignment
         candidate = who.arm == "candidate"
         fold.judges.add(score.judge)
@@ -120,13 +138,14 @@ class RolloutEvidence:
         other = score.other_value
         if pi is not None:
             self.ratio.add(pi, candidate, who.subject_source, score.router)
+        if score.draw is not None and score.draw.drawn:
+            pi = None  # a pair or nothing: whether the shadow gave a score may depend on the arm
         if other is not None:
             factors = fold.pair(other, value) if candidate else fold.pair(value, other)
         else:
             factors = fold.unit(pi, candidate, value)
         if pi is not None or other is not None:
             self.stage_units[who.stage] = self.stage_units.get(who.stage, 0) + 1
-        guarded = pi is not None and self._settle_guardrails(score, pi, candidate)
         if factors is not None:
             if fold.watch.name in self._pooled:
                 self._pool.multiply(factors)
@@ -136,22 +155,28 @@ class RolloutEvidence:
                     w * f.after.statistic for w, f in zip(self._weights, self._watched, strict=True)
                 )
                 self.late_peak = max(self.late_peak, self.late)
-        if factors is not None or guarded:
-            self._weigh(score)
+        return factors
 
-    def _settle_guardrails(self, score: ScoreRecorded, pi: float, candidate: bool) -> bool:
+    def _settle_guardrails(self, score: ScoreRecorded) -> bool:
+        """Settle a subject's first interaction, judged or not; whether anything was bet."""
+        if not self._rails:
+            return False
+        pi = self._guarded.draw(score.assignment)
+        if pi is None:
+            return False
         for rail in self._rails:
             value = guarded_value(rail.rail, score)
             if value is not None:
-                rail.settle(pi, candidate, value)
-        return bool(self._rails)
+                rail.settle(pi, score.assignment.arm == "candidate", value)
+        return True
 
     def _weigh(self, score: ScoreRecorded) -> None:
         before = self.e_value
         m = combine(self._weights, [f.drop.e_value for f in self._watched], self._pool.e_value)
-        self.e_value = self._part * m + sum(rail.weight * rail.drop.e_value for rail in self._rails)
+        rails = sum(rail.weight * rail.drop.e_value for rail in self._rails)
+        self.e_value = max(self._part * m, rails)
         self.peak = max(self.peak, self.e_value)
-        entry = (abs(log(self.e_value / before)), -self.settled, score.interaction_id)
+        entry = (max(self.e_value / before, before / self.e_value), -self.settled, score.interaction_id)
         if len(self._heaviest) < HEAVIEST:
             heapq.heappush(self._heaviest, entry)
         elif entry > self._heaviest[0]:
@@ -202,7 +227,7 @@ class RolloutEvidence:
         return {f.watch.name: f.promotions[stage].best for f in self._watched if stage < len(f.promotions)}
 
     def heaviest(self) -> tuple[str, ...]:
-        """The interactions that moved M most (largest |log M_after/M_before|), heaviest first."""
+        """The interactions that moved M most, up or down by the largest factor, heaviest first."""
         return tuple(interaction for _, _, interaction in sorted(self._heaviest, reverse=True))
 
     # --- snapshots ------------------------------------------------------------------------------------
@@ -218,6 +243,9 @@ class RolloutEvidence:
             "ratio": self.ratio.to_dict(),
             "pool": list(self._pool.wealth),
             "units": self._units.to_dict(),
+            "guarded": self._guarded.to_dict(),
+            "tags": dict(sorted(self.tags.items())),
+            "full": self.full,
             "events": pack(self._events),
             "heaviest": [list(entry) for entry in sorted(self._heaviest)],
             "settled": self.settled,
@@ -258,6 +286,9 @@ class RolloutEvidence:
         new.ratio = RatioCheck.from_dict(state["ratio"])
         new._pool.restore(state["pool"])
         new._units = Units.from_dict(state["units"])
+        new._guarded = Units.from_dict(state["guarded"])
+        new.tags = {str(name): int(count) for name, count in state["tags"].items()}
+        new.full = bool(state["full"])
         new._events = set(unpack(state["events"]))
         new._heaviest = [(float(w), int(n), str(i)) for w, n, i in state["heaviest"]]
         heapq.heapify(new._heaviest)
@@ -295,5 +326,6 @@ def _line(previous: str, score: ScoreRecorded) -> str:
             f"{score.refused:d}{score.failed:d}",
             repr(score.total_ms),
             score.judge,
+            "" if score.draw is None else f"{score.draw.drawn:d}{score.draw.capability or ''}",
         )
     )

@@ -1,8 +1,10 @@
 """Guardrails: errors, refusals and latency as bounded scores in the same test, over all traffic.
 
-A guardrail looks at the same draw as a capability does, so its evidence must not enter M's product (two factors
-moved by one draw do not multiply). It is averaged in instead, which is always allowed:
-M = (1 - PART) * M of the capabilities + PART * mean of the guardrails' E.
+They need no judge, so a guardrail's unit is a subject's first interaction whatever it is about, while a
+capability's is the first that could be scored. The two follow different records of the past, so their evidence
+is neither multiplied nor averaged: alpha is shared out. A rollback is due where
+max((1 - PART) * M of the capabilities, PART * mean of the guardrails' E) reaches 1/alpha, which under the null
+happens with a chance of at most (1 - PART)*alpha + PART*alpha (Ville for each, and the union bound).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from evaluator.sequential import DropProcess, History
 from telemetry.events import ArmCount, CapabilityEvidence, Guardrail, ScoreRecorded
 
 PART: Final = 0.1
-"""What the guardrails have of alpha; it costs the capabilities log(1/.9), about 2% of their samples."""
+"""What the guardrails have of alpha; it costs the capabilities log(1/.9) nats, about 2% of their samples."""
 
 
 def guarded_value(rail: Guardrail, score: ScoreRecorded) -> float | None:

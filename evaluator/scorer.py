@@ -78,6 +78,8 @@ def score(
         refused=filtered or (not failed and is_refusal(interaction.answer.text)),
         failed=failed,
         total_ms=interaction.answer.total_ms,
+        router=interaction.source,
+        draw=interaction.draw,
     )
 
 
@@ -98,9 +100,9 @@ def _value(
 
 
 def _shadow_value(shadow: Answer, capability: str, judge: Judging, prompt: str) -> float | None:
-    """The other arm's score. A failed candidate is 0; a failed control makes no pair, which favours base."""
+    """The other arm's score; 0 where it failed or refused, whichever arm it is."""
     if _failed(shadow) or shadow.finish_reason == REFUSED:
-        return 0.0 if shadow.served_by == "candidate" else None
+        return 0.0
     return judge.judge(capability, prompt, shadow.text).value
 
 

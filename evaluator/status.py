@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 
 from evaluator.decider import Decider, Tracked
 from evaluator.scoring import ScorerCounts
-from telemetry.events import CapabilityEvidence, DecisionMade, Status, Value, now
+from telemetry.events import Allotment, CapabilityEvidence, DecisionMade, Status, Value, now
 from telemetry.files import write_renamed
 
 EVIDENCE_EVERY: Final = 10
@@ -19,7 +19,10 @@ EVIDENCE_EVERY: Final = 10
 
 
 class RolloutStatus(Value):
-    """One rollout as the decider sees it. `combined` is M of statistics.md; a roll back is due at `bar`."""
+    """One rollout as the decider sees it. `combined` is M of statistics.md; a roll back is due at `bar`.
+
+    `allotment` says where shadows go; None where they are drawn evenly.
+    """
 
     rollout_id: str
     status: Status
@@ -34,6 +37,7 @@ class RolloutStatus(Value):
     bar: float
     decisions: int
     last_decision: DecisionMade | None
+    allotment: Allotment | None = None
     evidence: tuple[CapabilityEvidence, ...]
 
 
@@ -71,6 +75,7 @@ def rollout_status(tracked: Tracked) -> RolloutStatus:
         bar=evidence.bar,
         decisions=tracked.decisions,
         last_decision=tracked.last_decision,
+        allotment=state.allotment,
         evidence=summary,
     )
 

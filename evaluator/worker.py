@@ -16,20 +16,24 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evaluator.brief import load_brief
+from evaluator.brief import LoadedBrief, load_brief
 from evaluator.decider import Decider
 from evaluator.judge import Judge
 from evaluator.scorer import Judging
 from evaluator.scoring import Scorer, ScorerCounts, Tagging
 from evaluator.status import EvidenceLog, worker_status, write_status
 from evaluator.tagger import Tagger
+from evaluator.word_tagger import agreement, fit_table
 from telemetry.bus import Bus
 from telemetry.errors import BrokerUnavailable
+from telemetry.word_table import write_table
 
 log = logging.getLogger(__name__)
 
 STATUS_EVERY_S: Final = 0.5
 RETRY_S: Final = 0.5
+COMPARE_EVERY: Final = 5
+"""Every fifth of the brief's prompts is enough to see whether word table and tagger agree."""
 
 
 class WorkerSettings(BaseModel):
@@ -38,6 +42,7 @@ class WorkerSettings(BaseModel):
     `status_file` is replaced twice a second; `evidence_file` (by default `evidence.jsonl` beside it) grows by
     a line every ten settled scores. `poll_s` bounds how long a loop takes to notice that it should stop; a
     record that arrives is read at once. `spec_wait_s` is how long a score may wait for its rollout.
+    `table_file` gets the brief's word table, by which routers tell capabilities apart (their `table_file`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +53,7 @@ class WorkerSettings(BaseModel):
     snapshot_every: int = Field(default=500, gt=0)
     poll_s: float = Field(default=0.05, gt=0.0)
     spec_wait_s: float = Field(default=5.0, ge=0.0)
+    table_file: Path | None = None
 
     @property
     def evidence_log(self) -> Path:
@@ -58,8 +64,25 @@ class WorkerSettings(BaseModel):
 def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> None:
     """Score and decide until `stop` is set. Raises what a loop died of; a lost broker is waited for."""
     loaded = load_brief(settings.brief)
-    worker = Worker(settings, bus, Tagger.fit(loaded), Judge(loaded), stop)
+    tagger = Tagger.fit(loaded)
+    if settings.table_file is not None:
+        _write_table(settings.table_file, loaded, tagger)
+    worker = Worker(settings, bus, tagger, Judge(loaded), stop)
     worker.run()
+
+
+def _write_table(path: Path, loaded: LoadedBrief, tagger: Tagger) -> None:
+    """Write the word table, and say in the log how often it agrees with the tagger."""
+    table = fit_table(loaded)
+    write_table(path, table)
+    prompts = [item.prompt for items in loaded.items.values() for item in items][::COMPARE_EVERY]
+    log.info(
+        "word table %s in %s; it agrees with the tagger on %.1f%% of %d of the brief's prompts",
+        table.version,
+        path,
+        100.0 * agreement(table, tagger, prompts),
+        len(prompts),
+    )
 
 
 class Worker:

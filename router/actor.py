@@ -37,7 +37,8 @@ def event_for(decision: DecisionMade, current: RolloutChanged | None) -> Rollout
     """What a decision asks of the current rollout, or the reason why it asks nothing. Pure.
 
     A `roll_back` of the current rollout always acts. A `promote` acts where the rollout's policy lets the
-    machine promote, and only for the stage that it was decided in: it may come twice.
+    machine promote, and only for the stage that it was decided in: it may come twice. A `hold` says where the
+    next shadows go.
     """
     if current is None or current.spec.rollout_id != decision.rollout_id:
         return "it is about another rollout"
@@ -45,7 +46,7 @@ def event_for(decision: DecisionMade, current: RolloutChanged | None) -> Rollout
     if decision.action == "roll_back":
         return RollBack(**told)
     if decision.action == "hold":
-        return Hold(**told)
+        return Hold(**told, allotment=decision.allotment)
     if current.spec.advance == "manual":
         return "this rollout is promoted by hand"
     if decision.stage != current.stage:

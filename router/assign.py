@@ -68,9 +68,12 @@ def arm_of(u: float, share: float) -> Arm:
     return "candidate" if u < share else "control"
 
 
-def is_shadowed(salt: str, event_id: str, fraction: float) -> bool:
-    """Whether an interaction is also sent to the other arm: settled by its id, before any answer is seen."""
-    return fraction > 0.0 and unit_of(_hash(salt, event_id, _SHADOW)) < fraction
+def shadow_lot(salt: str, event_id: str) -> float:
+    """The interaction's lot in [0, 1): it is also sent to the other arm where it falls below a fraction.
+
+    It follows from the id, so it is there before any answer, and is the same whatever the fraction.
+    """
+    return unit_of(_hash(salt, event_id, _SHADOW))
 
 
 def _hash(salt: str, text: str, person: bytes) -> str:

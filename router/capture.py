@@ -68,7 +68,7 @@ class Heard:
 class Interaction:
     """One request: who it is assigned to under the rollout in force when it came, and what became of it."""
 
-    __slots__ = ("arm", "body", "client_left", "endpoint", "event_id", "fallback", "rollout", "source",
+    __slots__ = ("arm", "body", "client_left", "draw", "endpoint", "event_id", "fallback", "rollout", "source",
                  "subject", "time_ns")  # fmt: skip
 
     def __init__(
@@ -84,6 +84,7 @@ class Interaction:
         self.body = body
         self.fallback: str | None = None
         self.client_left = False
+        self.draw: dict[str, Any] | None = None
 
     def record(self, router_id: str, heard: Heard, shadow: Heard | None) -> RawRecord:
         """The interaction as it goes into the spool."""
@@ -107,6 +108,7 @@ class Interaction:
                 "fallback": self.fallback,
                 "client_left": self.client_left,
                 "shadow": shadow.facts() if shadow is not None else None,
+                "draw": self.draw,
             },
             self.body,
             b"".join(heard.chunks),

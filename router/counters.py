@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from router.state import InForce
+from router.tagging import TableWatch
 
 
 @dataclass(slots=True)
 class Counters:
-    """Counts since the start of the process. `requests` is by assigned arm, `fallbacks` by reason."""
+    """Counts since the start of the process. `requests` is by assigned arm, `fallbacks` by reason.
+
+    `shadows_failed` is by the arm that gave its shadow no answer: it scores 0, as everywhere.
+    """
 
     requests: Counter[str] = field(default_factory=Counter)
     fallbacks: Counter[str] = field(default_factory=Counter)
@@ -21,11 +25,25 @@ class Counters:
     unrecorded: int = 0
     shadows: int = 0
     shadows_skipped: int = 0
+    shadows_failed: Counter[str] = field(default_factory=Counter)
     passed: int = 0
     in_flight: int = 0
 
 
-def status(router_id: str, now: InForce, counters: Counters, dropped: int, unreadable: int) -> dict[str, Any]:
+def shadow_draw(now: InForce, table: TableWatch) -> str:
+    """How it is settled who gets a shadow, in words."""
+    if now.shadow <= 0.0:
+        return "none are drawn"
+    if table.current is None:
+        return f"evenly: no word table ({table.why_none})"
+    if not now.fractions:
+        return "evenly: the rollout has no allotment yet"
+    return "by capability"
+
+
+def status(
+    router_id: str, now: InForce, table: TableWatch, counters: Counters, dropped: int, unreadable: int
+) -> dict[str, Any]:
     """The router at this moment, for GET /belay/status.
 
     `dropped` are records that the spool's quota has cost, `unreadable` rollout files that could not be read.
@@ -38,6 +56,10 @@ def status(router_id: str, now: InForce, counters: Counters, dropped: int, unrea
         "stage": now.stage,
         "share": now.share,
         "shadow": now.shadow,
+        "shadow_draw": shadow_draw(now, table),
+        "shadow_fractions": dict(now.fractions),
+        "shadow_otherwise": now.otherwise,
+        "word_table": table.current.version if table.current is not None else None,
         "applied_at_ns": now.applied_at_ns,
         "requests": {arm: counters.requests[arm] for arm in ("control", "candidate")},
         "fallbacks": counters.fallbacks.total(),
@@ -49,6 +71,7 @@ def status(router_id: str, now: InForce, counters: Counters, dropped: int, unrea
         "dropped": dropped,
         "shadows": counters.shadows,
         "shadows_skipped": counters.shadows_skipped,
+        "shadows_failed": {arm: counters.shadows_failed[arm] for arm in ("control", "candidate")},
         "passed": counters.passed,
         "in_flight": counters.in_flight,
         "rollout_file_unreadable": unreadable,
@@ -80,6 +103,9 @@ def prometheus(state: dict[str, Any]) -> str:
         "Answers by base for a candidate that failed.",
         "reason",
         state["fallback_reasons"],
+    )
+    lines += _labelled(
+        "belay_shadows_failed_total", "Shadows without an answer, by arm.", "arm", state["shadows_failed"]
     )
     for name, kind, key, text in _PLAIN:
         lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {state[key]}"]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import NamedTuple
 
-from router.assign import is_shadowed
-from router.capture import Heard, Interaction
-from router.counters import Counters
 from router.headers import Headers
 from router.model_name import Renamer, rename_request
 from router.settings import RouterSettings
-from router.upstream import Exchange, Request, Upstream, UpstreamFailed
+from router.upstream import Exchange, Request, Upstream
 from telemetry.events import Arm
 
 
@@ -57,49 +53,3 @@ class Engines:
         """Close the idle connections."""
         for upstream in self._upstreams.values():
             upstream.close()
-
-
-class Shadows:
-    """Sends some requests to the other arm too. Nobody waits for it but the record."""
-
-    def __init__(self, engines: Engines, settings: RouterSettings, counters: Counters) -> None:
-        self._engines = engines
-        self._limit = settings.shadow_limit
-        self._patience_s = settings.timeouts.shadow_s
-        self._counters = counters
-        self._running: set[asyncio.Task[Heard]] = set()
-
-    def start(self, interaction: Interaction, request: Request) -> asyncio.Task[Heard] | None:
-        """Ask the arm that was not assigned, where this interaction is chosen for it."""
-        rollout = interaction.rollout
-        if not is_shadowed(rollout.salt, interaction.event_id, rollout.shadow):
-            return None
-        if len(self._running) >= self._limit:
-            self._counters.shadows_skipped += 1
-            return None
-        self._counters.shadows += 1
-        other: Arm = "control" if interaction.arm == "candidate" else "candidate"
-        task = asyncio.create_task(self._hear(other, request))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return task
-
-    async def _hear(self, arm: Arm, request: Request) -> Heard:
-        heard = Heard(arm)
-        exchange, renamer = self._engines.ask(arm, request)
-        try:
-            async with asyncio.timeout(self._patience_s):
-                await exchange.start()
-                heard.begins(exchange.status, streamed=is_stream(exchange.headers))
-                while data := await exchange.read():
-                    heard.chunks.append(data)
-            heard.ends()
-        except UpstreamFailed as failure:
-            heard.ends(failure.message)
-        except TimeoutError:
-            heard.ends(f"no answer within {self._patience_s:g} s")
-        finally:
-            exchange.close()
-        if renamer is not None:
-            heard.chunks = [renamer.whole(b"".join(heard.chunks))]
-        return heard

@@ -18,12 +18,14 @@ from router import answers
 from router.capture import EndpointKind, Recorder
 from router.client import Client, ClientLeft, Receive, Scope, Send, TooLarge
 from router.counters import Counters, prometheus, status
-from router.engines import Engines, Shadows
+from router.engines import Engines
 from router.headers import Headers
 from router.passing import pass_to_base
 from router.relay import Relay
 from router.settings import RouterSettings
+from router.shadows import Shadows
 from router.state import RolloutWatch
+from router.tagging import TableWatch
 from telemetry.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -40,9 +42,10 @@ class Gateway:
         self._spool = Spool(settings.spool_folder, settings.spool_quota_bytes)
         self.counters = Counters()
         self.rollout = RolloutWatch(settings.rollout_file, default_salt=settings.router_id)
+        self.table = TableWatch(settings.table_file)
         self._engines = Engines(settings)
         self._recorder = Recorder(self._spool, settings.router_id, self.counters)
-        shadows = Shadows(self._engines, settings, self.counters)
+        shadows = Shadows(self._engines, self.table, settings, self.counters)
         self._relay = Relay(
             settings,
             self._engines,
@@ -52,7 +55,7 @@ class Gateway:
             session_header=settings.session_header.encode(),
             end_user_header=settings.end_user_header.encode(),
         )
-        self._following: asyncio.Task[None] | None = None
+        self._following: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -94,6 +97,7 @@ class Gateway:
         return status(
             self._settings.router_id,
             self.rollout.current,
+            self.table,
             self.counters,
             self._spool.dropped,
             self.rollout.unreadable,
@@ -103,17 +107,18 @@ class Gateway:
         if scope["type"] != "lifespan":
             return  # a websocket; the server closes it
         await receive()
-        self._following = asyncio.create_task(self.rollout.follow())
+        self._following = [asyncio.create_task(f) for f in (self.rollout.follow(), self.table.follow())]
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self._stop(self._following)
+        await self._stop()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _stop(self, following: asyncio.Task[None]) -> None:
+    async def _stop(self) -> None:
         # Requests that the server has just cancelled write their records first.
         await asyncio.sleep(0)
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
+        for following in self._following:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
         await self._recorder.close()
         self._engines.close()

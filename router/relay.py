@@ -1,8 +1,9 @@
 """One interaction from assignment to record: the assigned arm answers, base where it cannot.
 
 The order that matters:
-1. assign, and decide on a shadow, before anybody is asked;
-2. ask the arm; until its first byte is there, a candidate that fails is replaced by base;
+1. assign, before anybody is asked;
+2. ask the arm; until its first byte is there, a candidate that fails is replaced by base; while the engine
+   works, it is settled whether the other arm is asked too;
 3. an answer that is not a stream is passed on when it is complete, so it may fail over until then;
 4. the record is in the spool before the client is told that the answer is complete.
 """
@@ -18,10 +19,11 @@ from router.assign import subject_of
 from router.capture import EndpointKind, Heard, Interaction, Recorder
 from router.client import Client, Scope
 from router.counters import Counters
-from router.engines import Engines, Shadows, is_stream
+from router.engines import Engines, is_stream
 from router.headers import Headers, request_lines, request_target
 from router.model_name import Renamer, with_length
 from router.settings import RouterSettings
+from router.shadows import Shadows
 from router.state import InForce
 from router.upstream import Exchange, Request, UpstreamFailed
 from telemetry.events import Arm
@@ -78,7 +80,7 @@ class Answering:
         self._interaction = interaction
         self._request = request
         self._client = client
-        self._shadow = relay.shadows.start(interaction, request)
+        self._shadow = relay.shadows.consider(interaction, request)
         self._exchange: Exchange | None = None
         self._renamer: Renamer | None = None
         self._recorded = False
@@ -194,7 +196,12 @@ class Answering:
         if not self._recorded:
             self._recorded = True
             self.heard.ends(error)
-            self._relay.recorder.record(self._interaction, self.heard, self._shadow)
+            shadow = self._shadow
+            if shadow is not None:
+                shadow.settle()
+            self._relay.recorder.record(
+                self._interaction, self.heard, shadow.task if shadow is not None else None
+            )
 
     def _marked(self, headers: Headers) -> Headers:
         if not self._relay.settings.expose_headers:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from telemetry.errors import TransitionRefused
-from telemetry.events import RolloutChanged, RolloutSpec, Status, derived_id
+from telemetry.events import Allotment, RolloutChanged, RolloutSpec, Status, derived_id
 
 SOURCE: Final = "belay.control"
 
@@ -47,11 +47,12 @@ class RollBack:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Stay: the evidence does not suffice for anything else."""
+    """Stay: the evidence does not suffice for anything else. It may move shadows to where they are needed."""
 
     actor: str
     reason: str
     decision_id: str | None = None
+    allotment: Allotment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +146,11 @@ def _check_stages(spec: RolloutSpec) -> None:
         raise SpecRefused(
             f"Start of {spec.rollout_id!r}: shares of stages must grow from above 0, they are {shares}"
         )
-    if shares[-1] > full_share(spec):
+    if shares[-1] >= full_share(spec):
         raise SpecRefused(
-            f"Start of {spec.rollout_id!r}: the last stage's share {shares[-1]} leaves no room for the "
-            f"holdback of {spec.holdback}",
-            hint=f"Give the last stage at most {full_share(spec):g}, or a smaller holdback.",
+            f"Start of {spec.rollout_id!r}: the last stage's share {shares[-1]} leaves nothing to promote it to, "
+            f"which is {full_share(spec):g} with the holdback of {spec.holdback}",
+            hint="Leave that stage out, or give it a smaller share: the full rollout is the step after the last stage.",
         )
 
 
@@ -179,6 +180,19 @@ def _stay(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutCh
     return state
 
 
+def _hold(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutChanged:
+    new, old = event.allotment if isinstance(event, Hold) else None, state.allotment
+    if new is None or (old is not None and (new.settled <= old.settled or _alike(new, old))):
+        return state  # decisions are read again after a restart: an older one must not undo a newer one
+    after = _changed(state, event, at, status=state.status, stage=state.stage, share=state.share)
+    # The stage and the rollback window go on as they were.
+    return after.model_copy(update={"since": state.since, "allotment": new})
+
+
+def _alike(a: Allotment, b: Allotment) -> bool:
+    return a.by_capability == b.by_capability and a.otherwise == b.otherwise
+
+
 def _expire(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutChanged:
     until = rollback_until(state)
     if at < until:
@@ -197,11 +211,11 @@ TABLE: Final[dict[Status, dict[type[RolloutEvent], Row]]] = {
     "ramping": {
         Promote: Row(_promote, ("ramping", "promoted")),
         RollBack: Row(_roll_back, ("rolled_back",)),
-        Hold: Row(_stay, ("ramping",)),
+        Hold: Row(_hold, ("ramping",)),
     },
     "promoted": {
         RollBack: Row(_roll_back, ("rolled_back",)),
-        Hold: Row(_stay, ("promoted",)),
+        Hold: Row(_hold, ("promoted",)),
         Expire: Row(_expire, ("closed",)),
         Close: Row(_close, ("closed",)),
     },
@@ -243,6 +257,7 @@ def _changed(
         actor=event.actor,
         reason=event.reason,
         decision_id=getattr(event, "decision_id", None),
+        allotment=state.allotment,
     )
 
 

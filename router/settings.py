@@ -56,7 +56,8 @@ class RouterSettings(_Settings):
     """The router. Port 0 takes a free port; the log says which.
 
     `expose_headers` adds `x-belay-arm` and `x-belay-stage` to answers. `shadow_limit` bounds the shadows in
-    flight; an interaction beyond it goes without.
+    flight; an interaction beyond it goes without. `table_file` is the word table that `belay watch` writes
+    (`worker.table_file`): with it shadows go to the capabilities that need them, without it they are drawn evenly.
     """
 
     host: str = "127.0.0.1"
@@ -74,6 +75,7 @@ class RouterSettings(_Settings):
     retry_after_s: int = Field(default=1, ge=1)
     max_request_bytes: int = Field(default=64 << 20, gt=0)
     shadow_limit: int = Field(default=64, ge=0)
+    table_file: Path | None = None
 
     @field_validator("control", "candidate")
     @classmethod

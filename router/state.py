@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,7 +23,11 @@ NO_ROLLOUT: Final = "none"
 
 
 class InForce(NamedTuple):
-    """What decides assignments now. `applied_at_ns` is when this router took it on (epoch nanoseconds)."""
+    """What decides assignments now. `applied_at_ns` is when this router took it on (epoch nanoseconds).
+
+    `fractions` are the chances of a shadow by capability, `otherwise` that of every other prompt, `most` the
+    largest of them; without an allotment every prompt has `shadow`.
+    """
 
     rollout_id: str
     status: str
@@ -33,6 +37,13 @@ class InForce(NamedTuple):
     salt: str
     shadow: float
     applied_at_ns: int
+    fractions: Mapping[str, float] = {}
+    otherwise: float = 0.0
+    most: float = 0.0
+
+    def fraction_of(self, capability: str | None) -> float:
+        """The chance of a shadow that a prompt of this capability has; None is a prompt of none of them."""
+        return self.otherwise if capability is None else self.fractions.get(capability, self.otherwise)
 
 
 def in_force(changed: RolloutChanged | None, default_salt: str, at_ns: int) -> InForce:
@@ -44,6 +55,10 @@ def in_force(changed: RolloutChanged | None, default_salt: str, at_ns: int) -> I
     if changed is None:
         return InForce(NO_ROLLOUT, NO_ROLLOUT, 0, 0, 0.0, default_salt, 0.0, at_ns)
     live = changed.status in ("ramping", "promoted")
+    allotment = changed.allotment if live else None
+    shadow = changed.spec.shadow if live else 0.0
+    fractions = allotment.by_capability if allotment is not None else {}
+    otherwise = allotment.otherwise if allotment is not None else shadow
     return InForce(
         rollout_id=changed.spec.rollout_id,
         status=changed.status,
@@ -51,8 +66,11 @@ def in_force(changed: RolloutChanged | None, default_salt: str, at_ns: int) -> I
         stage=changed.stage,
         share=changed.share,
         salt=changed.spec.salt,
-        shadow=changed.spec.shadow if live else 0.0,
+        shadow=shadow,
         applied_at_ns=at_ns,
+        fractions=fractions,
+        otherwise=otherwise,
+        most=max(otherwise, *fractions.values()) if fractions else otherwise,
     )
 
 
@@ -70,7 +88,7 @@ class RolloutWatch:
 
     def look(self) -> None:
         """Take on what the file says, if it changed since the last look."""
-        seen = self._stamp()
+        seen = stamp_of(self._file)
         if seen == self._seen:
             return
         self._seen = seen
@@ -96,10 +114,12 @@ class RolloutWatch:
             await asyncio.sleep(LOOK_EVERY_S)
             self.look()
 
-    def _stamp(self) -> tuple[int, int, int] | None:
-        try:
-            found = self._file.stat()
-        except OSError:
-            return None
-        # A renamed file has a new inode, so two changes within one tick of the clock are still seen.
-        return found.st_mtime_ns, found.st_ino, found.st_size
+
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
+    """What tells one content of a file from the next without reading it; None where there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    # A renamed file has a new inode, so two changes within one tick of the clock are still seen.
+    return found.st_mtime_ns, found.st_ino, found.st_size

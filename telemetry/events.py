@@ -102,11 +102,24 @@ class Answer(Value):
     error: str | None = None
 
 
+class ShadowDraw(Value):
+    """How it was settled whether the other arm is asked too: from the prompt alone, before any answer was seen.
+
+    `fraction` is the chance that this prompt had, `capability` what the router took it for (None where it has no
+    word table, or that is not sure). An interaction that was drawn is a pair or nothing, never a unit.
+    """
+
+    capability: str | None
+    fraction: Fraction
+    drawn: bool
+
+
 class InteractionRecorded(Event):
     """One request and its response, with who served it.
 
     `fallback` names why base answered for a candidate that failed before its first byte; `shadow` is
-    the other arm's answer to the same request, where one was asked for.
+    the other arm's answer to the same request, where one was asked for. `draw` is absent where the interaction
+    had no chance of a shadow, whatever its prompt.
     """
 
     TYPE = "belay.interaction.recorded"
@@ -125,6 +138,7 @@ class InteractionRecorded(Event):
     fallback: str | None = None
     client_left: bool = False
     shadow: Answer | None = None
+    draw: ShadowDraw | None = None
 
 
 class ScoreRecorded(Event):
@@ -133,7 +147,7 @@ class ScoreRecorded(Event):
     `other_value` is the score of the shadow answer, i.e. of the arm that was not assigned. An outcome that
     depends on the arm (time-out, refusal, upstream error) is a score of 0, never a missing value.
     `event_id` is derived from the interaction, so that scoring twice is scoring once. `router` is the source
-    of the interaction, so that a faulty assignment can be traced to it.
+    of the interaction, so that a faulty assignment can be traced to it; `draw` is the interaction's own.
     """
 
     TYPE = "belay.score.recorded"
@@ -154,6 +168,7 @@ class ScoreRecorded(Event):
     failed: bool = False
     total_ms: float | None = None
     router: str | None = None
+    draw: ShadowDraw | None = None
 
 
 # --- the rollout -------------------------------------------------------------------------------------
@@ -235,10 +250,23 @@ class RolloutSpec(Value):
     audit: AuditRef
 
 
+class Allotment(Value):
+    """The fraction of each capability's prompts that both arms answer; `otherwise` is for all other prompts.
+
+    `settled` is the number of scores that it follows from: of two, the one with more stands.
+    """
+
+    settled: int
+    by_capability: dict[str, Fraction]
+    otherwise: Fraction
+
+
 class RolloutChanged(Event):
     """The rollout's state after a transition; the whole state, so that the latest one is enough.
 
-    `share` is the fraction of subjects that the candidate has now; `revision` grows by one a transition.
+    `share` is the fraction of subjects that the candidate has now; `revision` grows by one a transition, and
+    `since` is when the status or the stage last changed. Without an `allotment` shadows are drawn evenly, by
+    `spec.shadow`.
     """
 
     TYPE = "belay.rollout.changed"
@@ -254,6 +282,7 @@ class RolloutChanged(Event):
     actor: str
     reason: str
     decision_id: str | None = None
+    allotment: Allotment | None = None
 
 
 # --- the decision ------------------------------------------------------------------------------------
@@ -305,7 +334,8 @@ class DecisionMade(Event):
     """`promote`, `hold` or `roll_back`, with its proof.
 
     `time` is the deciding score's time and `event_id` is derived from it, so that a replay gives the same
-    bytes; when it was emitted is the Kafka record's timestamp.
+    bytes; when it was emitted is the Kafka record's timestamp. A `hold` says where the next shadows should go
+    (`allotment`), as far as the routers tell capabilities apart.
     """
 
     TYPE = "belay.decision.made"
@@ -317,6 +347,7 @@ class DecisionMade(Event):
     reason: str
     stage: int
     proof: Proof
+    allotment: Allotment | None = None
 
 
 class SnapshotTaken(Event):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from telemetry.codec import explain
 from telemetry.completion import parse_answer, parse_json
 from telemetry.errors import UnreadableRecord
-from telemetry.events import Answer, InteractionRecorded, Message, TextPolicy
+from telemetry.events import Answer, InteractionRecorded, Message, ShadowDraw, TextPolicy
 from telemetry.privacy import apply, apply_to_json
 from telemetry.raw_record import AnswerFacts, RawMeta, RawRecord
 
@@ -57,7 +57,13 @@ def to_interaction(raw: RawRecord, policy: TextPolicy) -> InteractionRecorded:
         fallback=meta.fallback,
         client_left=meta.client_left,
         shadow=_answer(meta.shadow, raw.shadow_body, policy, cut=False) if meta.shadow else None,
+        draw=_draw(meta.draw, policy),
     )
+
+
+def _draw(draw: ShadowDraw | None, policy: TextPolicy) -> ShadowDraw | None:
+    """The draw. A hashed text is to be recognised and nothing else, so not by what it is about either."""
+    return draw if draw is None or policy != "hashed" else draw.model_copy(update={"capability": None})
 
 
 def _messages(request: dict[str, Any], policy: TextPolicy) -> tuple[Message, ...]:

@@ -16,7 +16,7 @@ import pydantic_core
 from pydantic import AwareDatetime
 
 from telemetry.errors import UnreadableRecord
-from telemetry.events import Arm, Assignment, Value
+from telemetry.events import Arm, Assignment, ShadowDraw, Value
 
 _LENGTH: Final = struct.Struct("<I")
 _pack_length: Final = _LENGTH.pack
@@ -49,6 +49,7 @@ class RawMeta(Value):
     fallback: str | None
     client_left: bool
     shadow: AnswerFacts | None
+    draw: ShadowDraw | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pydantic_core import from_json
 
 from evaluator.evidence import RolloutEvidence
 from telemetry.errors import SettingsError, UnreadableRecord
-from telemetry.events import SnapshotTaken, Stage
+from telemetry.events import Guardrail, ShadowDraw, SnapshotTaken, Stage
 from tests.evaluator.scores import rollout, score, stream
 
 MEANS = {"target": (0.3, 0.9), "facts": (0.9, 0.4), "json": (1.0, 0.5)}
@@ -101,6 +101,30 @@ def test_a_returning_subject_may_still_form_a_pair():
     assert (facts.pairs, facts.pair_gap, facts.control.n) == (4, 1.0, 0)
 
 
+def test_what_was_drawn_for_a_shadow_is_a_pair_or_nothing_and_never_a_unit():
+    drawn, spared = (ShadowDraw(capability="facts", fraction=0.5, drawn=d) for d in (True, False))
+    scores = [score(0), score(1), score(2, other=1.0), score(3)]
+    draws = [drawn, spared, drawn, None]
+    scores = [s.model_copy(update={"draw": d}) for s, d in zip(scores, draws, strict=True)]
+    facts = _fold(rollout(), scores).summary()[1]
+    assert (facts.control.n, facts.pairs) == (2, 1)
+
+
+def test_a_drawn_subject_is_spent_whether_its_shadow_answered_or_not():
+    drawn = ShadowDraw(capability=None, fraction=0.5, drawn=True)
+    scores = [score(0, subject="ada").model_copy(update={"draw": drawn}), score(1, subject="ada")]
+    assert _fold(rollout(), scores).summary()[1].control.n == 0
+
+
+def test_the_full_rollout_is_told_by_its_share():
+    spec = rollout(stages=(Stage(share=0.05), Stage(share=0.5)))
+    evidence = _fold(spec, [score(0, share=0.05), score(1, share=0.5, stage=1)])
+    assert not evidence.full
+    evidence.settle(score(2, share=0.98, stage=1), 0, 2)
+    assert evidence.full
+    assert RolloutEvidence.from_snapshot(spec, evidence.to_snapshot()).full
+
+
 def test_a_pairs_gap_is_control_minus_candidate_whoever_was_assigned():
     scores = [
         score(0, arm="candidate", value=0.0, other=1.0),
@@ -141,6 +165,18 @@ def test_the_hash_chain_tells_a_changed_score():
     assert _fold(rollout(), scores).digest != honest.digest
 
 
+def _odd(number):
+    """What a score may also be: unscored, failed, drawn for a shadow, from another router."""
+    draw = ShadowDraw(capability=("facts", None, "json")[number % 3], fraction=0.3, drawn=number % 2 == 0)
+    return [
+        {},
+        {"value": None, "other_value": None, "unscored": "no reference"},
+        {"failed": True, "value": 0.0},
+        {"draw": draw, "router": f"router-{number % 2}"},
+        {"capability": None, "value": None, "other_value": None, "unscored": "untagged", "draw": draw},
+    ][number % 5]
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
@@ -151,8 +187,9 @@ def test_any_interleaving_of_duplicates_and_restarts_gives_the_same_bits(seed, s
         floor=("json",),
         stages=(Stage(share=0.5, margin=0.15), Stage(share=0.5, margin=0.05)),
         advance="evidence",
-    )
+    ).model_copy(update={"guardrails": (Guardrail(kind="errors", threshold=0.02),), "shadow": 0.1})
     scores = list(stream(len(steps), seed=seed, means=MEANS, shadow=0.3, returning=0.4))
+    scores = [s.model_copy(update=_odd(n + seed)) for n, s in enumerate(scores)]
     evidence, kept, folded, offset = RolloutEvidence(spec), None, 0, 0
     for step in steps:
         if step == "next":

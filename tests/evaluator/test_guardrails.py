@@ -60,18 +60,39 @@ def test_values_are_bounded_and_a_quick_error_is_not_fast():
     assert guarded_value(LATENCY, score(1)) is None
 
 
-def test_evidence_starts_at_one_with_guardrails_and_is_split_between_them():
+def test_alpha_is_shared_out_between_capabilities_and_guardrails():
+    evidence, plain = RolloutEvidence(_spec()), RolloutEvidence(rollout())
+    assert evidence.e_value == pytest.approx(1 - PART)
+    for n in range(40):
+        arm = ("control", "candidate")[n % 2]
+        one = score(n, arm=arm, value=0.8).model_copy(update={"failed": n > 10 and arm == "candidate"})
+        evidence.settle(one, 0, n)
+        plain.settle(one, 0, n)
+        rails = [s for s in evidence.summary() if s.capability.startswith("guardrail:")]
+        assert sum(s.weight for s in rails) == pytest.approx(PART)
+        worst = sum(s.weight * s.e_value for s in rails)
+        assert evidence.e_value == pytest.approx(max((1 - PART) * plain.e_value, worst))
+    assert worst > (1 - PART) * plain.e_value, "both sides of the maximum were met"
+
+
+def test_guardrails_watch_what_no_judge_can_score():
     evidence = RolloutEvidence(_spec())
-    for n in range(40):
-        evidence.settle(score(n, arm=("control", "candidate")[n % 2], value=0.8), 0, n)
-    rails = [s for s in evidence.summary() if s.capability.startswith("guardrail:")]
-    assert len(rails) == 3
-    assert sum(s.weight for s in rails) == pytest.approx(PART)
-    plain = RolloutEvidence(rollout())
-    for n in range(40):
-        plain.settle(score(n, arm=("control", "candidate")[n % 2], value=0.8), 0, n)
-    expected = (1 - PART) * plain.e_value + sum(s.weight * s.e_value for s in rails)
-    assert evidence.e_value == pytest.approx(expected)
+    rng = random.Random(3)
+    for n in range(600):
+        arm = rng.choice(("control", "candidate"))
+        one = score(n, arm=arm, value=None, capability=rng.choice((None, "facts")))
+        refused = arm == "candidate" and rng.random() < 0.3
+        evidence.settle(one.model_copy(update={"refused": refused, "total_ms": 300.0}), 0, n)
+    assert evidence.blamed() == ("guardrail:refusals",)
+    assert evidence.breached
+
+
+def test_a_guardrail_takes_a_subject_once_whatever_came_of_its_score():
+    evidence = RolloutEvidence(_spec())
+    for n, value in enumerate((None, 1.0, 1.0)):
+        evidence.settle(score(n, subject="ada", value=value), 0, n)
+    units = {c.capability: c.control.n for c in evidence.summary()}
+    assert (units["guardrail:errors"], units["facts"]) == (1, 1)
 
 
 def test_guardrails_come_back_from_a_snapshot():

@@ -9,7 +9,7 @@ import pytest
 from evaluator.judge import Judge
 from evaluator.scorer import prompt_of, score
 from evaluator.tagger import Tag
-from telemetry.events import InteractionRecorded, Message, ScoreRecorded
+from telemetry.events import InteractionRecorded, Message, ScoreRecorded, ShadowDraw
 from tests.evaluator.briefs import brief
 from tests.evaluator.interactions import START, answer, interaction
 
@@ -95,6 +95,7 @@ def test_whether_a_prompt_can_be_judged_does_not_depend_on_the_arm(changes: dict
     assert found.unscored
 
 
+@pytest.mark.parametrize("arm", ["control", "candidate"])
 @pytest.mark.parametrize(
     ("shadow", "expected"),
     [
@@ -105,16 +106,18 @@ def test_whether_a_prompt_can_be_judged_does_not_depend_on_the_arm(changes: dict
         ({"finish_reason": "content_filter"}, 0.0),
     ],
 )
-def test_the_candidates_shadow_is_the_other_value_and_its_failure_is_zero(
-    shadow: dict[str, object], expected: float
+def test_a_shadow_is_the_other_value_and_its_failure_is_zero_whichever_arm_it_is(
+    arm: str, shadow: dict[str, object], expected: float
 ) -> None:
-    found = scored(interaction(arm="control", shadow=answer(**({"by": "candidate"} | shadow))))
+    other = "candidate" if arm == "control" else "control"
+    found = scored(interaction(arm=arm, shadow=answer(**({"by": other} | shadow))))
     assert (found.value, found.other_value) == (1.0, expected)
 
 
-def test_a_control_shadow_that_failed_makes_no_pair() -> None:
-    found = scored(interaction(arm="candidate", shadow=answer("", by="control", status=500)))
-    assert (found.value, found.other_value) == (1.0, None)
+def test_the_score_names_the_router_and_keeps_its_draw() -> None:
+    draw = ShadowDraw(capability="facts", fraction=0.3, drawn=True)
+    found = scored(interaction(source="router-3", draw=draw))
+    assert (found.router, found.draw) == ("router-3", draw)
 
 
 def test_a_candidate_that_failed_is_paired_with_what_control_answered() -> None:

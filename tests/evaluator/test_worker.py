@@ -18,6 +18,7 @@ from evaluator.worker import Worker, WorkerSettings, run_worker
 from telemetry import topics
 from telemetry.events import DecisionMade, InteractionRecorded, ScoreRecorded
 from telemetry.memory_bus import MemoryBus
+from telemetry.word_table import read_table
 from tests.evaluator.briefs import brief
 from tests.evaluator.interactions import answer, interaction
 from tests.evaluator.logs import announced, events, publish
@@ -169,7 +170,8 @@ def test_with_the_shipped_brief_a_known_task_is_tagged_and_judged(bus: MemoryBus
     item = load_brief(path).items_of("extraction", "traffic")[0]
     publish(bus, [announced(SPEC), interaction(prompt=item.prompt, given=answer(str(item.reference)))])
     stop = threading.Event()
-    settings = WorkerSettings(brief=path, status_file=tmp_path / "worker.json", poll_s=0.01)
+    words = tmp_path / "words.json"
+    settings = WorkerSettings(brief=path, status_file=tmp_path / "worker.json", poll_s=0.01, table_file=words)
     thread = threading.Thread(target=run_worker, args=(settings, bus, stop))
     thread.start()
     try:
@@ -180,3 +182,6 @@ def test_with_the_shipped_brief_a_known_task_is_tagged_and_judged(bus: MemoryBus
     (found,) = events(bus, topics.SCORES)
     assert isinstance(found, ScoreRecorded)
     assert (found.capability, found.value) == ("extraction", 1.0)
+    table = read_table(words)
+    assert table is not None
+    assert table.tag(item.prompt) == "extraction"

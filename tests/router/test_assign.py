@@ -107,11 +107,13 @@ def test_header_names_can_be_chosen() -> None:
 def test_the_shadowed_fraction_is_the_fraction_and_independent_of_the_arm() -> None:
     n = 6000
     ids = [f"event-{i}" for i in range(n)]
-    chosen = [i for i in ids if assign.is_shadowed("salt", i, 0.2)]
+    chosen = [i for i in ids if assign.shadow_lot("salt", i) < 0.2]
     assert abs(len(chosen) / n - 0.2) < 6 * math.sqrt(0.2 * 0.8 / n)
     in_candidate = sum(assign.unit_interval("salt", i) < 0.5 for i in chosen) / len(chosen)
     assert abs(in_candidate - 0.5) < 6 * math.sqrt(0.25 / len(chosen))
 
 
-def test_no_shadow_where_the_fraction_is_0() -> None:
-    assert not any(assign.is_shadowed("salt", f"{i}", 0.0) for i in range(100))
+def test_a_larger_fraction_keeps_whom_a_smaller_one_chose() -> None:
+    lots = [assign.shadow_lot("salt", f"{i}") for i in range(500)]
+    assert {i for i, lot in enumerate(lots) if lot < 0.1} < {i for i, lot in enumerate(lots) if lot < 0.3}
+    assert all(0.0 <= lot < 1.0 for lot in lots)

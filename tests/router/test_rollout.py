@@ -21,10 +21,11 @@ from router.rollout import (
     RolloutEvent,
     Start,
     diagram,
+    rollback_until,
     transition,
 )
 from telemetry.errors import TransitionRefused
-from telemetry.events import RolloutChanged, Status, derived_id
+from telemetry.events import Allotment, RolloutChanged, Status, derived_id
 from tests.router.values import NOON, promoted, rolled_back, spec, started
 
 
@@ -112,7 +113,8 @@ def test_nothing_but_start_is_possible_before_the_start_and_start_only_there() -
         ((), "no stages"),
         ((0.5, 0.25), "must grow"),
         ((0.0, 0.5), "must grow from above 0"),
-        ((0.5, 1.0), "no room for the holdback"),
+        ((0.5, 1.0), "leaves nothing to promote it to, which is 0.98"),
+        ((0.5, 0.98), "leaves nothing to promote it to"),
     ],
 )
 def test_stages_that_cannot_be_a_rollout_are_refused_at_the_start(
@@ -120,6 +122,38 @@ def test_stages_that_cannot_be_a_rollout_are_refused_at_the_start(
 ) -> None:
     with pytest.raises(TransitionRefused, match=message):
         transition(None, Start(spec(shares)), NOON)
+
+
+def test_a_hold_moves_the_shadows_and_leaves_stage_share_and_window_alone() -> None:
+    first = Allotment(settled=200, by_capability={"support": 0.3}, otherwise=0.02)
+    state = promoted(started(shares=(0.5,)))
+    later = transition(
+        state, Hold("worker", "not enough yet", allotment=first), state.since + timedelta(days=3)
+    )
+    assert (later.allotment, later.revision, later.reason) == (first, state.revision + 1, "not enough yet")
+    assert (later.status, later.stage, later.share) == (state.status, state.stage, state.share)
+    assert rollback_until(later) == rollback_until(state)
+
+
+def test_an_older_or_equal_allotment_changes_nothing() -> None:
+    old, new = (
+        Allotment(settled=n, by_capability={"support": f}, otherwise=0.0) for n, f in ((200, 0.3), (400, 0.1))
+    )
+    state = transition(started(), Hold("worker", "h", allotment=new), NOON)
+    assert transition(state, Hold("worker", "h", allotment=old), NOON) is state
+    assert transition(state, Hold("worker", "h", allotment=new), NOON) is state
+    same = new.model_copy(update={"settled": 600})
+    assert transition(state, Hold("worker", "h", allotment=same), NOON) is state
+    assert transition(state, Hold("worker", "h"), NOON) is state
+
+
+def test_an_allotment_outlives_a_promotion_and_does_nothing_after_a_rollback() -> None:
+    allotted = Allotment(settled=200, by_capability={"support": 0.3}, otherwise=0.02)
+    state = transition(started(), Hold("worker", "h", allotment=allotted), NOON)
+    assert promoted(state).allotment == allotted
+    over = rolled_back(state)
+    later = allotted.model_copy(update={"settled": 400, "otherwise": 0.5})
+    assert transition(over, Hold("worker", "h", allotment=later), NOON) is over
 
 
 def test_the_event_id_follows_from_rollout_and_revision() -> None:
@@ -140,6 +174,8 @@ EVENTS: tuple[RolloutEvent, ...] = (
     Promote("m", "p"),
     RollBack("m", "r"),
     Hold("m", "h"),
+    Hold("m", "h", allotment=Allotment(settled=200, by_capability={"support": 0.3}, otherwise=0.02)),
+    Hold("m", "h", allotment=Allotment(settled=400, by_capability={"support": 0.2}, otherwise=0.02)),
     Expire(),
     Close("m", "c"),
 )
@@ -152,7 +188,7 @@ class AnySequenceOfEvents(RuleBasedStateMachine):
     at: datetime
 
     @initialize(
-        shares=st.lists(st.floats(0.01, 0.9), min_size=1, max_size=5, unique=True),
+        shares=st.lists(st.floats(0.01, 0.89), min_size=1, max_size=5, unique=True),
         holdback=st.floats(0.0, 0.1),
     )
     def start(self, shares: list[float], holdback: float) -> None:

@@ -1,0 +1,145 @@
+"""The word table: which capability a prompt belongs to, by its words alone, in a few microseconds.
+
+The evaluator fits it (`evaluator.word_tagger`) and a router reads it, so that shadows can go where they are
+needed; neither imports the other. It steers shadows and nothing else: what an interaction is evidence for is
+decided by the evaluator's own tagger.
+
+A word has one whole number for each capability. They lie side by side in one Python integer, 32 bits each, so
+that a sum over the words of a prompt adds all capabilities at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from telemetry.codec import explain
+from telemetry.errors import UnreadableRecord
+from telemetry.events import Value
+from telemetry.files import write_renamed
+
+FORMAT: Final = "belay-word-table-1"
+SCALE: Final = 256
+"""Steps of a weight in one nat (a factor of e in the odds)."""
+LARGEST: Final = 1 << 13
+"""Largest weight: with `LONGEST` characters no sum of a lane's weights reaches 32 bits."""
+LONGEST: Final = 320
+"""A prompt's request stands at its ends; of a longer prompt the first and the last half of this is read."""
+_HALF: Final = LONGEST // 2
+_WORDS: Final = re.compile(r"[^\W\d_]+|\d").findall
+
+Weight = Annotated[int, Field(ge=0, le=LARGEST)]
+
+
+def words(prompt: str) -> set[str]:
+    """The words and digits of a prompt, in lower case; what the table looks at, once each."""
+    if len(prompt) > LONGEST:
+        prompt = f"{prompt[:_HALF]} {prompt[-_HALF:]}"
+    return set(_WORDS(prompt.lower()))
+
+
+class TableFile(Value):
+    """A word table as it lies on disk. `lead` is by how much the likeliest capability must lead to be named."""
+
+    format: Literal["belay-word-table-1"] = FORMAT
+    version: str
+    capabilities: tuple[str, ...] = Field(min_length=2)
+    lead: int = Field(ge=0)
+    bias: tuple[Weight, ...]
+    words: dict[str, tuple[Weight, ...]]
+
+    @model_validator(mode="after")
+    def _whole(self) -> TableFile:
+        wide = len(self.capabilities)
+        if len(set(self.capabilities)) != wide:
+            raise ValueError("a capability is named twice")
+        if len(self.bias) != wide or any(len(weights) != wide for weights in self.words.values()):
+            raise ValueError(f"every word needs {wide} weights, one a capability")
+        expected = version_of(self.capabilities, self.lead, self.bias, self.words)
+        if self.version != expected:
+            raise ValueError(f"version is {self.version!r}, its content has {expected!r}")
+        return self
+
+
+class WordTable:
+    """A table ready to tag. `version` is a hash of everything that its tags depend on."""
+
+    __slots__ = ("_bias", "_lead", "_names", "_unpack", "_weights", "_wide", "version")
+
+    def __init__(self, file: TableFile) -> None:
+        self.version = file.version
+        self._names = file.capabilities
+        self._lead = file.lead
+        self._wide = 4 * len(file.capabilities)
+        lanes = struct.Struct(f"<{len(file.capabilities)}I")
+        self._unpack = lanes.unpack
+        self._bias = int.from_bytes(lanes.pack(*file.bias), "little")
+        self._weights = {
+            word: int.from_bytes(lanes.pack(*weights), "little") for word, weights in file.words.items()
+        }
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What it tells apart."""
+        return self._names
+
+    def tag(self, prompt: str) -> str | None:
+        """The capability that a prompt belongs to; None where no word is known or two are about as likely."""
+        known = list(filter(None, map(self._weights.get, words(prompt))))
+        if not known:
+            return None
+        lanes = self._unpack(sum(known, self._bias).to_bytes(self._wide, "little"))
+        *_, second, best = sorted(lanes)
+        return self._names[lanes.index(best)] if best - second >= self._lead else None
+
+
+def table_of(
+    capabilities: Sequence[str], lead: int, bias: Sequence[int], weights: Mapping[str, Sequence[int]]
+) -> TableFile:
+    """The table with these weights, under the version that they have."""
+    named = {word: tuple(row) for word, row in sorted(weights.items())}
+    return TableFile(
+        version=version_of(capabilities, lead, bias, named),
+        capabilities=tuple(capabilities),
+        lead=lead,
+        bias=tuple(bias),
+        words=named,
+    )
+
+
+def version_of(
+    capabilities: Sequence[str], lead: int, bias: Sequence[int], weights: Mapping[str, Sequence[int]]
+) -> str:
+    """A name that changes whenever a tag may."""
+    said = json.dumps(
+        [list(capabilities), lead, list(bias), sorted((w, list(r)) for w, r in weights.items())]
+    )
+    return f"words@{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+
+
+def write_table(path: Path, table: TableFile) -> None:
+    """Put the table in place of the one before it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_renamed(path, table.model_dump_json().encode())
+
+
+def read_table(path: Path) -> WordTable | None:
+    """The table in the file; None where there is no file. Raises UnreadableRecord."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return WordTable(TableFile.model_validate_json(content))
+    except ValidationError as error:
+        raise UnreadableRecord(
+            f"{path} holds no word table: {explain(error)}",
+            hint="`belay watch` writes it anew when it starts (worker.table_file).",
+        ) from error
