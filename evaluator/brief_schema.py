@@ -86,7 +86,8 @@ class BenchmarkSettings(Settings):
     (the task's own number where None); with `chat_template` the model's chat template is applied. `limit` asks only
     so many of its items, drawn by a fixed seed. `threshold` and `chance` are as the capability's: the capability's
     threshold where None; 1 in so many choices, or 0 without choices, where None. MT-Bench needs a `judge`; its
-    threshold is on the scale from 0 to 1, of which one grade in ten is 1/9.
+    threshold is on the scale from 0 to 1, of which one grade in ten is 1/9, and its answers have `max_tokens`
+    (1,024 where None).
     """
 
     lm_eval: str | None = None
@@ -97,6 +98,7 @@ class BenchmarkSettings(Settings):
     limit: Annotated[int, Field(gt=0)] | None = None
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     chance: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
+    max_tokens: Annotated[int, Field(gt=0)] | None = None
     judge: JudgeEndpoint | None = None
 
     @model_validator(mode="after")
