@@ -6,18 +6,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from belay.cli_options import BRIEF, OFFLINE
+from belay.cli_options import BRIEF, OFFLINE, BriefFile
 from belay.progress import console_of
 
 BriefPath = Annotated[Path, typer.Argument(help="The capability brief.")]
 
 _BRIEF = typer.Typer(no_args_is_help=True, help="Show, check or write a capability brief.")
+_MAP = typer.Typer(no_args_is_help=True, help="Measure the capability map on production traffic.")
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.add_typer(_BRIEF, name="brief", rich_help_panel=OFFLINE)
+    app.add_typer(_MAP, name="map", rich_help_panel=OFFLINE)
 
 
 @_BRIEF.command()
@@ -46,3 +49,43 @@ def check(path: BriefPath = BRIEF) -> None:
         console.print(f"Where it is weak ({len(weak)}):")
     for line in weak:
         console.print(f"  - {line}", markup=False)
+
+
+@_MAP.command()
+def measure(
+    brief: BriefFile = BRIEF,
+    bootstrap_servers: Annotated[
+        str, typer.Option(help="The broker that holds belay.interactions.")
+    ] = "127.0.0.1:9092",
+    group: Annotated[
+        str | None,
+        typer.Option(help="Go on from where this consumer group stopped, and remember where this ends."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only from then on: 2026-03-01, or an age such as 7d, 12h.")
+    ] = None,
+    newest: Annotated[int | None, typer.Option("--max", min=1, help="Only the newest so many.")] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Groups of untagged prompts to show.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the shares into the brief; comments stay.")
+    ] = False,
+) -> None:
+    """Measure each capability's share of production queries. Status 3 where no query can be tagged."""
+    from belay import measure as measuring  # noqa: PLC0415 - kafka and scikit-learn are of this command only
+    from evaluator.brief import load_brief  # noqa: PLC0415 - as above
+    from evaluator.mapping_table import show_measurement  # noqa: PLC0415 - as above
+    from telemetry.events import now  # noqa: PLC0415 - as above
+
+    console = Console(stderr=True, highlight=False) if as_json else console_of()
+    window = measuring.Window(measuring.since_of(since, now()) if since else None, newest, group)
+    bus = measuring.bus_at(bootstrap_servers)
+    found = measuring.measure_traffic(load_brief(brief), bus, window, console, examples)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        show_measurement(found, console)
+    if not found.queries:
+        raise typer.Exit(3)
+    if write:
+        measuring.write_shares(brief, found, console)
