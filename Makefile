@@ -21,5 +21,7 @@ check: setup ## ruff, mypy, import-linter and the quick tests (about two minutes
 bench: setup ## every benchmark with --quick
 	@for file in bench/[a-z]*.py; do echo "== $$file"; $(PY)/python $$file --quick || exit 1; done
 
-clean: ## remove what Belay made here: models, baselines, runs (.venv stays)
-	@rm -rf .belay
+clean: ## remove what Belay made here: models, baselines, runs (.venv stays); refuses while a rollout needs a model
+	@if [ -x $(PY)/belay ]; then $(PY)/belay clean; \
+	elif ls .belay/models/.pins/*.json >/dev/null 2>&1; then echo "clean: a rollout needs a model in .belay; run make setup first" >&2; exit 2; \
+	else rm -rf .belay; fi

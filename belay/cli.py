@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from belay.cli_audit import add_to as add_audit
 from belay.cli_gate import add_to as add_gate
+from belay.cli_home import add_to as add_home
 from belay.cli_map import add_to as add_map
 from belay.cli_offline import add_to as add_offline
 from belay.cli_online import add_to as add_online
@@ -36,6 +37,7 @@ add_audit(app)
 add_train(app)
 add_online(app)
 add_gate(app)
+add_home(app)
 
 
 def main() -> None:

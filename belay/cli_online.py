@@ -1,4 +1,4 @@
-"""The commands of the online path: engines, router, forwarder, control, worker, and the rollout itself."""
+"""The commands of the online path: engines, router, forwarder, control, worker. `cli_rollout` has the rollout's."""
 
 from __future__ import annotations
 
@@ -9,21 +9,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
-import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from telemetry.errors import InfrastructureError, UsageError
+from belay.cli_rollout import add_to as add_rollout
+from telemetry.errors import InfrastructureError
 
 SettingsFile = Annotated[Path, typer.Option("--settings", help="A YAML file; an unknown key is an error.")]
-ControlUrl = Annotated[str, typer.Option("--control", help="Where control answers.")]
-Actor = Annotated[str, typer.Option("--by", help="Your name; it is recorded.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded.")]
 
-_CONTROL = "http://127.0.0.1:8090"
 _ONLINE = "Online"
-_ROLLOUT = typer.Typer(no_args_is_help=True, help="Start, inspect, promote or roll back a rollout.")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel=_ONLINE)(forward)
     app.command(rich_help_panel=_ONLINE)(control)
     app.command(rich_help_panel=_ONLINE)(watch)
-    app.add_typer(_ROLLOUT, name="rollout", rich_help_panel=_ONLINE)
+    add_rollout(app, _ONLINE)
 
 
 def serve(
@@ -91,64 +85,6 @@ def watch(settings: SettingsFile) -> None:
     worker, bus = load_watch(settings)
     bus.ensure_topics()
     run_worker(worker, bus, _stop_on_signals())
-
-
-@_ROLLOUT.command()
-def start(
-    spec: Annotated[Path, typer.Argument(help="The rollout as YAML or JSON (a RolloutSpec).")],
-    control: ControlUrl = _CONTROL,
-) -> None:
-    """Start a rollout with its first stage."""
-    from belay.wiring import load_spec  # noqa: PLC0415 - pydantic models only when they are needed
-
-    _show(_call("POST", f"{control}/rollouts", load_spec(spec).model_dump(mode="json")))
-
-
-@_ROLLOUT.command()
-def status(control: ControlUrl = _CONTROL) -> None:
-    """Show the current rollout."""
-    _show(_call("GET", f"{control}/rollouts/current"))
-
-
-@_ROLLOUT.command()
-def rollback(rollout_id: str, by: Actor, reason: Reason, control: ControlUrl = _CONTROL) -> None:
-    """Put all traffic back on base, now."""
-    _show(_call("POST", f"{control}/rollouts/{rollout_id}/rollback", {"actor": by, "reason": reason}))
-
-
-@_ROLLOUT.command()
-def promote(rollout_id: str, by: Actor, reason: Reason, control: ControlUrl = _CONTROL) -> None:
-    """Go one stage on, by hand."""
-    _show(_call("POST", f"{control}/rollouts/{rollout_id}/promote", {"actor": by, "reason": reason}))
-
-
-def _call(method: str, url: str, body: dict[str, object] | None = None) -> dict[str, object]:
-    try:
-        answer = httpx.request(method, url, json=body, timeout=10.0)
-    except httpx.HTTPError as error:
-        raise InfrastructureError(
-            f"control does not answer at {url}: {error}",
-            hint="Is `belay control` running, and is --control right?",
-        ) from error
-    if answer.is_client_error:
-        raise UsageError(f"control refused: {answer.status_code} {answer.text}")
-    if answer.is_error:
-        raise InfrastructureError(f"control failed: {answer.status_code} {answer.text}")
-    found: dict[str, object] = answer.json()
-    return found
-
-
-def _show(state: dict[str, object]) -> None:
-    table = Table(show_header=False, box=None)
-    spec = state.get("spec")
-    if isinstance(spec, dict):
-        table.add_row("rollout", str(spec.get("rollout_id")))
-        table.add_row("candidate", str(spec.get("candidate", {}).get("name")))
-        stages = [f"{stage['share']:.0%}" for stage in spec.get("stages", [])]
-        table.add_row("stages", " -> ".join(stages))
-    for key in ("status", "stage", "share", "revision", "since", "actor", "reason"):
-        table.add_row(key, str(state.get(key, "")))
-    Console().print(table)
 
 
 def _stop_on_signals() -> threading.Event:

@@ -20,10 +20,10 @@ from belay.summary import Summary
 from belay.summary_page import facts, headline
 from belay.traffic import plan_traffic
 from belay.wiring import engine_for, half_of_the_cores
+from evaluator.audit_result import AuditResult
 from evaluator.brief import load_brief
 from evaluator.brief_table import brief_table
-from evaluator.gate import AuditResult
-from evaluator.report import audit_table
+from evaluator.report_text import audit_table
 from serving.arms import Endpoint
 from serving.manifest import read_manifest
 from serving.vllm_engine import VllmEngine
@@ -75,7 +75,9 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
             folder = offline_train.train(home, loaded, base, CANDIDATE, console)
             candidate = _engine(parts, home, folder, "candidate", console)
             _heading(console, 5, "Audit: candidate against base, item by item")
-            audit = offline_audit.audit(home, loaded, baseline, folder, candidate.url, ALIAS, console)
+            audit = offline_audit.audit(
+                home, loaded, baseline, folder, candidate.url, ALIAS, console, base_url=control.url
+            )
             console.print(audit_table(audit))
             console.print(_verdict(audit, home))
         _heading(console, 6, "Roll out: 5 -> 25 -> 50%, watched")
@@ -98,6 +100,7 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
             candidate=Endpoint(arm="candidate", url=candidate.url),
             bootstrap=broker.bootstrap_servers,
             folder=home.run(spec.rollout_id),
+            models=home.models,
         )
         summary = _show_rollout(run, console)
     _heading(console, 7, "What happened")
@@ -177,7 +180,7 @@ def _audit_ref(audit: AuditResult | None, base_sha256: str) -> AuditRef:
         return AuditRef(verdict="pass", sha256=base_sha256)
     if audit.verdict == "pass":
         return audit.to_ref()
-    return audit.to_ref(OVERRIDE_BY, OVERRIDE_REASON)
+    return audit.to_ref(override_by=OVERRIDE_BY, override_reason=OVERRIDE_REASON)
 
 
 def _heading(console: Console, number: int, text: str) -> None:

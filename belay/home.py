@@ -64,18 +64,28 @@ class Home:
     root: Path
 
     @property
+    def models(self) -> Path:
+        """Where the model folders lie, and the pins of those that a rollout needs."""
+        return self.root / "models"
+
+    @property
     def base_model(self) -> Path:
         """The base model's Hugging Face folder."""
-        return self.root / "models" / "base"
+        return self.models / "base"
 
     @property
     def baselines(self) -> Path:
         """Baselines, by the base's hash."""
         return self.root / "baselines"
 
+    @property
+    def answers(self) -> Path:
+        """What models answered before, so that it is not asked again."""
+        return self.root / "answers.sqlite"
+
     def model(self, name: str) -> Path:
         """A candidate's Hugging Face folder."""
-        return self.root / "models" / name
+        return self.models / name
 
     def audit(self, name: str) -> Path:
         """The folder of a candidate's audit."""
@@ -83,7 +93,12 @@ class Home:
 
     def run(self, rollout_id: str) -> RunFolder:
         """The folder of one rollout."""
-        return RunFolder(self.root / "runs" / rollout_id)
+        return RunFolder(self.runs / rollout_id)
+
+    @property
+    def runs(self) -> Path:
+        """The folders of all rollouts."""
+        return self.root / "runs"
 
     @property
     def logs(self) -> Path:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from belay.summary_plot import draw_summary
 from belay.supervisor import Supervisor
 from belay.traffic import ReplayClient, TrafficCount, Turn
 from serving.arms import Endpoint
+from serving.pins import release_pin
 from telemetry.events import RolloutSpec
 from telemetry.files import write_renamed
 
@@ -25,7 +26,10 @@ _DRAIN_S = 45.0
 
 @dataclass(frozen=True, slots=True)
 class RolloutRun:
-    """Everything a rollout on one machine needs. `after_rollback` turns are still sent once base has it all."""
+    """Everything a rollout on one machine needs. `after_rollback` turns are still sent once base has it all.
+
+    `models` is where the model folders lie; they are pinned as long as the run lasts, and no longer.
+    """
 
     spec: RolloutSpec
     brief: Path
@@ -34,6 +38,7 @@ class RolloutRun:
     candidate: Endpoint
     bootstrap: str
     folder: RunFolder
+    models: Path | None = None
     concurrency: int = 12
     after_rollback: int = 60
 
@@ -57,8 +62,13 @@ def run_rollout(run: RolloutRun, on_tick: Callable[[Tick], None]) -> Summary:
         candidate=run.candidate,
         bootstrap=run.bootstrap,
         folder=run.folder,
+        models=run.models,
     )
-    with Supervisor(run.folder.logs) as children, closing(OnlineStack(settings, children)) as stack:
+    with (
+        _unpinned_afterwards(run),
+        Supervisor(run.folder.logs) as children,
+        closing(OnlineStack(settings, children)) as stack,
+    ):
         stack.start()
         stack.start_rollout(run.spec)
         client = ReplayClient(stack.router_url, run.spec.model_alias, run.turns, run.concurrency)
@@ -72,6 +82,16 @@ def run_rollout(run: RolloutRun, on_tick: Callable[[Tick], None]) -> Summary:
         summary = summarise(read_rollout(stack.bus, run.spec.rollout_id), applied_ns)
     write_summary(summary, run.folder)
     return summary
+
+
+@contextmanager
+def _unpinned_afterwards(run: RolloutRun) -> Iterator[None]:
+    """Release the models when the stack has ended: its control, which would do so, is gone by then."""
+    try:
+        yield
+    finally:
+        if run.models is not None:
+            release_pin(run.models, run.spec.rollout_id)
 
 
 def write_summary(summary: Summary, folder: RunFolder) -> None:

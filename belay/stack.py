@@ -27,13 +27,17 @@ _START_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """Where the parts of one run find each other. Ports of 0 are chosen freely."""
+    """Where the parts of one run find each other. Ports of 0 are chosen freely.
+
+    `models` is where both arms' model folders lie, so that they are pinned while the rollout is under way.
+    """
 
     brief: Path
     control: Endpoint
     candidate: Endpoint
     bootstrap: str
     folder: RunFolder
+    models: Path | None = None
     router_port: int = 0
     control_port: int = 0
 
@@ -106,6 +110,7 @@ class OnlineStack:
                     "port": self._control_port,
                     "rollout_file": str(folder.rollout_file),
                     "folder": str(folder.root),
+                    "models_folder": str(s.models) if s.models is not None else None,
                     "bootstrap_servers": s.bootstrap,
                 },
             ),

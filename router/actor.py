@@ -1,7 +1,7 @@
 """Control's hands: what turns a decision or a person's word into the rollout's next state.
 
 The order that matters:
-1. the table says what follows (`router.rollout`);
+1. the table says what follows (`router.rollout`); a start pins its models first (`router.pinning`);
 2. the rollout file is written: from here on routers act on it, broker or no broker;
 3. the state waits in the outbox until the broker has it (`router.control_loop`).
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from router import rollout
+from router.pinning import Pinning
 from router.rollout import Expire, Hold, Promote, RollBack, RolloutEvent, Start
 from telemetry.errors import InfrastructureError, TransitionRefused, UnreadableRecord, UsageError
 from telemetry.events import DecisionMade, RolloutChanged, RolloutSpec, now
@@ -57,12 +58,20 @@ def event_for(decision: DecisionMade, current: RolloutChanged | None) -> Rollout
 class Control:
     """The rollouts and their latest states; safe to use from several threads.
 
-    `outbox` holds the states that the broker does not have yet, oldest first.
+    `outbox` holds the states that the broker does not have yet, oldest first. `models` is where the model folders
+    lie on this machine: those of a rollout are pinned there as long as it may be rolled back.
     """
 
-    def __init__(self, rollout_file: Path, journal: Path, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        rollout_file: Path,
+        journal: Path,
+        clock: Callable[[], datetime] = now,
+        models: Path | None = None,
+    ) -> None:
         self._file = rollout_file
         self._journal = journal
+        self._pinning = Pinning(models)
         self._clock = clock
         self._lock = threading.RLock()
         self._states: dict[str, RolloutChanged] = {}
@@ -84,7 +93,9 @@ class Control:
                 raise TransitionRefused(
                     f"Start of {spec.rollout_id!r} is refused: there has been one by that id"
                 )
-            return self._take_on(rollout.transition(None, Start(spec), self._clock()))
+            state = rollout.transition(None, Start(spec), self._clock())
+            self._pinning.require(state)
+            return self._take_on(state)
 
     def act(self, rollout_id: str, event: RolloutEvent) -> RolloutChanged:
         """Apply an event that a person asks for. Raises UnknownRollout, TransitionRefused."""
@@ -141,6 +152,7 @@ class Control:
                 if replaces(state, self.current):
                     write_rollout(self._file, state)
                     self.current = state
+                    self._pinning.follow(state)
             # A state that the topic has must not come after a newer one: compaction keeps the last.
             there = {state.event_id for state in published}
             waiting = [state for state in self.outbox if state.event_id not in there]
@@ -162,6 +174,7 @@ class Control:
         self.current = state
         self._states[state.spec.rollout_id] = state
         self.outbox.append(state)
+        self._pinning.follow(state)
         log.info(
             "rollout %s is %s at share %g: %s", state.spec.rollout_id, state.status, state.share, state.reason
         )
@@ -174,6 +187,7 @@ class Control:
             log.warning("starting without the rollout file: %s", error)
         if self.current is not None:
             self._states[self.current.spec.rollout_id] = self.current
+            self._pinning.follow(self.current)
 
     def _write_down(
         self, read_at: int, decision_id: str | None, action: str, rollout_id: str, outcome: str, revision: int

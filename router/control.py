@@ -29,8 +29,12 @@ def run_control(settings: ControlSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises PortTaken and SettingsError; needs no broker to start."""
     bus = _bus(settings)
     _make_folder(settings)
+    if settings.models_folder is None:
+        log.warning("no models_folder: nothing keeps the models of a rollout from being replaced or removed")
     with closing(listen(settings.host, settings.port)) as listener:
-        control = Control(settings.rollout_file, settings.folder / "control.jsonl")
+        control = Control(
+            settings.rollout_file, settings.folder / "control.jsonl", models=settings.models_folder
+        )
         stop = threading.Event()
         loop = threading.Thread(
             target=_listen_to, args=(control, bus, stop), name="control-loop", daemon=True

@@ -96,6 +96,9 @@ class RouterSettings(_Settings):
 class ControlSettings(_Settings):
     """Control. `folder` is the run folder that gets `control.jsonl`.
 
+    `models_folder` is where the model folders lie on this machine (`.belay/models`): Belay will not replace or
+    remove those of a rollout as long as it may be rolled back.
+
     `bootstrap_servers` and `kafka` (further settings of the bus) say where the broker is; without
     `bootstrap_servers` control serves people only: nothing decides by itself.
     """
@@ -104,6 +107,7 @@ class ControlSettings(_Settings):
     port: Port = 8090
     rollout_file: Path
     folder: Path
+    models_folder: Path | None = None
     bootstrap_servers: str | None = None
     kafka: dict[str, Any] = Field(default_factory=dict)
 

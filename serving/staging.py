@@ -8,15 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from serving.pins import require_unpinned
+
 
 @contextmanager
 def staged_folder(final: Path) -> Iterator[Path]:
     """Yield an empty folder beside `final`; when the block ends well it becomes `final`.
 
-    A folder that lies at `final` until then is replaced. When the block fails, or Ctrl-C ends it, nothing
-    is left; what a killed process left is removed by the next call for the same name.
+    A folder that lies at `final` until then is replaced, unless a rollout's pin holds its model: ModelPinned is
+    raised at once, and again at the end where a rollout has begun meanwhile. When the block fails, or Ctrl-C
+    ends it, nothing is left; what a killed process left is removed by the next call for the same name.
     """
     final = final.absolute()
+    require_unpinned(final)
     final.parent.mkdir(parents=True, exist_ok=True)
     _remove_left_over(final)
     beside = final.with_name(f".{final.name}.{os.getpid()}.new")
@@ -31,6 +35,7 @@ def staged_folder(final: Path) -> Iterator[Path]:
 def _swap(beside: Path, final: Path) -> None:
     # A folder cannot be renamed onto one that has files, so the old one steps aside first.
     aside = final.with_name(f".{final.name}.{os.getpid()}.old")
+    require_unpinned(final)
     if final.exists():
         final.rename(aside)
     beside.rename(final)

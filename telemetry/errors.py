@@ -45,6 +45,10 @@ class AttestationError(UsageError):
     """A model folder is missing, incomplete, or does not match its manifest."""
 
 
+class ModelPinned(UsageError):
+    """A model folder may not be replaced or removed: a rollout needs it."""
+
+
 class BaselineError(UsageError):
     """There is no baseline, or it was recorded under other conditions than those that it would be compared with."""
 
