@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from pydantic import AwareDatetime, computed_field
@@ -45,19 +45,19 @@ class MeasuredShare(Value):
     measured: Estimate
     corrected: Estimate | None
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's way of a property in the JSON; mypy knows none
     @property
     def best(self) -> Estimate:
         """The corrected estimate where there is one, else the measured."""
         return self.corrected or self.measured
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's way of a property in the JSON; mypy knows none
     @property
     def off(self) -> float:
         """How far the brief's share is from the best estimate; positive where there is more than the brief says."""
         return self.best.share - self.brief
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's way of a property in the JSON; mypy knows none
     @property
     def contradicted(self) -> bool:
         """Whether the brief's share lies outside the interval."""
@@ -146,7 +146,8 @@ class Traffic:
 
     def counts(self) -> list[int]:
         """Queries by tag, in the order of the names; the untagged last."""
-        return [sum(column) for column in self._by_column()]
+        rows = self._by_subject.values()
+        return [sum(row[column] for row in rows) for column in range(len(self.names) + 1)]
 
     def share(self, column: int, *, of_tagged: bool) -> Clustered:
         """The share of one column among all queries, or among the tagged ones."""
@@ -159,10 +160,6 @@ class Traffic:
             UntaggedGroup(count=count, example=shown(self._examples[key]))
             for key, count in self._groups.most_common(most)
         )
-
-    def _by_column(self) -> Iterator[Sequence[int]]:
-        rows = list(self._by_subject.values()) or [[0] * (len(self.names) + 1)]
-        yield from zip(*rows, strict=True)
 
 
 def measure(
