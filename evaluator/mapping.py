@@ -137,7 +137,7 @@ class Traffic:
     @property
     def queries(self) -> int:
         """How many queries were counted."""
-        return sum(map(sum, self._by_subject.values()))
+        return sum(sum(row) for row in self._by_subject.values())
 
     @property
     def subjects(self) -> int:
