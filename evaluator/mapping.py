@@ -152,7 +152,8 @@ class Traffic:
     def share(self, column: int, *, of_tagged: bool) -> Clustered:
         """The share of one column among all queries, or among the tagged ones."""
         rows = self._by_subject.values()
-        return clustered([r[column] for r in rows], [sum(r[:-1] if of_tagged else r) for r in rows])
+        width = len(self.names) + (not of_tagged)
+        return clustered([row[column] for row in rows], [sum(row[:width]) for row in rows])
 
     def groups(self, most: int) -> tuple[UntaggedGroup, ...]:
         """The most frequent groups of untagged prompts."""
