@@ -37,9 +37,10 @@ def start(
     control: ControlUrl = _CONTROL,
 ) -> None:
     """Start a rollout with its first stage. Its models are pinned from here on."""
-    from belay.wiring import load_spec  # noqa: PLC0415 - pydantic models only when they are needed
+    from router.settings import load_settings  # noqa: PLC0415 - pydantic models only when they are needed
+    from telemetry.events import RolloutSpec  # noqa: PLC0415 - as above
 
-    _show(_call("POST", f"{control}/rollouts", load_spec(spec).model_dump(mode="json")))
+    _show(_call("POST", f"{control}/rollouts", load_settings(spec, RolloutSpec).model_dump(mode="json")))
 
 
 @_ROLLOUT.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
 import yaml
@@ -112,7 +112,7 @@ class ControlSettings(_Settings):
     kafka: dict[str, Any] = Field(default_factory=dict)
 
 
-S = TypeVar("S", bound=_Settings)
+S = TypeVar("S", bound=BaseModel)
 
 
 def load_settings(path: Path, kind: type[S]) -> S:
@@ -157,9 +157,21 @@ def _explain_one(detail: dict[str, Any], kind: type[BaseModel]) -> str:
 
 
 def _fields_at(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The keys that are known at a place within `kind`; none where that is no mapping of ours."""
+    found: Any = kind
     for part in location:
-        annotation = kind.model_fields[str(part)].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        if isinstance(part, str):
+            if part not in found.model_fields:
+                return []
+            found = found.model_fields[part].annotation
+        found = _model_in(found)
+        if found is None:
             return []
-        kind = annotation
-    return sorted(kind.model_fields)
+    return sorted(found.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that an annotation is made of: itself, or what a tuple, a list or an option of it holds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)

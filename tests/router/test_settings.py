@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from pydantic import ValidationError
 
 from router.settings import ControlSettings, RouterSettings, load_settings
 from telemetry.errors import SettingsError
+from telemetry.events import RolloutSpec
+from tests.router.values import spec
 
 GOOD = """
 control: {arm: control, url: "http://127.0.0.1:8001"}
@@ -78,3 +81,21 @@ def test_what_is_not_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"no settings file at .*absent\.yaml"):
         load_settings(tmp_path / "absent.yaml", ControlSettings)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stages": [{"share": 0.5}, {"shar": 0.6}]}, "stages.1.shar: unknown key; did you mean 'share'?"),
+        ({"bse": {}}, "bse: unknown key; did you mean 'base'?"),
+        ({"audit": {"verdict": "pass", "sha": "x"}}, "audit.sha: unknown key; did you mean 'sha256'?"),
+    ],
+)
+def test_a_rollouts_file_is_explained_down_to_its_lists(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    file = tmp_path / "rollout.yaml"
+    file.write_text(json.dumps(spec().model_dump(mode="json") | change), encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file, RolloutSpec)
+    assert message in str(caught.value)
