@@ -171,7 +171,7 @@ def measure(
     among_all = [traffic.share(column, of_tagged=False) for column in range(len(counts))]
     measured = [traffic.share(column, of_tagged=True) for column in range(len(counts) - 1)]
     behind: Corrected | None = None
-    if confusion is not None and sum(counts[:-1]):
+    if confusion is not None and any(counts[:-1]):
         # As sure as of the tag that is known worst: one number has to serve all tags.
         draws = min((s.draws for s in among_all if 0.0 < s.share < 1.0), default=among_all[0].draws)
         behind = corrected([count / total for count in counts], draws, confusion.counts)
