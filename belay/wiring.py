@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from evaluator.asking import Ask
-from evaluator.brief import Capability
+from evaluator.answer_cache import AnswerCache
+from evaluator.answering import CachedModel, Conditions
+from evaluator.measures import ServedModel
+from evaluator.recorded_chat import recorded_chat
 from evaluator.worker import WorkerSettings
-from serving.openai_client import complete_many
+from router.settings import load_settings
+from serving.manifest import read_manifest
+from serving.openai_client import Completion, complete_many
 from serving.progress import Report, silent
 from serving.vllm_engine import EngineSettings, VllmEngine
 from telemetry.bus import Bus
-from telemetry.errors import EngineFailed, SettingsError
-from telemetry.events import Arm, Message, RolloutSpec
+from telemetry.errors import EngineFailed
+from telemetry.events import Arm, Message
 from telemetry.forwarder import ForwardSettings
 from telemetry.kafka_bus import BusSettings, KafkaBus
-
-M = TypeVar("M", bound=BaseModel)
 
 
 class WatchSettings(BaseModel):
@@ -78,51 +78,60 @@ def engine_version() -> str:
     return "unknown engine"
 
 
-def ask_over_http(url: str, model: str, system_prompt: str | None) -> Ask:
-    """How baseline and audit ask an engine: greedily, sixteen prompts at a time. Raises EngineFailed."""
+class HttpChat:
+    """Asks a model at an engine, greedily and sixteen conversations at a time; counts its calls and tokens.
 
-    def ask(capability: Capability, prompts: Sequence[str]) -> list[str]:
-        system = [Message(role="system", content=system_prompt)] if system_prompt else []
-        turns = [[*system, Message(role="user", content=prompt)] for prompt in prompts]
-        found = complete_many(url, model, turns, capability.max_tokens)
+    `calls` and `tokens` count what came back: one answer is one call. Raises EngineFailed where one did not.
+    """
+
+    def __init__(self, url: str, model: str) -> None:
+        self._url, self._model = url, model
+        self.calls = self.tokens = 0
+
+    def __call__(
+        self, turns: Sequence[Sequence[Message]], max_tokens: int, on_answer: Callable[[int, str], None]
+    ) -> list[str]:
+        """The answers, in the order of `turns`; each is handed to `on_answer` as it arrives."""
+
+        def arrived(index: int, completion: Completion) -> None:
+            if completion.error is None:
+                self.calls += 1
+                self.tokens += completion.tokens
+                on_answer(index, completion.text)
+
+        found = complete_many(self._url, self._model, turns, max_tokens, on_answer=arrived)
         failed = [answer.error for answer in found if answer.error is not None]
         if failed:
             raise EngineFailed(
-                f"{len(failed)} of {len(found)} prompts of {capability.name} were not answered by {url}: {failed[0]}"
+                f"{len(failed)} of {len(found)} prompts were not answered by {self._model} at {self._url}: {failed[0]}"
             )
         return [answer.text for answer in found]
 
-    return ask
+
+def served_model(
+    folder: Path, url: str, model: str, cache: AnswerCache | None
+) -> tuple[CachedModel, HttpChat]:
+    """The model of `folder` as it answers at `url`, behind the cache; and what counts its calls."""
+    manifest = read_manifest(folder)
+    conditions = Conditions(model_sha256=manifest.sha256, engine_version=engine_version())
+    ask = HttpChat(url, model)
+    chat = (
+        recorded_chat(ask, conditions, cache) if cache else lambda turns, tokens: ask(turns, tokens, _forget)
+    )
+    served = ServedModel(url=url.rstrip("/"), name=model, sha256=manifest.sha256, folder=folder, chat=chat)
+    return CachedModel(served, conditions, cache), ask
+
+
+def _forget(index: int, answer: str) -> None:
+    """Keep nothing."""
 
 
 def load_forward(path: Path) -> ForwardSettings:
     """The forwarder's settings file."""
-    return _validated(path, ForwardSettings)
+    return load_settings(path, ForwardSettings)
 
 
 def load_watch(path: Path) -> tuple[WorkerSettings, Bus]:
     """The worker's settings file, and its broker."""
-    settings = _validated(path, WatchSettings)
+    settings = load_settings(path, WatchSettings)
     return settings.worker, KafkaBus(settings.bus)
-
-
-def load_spec(path: Path) -> RolloutSpec:
-    """A rollout's file (YAML, of which JSON is a part)."""
-    return _validated(path, RolloutSpec)
-
-
-def _validated(path: Path, kind: type[M]) -> M:
-    try:
-        return kind.model_validate(_read_yaml(path))
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, d['loc']))}: {d['msg']}" for d in error.errors(include_url=False)]
-        raise SettingsError(f"{path} is no {kind.__name__}:\n" + "\n".join(lines)) from error
-
-
-def _read_yaml(path: Path) -> Any:
-    if not path.is_file():
-        raise SettingsError(f"no settings file at {path}")
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid YAML: {error}") from error

@@ -24,7 +24,17 @@ class Conditions(Value):
 
 
 class Answers(Protocol):
-    """One arm of an audit."""
+    """One arm of an audit. `asked` counts the items that a model answered for it, `reused` those that were known."""
+
+    @property
+    def asked(self) -> int:
+        """Items answered by a model."""
+        ...
+
+    @property
+    def reused(self) -> int:
+        """Items known before."""
+        ...
 
     def answers(self, measure: Measure, ids: Sequence[str]) -> list[ItemAnswer]:
         """The arm's answers to these items, in the order of `ids`."""
@@ -79,12 +89,23 @@ class CachedModel:
         return {item: kept for item, key in keys.items() if (kept := _read(values.get(key))) is not None}
 
 
-@dataclass(frozen=True)
+@dataclass
 class RecordedBase:
     """Base as its baseline has it, by (capability, measure) and item; `otherwise` answers what was left for later."""
 
     known: Mapping[tuple[str, str], Mapping[str, ItemAnswer]]
     otherwise: Answers | None = None
+    recorded: int = field(default=0, init=False)
+
+    @property
+    def asked(self) -> int:
+        """Items that base was asked now."""
+        return self.otherwise.asked if self.otherwise else 0
+
+    @property
+    def reused(self) -> int:
+        """Items that the baseline or the cache knew."""
+        return self.recorded + (self.otherwise.reused if self.otherwise else 0)
 
     def answers(self, measure: Measure, ids: Sequence[str]) -> list[ItemAnswer]:
         """Base's answers, in the order of `ids`. BaselineError where one is not recorded and base is not served."""
@@ -98,6 +119,7 @@ class RecordedBase:
             )
         fresh = self.otherwise.answers(measure, missing) if self.otherwise and missing else []
         asked = dict(zip(missing, fresh, strict=True))
+        self.recorded += len(ids) - len(missing)
         return [recorded[item] if item in recorded else asked[item] for item in ids]
 
 

@@ -1,115 +1,147 @@
-"""The audit: a candidate answers what base answered, item by item, and the gate judges the differences."""
+"""The audit: base and candidate answer the same items until every verdict is certain, and the gate judges."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from evaluator.asking import Ask, ItemAnswer, Progress, answer_items, silent
-from evaluator.baseline import Baseline, Binding, CapabilityBaseline
-from evaluator.brief import Capability, LoadedBrief
-from evaluator.diff import paired_diff
-from evaluator.gate import AuditResult, CapabilityAudit, GateSettings, ItemPair, judge_audit
-from evaluator.judge import Judge
-from telemetry.errors import BaselineError
-from telemetry.events import ModelRef, now
+from evaluator.answering import Answers, RecordedBase
+from evaluator.asking import ItemAnswer
+from evaluator.audit_measure import audited
+from evaluator.audit_result import AuditResult, CapabilityAudit, Cost, JudgeCalibration, MeasureAudit
+from evaluator.audit_settings import GateSettings
+from evaluator.audit_state import Asked
+from evaluator.audit_terms import terms_of
+from evaluator.baseline import Baseline, Binding
+from evaluator.brief import LoadedBrief
+from evaluator.gate import judge_audit
+from evaluator.judge_suite import JudgeFinding
+from evaluator.measures import Measure
+from evaluator.sequential_audit import Progress, ask_until_certain, nobody
+from telemetry.errors import BaselineError, InfrastructureError
+from telemetry.events import ModelRef, Value, now
+
+TWIN_PAIRS = 30
+"""So many answers alike, and none that differs, are not the work of two models."""
+
+
+class Spent(Value):
+    """What the engines did for an audit: calls and generated tokens, and cached answers that were damaged."""
+
+    calls: int
+    tokens: int
+    damaged: int
 
 
 def run_audit(
     loaded: LoadedBrief,
+    measures: Sequence[Measure],
     baseline: Baseline,
-    ask: Ask,
+    candidate: Answers,
     *,
-    base: ModelRef,
-    candidate: ModelRef,
+    refs: tuple[ModelRef, ModelRef],
     binding: Binding,
+    base: Answers | None = None,
+    judges: Mapping[str, JudgeFinding] | None = None,
     settings: GateSettings | None = None,
-    progress: Progress = silent,
+    spent: Callable[[], Spent] | None = None,
+    progress: Progress = nobody,
 ) -> AuditResult:
-    """Ask the candidate and compare. `binding` is how it is asked; BaselineError where the baseline was not."""
+    """Ask and compare. `refs` name base and candidate; `binding` is how they are asked.
+
+    Base's answers come from the baseline; `base` answers what a lazy one left. Raises BaselineError where the baseline
+    was recorded under another binding, InfrastructureError where the candidate answers exactly as base though it is
+    another model, EngineFailed where an engine does not answer.
+    """
     baseline.require(binding)
-    settings = settings or GateSettings()
+    settings, judges = settings or GateSettings(), judges or {}
     started, began = now(), time.monotonic()
-    answers = answer_items(loaded, ask, Judge(loaded), progress)
-    capabilities = compare(loaded, baseline, answers, settings)
+    recorded = RecordedBase(_known(measures, baseline), base)
+    asked = ask_until_certain(
+        terms_of(loaded, measures, baseline, judges), recorded, candidate, settings, progress
+    )
+    if refs[0].sha256 != refs[1].sha256:
+        _refuse_a_twin(asked)
+    capabilities = _capabilities(loaded, [audited(a, settings) for a in asked])
     ruling = judge_audit(capabilities)
     return AuditResult(
         verdict=ruling.verdict,
         findings=ruling.findings,
         brief=loaded.brief.name,
         brief_version=loaded.brief.version,
-        base=base,
-        candidate=candidate,
+        base=refs[0],
+        candidate=refs[1],
         binding=binding,
         settings=settings,
         started=started,
         seconds=time.monotonic() - began,
+        cost=_cost(measures, recorded, candidate, spent() if spent else None),
+        judges=tuple(_calibration(name, finding) for name, finding in judges.items()),
         capabilities=capabilities,
     )
 
 
-def compare(
-    loaded: LoadedBrief,
-    baseline: Baseline,
-    answers: dict[str, tuple[ItemAnswer, ...]],
-    settings: GateSettings,
-) -> tuple[CapabilityAudit, ...]:
-    """Every capability's paired difference, in the order of the brief. Pure."""
-    watched = sum(c.at_floor is None for c in baseline.capabilities)
-    alpha = settings.alpha_fail / max(watched, 1)
+def _known(measures: Sequence[Measure], baseline: Baseline) -> dict[tuple[str, str], dict[str, ItemAnswer]]:
+    found = {}
+    for measure in measures:
+        known = baseline.measure(measure.capability, measure.name)
+        answers = {answer.item: answer for answer in known.answers}
+        if known.recorded and answers.keys() != {item.id for item in measure.items}:
+            raise BaselineError(
+                f"{measure.capability}/{measure.name}: the baseline has other items than the measure",
+                hint="Record it anew: `belay baseline`.",
+            )
+        found[measure.capability, measure.name] = answers
+    return found
+
+
+def _refuse_a_twin(asked: Sequence[Asked]) -> None:
+    """A candidate whose adapter was silently not loaded answers as base in everything: an error, never a pass.
+
+    Answers alike word for word are its sign, and where log-likelihoods were measured, those alike to the last digit.
+    """
+    pairs = [pair for one in asked for draw in one.pairs for pair in draw]
+    alike = all((b.answer, b.gold_nll) == (c.answer, c.gold_nll) for b, c in pairs)
+    if alike and len(pairs) >= TWIN_PAIRS:
+        raise InfrastructureError(
+            f"the candidate gave base's answer, word for word, to all {len(pairs)} items, though its files differ",
+            hint="Does its endpoint really serve the candidate (the adapter loaded, the model's name right)?",
+        )
+
+
+def _capabilities(loaded: LoadedBrief, measures: Sequence[MeasureAudit]) -> tuple[CapabilityAudit, ...]:
     return tuple(
-        _compare_one(c, baseline.capability(c.name), answers[c.name], alpha, settings)
+        CapabilityAudit(
+            name=c.name,
+            role=c.role,
+            critical=c.critical,
+            why=c.why,
+            measures=tuple(m for m in measures if m.capability == c.name),
+        )
         for c in loaded.brief.capabilities
     )
 
 
-def _compare_one(
-    capability: Capability,
-    before: CapabilityBaseline,
-    after: Sequence[ItemAnswer],
-    alpha: float,
-    settings: GateSettings,
-) -> CapabilityAudit:
-    by_item = {answer.item: answer for answer in after}
-    if by_item.keys() != {answer.item for answer in before.answers}:
-        raise BaselineError(
-            f"{capability.name}: the baseline has other items than the candidate was asked",
-            hint="Record it anew: `belay baseline`.",
-        )
-    pairs = [(old, by_item[old.item]) for old in before.answers]
-    changes = [(_change(old, new), old, new) for old, new in pairs]
-    lost = sorted((c for c in changes if c[0] > 0.0), key=lambda c: -c[0])
-    return CapabilityAudit(
-        name=capability.name,
-        role=capability.role,
-        critical=capability.critical,
-        why=capability.why,
-        at_floor=before.at_floor,
-        diff=paired_diff(
-            [old.value for old, _ in pairs],
-            [new.value for _, new in pairs],
-            capability.threshold,
-            alpha,
-            alpha_pass=settings.alpha_pass,
-        ),
-        lost=len(lost),
-        gained=sum(change < 0.0 for change, _, _ in changes),
-        worst=tuple(_pair(old, new) for _, old, new in lost[: settings.worst_pairs]),
+def _cost(measures: Sequence[Measure], base: Answers, candidate: Answers, spent: Spent | None) -> Cost:
+    return Cost(
+        full=2 * sum(len(m.items) for m in measures),
+        candidate_asked=candidate.asked,
+        candidate_reused=candidate.reused,
+        base_asked=base.asked,
+        base_reused=base.reused,
+        damaged=spent.damaged if spent else 0,
+        calls=spent.calls if spent else None,
+        tokens=spent.tokens if spent else None,
     )
 
 
-def _change(old: ItemAnswer, new: ItemAnswer) -> float:
-    """How much an item lost; nothing where one side has no score."""
-    return old.value - new.value if old.value is not None and new.value is not None else 0.0
-
-
-def _pair(old: ItemAnswer, new: ItemAnswer) -> ItemPair:
-    return ItemPair(
-        item=old.item,
-        prompt=old.prompt,
-        base=old.answer,
-        candidate=new.answer,
-        base_value=old.value,
-        candidate_value=new.value,
-        candidate_reason=new.reason,
+def _calibration(capability: str, finding: JudgeFinding) -> JudgeCalibration:
+    s, c = finding.error.sensitivity, finding.error.specificity
+    return JudgeCalibration(
+        capability=capability,
+        answers=finding.n,
+        mistakes=len(finding.mistakes),
+        tells_apart=finding.tells_apart,
+        sensitivity=(s.low, s.estimate, s.high),
+        specificity=(c.low, c.estimate, c.high),
     )

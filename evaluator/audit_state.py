@@ -32,7 +32,7 @@ class Watched:
     """A measure with its terms, fixed before anything is asked.
 
     `fail_beyond` and `pass_within` are the threshold, as the judge's errors move it; `pass_within` is None where the
-    judge cannot prove a pass. `unable` says why nothing can be told here at all: nothing is asked then.
+    judge cannot prove a pass, as `no_pass` says. `unable` says why nothing can be told here: nothing is asked then.
     `floor` is why base is at the floor, as its baseline says, or None; `floor_open` leaves that to base's answers as
     they come in. At the floor only a measure `for_gain` (the target's) is asked: until the candidate is certainly
     better than base, or the items are used up.
@@ -42,6 +42,7 @@ class Watched:
     fail_beyond: float
     pass_within: float | None
     unable: str | None = None
+    no_pass: str | None = None
     floor: str | None = None
     floor_open: bool = False
     for_gain: bool = False

@@ -6,8 +6,9 @@ from typing import Final
 
 from rich.table import Table
 
+from evaluator.audit_settings import GateSettings
 from evaluator.brief import Capability, LoadedBrief
-from evaluator.gate import GateSettings, items_to_pass
+from evaluator.gate import items_to_pass
 from evaluator.verifiers import VERIFIERS
 
 FEW_EXEMPLARS: Final = 10

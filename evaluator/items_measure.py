@@ -14,12 +14,14 @@ from evaluator import judge as judge_module
 from evaluator import verifiers
 from evaluator.asking import ItemAnswer, audit_items
 from evaluator.brief import LoadedBrief
+from evaluator.judge import judge_many
 from evaluator.measures import MeasureItem, ServedModel
 from evaluator.scorer import Judging
 from telemetry.errors import InfrastructureError
 from telemetry.events import Message
 
-NAME: Final = "items"
+ITEMS: Final = "items"
+"""What a capability's measure by the brief's own items is called."""
 
 
 class ItemsMeasure:
@@ -28,7 +30,7 @@ class ItemsMeasure:
     BriefError where the capability has none. Both arms may be asked at once where the judge allows it.
     """
 
-    name = NAME
+    name = ITEMS
 
     def __init__(self, loaded: LoadedBrief, capability: str, judge: Judging) -> None:
         found = loaded.brief.capability(capability)
@@ -50,15 +52,12 @@ class ItemsMeasure:
             raise InfrastructureError(
                 f"asked {model.name} {len(items)} prompts of {self.capability!r}, got {len(answers)} answers"
             )
-        found = []
-        for item, answer in zip(items, answers, strict=True):
-            judged = self._judge.judge(self.capability, item.prompt, answer)
-            found.append(
-                ItemAnswer(
-                    item=item.id, prompt=item.prompt, answer=answer, value=judged.value, reason=judged.reason
-                )
-            )
-        return found
+        prompts = [item.prompt for item in items]
+        judged = judge_many(self._judge, self.capability, list(zip(prompts, answers, strict=True)))
+        return [
+            ItemAnswer(item=item.id, prompt=item.prompt, answer=answer, value=said.value, reason=said.reason)
+            for item, answer, said in zip(items, answers, judged, strict=True)
+        ]
 
 
 @functools.cache

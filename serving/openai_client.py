@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +32,14 @@ class Completion:
     error: str | None = None
 
 
+OnAnswer = Callable[[int, Completion], None]
+"""Called with a prompt's index and its completion as soon as that is there."""
+
+
+def no_one(index: int, completion: Completion) -> None:
+    """Completions as they arrive, to nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Ask:
     """What all requests of one call share."""
@@ -52,6 +60,7 @@ def complete_many(
     temperature: float = 0.0,
     timeout_s: float = 120.0,
     progress: Report | None = None,
+    on_answer: OnAnswer = no_one,
 ) -> list[Completion]:
     """The answers to `prompts`, in their order; see `complete_many_async`, which needs a running loop."""
     return asyncio.run(
@@ -64,6 +73,7 @@ def complete_many(
             temperature=temperature,
             timeout_s=timeout_s,
             progress=progress,
+            on_answer=on_answer,
         )
     )
 
@@ -78,11 +88,13 @@ async def complete_many_async(
     temperature: float = 0.0,
     timeout_s: float = 120.0,
     progress: Report | None = None,
+    on_answer: OnAnswer = no_one,
 ) -> list[Completion]:
     """The answers to `prompts`, in their order, at most `concurrency` at a time; temperature 0 is greedy.
 
     A lost connection or a 5xx is tried four times. A prompt that the engine refuses, or does not answer in
-    `timeout_s`, yields a completion with `error`; an engine that nobody can connect to raises EngineFailed.
+    `timeout_s`, yields a completion with `error`; an engine that nobody can connect to raises EngineFailed. Each completion is
+    handed to `on_answer` as it arrives, so that what is there can be kept when the rest fails.
     """
     ask = _Ask(url.rstrip("/").removesuffix("/v1"), model, max_tokens, temperature)
     report, done = progress or silent, 0
@@ -91,17 +103,18 @@ async def complete_many_async(
         connector=aiohttp.TCPConnector(limit=concurrency), timeout=aiohttp.ClientTimeout(total=timeout_s)
     )
 
-    async def one(prompt: Sequence[Message]) -> Completion:
+    async def one(index: int, prompt: Sequence[Message]) -> Completion:
         nonlocal done
         async with free:
             completion = await _complete(client, ask, prompt)
+        on_answer(index, completion)
         done += 1
         report(done, len(prompts), model)
         return completion
 
     try:
         async with client, asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(prompt)) for prompt in prompts]
+            tasks = [group.create_task(one(index, prompt)) for index, prompt in enumerate(prompts)]
     except BaseExceptionGroup as several:
         raise several.exceptions[0] from None  # the first to fail cancelled the rest
     return [task.result() for task in tasks]

@@ -221,10 +221,11 @@ class ModelRef(Value):
 
 
 class AuditRef(Value):
-    """The audit that stands behind a rollout, and the named override where it did not pass."""
+    """The audit that stands behind a rollout: who approved it where it passed, who overrode it where it did not."""
 
     verdict: Literal["pass", "fail", "inconclusive"]
     sha256: str
+    approved_by: str | None = None
     override_by: str | None = None
     override_reason: str | None = None
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluator.asking import Ask
 from evaluator.brief import Brief, Capability, JudgeSettings, LoadedBrief
 from evaluator.items import Item
+from evaluator.measures import ServedModel
+from telemetry.events import Message
 
 ITEMS = 60
 
@@ -61,14 +62,22 @@ def _items(name: str, count: int) -> tuple[Item, ...]:
     return (*asked, traffic)
 
 
-def model(**right: float) -> Ask:
+def model(name: str = "base", items: int = ITEMS, **right: float) -> ServedModel:
     """A model that answers the given fraction of each capability's items, always the same ones."""
 
-    def ask(capability: Capability, prompts: Sequence[str]) -> list[str]:
-        known = round(right[capability.name] * len(prompts))
-        return [
-            f"It is right{n}." if (n * 7919) % len(prompts) < known else "<b>I do not know</b>"
-            for n, _ in enumerate(prompts)
-        ]
+    def chat(turns: Sequence[Sequence[Message]], max_tokens: int) -> list[str]:  # noqa: ARG001 -- a chat's shape
+        return [answer(conversation[-1].content) for conversation in turns]
 
-    return ask
+    def answer(prompt: str) -> str:
+        capability, _, number = prompt.split()
+        known = round(right[capability] * items)
+        return (
+            f"It is right{number}."
+            if (int(number) * 7919) % items < known
+            else f"<b>{name} does not know</b>"
+        )
+
+    return ServedModel(url="http://nowhere", name=name, sha256=SHAS[name], folder=Path("nowhere"), chat=chat)
+
+
+SHAS = {"base": "a" * 64, "candidate": "c" * 64}

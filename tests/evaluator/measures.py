@@ -41,10 +41,15 @@ class Arm:
     """An arm whose score of every item is known; it keeps the order in which it was asked."""
 
     scores: Scores
-    asked: list[str] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+    reused: int = 0
+
+    @property
+    def asked(self) -> int:
+        return len(self.order)
 
     def answers(self, measure: Measure, ids: Sequence[str]) -> list[ItemAnswer]:  # noqa: ARG002 -- an arm's shape
-        self.asked.extend(ids)
+        self.order.extend(ids)
         return [
             ItemAnswer(item=i, prompt=f"{i}?", answer=f"{i}!", value=self.scores[i], reason="") for i in ids
         ]

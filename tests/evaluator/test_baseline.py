@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from evaluator.baseline import (
-    Baseline,
-    Binding,
-    at_floor,
-    binding_of,
-    load_baseline,
-    record_baseline,
-    save_baseline,
-)
-from evaluator.brief import Capability
+from evaluator.baseline import Baseline, load_baseline, record_baseline, save_baseline
 from evaluator.watches import brief_watches
-from telemetry.errors import BaselineError, BriefError, InfrastructureError
-from tests.evaluator.briefs import ITEMS, brief, capability, model
+from telemetry.errors import BaselineError, BriefError
+from tests.evaluator import audits
+from tests.evaluator.briefs import ITEMS, SHAS, brief, capability
+from tests.evaluator.measures import Arm, Scripted, both_arms
 
 LOADED = brief()
-SHA = "a" * 64
-
-
-def binding() -> Binding:
-    return binding_of(LOADED, SHA, "engine 1")
+SHA = SHAS["base"]
+BINDING = audits.binding(LOADED)
 
 
 def recorded() -> Baseline:
-    return record_baseline(LOADED, model(support=0.3, facts=0.9, sums=1.0, riddles=0.0), binding())
+    return audits.baseline(LOADED)
 
 
 def test_it_asks_the_audit_items_and_no_others() -> None:
-    asked: list[str] = []
+    base = Arm({item.id: 1.0 for group in LOADED.items.values() for item in group})
+    record_baseline(audits.measures_of(LOADED), base, BINDING)
+    assert base.asked == 4 * ITEMS
+    assert not any(item.endswith("-t") for item in base.order)
 
-    def ask(capability: Capability, prompts: Sequence[str]) -> list[str]:  # noqa: ARG001 -- the callable's shape
-        asked.extend(prompts)
-        return ["right0"] * len(prompts)
 
-    record_baseline(LOADED, ask, binding())
-    assert len(asked) == 4 * ITEMS
-    assert not any("traffic" in prompt for prompt in asked)
+def test_a_lazy_one_asks_the_briefs_items_and_leaves_the_benchmarks() -> None:
+    items, benchmark = Scripted("facts", 100), Scripted("facts", 300, name="arc_easy")
+    scores, _ = both_arms(items, 0.0, 0.0, seed=1)
+    base = Arm(scores)
+    lazy = record_baseline([items, benchmark], base, BINDING, lazy=True)
+    assert set(base.order) == set(scores)
+    left = lazy.measure("facts", "arc_easy")
+    assert (left.recorded, left.answers, left.at_floor) == (False, (), None)
+    assert lazy.capability("facts").recorded
+
+
+def test_benchmarks_with_odd_names_have_files_of_their_own(tmp_path: Path) -> None:
+    measures = [
+        Scripted("facts", 3, name=name) for name in ("items", "mt_bench/reasoning", "mt_bench_reasoning")
+    ]
+    scores, _ = both_arms(measures[0], 0.0, 0.0, seed=1)
+    baseline = record_baseline(measures, Arm(scores), BINDING)
+    folder = save_baseline(baseline, tmp_path)
+    assert len(list(folder.glob("facts*.jsonl"))) == 3
+    assert load_baseline(tmp_path, SHA) == baseline
 
 
 def test_it_keeps_every_answer_and_its_score() -> None:
@@ -67,7 +73,7 @@ def test_without_one_the_error_says_what_to_do(tmp_path: Path) -> None:
 
 def test_an_answer_that_was_changed_afterwards_is_refused(tmp_path: Path) -> None:
     file = save_baseline(recorded(), tmp_path) / "facts.jsonl"
-    file.write_text(file.read_text().replace("I do not know", "It is right0."))
+    file.write_text(file.read_text().replace("base does not know", "It is right0."))
     with pytest.raises(BaselineError, match=r"facts\.jsonl is not what was recorded"):
         load_baseline(tmp_path, SHA)
 
@@ -82,48 +88,34 @@ def test_an_index_that_is_none_is_refused(tmp_path: Path, content: bytes) -> Non
 
 @pytest.mark.parametrize("field", ["base_sha256", "brief_sha256", "judge_version", "engine_version"])
 def test_any_other_binding_is_refused_and_named(field: str) -> None:
-    other = binding().model_copy(update={field: "other"})
+    other = BINDING.model_copy(update={field: "other"})
     with pytest.raises(BaselineError, match=rf"{field}: .* here, other there"):
         recorded().require(other)
 
 
 def test_other_sampling_is_refused() -> None:
     with pytest.raises(BaselineError, match="sampling"):
-        recorded().require(binding_of(LOADED, SHA, "engine 1", temperature=0.7))
+        recorded().require(audits.binding(LOADED, temperature=0.7))
+
+
+def test_another_version_of_one_measure_is_refused_and_named() -> None:
+    changed = BINDING.model_copy(update={"measures": BINDING.measures | {"facts/items": "other"}})
+    with pytest.raises(BaselineError, match=r"version of facts/items: \w+ here, other there") as refused:
+        recorded().require(changed)
+    assert "support" not in str(refused.value)
+    fewer = BINDING.model_copy(update={"measures": {}})
+    with pytest.raises(BaselineError, match=r"version of sums/items: \w+ here, none there"):
+        recorded().require(fewer)
 
 
 def test_the_same_binding_is_accepted() -> None:
-    recorded().require(binding())
-
-
-@pytest.mark.parametrize(
-    ("values", "chance", "threshold", "floor"),
-    [
-        ([1.0] * 40 + [0.0] * 20, 0.0, 0.1, False),
-        ([1.0] * 40 + [0.0] * 20, 0.5, 0.1, False),
-        ([1.0] * 33 + [0.0] * 27, 0.5, 0.01, True),  # 55% may be luck where guessing gives 50%
-        ([0.0] * 60, 0.0, 0.1, True),
-        ([1.0] * 5 + [0.0] * 55, 0.0, 0.1, True),  # 8%: falling to nothing stays within the threshold
-        ([0.5] * 60, 0.25, 0.1, False),
-        ([0.26] * 10, 0.25, 0.001, True),
-        ([], 0.0, 0.1, True),
-    ],
-)
-def test_a_base_that_could_not_be_seen_to_fall_is_at_the_floor(
-    values: list[float], chance: float, threshold: float, floor: bool
-) -> None:
-    assert (at_floor(values, chance, threshold) is not None) == floor
-
-
-def test_an_engine_that_answers_too_few_prompts_is_an_error() -> None:
-    with pytest.raises(InfrastructureError, match="asked 60 prompts of 'support', got 1"):
-        record_baseline(LOADED, lambda _capability, prompts: prompts[:1], binding())
+    recorded().require(BINDING)
 
 
 def test_a_capability_without_audit_items_is_refused() -> None:
     loaded = brief(capability("support", role="target"), items=0)
     with pytest.raises(BriefError, match="split 'audit'"):
-        record_baseline(loaded, model(support=1.0), binding_of(loaded, SHA, "e"))
+        audits.measures_of(loaded)
 
 
 def test_the_watched_capabilities_share_the_weight_and_the_floor_is_not_watched() -> None:

@@ -48,13 +48,13 @@ def test_each_measure_stops_when_its_own_verdict_is_certain() -> None:
     assert len(found["cliff"].draws) <= 64
     assert len(found["ten"].draws) <= 400
     assert len(found["same"].draws) <= 320
-    assert base.asked == candidate.asked
-    assert len(base.asked) == len(set(base.asked)) == sum(len(a.draws) for a in found.values())
+    assert base.order == candidate.order
+    assert base.asked == len(set(base.order)) == sum(len(a.draws) for a in found.values())
 
 
 def test_the_same_seed_and_answers_ask_the_same_items_and_another_seed_others() -> None:
     runs = [
-        audit({"a": (0.03, 0.02), "b": (0.1, 0.0)}, GateSettings(seed=seed))[1].asked for seed in (1, 1, 2)
+        audit({"a": (0.03, 0.02), "b": (0.1, 0.0)}, GateSettings(seed=seed))[1].order for seed in (1, 1, 2)
     ]
     assert runs[0] == runs[1]
     assert set(runs[0]) != set(runs[2])
@@ -63,13 +63,13 @@ def test_the_same_seed_and_answers_ask_the_same_items_and_another_seed_others() 
 def test_items_that_are_too_few_for_any_verdict_are_not_asked_to_the_last() -> None:
     found, _, candidate = audit({"few": (0.0, 0.0)}, GateSettings(chunk=2), n=40)
     assert found["few"].stopped == "out of reach"
-    assert len(candidate.asked) < 40
+    assert candidate.asked < 40
 
 
 def test_items_are_used_up_where_the_verdict_stays_open() -> None:
     found, _, candidate = audit({"near": (0.03, 0.01)}, n=200)
     assert found["near"].stopped in ("used up", "out of reach")
-    assert len(candidate.asked) <= 200
+    assert candidate.asked <= 200
     assert found["near"].evidence.p_fail > SETTINGS.alpha_fail
     assert found["near"].evidence.p_pass > SETTINGS.alpha_pass
 
@@ -81,7 +81,7 @@ def test_with_first_fail_the_others_are_left_alone_once_one_has_failed() -> None
     assert every["churn"].stopped == "certain"
     assert first["churn"].stopped == "another failed"
     assert first["cliff"].evidence == every["cliff"].evidence
-    assert len(few_asked.asked) < len(all_asked.asked) / 4
+    assert few_asked.asked < all_asked.asked / 4
 
 
 def test_clusters_are_asked_whole_and_are_one_draw_each() -> None:
@@ -97,7 +97,7 @@ def test_clusters_are_asked_whole_and_are_one_draw_each() -> None:
 
 def test_at_the_floor_nothing_is_asked_but_for_the_gain_of_the_target() -> None:
     found, _, candidate = audit({"low": (0.0, 0.0)}, floor="base scores 0%")
-    assert (found["low"].stopped, candidate.asked) == ("at the floor", [])
+    assert (found["low"].stopped, candidate.asked) == ("at the floor", 0)
     measure = Scripted("target", 500)
     base, better = both_arms(measure, 0.0, 0.5, seed=1, base=0.01)
     (gained,) = ask_until_certain(
@@ -110,7 +110,7 @@ def test_at_the_floor_nothing_is_asked_but_for_the_gain_of_the_target() -> None:
 
 def test_what_nothing_can_be_told_of_is_not_asked() -> None:
     found, base, _ = audit({"judged": (0.0, 0.0)}, unable="the judge cannot tell its suite's good from bad")
-    assert (found["judged"].stopped, base.asked) == ("unable", [])
+    assert (found["judged"].stopped, base.asked) == ("unable", 0)
 
 
 def test_a_floor_left_open_is_settled_by_base_as_it_answers() -> None:
@@ -144,7 +144,7 @@ def test_progress_never_goes_back_and_ends_at_what_was_asked() -> None:
     ask_until_certain([watched(measure)], *arms, SETTINGS, lambda *step: seen.append(step))
     assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
     assert all(done <= total for done, total, _ in seen)
-    assert seen[-1][:2] == (len(arms[1].asked), len(arms[1].asked))
+    assert seen[-1][:2] == (arms[1].asked, arms[1].asked)
 
 
 class Served(Scripted):
