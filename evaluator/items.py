@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from evaluator.brief_problems import Problem
 from evaluator.brief_schema import UNFILLED
 
-Split = Literal["audit", "traffic"]
+Split = Literal["audit", "traffic", "tuning"]
 _SHOWN = 3
 
 
 class Item(BaseModel):
-    """One benchmark item. `split` keeps what the tests ask apart from what the demo's traffic asks.
+    """One benchmark item. `split` keeps apart what the audit asks, what the demo's traffic asks, and what is tuned on.
 
     Items of one `cluster` share a passage or a template: their scores are no independent draws.
     """

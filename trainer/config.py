@@ -126,7 +126,7 @@ class WatchingSettings(_Settings):
     A layer whose gradient or update norm exceeds `alarm` times its running median runs away: it is told.
     """
 
-    every: Count = 5
+    every: Count = 10
     probes: Count = 4
     alarm: Annotated[float, Field(gt=1)] = 20.0
 
