@@ -7,8 +7,8 @@ a batch begin with (a system prompt, examples) is read once: docs/trainer.md say
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
@@ -19,8 +19,18 @@ from serving.progress import Report, silent
 from telemetry.errors import UsageError
 from telemetry.events import Message
 from trainer.data import render
+from trainer.modes import answering
 
 _WORTH_SHARING: Final = 8  # tokens; a shorter common beginning costs more to read apart than it saves
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model answered. `ended` is false where its limit cut it off before the end mark."""
+
+    text: str
+    tokens: int
+    ended: bool
 
 
 def generate(
@@ -33,6 +43,29 @@ def generate(
     adapter: bool = True,
     progress: Report | None = None,
 ) -> list[str]:
+    """The texts of `answer`, which says what the arguments are."""
+    answers = answer(
+        model,
+        tokenizer,
+        conversations,
+        max_new_tokens,
+        batch_size=batch_size,
+        adapter=adapter,
+        progress=progress,
+    )
+    return [one.text for one in answers]
+
+
+def answer(
+    model: Any,
+    tokenizer: Any,
+    conversations: Sequence[Sequence[Message]],
+    max_new_tokens: Sequence[int] | int,
+    *,
+    batch_size: int = 64,
+    adapter: bool = True,
+    progress: Report | None = None,
+) -> list[Answer]:
     """What `model` answers to each conversation, greedily, in the conversations' order.
 
     An answer ends before the end mark or after its `max_new_tokens`, one number for all or one each. Special
@@ -55,7 +88,13 @@ def generate(
             batch = order[first : first + batch_size]
             produced = _decode(model, [rows[i] for i in batch], [limits[i] for i in batch], ends, told)
             answers.update(zip(batch, produced, strict=True))
-    return [str(tokenizer.decode(answers[i], skip_special_tokens=True)) for i in range(len(rows))]
+    return [_answer(tokenizer, answers[index], ends) for index in range(len(rows))]
+
+
+def _answer(tokenizer: Any, produced: list[int], ends: frozenset[int]) -> Answer:
+    ended = produced[-1] in ends
+    said = produced[:-1] if ended else produced
+    return Answer(str(tokenizer.decode(said, skip_special_tokens=True)), len(said), ended)
 
 
 class _Told:
@@ -72,49 +111,6 @@ class _Told:
         if ended:
             rate = self._tokens / (time.monotonic() - self._started)
             self._report(self._ended, self._total, f"{rate:.0f} tokens/s")
-
-
-@contextmanager
-def answering(model: Any, *, adapter: bool = True) -> Iterator[None]:
-    """The model ready to answer while the block runs: evaluation mode, no gradients, quick attention.
-
-    With `adapter` false a peft adapter is off. Afterwards every module's mode, every weight's `requires_grad` and
-    the attention are what they were: peft would make all adapter weights trainable when it switches back on.
-    """
-    modes = [(module, module.training) for module in model.modules()]
-    free = [(weight, weight.requires_grad) for weight in model.parameters()]
-    off: AbstractContextManager[Any] = nullcontext() if adapter else _without_adapter(model)
-    try:
-        with torch.no_grad(), off, _quick_attention(model):
-            model.eval()
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
-        for weight, requires in free:
-            weight.requires_grad_(requires)
-
-
-def _without_adapter(model: Any) -> AbstractContextManager[Any]:
-    if not hasattr(model, "disable_adapter"):
-        return nullcontext()  # no adapter: it is the base
-    off: AbstractContextManager[Any] = model.disable_adapter()
-    return off
-
-
-@contextmanager
-def _quick_attention(model: Any) -> Iterator[None]:
-    """On a CPU torch's fused attention is built for many queries; for the one of a decoding step it is slow."""
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    before = inner.config._attn_implementation  # transformers has no public name to read it by
-    if inner.device.type != "cpu" or before != "sdpa":
-        yield
-        return
-    inner.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        inner.set_attn_implementation(before)
 
 
 def _limits(max_new_tokens: Sequence[int] | int, wanted: int) -> list[int]:
@@ -155,7 +151,7 @@ def _end_marks(model: Any, tokenizer: Any) -> frozenset[int]:
 def _decode(
     model: Any, rows: Sequence[list[int]], limits: Sequence[int], ends: frozenset[int], told: _Told
 ) -> list[list[int]]:
-    """The tokens that follow each row, without the end mark.
+    """The tokens that follow each row, its end mark included where one came.
 
     The cache holds `shared | filling | rest of the row`; the filling is masked out and has no positions.
     """
@@ -227,9 +223,7 @@ def _append(
     """Give each living row its next token; the places, among the living, of those that go on."""
     stays = []
     for place, (row, token) in enumerate(zip(alive, chosen, strict=True)):
-        if token in ends:
-            continue
         answers[row].append(token)
-        if len(answers[row]) < limits[row]:
+        if token not in ends and len(answers[row]) < limits[row]:
             stays.append(place)
     return stays

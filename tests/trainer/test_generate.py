@@ -13,8 +13,9 @@ from tests.trainer.tiny import WORDS, tiny_base, tiny_tokenizer
 from trainer import generate as module
 from trainer.config import LoraSettings
 from trainer.data import render
-from trainer.generate import answering, generate
+from trainer.generate import answer, generate
 from trainer.lora import add_adapter
+from trainer.modes import answering, as_base
 
 Conversation = tuple[Message, ...]
 
@@ -25,8 +26,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def model(folder: Path) -> Any:
-    return AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+def model(folder: Path, tokenizer: Any) -> Any:
+    """With weights so large that answers depend on the whole conversation; as made, it repeats the last word."""
+    made = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+    made.resize_token_embeddings(len(tokenizer))
+    draw = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, weight in made.named_parameters():
+            if "norm" not in name:
+                weight.normal_(std=0.6, generator=draw)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +69,17 @@ def with_adapter(model: Any) -> Any:
     return adapted
 
 
-def by_transformers(model: Any, tokenizer: Any, conversation: Conversation, limit: int) -> str:
+def greedy_ids(model: Any, tokenizer: Any, conversation: Conversation, limit: int) -> list[int]:
     """The independent way: one at a time, transformers' own greedy search."""
     text = render(tokenizer, [m.model_dump() for m in conversation], asks=True)
     asked = tokenizer(text, add_special_tokens=False, return_tensors="pt", return_token_type_ids=False)
     with torch.no_grad():
         out = model.generate(**asked, max_new_tokens=limit, do_sample=False, pad_token_id=2)
-    return str(tokenizer.decode(out[0, asked["input_ids"].shape[1] :], skip_special_tokens=True))
+    return list(out[0, asked["input_ids"].shape[1] :].tolist())
+
+
+def by_transformers(model: Any, tokenizer: Any, conversation: Conversation, limit: int) -> str:
+    return str(tokenizer.decode(greedy_ids(model, tokenizer, conversation, limit), skip_special_tokens=True))
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 20])
@@ -75,7 +88,7 @@ def test_answers_are_those_of_greedy_search_one_by_one(model: Any, tokenizer: An
     limits = [1 + number % 7 for number in range(20)]
     wanted = [by_transformers(model, tokenizer, *pair) for pair in zip(asked, limits, strict=True)]
     assert generate(model, tokenizer, asked, limits, batch_size=batch_size) == wanted
-    assert len(set(wanted)) > 5
+    assert len({text.split()[-1] for text in wanted}) > 5
 
 
 def test_a_beginning_that_all_share_changes_no_answer(model: Any, tokenizer: Any) -> None:
@@ -93,13 +106,22 @@ def test_equal_conversations_get_equal_answers(model: Any, tokenizer: Any) -> No
     assert len(set(answers)) == 1
 
 
-def test_an_answer_ends_before_its_end_mark(model: Any, tokenizer: Any) -> None:
-    asked = questions(6)
-    free = generate(model, tokenizer, asked, 8)
-    ends = tokenizer.convert_tokens_to_ids(free[0].split()[2])
-    model.generation_config.eos_token_id = [2, ends]
-    cut = [answer.split(tokenizer.decode([ends]))[0].split() for answer in free]
-    assert [answer.split() for answer in generate(model, tokenizer, asked, 8)] == cut
+@pytest.mark.parametrize("limit", [1, 3, 8])
+def test_an_answer_ends_before_its_end_mark_and_tells_where_its_limit_cut_it_off(
+    model: Any, tokenizer: Any, limit: int
+) -> None:
+    asked = questions(12)
+    model.generation_config.eos_token_id = 30  # a number that no token has
+    free = [greedy_ids(model, tokenizer, conversation, 8) for conversation in asked]
+    mark = free[0][2]
+    model.generation_config.eos_token_id = [2, mark]
+    places = [min(said.index(end) if end in said else 8 for end in (2, mark)) for said in free]
+    assert len(set(places)) > 3
+    found = answer(model, tokenizer, asked, limit)
+    wanted = [said[: min(place, limit)] for said, place in zip(free, places, strict=True)]
+    assert [one.text for one in found] == [tokenizer.decode(w, skip_special_tokens=True) for w in wanted]
+    assert [one.tokens for one in found] == [len(said) for said in wanted]
+    assert [one.ended for one in found] == [place < limit for place in places]
 
 
 def test_base_answers_under_the_adapter_when_it_is_off(model: Any, tokenizer: Any) -> None:
@@ -135,6 +157,9 @@ def test_the_model_is_left_as_it_was_found(model: Any, tokenizer: Any, adapter: 
     assert state() == before
     with pytest.raises(ZeroDivisionError), answering(adapted, adapter=adapter):
         1 / 0  # noqa: B018 - the block fails
+    assert state() == before
+    with as_base(adapted):
+        assert state() != before
     assert state() == before
 
 
