@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -68,12 +69,16 @@ class Result:
         }
 
 
-def arguments(description: str, seed: int = 7) -> argparse.Namespace:
-    """The options that every benchmark has: --quick, --json, --seed."""
+def arguments(
+    description: str, seed: int = 7, more: Callable[[argparse.ArgumentParser], None] | None = None
+) -> argparse.Namespace:
+    """The options that every benchmark has: --quick, --json, --seed. `more` adds those of one benchmark."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a smaller run, under a minute")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.add_argument("--seed", type=int, default=seed)
+    if more is not None:
+        more(parser)
     return parser.parse_args()
 
 
