@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from evaluator.dead_letters import dead_letter
 from evaluator.decide import decide
 from evaluator.evidence import RolloutEvidence
 from telemetry import codec, topics
 from telemetry.bus import Bus, Record
 from telemetry.catching_up import read_to_end
+from telemetry.dead_letters import dead_record
 from telemetry.errors import UnreadableRecord
 from telemetry.events import (
     DecisionMade,
@@ -210,7 +210,7 @@ class Decider:
                 self._bury(record, reason)
 
     def _bury(self, record: Record, reason: str) -> None:
-        self._publisher.send(codec.encode(dead_letter(record, reason, SOURCE)))
+        self._publisher.send(codec.encode(dead_record(record, reason, SOURCE)))
         self._publisher.flush()
         self.dead += 1
 

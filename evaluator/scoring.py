@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from evaluator.dead_letters import dead_letter
 from evaluator.scorer import SOURCE, Judging, prompt_of, score
 from evaluator.tagger import Tag
 from telemetry import codec, topics
 from telemetry.bus import Bus, Publisher, Reader, Record
+from telemetry.dead_letters import dead_record
 from telemetry.errors import UnreadableRecord
 from telemetry.events import InteractionRecorded, now
 
@@ -73,7 +73,7 @@ class Scorer:
         return event
 
     def _bury(self, record: Record, reason: str) -> None:
-        self._publisher.send(codec.encode(dead_letter(record, reason, SOURCE)))
+        self._publisher.send(codec.encode(dead_record(record, reason, SOURCE)))
         self.counts.dead += 1
 
     def _score(self, interactions: Sequence[InteractionRecorded]) -> None:

@@ -7,9 +7,11 @@ import threading
 from typing import Final
 
 from router.actor import Control
+from router.rollout import SOURCE
 from telemetry import codec, topics
 from telemetry.bus import Bus, Publisher, Record
 from telemetry.catching_up import read_to_end
+from telemetry.dead_letters import dead_record
 from telemetry.errors import InfrastructureError, UnreadableRecord
 from telemetry.events import DecisionMade, RolloutChanged
 
@@ -41,7 +43,7 @@ def _serve(control: Control, bus: Bus, stop: threading.Event) -> None:
         while not stop.is_set():
             _publish(control, publisher)
             for record in reader.poll(POLL_S):
-                _act_on(control, record)
+                _act_on(control, record, publisher)
             control.expire()
         _publish(control, publisher)
 
@@ -53,24 +55,25 @@ def _published(bus: Bus, stop: threading.Event) -> list[RolloutChanged]:
         for record in read_to_end(reader, RESTORE_S):
             if stop.is_set():
                 break
-            event = _decoded(record)
+            try:
+                event = codec.decode(record)
+            except UnreadableRecord as error:
+                log.error("skipped, the decider puts it to the dead letters: %s", error)  # noqa: TRY400 - the message names the record
+                continue
             if isinstance(event, RolloutChanged):
                 found.append(event)
     return found
 
 
-def _act_on(control: Control, record: Record) -> None:
-    event = _decoded(record)
+def _act_on(control: Control, record: Record, publisher: Publisher) -> None:
+    try:
+        event = codec.decode(record)
+    except UnreadableRecord as error:
+        publisher.send(codec.encode(dead_record(record, error.message, SOURCE)))
+        publisher.flush()
+        return
     if isinstance(event, DecisionMade):
         control.decide(event)
-
-
-def _decoded(record: Record) -> object:
-    try:
-        return codec.decode(record)
-    except UnreadableRecord as error:
-        log.error("skipped: %s", error)  # noqa: TRY400 - the message names the record; a trace adds nothing
-        return None
 
 
 def _publish(control: Control, publisher: Publisher) -> None:

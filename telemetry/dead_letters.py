@@ -1,10 +1,11 @@
-"""What becomes of a spooled record that cannot be used."""
+"""What becomes of a record that cannot be used: it is kept, with the reason, where a person can find it."""
 
 from __future__ import annotations
 
 from base64 import b64encode
 from typing import Final
 
+from telemetry.bus import Record
 from telemetry.events import DeadLettered, TextPolicy, derived_id
 from telemetry.privacy import apply
 from telemetry.spool_reader import Spooled
@@ -29,4 +30,17 @@ def dead_letter(
         offset=spooled.offset,
         reason=reason,
         payload=b64encode(text.encode()[:payload_limit]).decode(),
+    )
+
+
+def dead_record(record: Record, reason: str, source: str) -> DeadLettered:
+    """The dead letter for a record in Kafka that `source` cannot use; the same record always has the same event id."""
+    return DeadLettered(
+        event_id=derived_id("dead", record.topic, str(record.partition), str(record.offset)),
+        source=source,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        reason=reason,
+        payload=b64encode(record.value or b"").decode("ascii"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from router.rollout import Promote, RollBack, Start, transition
 from telemetry import codec, topics
 from telemetry.bus import Encoded
 from telemetry.errors import InfrastructureError, TransitionRefused
-from telemetry.events import Action, AuditRef, DecisionMade, Event, Proof, RolloutChanged
+from telemetry.events import Action, AuditRef, DeadLettered, DecisionMade, Event, Proof, RolloutChanged
 from telemetry.memory_bus import MemoryBus
 from telemetry.rollout_file import read_rollout, write_rollout
 from tests.router.values import NOON, promoted, rolled_back, spec, started
@@ -243,10 +244,16 @@ def test_a_roll_back_from_the_bus_is_in_the_file_within_the_bar(
 
 
 @pytest.mark.usefixtures("loop")
-def test_a_record_that_is_no_event_stops_nothing(control: Control, bus: MemoryBus) -> None:
+def test_a_record_that_is_no_event_becomes_a_dead_letter_and_stops_nothing(
+    control: Control, bus: MemoryBus
+) -> None:
     control.start(spec())
     publish(bus, Encoded(topics.DECISIONS, b"r1", (), b"what?"), decision())
     wait_for(lambda: control.current is not None and control.current.status == "rolled_back")
+    (letter,) = [codec.decode(record) for record in bus.logs[topics.DEAD_LETTERS, 0]]
+    assert isinstance(letter, DeadLettered)
+    assert (letter.topic, letter.offset, b64decode(letter.payload)) == (topics.DECISIONS, 0, b"what?")
+    assert "not a CloudEvent" in letter.reason
 
 
 @pytest.mark.usefixtures("loop")
