@@ -1,0 +1,65 @@
+"""The publications that advice leans on, and what each of them found, in the words of its abstract or nearly so."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Source(NamedTuple):
+    """A publication and the finding that is used."""
+
+    cite: str
+    finding: str
+
+    def __str__(self) -> str:
+        return f"{self.finding} ({self.cite})"
+
+
+RETRIEVAL: Final = Source(
+    "Ovadia et al. 2024, arXiv:2312.05934",
+    "Retrieval consistently did better than unsupervised fine-tuning, for facts the model had met and for new ones",
+)
+NEW_FACTS: Final = Source(
+    "Gekhman et al. 2024, arXiv:2405.05904",
+    "New facts are learned slowly by fine-tuning, and once learned make the model err more on what it knew",
+)
+WITH_PASSAGES: Final = Source(
+    "Zhang et al. 2024, arXiv:2403.10131",
+    "Fine-tuning on questions that come with their passages, distracting ones among them, makes retrieval work better",
+)
+STYLE: Final = Source(
+    "Zhou et al. 2023, arXiv:2305.11206",
+    "A thousand careful examples taught a 65B model a style of answering; knowledge came from pre-training",
+)
+LORA: Final = Source(
+    "Biderman et al. 2024, arXiv:2405.09673",
+    "LoRA learns less of the target than full fine-tuning, and keeps more of what lies outside it",
+)
+LITTLE_REPLAY: Final = Source(
+    "Bethune et al. 2025, arXiv:2502.06042",
+    "1% of pre-training data in the mix kept the pre-training loss; small models forget most",
+)
+SELF_SYNTHESIZED: Final = Source(
+    "Huang et al. 2024, arXiv:2403.01244",
+    "Examples that the base model writes itself, replayed, did as well as replaying real data or better",
+)
+COT_MIX: Final = Source(
+    "Chung et al. 2022, arXiv:2210.11416, section 4",
+    "Instruction tuning without chains of thought made reasoning worse; nine chain-of-thought sets in the mix kept it",
+)
+COT_FAITH: Final = Source(
+    "Lobo et al. 2024, arXiv:2411.15382",
+    "Fine-tuning made chains of thought less faithful on four data sets",
+)
+EWC: Final = Source(
+    "Zheng et al. 2026, arXiv:2602.17559",
+    "EWC on the product of a shared adapter had a better trade-off than other low-rank methods, at constant memory",
+)
+SAM: Final = Source(
+    "Li et al. 2024, arXiv:2406.04836",
+    "Flatter minima forgot less, and SAM beside other methods forgot less still",
+)
+INTERPOLATION: Final = Source(
+    "Wortsman et al. 2022, arXiv:2109.01903",
+    "Weights between base and fine-tuned kept the target's accuracy and won back much of what it had cost (images)",
+)
