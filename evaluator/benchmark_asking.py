@@ -5,6 +5,7 @@ Requests, tasks and clients are lm-eval's own objects; nothing here imports lm-e
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,3 +115,18 @@ def _per_token(client: Any, one: Any) -> float:
     context, continuation = one.args
     tokens = client._encode_pair(context, continuation)[1] if context else client.tok_encode(continuation)
     return float(-one.resps[0][0]) / max(1, len(tokens))
+
+
+class Gather:
+    """Stands in for lm-eval's progress bar around its requests; what fails ends the rest, which it leaves running."""
+
+    @staticmethod
+    async def gather(*tasks: asyncio.Task[Any], desc: str = "") -> list[Any]:  # noqa: ARG004 - the bar's signature
+        """What the tasks return, in their order; the first failure is raised when all of them have ended."""
+        try:
+            return await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise

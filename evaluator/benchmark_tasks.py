@@ -9,7 +9,7 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from telemetry.errors import BriefError, InfrastructureError
@@ -169,3 +169,30 @@ def version_of(
     for parts in prompts:
         digest.update(json.dumps(parts).encode())
     return f"lm_eval-{library}@{digest.hexdigest()[:12]}"
+
+
+def refuse(task: Any) -> None:
+    """Refuse a task that Belay cannot or will not run."""
+    name = task.config.task
+    if getattr(task, "UNSAFE_CODE", False):
+        raise BriefError(
+            f"benchmark {name!r} executes what the model writes; Belay never does",
+            hint="Measure code by a task or a verifier that reads it.",
+        )
+    if getattr(task, "MULTIMODAL", False):
+        raise BriefError(f"benchmark {name!r} shows images or sounds; Belay asks text only")
+
+
+def entries_of(index: Mapping[str, Any], name: str) -> Iterator[Any]:
+    """The index's entries of the tasks behind a name: itself, a tag's tasks, or those of a group, however deep."""
+    entry = index.get(name)
+    if entry is None:
+        return
+    members = entry.tags if entry.kind.name == "TAG" else (entry.cfg or {}).get("task")
+    if isinstance(members, str) or members is None:
+        yield entry
+        return
+    for member in members:
+        named = member if isinstance(member, str) else member.get("task", member.get("group"))
+        if isinstance(named, str) and named != name:
+            yield from entries_of(index, named)

@@ -16,23 +16,24 @@ import copy
 import functools
 import os
 import threading
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 from evaluator.asking import ItemAnswer
-from evaluator.benchmark_asking import ask, asking, context_length, results_of, shown
+from evaluator.benchmark_asking import Gather, ask, asking, context_length, results_of, shown
+from evaluator.benchmark_loading import naming
 from evaluator.benchmark_tasks import (
     CLUSTER_FIELDS,
     chance_of,
     choose_metric,
     clusters,
     draw,
+    entries_of,
     generation_length,
+    refuse,
     score_of,
     usable_metrics,
     version_of,
@@ -44,8 +45,6 @@ from telemetry.errors import BriefError, InfrastructureError
 CONCURRENCY: Final = 16
 _FEWSHOT_SEED: Final = 1234
 """lm-eval's default: the same few-shot examples as in its own runs."""
-_LOCAL: Final = frozenset({"json", "csv", "parquet", "text", "arrow"})
-"""Data set builders that read files."""
 
 
 def lm_eval_measures(loaded: LoadedBrief) -> tuple[Measure, ...]:
@@ -101,7 +100,7 @@ class LmEvalMeasure:
         self.capability, self.name = capability, str(self._task.config.task)
         self.threshold = threshold
         self._chat, self._concurrency = chat_template, concurrency
-        _refuse(self._task)
+        refuse(self._task)
         if fewshot is not None and self._task.get_config("num_fewshot") != 0:
             self._task.set_config("num_fewshot", fewshot)
         elif self._task.get_config("num_fewshot") is None:
@@ -203,18 +202,6 @@ class LmEvalMeasure:
         )
 
 
-def _refuse(task: Any) -> None:
-    """Refuse a task that Belay cannot or will not run."""
-    name = task.config.task
-    if getattr(task, "UNSAFE_CODE", False):
-        raise BriefError(
-            f"benchmark {name!r} executes what the model writes; Belay never does",
-            hint="Measure code by a task or a verifier that reads it.",
-        )
-    if getattr(task, "MULTIMODAL", False):
-        raise BriefError(f"benchmark {name!r} shows images or sounds; Belay asks text only")
-
-
 def run_full(
     tasks: Sequence[Any],
     model: ServedModel,
@@ -238,7 +225,7 @@ def run_full(
     tracker = EvaluationTracker(output_path=str(folder))
     for task in tasks:
         for one in load_tasks(task, include_path).values() if isinstance(task, str) else [task]:
-            _refuse(one)  # and name what is missing before anything is asked
+            refuse(one)  # and name what is missing before anything is asked
     with asking(model):
         results = lm_eval.simple_evaluate(
             model=client,
@@ -277,7 +264,10 @@ def load_tasks(name: str, include_path: Path | None = None) -> dict[str, Any]:
             + (f"; did you mean {' or '.join(map(repr, near))}?" if near else ""),
             hint="Give lm-eval's own name, or a folder of task files as the brief's `lm_eval_tasks`.",
         )
-    with _naming(name):
+    with naming(name):
+        for entry in entries_of(manager.task_index, name):
+            if include_path is not None and entry.yaml_path and include_path in entry.yaml_path.parents:
+                _anchor(entry)
         found: dict[str, Any] = manager.load(name)["tasks"]
     return found
 
@@ -298,38 +288,6 @@ def _single(name: str, include_path: Path | None) -> Any:
     return next(iter(found.values()))
 
 
-@contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Say which task failed to load, for want of what, and what to do."""
-    try:
-        yield
-    except ImportError as error:
-        raise BriefError(
-            f"benchmark {_loading(error) or name!r} needs the package {error.name!r}, which is not installed",
-            hint="lm-eval's extras bring what single tasks need, e.g. lm_eval[ifeval] or lm_eval[math].",
-        ) from error
-    except (OSError, ValueError, KeyError) as error:
-        task = _loading(error)
-        data = getattr(task, "DATASET_PATH", None)
-        which = repr(task.config.task) if task is not None else repr(name)
-        if data is None or data in _LOCAL or Path(data).exists():
-            raise BriefError(f"benchmark {which}: its data cannot be read: {error}") from error
-        raise BriefError(
-            f"benchmark {which} needs the data set {data!r}, which is not on this machine: {error}",
-            hint="Allow access to the hub (HF_HUB_OFFLINE=0), or write a task file that reads a local file "
-            "(`dataset_path: json` with `dataset_kwargs: {data_files: ...}`) in the brief's `lm_eval_tasks`.",
-        ) from error
-
-
-def _loading(error: BaseException) -> Any:
-    """The task whose loading raised `error`: lm-eval's messages name data sets, never the task."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        task = frame.f_locals.get("self")
-        if hasattr(task, "DATASET_PATH") and hasattr(task, "config"):
-            return task
-    return None
-
-
 @functools.cache
 def _library() -> Any:
     """lm-eval, told to stay offline unless the environment says otherwise, and without its progress bars."""
@@ -337,6 +295,7 @@ def _library() -> Any:
     os.environ.setdefault("HF_DATASETS_OFFLINE", os.environ["HF_HUB_OFFLINE"])
     try:
         import datasets  # noqa: PLC0415 - seconds to load, and only benchmarks need it
+        import huggingface_hub.constants  # noqa: PLC0415 - likewise
         import lm_eval  # noqa: PLC0415, TID251 - likewise
         from lm_eval.api import task as api_task  # noqa: PLC0415, TID251 - likewise
         from lm_eval.models import api_models  # noqa: PLC0415, TID251 - likewise
@@ -346,13 +305,12 @@ def _library() -> Any:
             hint="Install belay's extra `audit`.",
         ) from error
     datasets.disable_progress_bars()
-
-    class Silent(api_models.tqdm_asyncio):  # type: ignore[misc]  # lm-eval has no types
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **{**kwargs, "disable": True})
+    if os.environ["HF_HUB_OFFLINE"].upper() in {"1", "ON", "YES", "TRUE"}:
+        # Whoever loaded these before us may have done so without the variable, which they read once.
+        huggingface_hub.constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
 
     # It draws bars at every call and has no switch for most; an audit makes thousands of calls and shows its own.
-    api_models.tqdm_asyncio = Silent
+    api_models.tqdm_asyncio = Gather
     api_task.tqdm = functools.partial(api_task.tqdm, disable=True)
     return lm_eval
 
@@ -365,11 +323,7 @@ def _manager(include_path: Path | None, defaults: bool) -> Any:
 
     if include_path is not None and not include_path.is_dir():
         raise BriefError(f"no folder of lm-eval tasks at {include_path}")
-    manager = TaskManager(include_path=str(include_path) if include_path else None, include_defaults=defaults)
-    for entry in manager.task_index.values():
-        if include_path is not None and entry.yaml_path and include_path in entry.yaml_path.parents:
-            _anchor(entry)
-    return manager
+    return TaskManager(include_path=str(include_path) if include_path else None, include_defaults=defaults)
 
 
 def _anchor(entry: Any) -> None:
@@ -380,7 +334,7 @@ def _anchor(entry: Any) -> None:
     from lm_eval.tasks._yaml_loader import load_yaml  # noqa: PLC0415, TID251 - heavy: as above
 
     files = ((entry.cfg or {}).get("dataset_kwargs") or {}).get("data_files")
-    if files is None:
+    if files is None or entry.yaml_path is None:
         return
     folder = entry.yaml_path.parent
 
@@ -411,7 +365,7 @@ def _client(url: str, name: str, folder: Path, concurrency: int) -> Any:
             with self.tokenizing:
                 return super().tok_encode(*args, **kwargs)
 
-        def loglikelihood(self, requests: list[Any], disable_tqdm: bool = True) -> Any:
+        def loglikelihood(self, requests: list[Any], **_: Any) -> Any:
             return super().loglikelihood(requests, disable_tqdm=True)
 
     return Client(
