@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from evaluator import advice_approach as approach
+from evaluator import advice_mix as mix
 from evaluator import advice_training as training
 from evaluator.advice_facts import FEW_PROMPTS, Facts
 from evaluator.advice_values import Advice, Recommendation, Topic
@@ -48,12 +49,12 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("breadth", "mixed traffic", _always, approach.one_model_mixed),
     Rule("tuning", "nothing to tune on", lambda f: not f.tunable, training.no_sweep),
     Rule("tuning", "tuned first", _always, training.sweep),
-    Rule("mixing", "nothing to keep", lambda f: not f.watched, training.nothing_to_keep),
-    Rule("mixing", "rehearsal", _always, training.rehearse),
-    Rule("reasoning", "kinds unknown", lambda f: not f.kinds_known, training.cot_unknown),
-    Rule("reasoning", "no reasoning to keep", lambda f: not f.reasoning, training.cot_needless),
-    Rule("reasoning", "chains of thought at hand", lambda f: f.cot is not None, training.cot_mixed),
-    Rule("reasoning", "chains of thought wanted", _always, training.cot_wanted),
+    Rule("mixing", "nothing to keep", lambda f: not f.watched, mix.nothing_to_keep),
+    Rule("mixing", "rehearsal", _always, mix.rehearse),
+    Rule("reasoning", "kinds unknown", lambda f: not f.kinds_known, mix.cot_unknown),
+    Rule("reasoning", "no reasoning to keep", lambda f: not f.reasoning, mix.cot_needless),
+    Rule("reasoning", "chains of thought at hand", lambda f: f.cot is not None, mix.cot_mixed),
+    Rule("reasoning", "chains of thought wanted", _always, mix.cot_wanted),
     Rule(
         "regulariser",
         "losses are incidents",

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from evaluator.advice import RULES, Rule, advise, settings_of
 from evaluator.advice_approach import NARROW
 from evaluator.advice_facts import Adjacent, Facts, TrainingData, facts_of
-from evaluator.advice_training import BATCH, mix_of, steps_of
+from evaluator.advice_mix import mix_of
+from evaluator.advice_training import BATCH, steps_of
 from evaluator.advice_values import QUESTIONS, Advice, Reason, Topic
 from evaluator.brief_schema import FactsChange, Kind
 from evaluator.items import Item
