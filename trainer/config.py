@@ -14,6 +14,7 @@ from telemetry.errors import SettingsError
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
+ANSWER_PHRASE = "The answer is {answer}."
 _PATHS = ("base", "data", "output", "brief")
 
 
@@ -38,14 +39,16 @@ class LoraSettings(_Settings):
 class SourceSettings(_Settings):
     """Data mixed in beside the target's: `share` of every batch comes from `path`.
 
-    `format` auto goes by the ending: `.jsonl` holds dialogues, `.parquet` a column `messages` or the columns
-    `prompt` and `response`, `.tsv` question, answer, rationale as FLAN's chain-of-thought files have them.
+    `format` auto goes by the ending: `.jsonl` and `.parquet` hold dialogues under `messages` or a `prompt` and a
+    `response`, `.tsv` question, answer, rationale as FLAN's chain-of-thought files have them; of those the
+    rationale is learnt and then `answer_phrase`. `limit` takes only so many, spread evenly over the file.
     """
 
     path: Path
     share: Annotated[float, Field(gt=0, lt=1)]
     format: Literal["auto", "jsonl", "parquet", "tsv"] = "auto"
     limit: Count | None = None
+    answer_phrase: Annotated[str, Field(pattern=r"\{answer\}")] = ANSWER_PHRASE
 
 
 class RehearsalSettings(_Settings):

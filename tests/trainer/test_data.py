@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from telemetry.errors import UsageError
 from telemetry.events import Message
 from tests.trainer.tiny import tiny_tokenizer
-from trainer.data import IGNORED, Dialogue, Example, encode, load_dialogues, pad, plan_batches
+from trainer.data import (
+    IGNORED,
+    Dialogue,
+    Example,
+    NothingLeft,
+    Source,
+    encode,
+    encode_source,
+    load_dialogues,
+    pad,
+    plan_batches,
+)
 
 GOOD = '{"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "fine"}]}'
 
@@ -57,6 +68,27 @@ def test_a_template_that_rewrites_earlier_turns_is_refused() -> None:
     two = dialogue(("user", "hello"), ("assistant", "fine"), ("user", "thanks"))
     with pytest.raises(UsageError, match="renders turn 2 differently"):
         encode(two, tokenizer, 64)
+
+
+def test_the_end_mark_of_an_answer_that_was_cut_off_is_not_learnt(tokenizer: Any) -> None:
+    turns = (("user", "hello"), ("assistant", "fine"), ("user", "fine"), ("assistant", " thanks fine "))
+    whole = dialogue(*turns)
+    cut = encode(whole.model_copy(update={"cut": True}), tokenizer, 64)
+    assert learnt(tokenizer, cut) == "fine </s> thanks fine"
+    assert cut.tokens == encode(whole, tokenizer, 64).tokens[: len(cut.tokens)]
+    assert cut.labels[-1] == cut.tokens[-1]
+
+
+def test_dialogues_that_the_length_leaves_nothing_of_are_skipped_and_counted(tokenizer: Any) -> None:
+    short, long = (("user", "hello"), ("assistant", "fine")), (("user", "hello " * 9), ("assistant", "fine"))
+    source = Source("s", 0.5, (dialogue(*long), dialogue(*short)), "0" * 64, rehearsed=True)
+    examples, skipped = encode_source(source, tokenizer, 10)
+    assert (len(examples), skipped) == (1, 1)
+    assert examples[0].rehearsed
+    with pytest.raises(NothingLeft):
+        encode_source(source, tokenizer, 10, skip_long=False)
+    with pytest.raises(UsageError, match="source 's': all of its 2"):
+        encode_source(source, tokenizer, 5)
 
 
 def test_dialogues_are_read_and_blank_lines_passed_over(tmp_path: Path) -> None:
