@@ -1,20 +1,16 @@
-"""Asks a model a brief's audit items and judges what it answers. The same for baseline and audit."""
+"""What baseline and audit share: a model's answer to an item, which items are asked, and how progress is told."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from evaluator.brief import Capability, LoadedBrief
+from evaluator.brief import LoadedBrief
 from evaluator.items import Item
-from evaluator.scorer import Judging
-from telemetry.errors import BriefError, InfrastructureError
+from telemetry.errors import BriefError
 from telemetry.events import Value
 
-Ask = Callable[[Capability, Sequence[str]], Sequence[str]]
-"""Asks one model prompts of one capability; the answers in the prompts' order."""
-
 Progress = Callable[[int, int, str], None]
-"""Called with (done, total, capability)."""
+"""Called with (items asked, items that will be asked as far as one can tell, measure)."""
 
 
 class ItemAnswer(Value):
@@ -45,33 +41,3 @@ def audit_items(loaded: LoadedBrief, capability: str) -> tuple[Item, ...]:
             hint="Without one neither baseline nor audit can say anything about it.",
         )
     return items
-
-
-def answer_items(
-    loaded: LoadedBrief, ask: Ask, judge: Judging, progress: Progress = silent
-) -> dict[str, tuple[ItemAnswer, ...]]:
-    """Every capability's audit items, answered by `ask` and judged, in the order of the brief."""
-    total = sum(len(audit_items(loaded, c.name)) for c in loaded.brief.capabilities)
-    found: dict[str, tuple[ItemAnswer, ...]] = {}
-    done = 0
-    for capability in loaded.brief.capabilities:
-        progress(done, total, capability.name)
-        items = audit_items(loaded, capability.name)
-        answers = ask(capability, [item.prompt for item in items])
-        if len(answers) != len(items):
-            raise InfrastructureError(
-                f"asked {len(items)} prompts of {capability.name!r}, got {len(answers)} answers"
-            )
-        found[capability.name] = tuple(
-            _judged(capability.name, item, answer, judge) for item, answer in zip(items, answers, strict=True)
-        )
-        done += len(items)
-        progress(done, total, capability.name)
-    return found
-
-
-def _judged(capability: str, item: Item, answer: str, judge: Judging) -> ItemAnswer:
-    judgement = judge.judge(capability, item.prompt, answer)
-    return ItemAnswer(
-        item=item.id, prompt=item.prompt, answer=answer, value=judgement.value, reason=judgement.reason
-    )

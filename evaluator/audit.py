@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from evaluator.answering import Answers, RecordedBase
-from evaluator.asking import ItemAnswer
+from evaluator.asking import ItemAnswer, Progress, silent
 from evaluator.audit_measure import audited
 from evaluator.audit_result import AuditResult, CapabilityAudit, Cost, JudgeCalibration, MeasureAudit
 from evaluator.audit_settings import GateSettings
@@ -17,7 +17,7 @@ from evaluator.brief import LoadedBrief
 from evaluator.gate import judge_audit
 from evaluator.judge_suite import JudgeFinding
 from evaluator.measures import Measure
-from evaluator.sequential_audit import Progress, ask_until_certain, nobody
+from evaluator.sequential_audit import ask_until_certain
 from telemetry.errors import BaselineError, InfrastructureError
 from telemetry.events import ModelRef, Value, now
 
@@ -45,7 +45,7 @@ def run_audit(
     judges: Mapping[str, JudgeFinding] | None = None,
     settings: GateSettings | None = None,
     spent: Callable[[], Spent] | None = None,
-    progress: Progress = nobody,
+    progress: Progress = silent,
 ) -> AuditResult:
     """Ask and compare. `refs` name base and candidate; `binding` is how they are asked.
 

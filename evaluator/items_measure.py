@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
-from evaluator import items as items_module
-from evaluator import judge as judge_module
-from evaluator import verifiers
 from evaluator.asking import ItemAnswer, audit_items
 from evaluator.brief import LoadedBrief
-from evaluator.judge import judge_many
+from evaluator.judge import code_sha256, fingerprint, judge_many
 from evaluator.measures import MeasureItem, ServedModel
 from evaluator.scorer import Judging
 from telemetry.errors import InfrastructureError
@@ -39,8 +34,8 @@ class ItemsMeasure:
         self._items = {item.id: item for item in audit_items(loaded, capability)}
         self.items = tuple(MeasureItem(item.id, item.cluster) for item in self._items.values())
         asked = [item.model_dump(mode="json") for item in self._items.values()]
-        said = [asked, found.judge.model_dump(mode="json"), self._max_tokens, self._system, _code_sha256()]
-        self.version = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
+        said = [asked, fingerprint(found.judge), self._max_tokens, self._system, code_sha256()]
+        self.version = hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
     def answer(self, model: ServedModel, ids: Sequence[str]) -> Sequence[ItemAnswer]:
         """Ask `model` these items and judge its answers, in the order of `ids`. Raises EngineFailed."""
@@ -58,13 +53,3 @@ class ItemsMeasure:
             ItemAnswer(item=item.id, prompt=item.prompt, answer=answer, value=said.value, reason=said.reason)
             for item, answer, said in zip(items, answers, judged, strict=True)
         ]
-
-
-@functools.cache
-def _code_sha256() -> str:
-    """Of the code that judges: another version of it may judge otherwise."""
-    digest = hashlib.sha256()
-    package = Path(verifiers.__file__).parent
-    for file in [Path(judge_module.__file__), Path(items_module.__file__), *sorted(package.glob("*.py"))]:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()

@@ -70,19 +70,21 @@ def judge_many(judge: Judging, capability: str, asked: Sequence[tuple[str, str]]
 
 def _version(loaded: LoadedBrief) -> str:
     """Twelve hex digits that change with a judge, its options or rubric, the brief's files, or the code."""
-    judges = [[c.name, _said(c.judge)] for c in loaded.brief.capabilities]
-    said = json.dumps([judges, loaded.sha256, _code_sha256()], sort_keys=True, default=str)
+    judges = [[c.name, fingerprint(c.judge)] for c in loaded.brief.capabilities]
+    said = json.dumps([judges, loaded.sha256, code_sha256()], sort_keys=True, default=str)
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
-def _said(settings: JudgeSettings) -> list[object]:
+def fingerprint(settings: JudgeSettings) -> list[object]:
+    """What a capability's judgements depend on besides items and code: its program and options, or its model."""
     if settings.endpoint is not None:
         return [endpoint_judge.version_of(settings.endpoint)]
     return [settings.verifier, settings.options]
 
 
 @functools.cache
-def _code_sha256() -> str:
+def code_sha256() -> str:
+    """Of the code that judges: another version of it may judge otherwise."""
     digest = hashlib.sha256()
     package = Path(verifiers.__file__).parent
     modules = [Path(__file__), Path(items_module.__file__), Path(endpoint_judge.__file__)]

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import copysign, floor, log10, sqrt
 from typing import Final
 
 from evaluator.audit_result import AuditResult, CapabilityAudit, MeasureAudit
 from evaluator.report_text import called, points
 
-WIDTH: Final = 300.0
-_STEPS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100)
+WIDTH: Final = 280.0
+_NEAREST: Final = 30.0
+"""Pixels between two ticks at least, so that their labels do not touch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A horizontal axis from `low` to `high`, which holds 0."""
+    """A horizontal axis from `low` to `high`, which holds 0. Its scale is a signed square root.
+
+    A change of 2 points matters beside a threshold of 2, and one of 60 must fit beside it: on a straight scale the
+    first would be a pixel or two.
+    """
 
     low: float
     high: float
@@ -23,14 +29,31 @@ class Axis:
     def x(self, value: float) -> float:
         """Where a value lies, in pixels; beyond the ends it lies on them."""
         inside = min(max(value, self.low), self.high)
-        return round((inside - self.low) / (self.high - self.low) * WIDTH, 1)
+        low, high = _bent(self.low), _bent(self.high)
+        return round((_bent(inside) - low) / (high - low) * WIDTH, 1)
 
     @property
     def ticks(self) -> list[float]:
-        """Five or so round numbers, 0 among them."""
-        step = next(s for s in _STEPS if (self.high - self.low) / s <= 6)
-        first, last = -int(-self.low // step), int(self.high // step)
-        return [round(step * n, 6) for n in range(first, last + 1)]
+        """0 and round numbers to both sides, as many as have room: 1, 2, 5, 10, ... of the axis's size."""
+        found = [0.0]
+        for sign, end in ((-1.0, -self.low), (1.0, self.high)):
+            previous = 0.0
+            for size in _round_numbers(end):
+                if abs(self.x(sign * size) - self.x(previous)) >= _NEAREST:
+                    previous = sign * size
+                    found.append(previous)
+        return sorted(found)
+
+
+def _bent(value: float) -> float:
+    return copysign(sqrt(abs(value)), value)
+
+
+def _round_numbers(most: float) -> list[float]:
+    """1, 2, 5 and their tenfolds from a hundredth of `most` up to it."""
+    first = floor(log10(most)) - 2
+    sizes = [round(step * 10.0**power, 6) for power in range(first, first + 4) for step in (1, 2, 5)]
+    return [size for size in sizes if size <= most]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def state(measure: MeasureAudit) -> str:
     """The measure's verdict, or why it has none."""
     if measure.at_floor:
         return "at the floor"
-    return "unable" if measure.unable else measure.verdict
+    return "cannot tell" if measure.unable else measure.verdict
 
 
 def called(capability: CapabilityAudit, measure: MeasureAudit) -> str:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from evaluator.answering import Answers
+from evaluator.asking import Progress, silent
 from evaluator.audit_settings import GateSettings
 from evaluator.audit_state import Asked, AuditState, Watched
-
-Progress = Callable[[int, int, str], None]
-"""Called with (items asked, items that will be asked as far as one can tell, measure)."""
-
-
-def nobody(done: int, total: int, note: str) -> None:
-    """Progress to nobody."""
 
 
 def ask_until_certain(
@@ -22,7 +16,7 @@ def ask_until_certain(
     base: Answers,
     candidate: Answers,
     settings: GateSettings,
-    progress: Progress = nobody,
+    progress: Progress = silent,
 ) -> tuple[Asked, ...]:
     """Ask every measure until its verdict is certain, or cannot become so; in the order of `watched`.
 

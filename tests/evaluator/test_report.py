@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from html.parser import HTMLParser
 from io import StringIO
@@ -150,11 +151,19 @@ def test_an_axis_holds_zero_and_everything_that_is_not_absurdly_far(values: list
     assert all(axis.low <= v <= axis.high for v in values if abs(v) <= 10 * unit)
 
 
-@given(st.floats(-100, -10), st.floats(10, 100))
-def test_an_axis_always_shows_zero_and_no_crowd_of_ticks(low: float, high: float) -> None:
-    ticks = Axis(low, high).ticks
-    assert 0 in ticks
-    assert len(ticks) <= 7
+@given(st.floats(-100, -0.1), st.floats(0.1, 100))
+def test_an_axis_shows_zero_and_no_crowd_of_ticks(low: float, high: float) -> None:
+    axis = Axis(low, high)
+    places = [axis.x(tick) for tick in axis.ticks]
+    assert 0 in axis.ticks
+    assert all(low <= tick <= high for tick in axis.ticks)
+    assert all(after - before >= 29.0 for before, after in itertools.pairwise(places))
+
+
+@given(st.floats(-100, 100), st.floats(-100, 100))
+def test_what_is_further_right_is_drawn_further_right(one: float, other: float) -> None:
+    axis = Axis(-100, 100)
+    assert (axis.x(one) <= axis.x(other)) or one > other
 
 
 @pytest.mark.parametrize(
