@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import torch
 from peft.tuners.lora import LoraLayer
-from torch.distributed.tensor import DTensor, Replicate
+from torch.distributed.tensor import DTensor, Replicate, distribute_tensor
 
 from telemetry.errors import SettingsError
 
@@ -51,6 +51,10 @@ class Adapted:
     def scaling(self) -> float:
         """The factor on the product: alpha / rank, or alpha / sqrt(rank) with rsLoRA."""
         return float(self.module.scaling[ADAPTER])
+
+    def set_scaling(self, scaling: float) -> None:
+        """Change the factor on the product, as the model computes with it from now on."""
+        self.module.scaling[ADAPTER] = scaling
 
     def change(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Left (out, k) and right (k, in), whose product times the scaling is the change of the layer's weight.
@@ -122,6 +126,12 @@ def whole(weight: torch.Tensor) -> torch.Tensor:
     """The weight as one tensor, gathered where FSDP has spread it over processes; without autograd."""
     detached = weight.detach()
     return detached.full_tensor() if isinstance(detached, DTensor) else detached
+
+
+def spread(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Values that every process has whole, on the device of `like` and over processes as it is."""
+    moved = values.to(like.device)
+    return distribute_tensor(moved, like.device_mesh, like.placements) if isinstance(like, DTensor) else moved
 
 
 def add_gradient(weight: torch.nn.Parameter, gradient: torch.Tensor, factor: float) -> None:

@@ -35,6 +35,8 @@ from telemetry.errors import SettingsError
 from trainer.adapted import Adapted, add_gradient, low_rank_layers
 from trainer.fisher import Diagonal, Factors, Fisher
 
+_STEP: Final = "step"
+_PARTS: Final = ("square", "a", "b")  # of a term
 _BLOCK: Final = 1 << 20  # elements of D that exist at once: 4 MiB, which stays in a core's cache
 
 
@@ -74,6 +76,24 @@ class EwcPenalty:
             value += 0.5 * factor * term.square
         self._step += 1
         return float(value)
+
+    def memory(self) -> dict[str, torch.Tensor]:
+        """What later steps need of the earlier ones: gradients that are added as they were, and whose turn it is."""
+        kept = {
+            f"{layer.name}/{part}": getattr(term, part).cpu().clone()
+            for layer, term in zip(self._layers, self._terms, strict=True)
+            if term is not None
+            for part in _PARTS
+        }
+        return {**kept, _STEP: torch.tensor(self._step)}
+
+    def recall(self, memory: dict[str, torch.Tensor]) -> None:
+        """Go on with what `memory` gave."""
+        self._step = int(memory[_STEP])
+        for index, layer in enumerate(self._layers):
+            if f"{layer.name}/a" in memory:
+                square, a, b = (memory[f"{layer.name}/{part}"].to(layer.a.device) for part in _PARTS)
+                self._terms[index] = _Term(square, a, b)
 
 
 @dataclass(frozen=True, slots=True)

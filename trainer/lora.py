@@ -53,7 +53,7 @@ def save_adapter(model: Any, folder: Path, base_sha256: str) -> None:
     It is a LoRA adapter to the base as it is, whatever the variant: corda and osf are converted.
     """
     if not variants.save_converted(model, folder):
-        model.save_pretrained(str(folder))
+        model.save_pretrained(str(folder), save_embedding_layers=False)  # they are base's
     (folder / "README.md").unlink(missing_ok=True)  # peft's model card template: no word of it is filled in
     path = folder / "adapter_config.json"
     config = json.loads(path.read_bytes())

@@ -24,6 +24,7 @@ from typing import Any, Final
 
 import torch
 
+from trainer.adapted import spread, whole
 from trainer.config import SamSettings
 
 REUSE: Final = 0.7  # LookSAM's alpha: the remembered direction's length, relative to the gradient's
@@ -43,6 +44,7 @@ class Sam:
     def __init__(self, settings: SamSettings, model: Any) -> None:
         self._settings = settings
         self._layers = _free_layers(model)
+        self._names = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         self._direction: dict[Weight, torch.Tensor] = {}
 
     def due(self, step: int) -> bool:
@@ -63,6 +65,15 @@ class Sam:
             backward()
         if self._settings.every > 1:
             self._direction = _orthogonal(self._gradients(), plain)
+
+    def memory(self) -> dict[str, torch.Tensor]:
+        """What later steps need of the earlier ones, whole, by weight: the remembered direction."""
+        return {name: whole(self._direction[w]) for name, w in self._names.items() if w in self._direction}
+
+    def recall(self, memory: dict[str, torch.Tensor]) -> None:
+        """Go on with what `memory` gave, in the weights' own order: a sum's rounding depends on it."""
+        named = ((name, weight) for name, weight in self._names.items() if name in memory)
+        self._direction = {weight: spread(memory[name], weight) for name, weight in named}
 
     @contextmanager
     def uphill(self) -> Iterator[None]:

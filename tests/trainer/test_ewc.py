@@ -142,6 +142,26 @@ def test_with_a_matrix_the_layers_take_turns_and_with_factors_all_are_exact(base
     assert all(turn == {layer.name for layer in layers} for turn in all_exact)
 
 
+def test_a_penalty_that_goes_on_from_memory_adds_the_same_gradients(base: Path) -> None:
+    one, other = (adapted(base) for _ in range(2))
+    fisher = random_fisher(one, "bfloat16")
+    whole, first = EwcPenalty(fisher, 1.0, one), EwcPenalty(fisher, 1.0, other)
+    values = []
+    for step in range(6):
+        if step == 3:
+            resumed = EwcPenalty(fisher, 1.0, other)
+            resumed.recall(first.memory())
+            first = resumed
+        for model, penalty in ((one, whole), (other, first)):
+            for layer in adapted_layers(model):
+                layer.b.data.mul_(1.1)
+                layer.a.grad = layer.b.grad = None
+            values.append(penalty.after_backward())
+        assert values[-1] == values[-2]
+        expected, found = gradients(one), gradients(other)
+        assert all(torch.equal(found[name], gradient) for name, gradient in expected.items())
+
+
 def test_a_fisher_of_other_layers_or_shapes_is_refused(base: Path) -> None:
     model = adapted(base)
     fisher = random_fisher(model, "bfloat16")

@@ -137,6 +137,21 @@ def test_between_second_gradients_the_orthogonal_part_is_used_again(model: Any) 
     torch.testing.assert_close(gradient(model), expected, rtol=1e-3, atol=1e-6)
 
 
+def test_one_that_goes_on_from_memory_reuses_the_same_direction(model: Any) -> None:
+    first, resumed = (Sam(SamSettings(every=2), model) for _ in range(2))
+    loss(model).backward()
+    first.sharpen(1, backward(model))
+    resumed.recall(first.memory())
+    made = []
+    for sam in (first, resumed):
+        for weight in free(model).values():
+            weight.grad = torch.ones_like(weight)
+        sam.sharpen(2, lambda: pytest.fail("a second pass between two that are due"))
+        made.append(gradient(model))
+    assert torch.equal(*made)
+    assert not torch.equal(made[0], torch.ones_like(made[0]))
+
+
 @pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
 def test_a_gradient_without_a_direction_moves_nothing(model: Any, value: float) -> None:
     before = flat(list(free(model).values()))
