@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,14 +44,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A dialogue as the model reads it; `labels` repeat the token ids where the loss counts.
-
-    `rehearsed` says that what is learnt is base's own answer.
-    """
+    """A dialogue as the model reads it; `labels` repeat the token ids where the loss counts."""
 
     tokens: tuple[int, ...]
     labels: tuple[int, ...]
-    rehearsed: bool = False
 
 
 class NothingLeft(UsageError):
@@ -131,12 +127,10 @@ def encode_source(
     examples = []
     for dialogue in source.dialogues:
         try:
-            example = encode(dialogue, tokenizer, max_length)
+            examples.append(encode(dialogue, tokenizer, max_length))
         except NothingLeft:
             if not skip_long:
                 raise
-        else:
-            examples.append(replace(example, rehearsed=source.rehearsed))
     if not examples:
         raise UsageError(
             f"source {source.name!r}: all of its {len(source.dialogues)} dialogues are longer than "

@@ -81,10 +81,10 @@ def test_the_end_mark_of_an_answer_that_was_cut_off_is_not_learnt(tokenizer: Any
 
 def test_dialogues_that_the_length_leaves_nothing_of_are_skipped_and_counted(tokenizer: Any) -> None:
     short, long = (("user", "hello"), ("assistant", "fine")), (("user", "hello " * 9), ("assistant", "fine"))
-    source = Source("s", 0.5, (dialogue(*long), dialogue(*short)), "0" * 64, rehearsed=True)
+    source = Source("s", 0.5, (dialogue(*long), dialogue(*short)), "0" * 64)
     examples, skipped = encode_source(source, tokenizer, 10)
     assert (len(examples), skipped) == (1, 1)
-    assert examples[0].rehearsed
+    assert examples == [encode(dialogue(*short), tokenizer, 10)]
     with pytest.raises(NothingLeft):
         encode_source(source, tokenizer, 10, skip_long=False)
     with pytest.raises(UsageError, match="source 's': all of its 2"):
