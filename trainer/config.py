@@ -68,9 +68,13 @@ class RehearsalSettings(_Settings):
 
 
 class DecontaminationSettings(_Settings):
-    """Training examples that share an n-gram of `ngram` words with any benchmark item are dropped and reported."""
+    """Training examples that share `ngram` words in a row with any benchmark item are dropped and reported.
+
+    Words that more than `common` items share are the benchmark's template and tell nothing.
+    """
 
     ngram: Annotated[int, Field(ge=3)] = 8
+    common: Count = 10
 
 
 class EwcSettings(_Settings):
@@ -194,6 +198,8 @@ class TrainSettings(_Settings):
         if self.brief is None and any(wanting.values()):
             names = ", ".join(name for name, wants in wanting.items() if wants)
             raise ValueError(f"{names}: needs the capability brief; give 'brief'")
+        if self.ewc is not None and self.lora.variant in ("dora", "osf"):
+            raise ValueError(f"ewc needs a change that is the product BA, which {self.lora.variant}'s is not")
         return self
 
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import torch
 
+from trainer.adapted import START, adapted_layers
+from trainer.variants import at_start
+
 
 @contextmanager
 def answering(model: Any, *, adapter: bool = True) -> Iterator[None]:
@@ -49,6 +52,8 @@ def _restored(model: Any) -> Iterator[None]:
 def _without_adapter(model: Any) -> AbstractContextManager[Any]:
     if not hasattr(model, "peft_config"):
         return nullcontext()  # no adapter: it is the base
+    if any(hasattr(layer.module, START) for layer in adapted_layers(model)):
+        return at_start(model)  # corda has taken weights out of base and put them into the adapter
     off: AbstractContextManager[Any] = model.disable_adapter()
     return off
 

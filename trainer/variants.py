@@ -16,7 +16,8 @@ this to be loaded, merged or served.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from peft.tuners.osf import OSFConfig, OSFLayer
 from safetensors.torch import save_file
 
 from telemetry.errors import SettingsError
-from trainer.adapted import ADAPTER, START, adapted_layers, base_name, linear_layers
+from trainer.adapted import ADAPTER, START, Adapted, adapted_layers, base_name, linear_layers, spread
 from trainer.config import LoraSettings
 from trainer.data import Example
 
@@ -60,6 +61,28 @@ def add_corda(model: Any, config: LoraConfig, settings: LoraSettings, retention:
     for layer in adapted_layers(made):
         setattr(layer.module, START, (layer.b.detach().clone(), layer.a.detach().clone()))
     return made
+
+
+@contextmanager
+def at_start(model: Any) -> Iterator[None]:
+    """A corda model as it started while the block runs: as base, up to the rounding of base's own dtype.
+
+    Switching its adapter off gives base without the components that were put into the adapter.
+    """
+    layers = [layer for layer in adapted_layers(model) if hasattr(layer.module, START)]
+    now = [(layer.b.detach().clone(), layer.a.detach().clone()) for layer in layers]
+    for layer in layers:
+        _put(layer, getattr(layer.module, START))
+    try:
+        yield
+    finally:
+        for layer, factors in zip(layers, now, strict=True):
+            _put(layer, factors)
+
+
+def _put(layer: Adapted, factors: tuple[torch.Tensor, torch.Tensor]) -> None:
+    for weight, values in zip((layer.b, layer.a), factors, strict=True):
+        weight.data.copy_(spread(values, weight))
 
 
 def add_osf(model: Any, settings: LoraSettings) -> Any:

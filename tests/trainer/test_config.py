@@ -57,3 +57,9 @@ def test_a_name_that_would_leave_the_models_folder_is_refused(tmp_path: Path) ->
 def test_settings_and_pipeline_import_without_torch() -> None:
     code = "import sys, trainer.config, trainer.pipeline; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("variant", ["dora", "osf"])
+def test_ewc_is_refused_where_the_adapter_s_change_is_no_product(tmp_path: Path, variant: str) -> None:
+    with pytest.raises(SettingsError, match=f"the product BA, which {variant}'s is not"):
+        load_train_settings(write(tmp_path, GOOD + f"ewc: {{}}\nlora: {{variant: {variant}}}\n"))

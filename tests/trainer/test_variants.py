@@ -17,6 +17,7 @@ from trainer.adapted import adapted_layers
 from trainer.config import LoraSettings
 from trainer.data import Example
 from trainer.ewc import EwcPenalty
+from trainer.modes import as_base
 
 TOKENS = torch.tensor([[1, 3, 4, 5, 6, 2], [1, 7, 8, 9, 10, 2]])
 RETENTION = [Example(tuple(row.tolist()), tuple(row.tolist())) for row in TOKENS]
@@ -115,6 +116,15 @@ def test_corda_takes_out_of_base_what_the_retention_data_use_least(base: Path) -
     taken = torch.linalg.svdvals(removed @ damped)[:3]
     torch.testing.assert_close(taken, smallest, rtol=2e-2, atol=1e-5)
     torch.testing.assert_close(adapter.base.weight + removed, layer.weight, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["lora", "corda"])
+def test_a_trained_model_answers_as_base_while_asked_to(base: Path, variant: str) -> None:
+    model = trained(adapted(base, variant))
+    before = logits(model)
+    with as_base(model):
+        torch.testing.assert_close(logits(model), logits(lora.load_base(base, "float32")), rtol=0, atol=1e-4)
+    assert torch.equal(logits(model), before)
 
 
 def test_corda_without_retention_data_is_refused(base: Path) -> None:
