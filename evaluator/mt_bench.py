@@ -23,7 +23,7 @@ from evaluator.endpoint_judge import judgement_of
 from evaluator.judge import AT_ONCE
 from evaluator.judge_client import JudgeClient
 from evaluator.measures import Measure, MeasureItem, ServedModel
-from evaluator.mt_bench_data import CATEGORIES, Question, load_questions
+from evaluator.mt_bench_data import Question, category_order, load_questions
 from evaluator.verifiers.judgement import EMPTY, Judgement, unscored
 from telemetry.errors import BriefError, EngineFailed
 from telemetry.events import Message
@@ -86,7 +86,7 @@ class MtBenchMeasure:
     ) -> None:
         chosen = [q for q in questions if category in (ALL, q.category)]
         if not chosen:
-            known = sorted({q.category for q in questions}, key=lambda c: (c not in CATEGORIES, c))
+            known = sorted({q.category for q in questions}, key=category_order)
             raise BriefError(
                 f"capability {capability!r}: MT-Bench has no category {category!r}",
                 hint=f"There are {', '.join(known)}, and {ALL}.",
@@ -197,7 +197,7 @@ def category_scores(
     for answer in answers:
         values.setdefault(category[answer.item], []).append(answer.value)
     found = []
-    for name in sorted(values, key=lambda c: CATEGORIES.index(c) if c in CATEGORIES else len(CATEGORIES)):
+    for name in sorted(values, key=category_order):
         grades = [1.0 + 9.0 * value for value in values[name] if value is not None]
         mean = sum(grades) / len(grades) if grades else None
         found.append(CategoryScore(name, mean, len(grades), len(values[name]) - len(grades)))

@@ -28,6 +28,11 @@ Turns = tuple[str, str]
 Line = TypeVar("Line", bound=BaseModel)
 
 
+def category_order(category: str) -> int:
+    """Where a category stands in MT-Bench; after all of them where it is somebody's own."""
+    return CATEGORIES.index(category) if category in CATEGORIES else len(CATEGORIES)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Two turns of one category; `reference` has an answer for each, None where there is none."""

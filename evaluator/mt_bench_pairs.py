@@ -18,7 +18,7 @@ from evaluator.judge import AT_ONCE
 from evaluator.judge_client import JudgeClient
 from evaluator.measures import ServedModel
 from evaluator.mt_bench import ANSWER_TOKENS, JUDGE_TOKENS, converse
-from evaluator.mt_bench_data import CATEGORIES, Question
+from evaluator.mt_bench_data import Question, category_order
 
 Verdict = Literal["candidate", "base", "tie", "unscored"]
 Place = Literal["A", "B", "C"]
@@ -127,7 +127,5 @@ def pair_scores(verdicts: Iterable[PairVerdict]) -> tuple[PairScore, ...]:
         PairScore(
             name, said.count("candidate"), said.count("base"), said.count("tie"), said.count("unscored")
         )
-        for name, said in sorted(
-            groups.items(), key=lambda g: CATEGORIES.index(g[0]) if g[0] in CATEGORIES else len(CATEGORIES)
-        )
+        for name, said in sorted(groups.items(), key=lambda group: category_order(group[0]))
     )
