@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evaluator.decider import Decider
 from telemetry import topics
@@ -76,6 +80,54 @@ def test_a_successor_comes_to_the_same_bytes(bus: MemoryBus, killed_after: int, 
     publish(bus, scores[killed_after:])
     run(bus, snapshot_every=100)
     assert decisions(bus) == decisions(whole)
+
+
+OPERATIONS = ("score", "score", "score", "again", "junk", "step", "restart", "crash")
+
+
+@settings(max_examples=25)
+@given(operations=st.lists(st.sampled_from(OPERATIONS), min_size=1, max_size=60), seed=st.integers(0, 10**6))
+def test_any_interleaving_of_deaths_duplicates_and_junk_gives_the_same_decisions_and_evidence(
+    operations: list[str], seed: int
+) -> None:
+    rng = random.Random(seed)
+    scores = regression(len(operations) + 170)
+    bus, whole = MemoryBus(), MemoryBus()
+    for each in (bus, whole):
+        each.ensure_topics()
+        publish(each, [announced(rollout()), *scores[:170]])
+    told, decider = 170, restored(bus)
+    for operation in operations:
+        if operation in ("score", "again"):
+            one = scores[told] if operation == "score" else scores[rng.randrange(told)]
+            told += operation == "score"
+            publish(bus, [one])
+            publish(whole, [one])
+        elif operation == "junk":
+            publish_raw(bus, topics.SCORES, b"junk")
+            publish_raw(whole, topics.SCORES, b"junk")
+        elif operation == "step":
+            decider.step(0.0)
+        else:
+            decider.close(save=operation == "restart")
+            decider = restored(bus)
+    while decider.step(0.0):
+        pass
+    straight = restored(whole)
+    while straight.step(0.0):
+        pass
+    assert decisions(bus) == decisions(whole)
+    assert len(decisions(whole)) >= 1
+    mine, theirs = (d.rollouts["r1"].evidence.to_snapshot() for d in (decider, straight))
+    assert mine == theirs
+    decider.close()
+    straight.close()
+
+
+def restored(bus: MemoryBus) -> Decider:
+    decider = Decider(bus, snapshot_every=7)
+    decider.restore()
+    return decider
 
 
 def test_a_successor_reads_only_what_came_after_the_snapshot(bus: MemoryBus) -> None:

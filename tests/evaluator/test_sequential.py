@@ -1,6 +1,7 @@
 import itertools
 import math
 import random
+from decimal import Context, Decimal
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from evaluator.sequential import (
     PromotionProcess,
     ShiryaevRoberts,
     combine,
+    ln,
     pair_factors,
     reserve_after,
     unpaired_factors,
@@ -175,6 +177,13 @@ def test_the_reserve_is_paid_in_and_nothing_is_created():
     process, past = DropProcess(0.02), History()
     process.pair(past, 0.02)  # a difference equal to the threshold wins and loses nothing
     assert process.e_value == pytest.approx(1.0, abs=1e-12)
+
+
+@given(st.floats(1e-300, 1e300))
+def test_the_logarithm_of_basic_arithmetic_is_the_logarithm(x):
+    """Against 40 digits: within two units of the last place, near 1 as well."""
+    exact = Decimal(x).ln(Context(prec=40))
+    assert abs(Decimal(ln(x)) - exact) <= max(abs(exact) * Decimal(2) ** -51, Decimal(2) ** -53)
 
 
 def test_a_late_drop_is_found_by_restarted_wealth():
