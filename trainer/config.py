@@ -139,10 +139,14 @@ class WatchingSettings(_Settings):
 
 
 class SweepSettings(_Settings):
-    """Tries every learning rate, each with every number of steps, and keeps the best on the target's items."""
+    """Tries every learning rate, each with every number of steps, and keeps the best on the target.
+
+    Scored on `items` of the target's tuning items, never on those of the audit.
+    """
 
     learning_rates: Annotated[tuple[Positive, ...], Field(min_length=1)]
     steps: Annotated[tuple[Count, ...], Field(min_length=1)]
+    items: Count = 64
 
 
 class TrainSettings(_Settings):
