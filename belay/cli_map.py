@@ -55,6 +55,33 @@ def check(path: BriefPath = BRIEF) -> None:
         console.print(f"  - {line}", markup=False)
 
 
+@_BRIEF.command()
+def new(
+    path: Annotated[Path, typer.Argument(help="Where the brief is to lie; nothing is overwritten.")],
+    answers: Annotated[
+        Path | None,
+        typer.Option("--from", help="Take the answers from this YAML file (a brief's keys) and ask nothing."),
+    ] = None,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Forget the answers of an interrupted interview.")
+    ] = False,
+) -> None:
+    """Ask for a brief step by step and write it, with skeletons of its items and exemplars. Can be interrupted."""
+    from belay import brief_new  # noqa: PLC0415 - as above
+
+    console = console_of()
+    brief_new.refuse_to_overwrite(path)
+    if answers is not None:
+        brief_new.write_brief(path, brief_new.draft_from(answers), console)
+        return
+    try:
+        draft = brief_new.interview(path, console, afresh=afresh)
+    except brief_new.Interrupted:
+        raise typer.Exit(brief_new.interrupted(path, console)) from None
+    brief_new.write_brief(path, draft, console)
+    brief_new.DraftFile.of(path).remove()
+
+
 @_MAP.command()
 def measure(
     brief: BriefFile = BRIEF,

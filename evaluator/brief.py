@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from evaluator.brief_problems import Problem, capability_name, refusal, schema_problems
 from evaluator.brief_schema import (
+    UNFILLED,
     BenchmarkSettings,
     Brief,
     Capability,
@@ -191,7 +192,8 @@ def _exemplars(data: dict[str, Any]) -> dict[str, list[str]]:
     for number, capability in _mappings(data):
         prompts = capability.get("exemplars")
         texts = [p for p in prompts if isinstance(p, str)] if isinstance(prompts, list) else []
-        found[str(capability.get("name", number))] = [p for p in texts if p != _MISSING]
+        told = [p for p in texts if p != _MISSING and not p.startswith(UNFILLED)]
+        found[str(capability.get("name", number))] = told
     return found
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from evaluator.brief_schema import UNFILLED, Brief, Outline, contradictions, near
 from evaluator.yaml_text import Place, YamlText
 from telemetry.errors import BriefError
+
+HINT_INDENT: Final = "      "
+"""What stands before a hint under its problem, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ def refusal(path: Path, problems: Sequence[Problem]) -> BriefError:
     """The error that tells them all."""
     if len(problems) == 1:
         return BriefError(f"{path}:\n  {problems[0].text}", hint=problems[0].hint)
-    lines = [f"  {p.text}" + (f"\n      {p.hint}" if p.hint else "") for p in problems]
+    lines = [f"  {p.text}" + (f"\n{HINT_INDENT}{p.hint}" if p.hint else "") for p in problems]
     return BriefError(f"{path} has {len(problems)} problems:\n" + "\n".join(lines))
 
 
@@ -37,6 +40,9 @@ def schema_problems(error: ValidationError, source: YamlText) -> list[Problem]:
     that nobody repairs one thing to be told of the next.
     """
     details = [dict(detail) for detail in error.errors()]
+    # A list whose only entry is wrong is not also to be told that it is empty.
+    inner = {detail["loc"][:-1] for detail in details}
+    details = [d for d in details if d["type"] != "too_short" or d["loc"] not in inner]
     found = [line for detail in details for line in _explain(detail, source)]
     whole = any(detail["loc"] == () for detail in details)
     outlines = [] if whole else _outlines(source.data)

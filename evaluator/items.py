@@ -53,7 +53,8 @@ def read_items(text: str, file: Path, capability: str) -> tuple[tuple[Item, ...]
         else:
             if item.prompt.lstrip().startswith(UNFILLED):
                 wrong.append(f"line {number}: still the example; write the capability's own items")
-            items.append(item)
+            else:
+                items.append(item)
     problems = [Problem(f"{file}, {one}") for one in wrong[:_SHOWN]]
     if len(wrong) > _SHOWN:
         problems.append(Problem(f"{file}: {len(wrong) - _SHOWN} more lines are no items"))
