@@ -131,7 +131,7 @@ def test_the_job_ends_as_the_header_says(tmp_path: Path, status: str, inconclusi
 def test_inconclusive_fails_unless_somebody_chose_otherwise() -> None:
     assert WORKFLOW["env"]["INCONCLUSIVE"] == "fail"
     head = FILE.read_text(encoding="utf-8").split("name:")[0]
-    assert [int(n) for n in re.findall(r"^#   (\d)  ", head, re.M)] == [0, 1, 2, 3, 4]
+    assert [int(n) for n in re.findall(r"^#   (\d)  ", head, re.MULTILINE)] == [0, 1, 2, 3, 4]
 
 
 def test_a_missing_candidate_is_told(tmp_path: Path) -> None:
