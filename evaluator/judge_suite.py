@@ -21,8 +21,8 @@ from evaluator.scorer import Judging
 from evaluator.verifiers import Judgement
 from telemetry.errors import BriefError
 
-GOOD_FROM: Final = 0.5
-"""An answer with this score or more is judged good."""
+GOOD_ABOVE: Final = 0.5
+"""An answer with a higher score is judged good. Half credit is for answers with a defect."""
 CONFIDENCE: Final = 0.95
 
 
@@ -134,4 +134,4 @@ def _read(line: str, where: str) -> KnownAnswer:
 
 def _taken_for_good(known: KnownAnswer, said: Judgement) -> bool:
     """Whether the judge took it for good; an answer that it could not judge counts as mistaken."""
-    return not known.good if said.value is None else said.value >= GOOD_FROM
+    return not known.good if said.value is None else said.value > GOOD_ABOVE

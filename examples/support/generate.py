@@ -5,6 +5,7 @@ It writes, beside this file or into `--out`:
     items/<capability>.jsonl      what the audit and the demo's traffic ask, with the reference of each
     exemplars/<capability>.txt    user prompts that teach the tagger, one a line
     train.jsonl                   dialogues of the target task alone: the naive fine-tune of the story
+    judge_suite.jsonl             answers known to be good or bad, which the judges must tell apart
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from generator import arithmetic, facts, reading, sentiment, support_reply, writing
+from generator import arithmetic, facts, known, reading, sentiment, support_reply, writing
 from generator.shape import Dealt, Source, deal, endless
 
 SEED = 20_260
@@ -31,6 +32,9 @@ TARGET_TRAFFIC = 240
 EXEMPLARS = 40
 TARGET_EXEMPLARS = 60
 DIALOGUES = 320
+# Good answers and as many bad ones a capability. A judge that errs on none of 100 and 100 has J = sensitivity +
+# specificity - 1 of at least .91 with 95% confidence: an audit then tests against .91 of the threshold.
+KNOWN = 100
 
 SOURCES: dict[str, Source] = {
     "facts": facts.source(),
@@ -76,12 +80,17 @@ def contents() -> dict[str, str]:
         audit = CRITICAL_AUDIT if name in CRITICAL else AUDIT
         deals[name] = partial(deal, source, audit=audit, traffic=TRAFFIC, exemplars=EXEMPLARS)
     written: dict[str, str] = {}
+    suite: list[str] = []
     for name, make in deals.items():
         dealt = make(_rng(name))
+        # Of the traffic split: what the audit asks stands in no answer that anybody might train on.
+        lines = known.suite(name, dealt.traffic[:KNOWN], _rng(f"known/{name}"))
+        suite += [f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines]
         written[f"items/{name}.jsonl"] = _items(name, dealt)
         written[f"exemplars/{name}.txt"] = "".join(f"{draft.prompt}\n" for draft in dealt.exemplars)
     train = support_reply.dialogues(_rng("train"), DIALOGUES)
     written["train.jsonl"] = "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in train)
+    written["judge_suite.jsonl"] = "".join(suite)
     return written
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from evaluator.brief import LoadedBrief, load_brief
 from evaluator.judge import Judge
+from evaluator.judge_suite import load_judge_suite, run_judge_suite
 from evaluator.tagger import Tagger
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "support"
@@ -18,7 +19,7 @@ ADJACENT = {
     "facts", "sentiment", "extraction", "json_output", "list_format", "one_sentence_summary", "small_code",
     "addition", "word_problem",
 }  # fmt: skip
-DATA = ("items/*.jsonl", "exemplars/*.txt", "train.jsonl")
+DATA = ("items/*.jsonl", "exemplars/*.txt", "train.jsonl", "judge_suite.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +103,27 @@ def test_a_canned_reply_fails_every_adjacent_item(
     for name in ADJACENT - {"addition", "word_problem"}:
         canned = {judge.judge(name, i.prompt, dialogues[0][1]).value for i in loaded.items[name]}
         assert canned == {0.0}, name
+
+
+def test_the_judge_suite_has_known_answers_to_items_that_no_audit_asks(loaded: LoadedBrief) -> None:
+    suite = load_judge_suite(loaded)
+    assert suite.keys() == loaded.items.keys()
+    for name, known in suite.items():
+        assert [one.good for one in known].count(True) == [one.good for one in known].count(False) == 100
+        assert {one.prompt for one in known} <= {i.prompt for i in loaded.items_of(name, "traffic")}
+        assert len({one.answer for one in known if not one.good}) > 10
+
+
+def test_the_judges_tell_good_from_bad_and_err_only_where_the_suite_is_hard(loaded: LoadedBrief) -> None:
+    for name, finding in run_judge_suite(loaded, Judge(loaded)).items():
+        assert finding.tells_apart, name
+        assert finding.error.power.low > 0.75, name
+        assert finding.unscored == 0
+        assert len(finding.mistakes) <= 10
+    # What the programs cannot see, in the suite on purpose; whoever teaches them to see it changes this test.
+    found = run_judge_suite(loaded, Judge(loaded))
+    assert {name for name, one in found.items() if not one.mistakes} == {
+        "json_output",
+        "list_format",
+        "small_code",
+    }
