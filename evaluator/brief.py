@@ -41,9 +41,10 @@ _DIALOGUES: Final = (
     'One dialogue a line: {"messages": [{"role": "user", "content": "..."}, '
     '{"role": "assistant", "content": "..."}]}.'
 )
+_QUESTIONS: Final = "mt_bench_questions"
 _BESIDE: Final[dict[str, tuple[Literal["file", "folder"], str]]] = {
     "lm_eval_tasks": ("folder", "A folder of lm-eval task files, as lm-eval's --include_path takes it."),
-    "mt_bench_questions": ("file", "MT-Bench's question.jsonl."),
+    _QUESTIONS: ("file", "MT-Bench's question.jsonl, with its reference answers beside it."),
     "judge_suite": ("file", "JSONL of answers known to be good or bad."),
 }
 """What else a brief may name; what of it changes, changes the brief's hash."""
@@ -153,6 +154,8 @@ class _Files:
             self.problems.append(Problem(said, _DIALOGUES))
         for key, (kind, hint) in _BESIDE.items():
             name = data.get(key)
+            if key == _QUESTIONS and name is None and (asking := _asks_mt_bench(data)):
+                self.problems.append(Problem(f"{asking} names MT-Bench, and {key!r} names no file", hint))
             if not isinstance(name, str):
                 continue
             place = self.folder / name
@@ -179,6 +182,16 @@ class _Files:
         except UnicodeDecodeError as error:
             self.problems.append(Problem(f"{what} {file} is not UTF-8: {error}"))
             return None
+
+
+def _asks_mt_bench(data: dict[str, Any]) -> str:
+    """The first capability that has an MT-Bench category among its benchmarks; nothing where none has."""
+    for number, capability in _mappings(data):
+        benchmarks = capability.get("benchmarks")
+        for one in benchmarks if isinstance(benchmarks, list) else []:
+            if isinstance(one, dict) and one.get("mt_bench") is not None:
+                return capability_name(data, number)
+    return ""
 
 
 def _sources(folder: Path) -> list[Path]:

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from evaluator.brief import load_brief
+from evaluator.brief import (
+    BenchmarkSettings,
+    Brief,
+    Capability,
+    JudgeEndpoint,
+    JudgeSettings,
+    load_brief,
+)
 from telemetry.errors import BriefError
 
 CAPABILITY: dict[str, Any] = {
@@ -190,6 +197,11 @@ def test_the_hash_changes_with_the_items(tmp_path: Path, brief: dict[str, Any], 
             {"judge": {"verifier": "label"}},
             "  capability 'facts'.judge: verifier 'label' needs the option 'labels'",
         ),
+        (
+            (1,),
+            {"benchmarks": [{"mt_bench": "math", "judge": ENDPOINT}]},
+            "capability 'facts' names MT-Bench, and 'mt_bench_questions' names no file",
+        ),
         ((1,), {"kind": "fact"}, "  capability 'facts'.kind: Input should be 'knowledge', 'reasoning'"),
     ],
 )
@@ -309,3 +321,10 @@ def test_an_absent_brief_and_absent_lines_are_refused(tmp_path: Path, brief: dic
     assert "has no items" in refusal(path)
     (tmp_path / "facts.jsonl").write_text("{]\n")
     assert "facts.jsonl, line 1: not valid JSON" in refusal(path)
+
+
+def test_every_key_that_a_brief_may_have_stands_in_its_documentation() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "mapping.md").read_text(encoding="utf-8")
+    for model in (Brief, Capability, JudgeSettings, JudgeEndpoint, BenchmarkSettings):
+        missing = [key for key in model.model_fields if f"`{key}`" not in page]
+        assert not missing, f"{model.__name__}: {missing}"
