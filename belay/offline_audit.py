@@ -25,7 +25,7 @@ from evaluator.judge import Judge
 from evaluator.judge_suite import run_judge_suite
 from evaluator.junit import junit_xml
 from evaluator.measures import Measure, ServedModel
-from evaluator.probe import check_models
+from evaluator.probe import check_candidate, check_models, take_fingerprint
 from evaluator.report import write_report
 from evaluator.report_text import markdown as markdown_of
 from serving.manifest import bind_audit, read_manifest
@@ -58,6 +58,7 @@ def record(
         with _cache(home, keep=keep) as cache, _going_on_later(), bar(console, "   baseline") as report:
             arm, _ = served_model(base, url, model, cache)
             found = record_baseline(measures, arm, binding, lazy=lazy, progress=_with_rate(report))
+            found = found.model_copy(update={"fingerprint": take_fingerprint(arm.model)})
         save_baseline(found, home.baselines)
         if arm.reused:
             console.print(f"   {arm.reused} of {arm.asked + arm.reused} answers were known already")
@@ -83,15 +84,15 @@ def audit(
 ) -> AuditResult:
     """Audit the candidate that answers at `url`, and write its report.
 
-    Where base answers at `base_url`, both are probed first, and base is asked what its baseline left for later.
+    The candidate's endpoint is probed first. Where base answers at `base_url` it is probed too, and asked what its
+    baseline left for later.
     """
     judge = Judge(loaded)
     measures = brief_measures(loaded, judge)
     with _cache(home, keep=keep) as cache, _going_on_later():
         arm, chat = served_model(candidate, url, model, cache)
         base, base_chat = served_model(home.base_model, base_url, model, cache) if base_url else (None, None)
-        if base is not None:
-            _probe(base.model, arm.model, console)
+        _probe(base.model if base else None, baseline, arm.model, console)
         chats = [c for c in (chat, base_chat) if c is not None]
         judges = run_judge_suite(loaded, judge)
         with bar(console, "   audit") as report:
@@ -150,8 +151,13 @@ def override(home: Home, name: str, by: str, reason: str) -> AuditRef:
     return ref
 
 
-def _probe(base: ServedModel, candidate: ServedModel, console: Console) -> None:
-    for line in check_models(base, candidate).lines:
+def _probe(base: ServedModel | None, baseline: Baseline, candidate: ServedModel, console: Console) -> None:
+    """Refuse a candidate's endpoint that serves base, or renders chats its own way; say what could not be checked."""
+    if base is not None:
+        report = check_models(base, candidate)
+    else:
+        report = check_candidate(baseline.fingerprint, baseline.binding.base_sha256, candidate)
+    for line in report.lines:
         console.print(f"   [dim]{line}[/]")
 
 

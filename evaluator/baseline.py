@@ -19,6 +19,7 @@ from evaluator.brief import LoadedBrief
 from evaluator.floor import at_floor
 from evaluator.items_measure import ITEMS
 from evaluator.measures import Measure
+from evaluator.probe import Fingerprint
 from telemetry.errors import BaselineError
 from telemetry.events import Value, now
 from telemetry.files import write_renamed
@@ -76,9 +77,13 @@ class MeasureBaseline(Value):
 
 
 class Baseline(Value):
-    """All measures of one base under one binding."""
+    """All measures of one base under one binding.
+
+    `fingerprint` tells base from a candidate that is served in its place; None where base's engine gave none.
+    """
 
     binding: Binding
+    fingerprint: Fingerprint | None = None
     recorded: AwareDatetime = Field(default_factory=now)
     measures: tuple[MeasureBaseline, ...]
 

@@ -2,7 +2,8 @@
 
 An adapter that was not loaded, or a model name that leads to base, gives a perfect audit: nothing is lost where
 nothing changed. So both models are asked the log-probabilities of the same texts; two models whose hashes differ
-must differ there too. What an endpoint does not offer is reported as not checked, never as fine.
+must differ there too. What an endpoint does not offer is reported as not checked, never as fine. A baseline keeps
+base's log-probabilities, so that a candidate is probed also where base is not served any more.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import httpx
 
 from evaluator.measures import ServedModel
 from telemetry.errors import EngineFailed, InfrastructureError
+from telemetry.events import Value
 
 PROBES: Final = (
     "Question: Which gas do plants take in from the air?\nAnswer: carbon dioxide",
@@ -41,6 +43,13 @@ NOISE_FACTOR: Final = 4.0
 _TIMEOUT_S: Final = 60.0
 
 State = Literal["ok", "not checked"]
+
+
+class Fingerprint(Value):
+    """Log-probabilities of the probes' tokens by one model, in nats, asked twice: that tells its engine's noise."""
+
+    first: tuple[tuple[float, ...], ...]
+    again: tuple[tuple[float, ...], ...]
 
 
 class ProbeFailed(InfrastructureError):
@@ -86,17 +95,56 @@ def check_models(base: ServedModel, candidate: ServedModel) -> ProbeReport:
         )
 
 
+def take_fingerprint(model: ServedModel) -> Fingerprint | None:
+    """A model's fingerprint; None where its endpoint gives no log-probabilities of prompts. Raises EngineFailed."""
+    with httpx.Client(timeout=_TIMEOUT_S) as http:
+        return _fingerprint(http, model)
+
+
+def check_candidate(base: Fingerprint | None, base_sha256: str, candidate: ServedModel) -> ProbeReport:
+    """Probe the candidate's endpoint alone, against what was kept of base. Raises as `check_models` does."""
+    away = Check("not checked", "base is not served")
+    with httpx.Client(timeout=_TIMEOUT_S) as http:
+        _check_name(http, candidate, "candidate")
+        return ProbeReport(
+            adapter=_check_against(http, base, base_sha256, candidate),
+            base_template=away,
+            candidate_template=_check_template(http, candidate, "candidate"),
+        )
+
+
 def _check_adapter(http: httpx.Client, base: ServedModel, candidate: ServedModel) -> Check:
-    if base.sha256 == candidate.sha256:
-        return Check("not checked", f"both are the same model, sha256 {base.sha256[:12]}")
-    first, again, other = (
-        [_logprobs(http, model, text) for text in PROBES] for model in (base, base, candidate)
-    )
-    if any(one is None for one in [*first, *again, *other]):
-        return Check("not checked", "an endpoint gives no log-probabilities of prompts")
-    return compare(
-        [one or () for one in first], [one or () for one in again], [one or () for one in other], candidate
-    )
+    kept = None if base.sha256 == candidate.sha256 else _fingerprint(http, base)
+    return _check_against(http, kept, base.sha256, candidate)
+
+
+def _check_against(
+    http: httpx.Client, base: Fingerprint | None, base_sha256: str, candidate: ServedModel
+) -> Check:
+    if base_sha256 == candidate.sha256:
+        return Check("not checked", f"both are the same model, sha256 {base_sha256[:12]}")
+    if base is None:
+        return Check("not checked", "base's endpoint gave no log-probabilities of prompts")
+    other = _all_logprobs(http, candidate)
+    if other is None:
+        return Check("not checked", "the candidate's endpoint gives no log-probabilities of prompts")
+    return compare(base.first, base.again, other, candidate)
+
+
+def _fingerprint(http: httpx.Client, model: ServedModel) -> Fingerprint | None:
+    first = _all_logprobs(http, model)
+    again = None if first is None else _all_logprobs(http, model)
+    return None if first is None or again is None else Fingerprint(first=first, again=again)
+
+
+def _all_logprobs(http: httpx.Client, model: ServedModel) -> tuple[tuple[float, ...], ...] | None:
+    found = []
+    for text in PROBES:
+        one = _logprobs(http, model, text)
+        if one is None:
+            return None
+        found.append(one)
+    return tuple(found)
 
 
 def compare(

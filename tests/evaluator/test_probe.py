@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from evaluator.measures import ServedModel
-from evaluator.probe import CHATS, PROBES, ProbeFailed, check_models
+from evaluator.probe import (
+    CHATS,
+    PROBES,
+    Fingerprint,
+    ProbeFailed,
+    check_candidate,
+    check_models,
+    take_fingerprint,
+)
 from telemetry.errors import EngineFailed, InfrastructureError
 from tests.evaluator.fake_openai import byte_tokenizer, completions, serving
 
@@ -68,6 +76,23 @@ def test_a_candidate_that_answers_exactly_as_base_fails(server: Server, tmp_path
         check_models(model(server("a"), tmp_path, "a"), model(server("a"), tmp_path, "b"))
     assert isinstance(caught.value, InfrastructureError)
     assert caught.value.exit_code == 4
+
+
+def test_what_was_kept_of_base_probes_a_candidate_as_well_as_base_itself(
+    server: Server, tmp_path: Path
+) -> None:
+    kept = take_fingerprint(model(server("a"), tmp_path, "a"))
+    assert kept is not None
+    kept = Fingerprint.model_validate_json(kept.model_dump_json())
+    assert check_candidate(kept, "a" * 64, model(server("b"), tmp_path, "b")).adapter.state == "ok"
+    with pytest.raises(ProbeFailed, match="adapter not loaded"):
+        check_candidate(kept, "a" * 64, model(server("a"), tmp_path, "b"))
+
+
+def test_without_base_or_anything_kept_of_it_nothing_is_called_fine(server: Server, tmp_path: Path) -> None:
+    assert take_fingerprint(model(server("a", logprobs=False), tmp_path, "a")) is None
+    report = check_candidate(None, "a" * 64, model(server("b"), tmp_path, "b"))
+    assert (report.adapter.state, report.base_template.state) == ("not checked", "not checked")
 
 
 def test_the_same_model_in_both_arms_is_not_checked_rather_than_refused(
