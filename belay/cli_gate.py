@@ -48,13 +48,17 @@ def drill(
     runs: Annotated[int, typer.Option(min=1, help="Rollouts simulated for each planted drop.")] = 50,
     horizon: Annotated[int, typer.Option(min=100, help="Interactions of a rollout at most.")] = 5000,
     stages: StagesOption = _STAGES,
+    shadow: Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction answered by both arms.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed.")] = 7,
+    report: Annotated[Path | None, typer.Option("--json", help="Write the report to this file too.")] = None,
     home: HomeOption = _HOME,
 ) -> None:
     """Run A/A and planted regressions through the gate: how often it fires, and after how long."""
     from belay.gate import show_drill  # noqa: PLC0415 - as above
 
-    show_drill(brief, stages, home, console_of(), runs=runs, horizon=horizon, seed=seed)
+    show_drill(
+        brief, stages, shadow, home, console_of(), runs=runs, horizon=horizon, seed=seed, report_file=report
+    )
 
 
 def replay(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from rich.console import Console
@@ -11,9 +13,17 @@ from belay.home import Home
 from belay.progress import bar
 from evaluator.baseline import load_baseline
 from evaluator.brief import LoadedBrief, load_brief
-from evaluator.drill import DrillTraffic, run_drill
+from evaluator.drill import DrillTraffic, run_drill, to_dict
 from evaluator.drill import render as drill_table
-from evaluator.planner import Checked, Plan, PlannedCapability, check_by_simulation, forecast
+from evaluator.planner import (
+    DROPS,
+    Checked,
+    Plan,
+    PlannedCapability,
+    check_by_simulation,
+    forecast,
+    render_shadows,
+)
 from evaluator.planner import render as plan_table
 from evaluator.planner_plot import plot
 from evaluator.replay import collect_proof, explain, read_proof, replay, write_proof
@@ -21,11 +31,12 @@ from serving.manifest import read_manifest
 from telemetry.bus_settings import BusSettings
 from telemetry.errors import BelayError, UsageError
 from telemetry.events import AuditRef, CapabilityWatch, ModelRef, RolloutSpec, Stage
+from telemetry.files import write_renamed
 from telemetry.kafka_bus import KafkaBus
 
 _ASSUMED_BASE = 0.8
 _DRAWN_DROP = 0.10
-_SHADOWS = (0.0, 0.05, 0.10, 0.20)
+_DRAWN_SHADOW = 0.10
 
 
 def show_plan(
@@ -48,6 +59,7 @@ def show_plan(
     )
     forecasts = forecast(made)
     console.print(plan_table(made, forecasts))
+    console.print(render_shadows(made, max(DROPS)))
     checked: tuple[Checked, ...] = ()
     if simulate:
         checked = check_by_simulation(made, [f for f in forecasts if f.drop == _DRAWN_DROP])
@@ -57,14 +69,23 @@ def show_plan(
             f"simulated {one.p50:,.0f} interactions ({one.runs} runs)"
         )
     if picture is not None:
-        plot(made, forecast(made, shadows=_SHADOWS), picture, checked)
+        plot(made, forecast(made, shadows=(0.0, shadow or _DRAWN_SHADOW)), picture, checked)
         console.print(f"   {picture}")
 
 
 def show_drill(
-    brief: Path, stages: str, home: Path, console: Console, *, runs: int, horizon: int, seed: int
+    brief: Path,
+    stages: str,
+    shadow: float,
+    home: Path,
+    console: Console,
+    *,
+    runs: int,
+    horizon: int,
+    seed: int,
+    report_file: Path | None,
 ) -> None:
-    """Run the drill with the brief's capabilities and print its table."""
+    """Run the drill with the brief's capabilities and print its table; write it as JSON where asked."""
     loaded = load_brief(brief)
     planned = _planned(loaded, home, console)
     traffic = DrillTraffic(
@@ -72,7 +93,7 @@ def show_drill(
     )
     with bar(console, "   drill") as report:
         found = run_drill(
-            _drill_spec(loaded, planned, _stages(stages)),
+            _drill_spec(loaded, planned, _stages(stages), shadow),
             traffic,
             runs=runs,
             horizon=horizon,
@@ -80,6 +101,10 @@ def show_drill(
             on_progress=lambda done, total: report(done, total, ""),
         )
     console.print(drill_table(found))
+    if report_file is not None:
+        report_file.parent.mkdir(parents=True, exist_ok=True)
+        write_renamed(report_file, (json.dumps(to_dict(found), indent=2) + "\n").encode())
+        console.print(f"   {report_file}")
 
 
 def replay_decision(decision: str, bootstrap_servers: str, export: Path | None, console: Console) -> bool:
@@ -126,7 +151,10 @@ def _base_rates(loaded: LoadedBrief, home: Home) -> dict[str, float] | None:
 
 
 def _drill_spec(
-    loaded: LoadedBrief, planned: tuple[PlannedCapability, ...], stages: tuple[tuple[float, int], ...]
+    loaded: LoadedBrief,
+    planned: tuple[PlannedCapability, ...],
+    stages: tuple[tuple[float, int], ...],
+    shadow: float,
 ) -> RolloutSpec:
     role = {c.name: c.role for c in loaded.brief.capabilities}
     nobody = ModelRef(name="drill", sha256="0" * 64)
@@ -142,6 +170,7 @@ def _drill_spec(
         ),
         stages=tuple(Stage(share=share, min_units=units) for share, units in stages),
         advance="schedule",
+        shadow=shadow,
         brief_sha256=loaded.sha256,
         audit=AuditRef(verdict="inconclusive", sha256="0" * 64),
     )
@@ -164,4 +193,6 @@ def _stages(text: str) -> tuple[tuple[float, int], ...]:
                 f"--stages has {part.strip()!r}, expected a share and interactions such as 5%:2000"
             )
         found.append((float(match[1]) / 100.0, int(match[2] or 0)))
+    if any(a >= b for (a, _), (b, _) in pairwise(found)):
+        raise UsageError(f"--stages is {text!r}: shares of stages must grow")
     return tuple(found)

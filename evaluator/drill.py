@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from rich.table import Table
 from scipy.stats import beta
@@ -143,6 +144,32 @@ def render(report: DrillReport) -> Table:
             f"{case.bad_answers:,.1f}",
         )
     return table
+
+
+def to_dict(report: DrillReport) -> dict[str, Any]:
+    """The report as JSON values."""
+    return {
+        "seed": report.seed,
+        "horizon": report.horizon,
+        "alpha": report.spec.alpha,
+        "shadow": report.spec.shadow,
+        "stages": [[stage.share, stage.min_units] for stage in report.spec.stages],
+        "cases": [
+            {
+                "planted": case.plant.name,
+                "drop": case.plant.drop,
+                "runs": case.runs,
+                "rolled_back": case.rolled_back,
+                "rate": case.rate,
+                "rate_at_most": case.rate_at_most,
+                "delay_p50": case.delay_p50,
+                "delay_p90": case.delay_p90,
+                "bad_answers": case.bad_answers,
+                "scores": case.scores,
+            }
+            for case in report.cases
+        ],
+    }
 
 
 def _one_run(

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from itertools import product
 from math import inf
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from evaluator.planner import Checked, Forecast, Plan
 from telemetry.files import write_renamed
 
+_STYLES = ("-", "--", "-.", ":")
+
 
 def plot(plan: Plan, forecasts: Sequence[Forecast], path: Path, checked: Sequence[Checked] = ()) -> None:
-    """Draw interactions until a drop is found (p50 and p90), a line a capability and shadow fraction, as PNG."""
-    figure = Figure(figsize=(7, 4), dpi=100, layout="constrained")
+    """Draw interactions until a drop is found (p50, and a band to p90), as PNG.
+
+    A colour is a capability, a dash pattern a shadow fraction (up to four of them).
+    """
+    figure = Figure(figsize=(9, 5), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for name, shadow in dict.fromkeys((f.capability, f.shadow) for f in forecasts):
+    names = list(dict.fromkeys(f.capability for f in forecasts))
+    shadows = sorted({f.shadow for f in forecasts})[: len(_STYLES)]
+    colours = {name: f"C{number % 10}" for number, name in enumerate(names)}
+    for name, (shadow, style) in product(names, zip(shadows, _STYLES, strict=False)):
         own = sorted(
             (f.drop * 100, f.p50, f.p90)
             for f in forecasts
@@ -27,16 +37,23 @@ def plot(plan: Plan, forecasts: Sequence[Forecast], path: Path, checked: Sequenc
         )
         if own:
             drops, p50, p90 = zip(*own, strict=True)
-            (line,) = axes.plot(drops, p50, marker="o", label=f"{name}, {shadow:.0%} shadow pairs")
-            axes.fill_between(drops, p50, p90, alpha=0.15, color=line.get_color())
-    seen = [(c.forecast.drop * 100, c.p50) for c in checked if c.p50 < inf]
-    if seen:
-        axes.plot(*zip(*seen, strict=True), "kx", label="simulated p50")
+            axes.plot(drops, p50, style, marker="o", markersize=3, color=colours[name])
+            axes.fill_between(drops, p50, p90, alpha=0.07, color=colours[name])
+    for one in checked:
+        if one.p50 < inf:
+            axes.plot(one.forecast.drop * 100, one.p50, "x", color=colours[one.forecast.capability])
     axes.set(yscale="log", xlabel="true drop in points", ylabel="interactions until rollback")
     stages = " -> ".join(f"{share:.0%}" for share, _ in plan.stages)
     axes.set_title(f"How long a drop lives (p50 to p90), stages {stages}", fontsize=10)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    handles = [Line2D([], [], color=colours[name], label=name) for name in names]
+    handles += [
+        Line2D([], [], color="grey", linestyle=style, label=f"{shadow:.0%} shadow pairs")
+        for shadow, style in zip(shadows, _STYLES, strict=False)
+    ]
+    if checked:
+        handles.append(Line2D([], [], color="grey", marker="x", linestyle="", label="simulated p50"))
+    figure.legend(handles=handles, loc="outside right upper", fontsize=8, frameon=False)
     content = io.BytesIO()
     figure.savefig(content, format="png")
     path.parent.mkdir(parents=True, exist_ok=True)

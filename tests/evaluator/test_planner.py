@@ -4,7 +4,15 @@ from math import inf
 import pytest
 from rich.console import Console
 
-from evaluator.planner import Plan, PlannedCapability, check_by_simulation, forecast, render
+from evaluator.planner import (
+    Plan,
+    PlannedCapability,
+    check_by_simulation,
+    forecast,
+    render,
+    render_shadows,
+    shadows_of,
+)
 from evaluator.planner_plot import plot
 from telemetry.errors import UsageError
 
@@ -52,6 +60,24 @@ def test_the_forecast_meets_the_simulation():
     for checked in check_by_simulation(plan, forecasts, runs=60, horizon=20_000):
         assert checked.p50 == pytest.approx(checked.forecast.p50, rel=0.35)
         assert checked.p90 == pytest.approx(checked.forecast.p90, rel=0.35)
+
+
+def test_allotted_pairs_shorten_the_life_of_a_drop_in_the_rare_capability_within_the_same_budget():
+    allotted, evenly = _plan(shadow=0.1), _plan(shadow=0.1, evenly=True)
+    assert _one(allotted, "json", 0.1).p50 < 0.6 * _one(evenly, "json", 0.1).p50
+    assert _one(allotted, "target", 0.1).p50 < 1.5 * _one(evenly, "target", 0.1).p50
+    spent = sum(f * c.traffic for f, c in zip(shadows_of(allotted, 0.1), allotted.capabilities, strict=True))
+    assert spent == pytest.approx(0.1, abs=1e-3)
+    assert shadows_of(evenly, 0.1) == (0.1,) * 3
+
+
+def test_what_pairs_buy_is_told_by_fraction():
+    console = Console(record=True, width=140, file=io.StringIO())
+    console.print(render_shadows(_plan(), 0.2))
+    text = console.export_text()
+    assert "20 points" in text
+    assert "none" in text
+    assert "json" in text
 
 
 def test_the_table_names_capabilities_and_times():
