@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.tensor import DTensor, Replicate, distribute_tensor
+from torch.distributed.tensor import DTensor, Shard
 
 from telemetry.errors import SettingsError
+from tests.trainer.sharding import one_process, shard_free_weights
 from tests.trainer.tiny import tiny_base
 from trainer import ewc as ewc_module
 from trainer import lora
@@ -185,28 +184,17 @@ def test_a_model_without_an_adapter_is_refused(base: Path) -> None:
         EwcPenalty(Fisher({}), 1.0, lora.load_base(base, "float32"))
 
 
-@pytest.fixture
-def one_process() -> Iterator[Any]:
-    """A process group of one: enough for weights that are sharded as FSDP shards them."""
-    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
-    yield init_device_mesh("cpu", (1,))
-    torch.distributed.destroy_process_group()
-
-
-def test_sharded_weights_get_the_same_gradient_in_their_own_layout(base: Path, one_process: Any) -> None:
-    from torch.distributed.tensor import Shard  # noqa: PLC0415 - beside its use
-
+def test_sharded_weights_get_the_same_gradient_in_their_own_layout(base: Path) -> None:
     model = adapted(base)
     fisher = random_fisher(model, "factored")
     EwcPenalty(fisher, 1.0, model).after_backward()
     expected = gradients(model)
-    for layer in adapted_layers(model):
-        for linear in (layer.module.lora_A["default"], layer.module.lora_B["default"]):
-            sharded = distribute_tensor(linear.weight.detach(), one_process, [Shard(0)])
-            linear.weight = torch.nn.Parameter(sharded)
-    EwcPenalty(fisher, 1.0, model).after_backward()
-    for layer in adapted_layers(model):
-        for part, weight in (("a", layer.a), ("b", layer.b)):
-            assert isinstance(weight.grad, DTensor)
-            assert weight.grad.placements == weight.placements != (Replicate(),)
-            torch.testing.assert_close(weight.grad.full_tensor().double(), expected[f"{layer.name}.{part}"])
+    with one_process() as mesh:
+        shard_free_weights(model, mesh)
+        EwcPenalty(fisher, 1.0, model).after_backward()
+        for layer in adapted_layers(model):
+            for part, weight in (("a", layer.a), ("b", layer.b)):
+                assert isinstance(weight.grad, DTensor)
+                assert weight.grad.placements == weight.placements == (Shard(0),)
+                whole = weight.grad.full_tensor().double()
+                torch.testing.assert_close(whole, expected[f"{layer.name}.{part}"])

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from tests.trainer.sharding import one_process, shard_free_weights
 from tests.trainer.tiny import tiny_base
 from trainer import lora
+from trainer.adapted import spread, whole
 from trainer.config import LoraSettings, SamSettings
 from trainer.sam import REUSE, Sam
 
@@ -159,3 +161,36 @@ def test_a_gradient_without_a_direction_moves_nothing(model: Any, value: float) 
         weight.grad = torch.full_like(weight, value)
     with Sam(SamSettings(), model).uphill():
         assert torch.equal(flat(list(free(model).values())), before)
+
+
+def test_sharded_weights_climb_the_same_way(model: Any) -> None:
+    """Between two due steps as well: norms and products are taken over all shards."""
+
+    def climbs() -> list[torch.Tensor]:
+        sam = Sam(SamSettings(rho=0.1, layers=0.3, every=2), model)
+        found = []
+        for weight, value in zip(free(model).values(), first, strict=True):
+            weight.grad = spread(value.clone(), weight)
+        with sam.uphill():
+            found.append(torch.cat([whole(weight).reshape(-1) for weight in free(model).values()]))
+
+        def second() -> None:
+            for weight, value in zip(free(model).values(), other, strict=True):
+                weight.grad = spread(value.clone(), weight)
+
+        for step in (1, 2):
+            for weight, value in zip(free(model).values(), first, strict=True):
+                weight.grad = spread(value.clone(), weight)
+            sam.sharpen(step, second)
+            gradients = [whole(weight.grad) for weight in free(model).values() if weight.grad is not None]
+            found.append(torch.cat([gradient.reshape(-1) for gradient in gradients]))
+        return found
+
+    generator = torch.Generator().manual_seed(9)
+    shapes = [weight.shape for weight in free(model).values()]
+    first, other = ([torch.randn(shape, generator=generator) for shape in shapes] for _ in range(2))
+    expected = climbs()
+    with one_process() as mesh:
+        shard_free_weights(model, mesh)
+        for found, wanted in zip(climbs(), expected, strict=True):
+            torch.testing.assert_close(found, wanted)
