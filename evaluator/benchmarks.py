@@ -40,6 +40,7 @@ from evaluator.benchmark_tasks import (
 )
 from evaluator.brief import LoadedBrief
 from evaluator.measures import Measure, MeasureItem, ServedModel
+from evaluator.pooled_measure import PooledMeasure
 from telemetry.errors import BriefError, InfrastructureError
 
 CONCURRENCY: Final = 16
@@ -48,26 +49,27 @@ _FEWSHOT_SEED: Final = 1234
 
 
 def lm_eval_measures(loaded: LoadedBrief) -> tuple[Measure, ...]:
-    """A measure for every lm-eval task that the brief's benchmarks name; a group gives one for each of its tasks."""
+    """A measure for every benchmark of the brief that is an lm-eval task; the tasks of a group are pooled into one."""
     include = loaded.folder / loaded.brief.lm_eval_tasks if loaded.brief.lm_eval_tasks else None
     found: list[Measure] = []
     for capability in loaded.brief.capabilities:
         for entry in capability.benchmarks:
             if entry.lm_eval is None:
                 continue
-            for task in load_tasks(entry.lm_eval, include).values():
-                found.append(  # noqa: PERF401 - nothing is gained by folding a call of nine arguments into one line
-                    LmEvalMeasure(
-                        task,
-                        capability=capability.name,
-                        metric=entry.metric,
-                        fewshot=entry.fewshot,
-                        limit=entry.limit,
-                        threshold=entry.threshold or capability.threshold,
-                        chance=entry.chance,
-                        chat_template=entry.chat_template,
-                    )
+            parts = [
+                LmEvalMeasure(
+                    task,
+                    capability=capability.name,
+                    metric=entry.metric,
+                    fewshot=entry.fewshot,
+                    limit=entry.limit,
+                    threshold=entry.threshold or capability.threshold,
+                    chance=entry.chance,
+                    chat_template=entry.chat_template,
                 )
+                for task in load_tasks(entry.lm_eval, include).values()
+            ]
+            found.append(parts[0] if len(parts) == 1 else PooledMeasure(entry.lm_eval, parts))
     return tuple(found)
 
 

@@ -224,7 +224,7 @@ def test_a_task_that_forbids_few_shot_examples_keeps_none(tmp_path: Path, model:
     assert measure(tmp_path, "bare", fewshot=3).answer(model, ["bare-00000"])[0].prompt.count("Q:") == 1
 
 
-def test_a_group_of_the_brief_gives_a_measure_for_each_task(tasks: Path) -> None:
+def test_a_group_of_the_brief_is_one_measure_over_all_its_tasks(tasks: Path) -> None:
     entries = [
         {"lm_eval": "both", "limit": 4},
         {"lm_eval": "chosen", "threshold": 0.02, "metric": "acc_norm"},
@@ -234,8 +234,7 @@ def test_a_group_of_the_brief_gives_a_measure_for_each_task(tasks: Path) -> None
     )
     found = lm_eval_measures(loaded)
     assert [(m.capability, m.name, m.threshold, len(m.items)) for m in found] == [
-        ("facts", "chosen", 0.1, 4),
-        ("facts", "written", 0.1, 4),
+        ("facts", "both", 0.1, 8),
         ("facts", "chosen", 0.02, 24),
     ]
     assert lm_eval_measures(brief()) == ()
