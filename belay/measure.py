@@ -15,7 +15,7 @@ from rich.console import Console
 
 from belay.progress import Report, bar
 from evaluator.brief import LoadedBrief, load_brief
-from evaluator.brief_shares import difference, shares_to_write, with_shares
+from evaluator.brief_shares import changes, shares_to_write, with_shares
 from evaluator.confusion import held_out
 from evaluator.mapping import Measurement, Traffic, measure
 from evaluator.resemblance import CautiousTagger
@@ -161,13 +161,13 @@ def since_of(text: str, now: datetime) -> datetime:
 def write_shares(path: Path, measurement: Measurement, console: Console) -> None:
     """Show what changes in the brief and change it. Raises UsageError where the traffic says too little."""
     before = path.read_bytes().decode("utf-8")
-    after = with_shares(before, shares_to_write(measurement))
-    changed = difference(before, after, str(path))
+    shares = shares_to_write(measurement)
+    after, changed = with_shares(before, shares), changes(before, shares)
     if not changed:
         console.print(f"{path} has these shares already.")
         return
     for line in changed:
-        console.print(line, style="red" if line.startswith("-") else "green", markup=False)
+        console.print(f"  {line}", markup=False)
     write_renamed(path, after.encode())
     load_brief(path)
     console.print(

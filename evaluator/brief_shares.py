@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -75,10 +74,12 @@ def with_shares(text: str, shares: Mapping[str, float]) -> str:
     return changed
 
 
-def difference(before: str, after: str, name: str) -> list[str]:
-    """The changed lines, as `diff -u` shows them, without context."""
-    return [
-        line.rstrip("\n")
-        for line in difflib.unified_diff(before.splitlines(), after.splitlines(), name, name, n=0)
-        if not line.startswith("@@")
-    ]
+def changes(text: str, shares: Mapping[str, float]) -> list[str]:
+    """What `with_shares` changes, a line for each: where it stands, whose share it is, from what to what."""
+    source, found = read_yaml(text), []
+    for index, capability in enumerate(source.data["capabilities"]):
+        old, new = capability["share"], shares[capability["name"]]
+        if old != new:
+            line = source.line(("capabilities", index, "share"))
+            found.append(f"line {line}  {capability['name']}: share {old:g} -> {new:g}")
+    return found

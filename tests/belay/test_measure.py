@@ -124,7 +124,7 @@ def test_the_whole_command_on_a_real_broker(path: Path, own_broker: str) -> None
     before = path.read_text()
     status, out, _ = run(*asked, "--write")
     assert status == 0
-    assert "-  share: 0.5  # a guess" in out
+    assert "replies: share 0.5 -> 0.7" in out
     shares = {c["name"]: c["share"] for c in yaml.safe_load(path.read_text())["capabilities"]}
     assert shares == {"replies": pytest.approx(0.7, abs=0.005), "sums": pytest.approx(0.3, abs=0.005)}
     assert "# reviewed by two people" in path.read_text()
