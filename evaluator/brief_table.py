@@ -6,9 +6,8 @@ from typing import Final
 
 from rich.table import Table
 
-from evaluator.audit_settings import GateSettings
 from evaluator.brief import Capability, LoadedBrief
-from evaluator.gate import items_to_pass
+from evaluator.brief_draft import items_for
 from evaluator.verifiers import VERIFIERS
 
 FEW_EXEMPLARS: Final = 10
@@ -46,13 +45,17 @@ def weaknesses(loaded: LoadedBrief) -> list[str]:
 def _weaknesses_of(capability: Capability, loaded: LoadedBrief) -> list[str]:
     name, found = capability.name, []
     asked = loaded.items_of(name, "audit")
-    needed = items_to_pass(capability.threshold, GateSettings().alpha_pass)
+    needed = items_for(capability.threshold)
     if not asked:
         found.append(f"{name}: no item with split 'audit': neither baseline nor audit can say anything of it")
     elif len(asked) < needed and not capability.benchmarks:
         found.append(
             f"{name}: {len(asked)} audit items; a pass at {100 * capability.threshold:g} points takes at least "
             f"{needed}, so that the audit will be inconclusive"
+        )
+    if all(item.split == "audit" for item in loaded.items[name]):
+        found.append(
+            f"{name}: audit items only, so that no sweep, checkpoint or merge search can ask about it"
         )
     judge = capability.judge
     if judge.verifier is not None:

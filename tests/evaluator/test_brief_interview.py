@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluator.audit_settings import GateSettings
 from evaluator.brief_draft import Draft, default_threshold, filled_shares, finished, items_for, share_trouble
 from evaluator.brief_interview import answered, default_of, help_of, next_question, retold
 from evaluator.brief_problems import keys_at
@@ -186,12 +187,12 @@ def test_the_usual_threshold_is_told_with_its_reason_and_its_price(
 ) -> None:
     value, why = default_threshold(known)
     assert value == threshold
-    assert f"at least {items_to_pass(threshold, 0.01)} items" in why
+    assert f"at least {items_to_pass(threshold, GateSettings().alpha_pass)} items" in why
 
 
 def test_the_number_of_items_is_the_gates_own() -> None:
     for threshold in (0.01, 0.03, 0.05, 0.1, 0.2):
-        assert items_for(threshold) == items_to_pass(threshold, 0.01)
+        assert items_for(threshold) == items_to_pass(threshold, GateSettings().alpha_pass)
 
 
 def test_shares_and_points_are_read_as_people_write_them() -> None:

@@ -41,6 +41,13 @@ def test_items_that_the_verifier_cannot_judge_are_named() -> None:
     assert any("cannot judge 1 audit items, such as 's1'" in line for line in of("sums", weaknesses(broken)))
 
 
+def test_a_capability_with_audit_items_alone_cannot_be_tuned_on() -> None:
+    loaded = brief(capability("support", role="target"), capability("sums"))
+    audited = loaded.model_copy(update={"items": loaded.items | {"sums": loaded.items_of("sums", "audit")}})
+    assert any("audit items only" in line for line in of("sums", weaknesses(audited)))
+    assert not any("audit items only" in line for line in weaknesses(loaded))
+
+
 def test_no_audit_item_no_quality_few_exemplars_and_no_kind_are_told() -> None:
     found = weaknesses(brief(items=0))
     assert sum("no item with split 'audit'" in line for line in found) == 4
