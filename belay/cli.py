@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from belay.cli_audit import add_to as add_audit
+from belay.cli_benchmark import add_to as add_benchmark
 from belay.cli_gate import add_to as add_gate
 from belay.cli_home import add_to as add_home
 from belay.cli_map import add_to as add_map
@@ -34,6 +35,7 @@ app = typer.Typer(
 add_offline(app)
 add_map(app)
 add_audit(app)
+add_benchmark(app)
 add_train(app)
 add_online(app)
 add_gate(app)

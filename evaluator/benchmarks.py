@@ -22,7 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from evaluator.asking import ItemAnswer
+from evaluator.asking import ItemAnswer, Progress, silent
 from evaluator.benchmark_asking import Gather, ask, asking, context_length, results_of, shown
 from evaluator.benchmark_loading import naming
 from evaluator.benchmark_tasks import (
@@ -214,11 +214,12 @@ def run_full(
     limit: int | None = None,
     chat_template: bool = False,
     concurrency: int = CONCURRENCY,
+    progress: Progress = silent,
 ) -> dict[str, dict[str, float]]:
     """Whole tasks (names, groups or loaded ones) through lm-eval's `simple_evaluate`; its figures by task and metric.
 
     Its result file and, for each task, its sample file are left in `folder`, named by lm-eval. `limit` is
-    lm-eval's: the first so many documents.
+    lm-eval's: the first so many documents. `progress` is told of requests.
     """
     lm_eval = _library()
     from lm_eval.loggers import EvaluationTracker  # noqa: PLC0415, TID251 - heavy: loaded by those who run benchmarks only
@@ -228,19 +229,27 @@ def run_full(
     for task in tasks:
         for one in load_tasks(task, include_path).values() if isinstance(task, str) else [task]:
             refuse(one)  # and name what is missing before anything is asked
-    with asking(model):
-        results = lm_eval.simple_evaluate(
-            model=client,
-            model_args={"model": model.name, "base_url": model.url, "sha256": model.sha256},  # for the record
-            tasks=list(tasks),
-            num_fewshot=fewshot,
-            limit=limit,
-            apply_chat_template=chat_template,
-            fewshot_as_multiturn=chat_template,
-            evaluation_tracker=tracker,
-            task_manager=_manager_of([t for t in tasks if isinstance(t, str)], include_path),
-            bootstrap_iters=0,
-        )
+    client.progress = progress
+    try:
+        with asking(model):
+            results = lm_eval.simple_evaluate(
+                model=client,
+                model_args={
+                    "model": model.name,
+                    "base_url": model.url,
+                    "sha256": model.sha256,
+                },  # for the record
+                tasks=list(tasks),
+                num_fewshot=fewshot,
+                limit=limit,
+                apply_chat_template=chat_template,
+                fewshot_as_multiturn=chat_template,
+                evaluation_tracker=tracker,
+                task_manager=_manager_of([t for t in tasks if isinstance(t, str)], include_path),
+                bootstrap_iters=0,
+            )
+    finally:
+        client.progress = silent  # the client is shared with the measures
     samples = results.pop("samples")
     tracker.save_results_aggregated(results=results, samples=samples)
     for task in results["configs"]:
@@ -362,6 +371,18 @@ def _client(url: str, name: str, folder: Path, concurrency: int) -> Any:
         """Asks one model from several threads: a fast tokenizer must not be used by two at once."""
 
         tokenizing = threading.Lock()
+        progress = staticmethod(silent)
+        done = total = 0
+
+        async def get_batched_requests(self, requests: list[Any], *args: Any, **kwargs: Any) -> Any:
+            self.done, self.total = 0, len(requests)
+            return await super().get_batched_requests(requests, *args, **kwargs)
+
+        async def amodel_call(self, *args: Any, **kwargs: Any) -> Any:
+            answers = await super().amodel_call(*args, **kwargs)
+            self.done += 1
+            self.progress(self.done, self.total, self.model)
+            return answers
 
         def tok_encode(self, *args: Any, **kwargs: Any) -> Any:
             with self.tokenizing:

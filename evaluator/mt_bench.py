@@ -99,7 +99,7 @@ class MtBenchMeasure:
         self.threshold, self.chance = threshold, chance
         self._judge, self._max_tokens = judge, max_tokens
         self._client = client or JudgeClient(judge.url, judge.model, api_key_env=judge.api_key_env)
-        self._turns = {f"mt_bench-{q.id}-{turn}": (q, turn) for q in chosen for turn in (1, 2)}
+        self._turns = {turn_id(q, turn): (q, turn) for q in chosen for turn in (1, 2)}
         self.items = tuple(MeasureItem(name, str(q.id)) for name, (q, _) in self._turns.items())
         said = [[[q.id, q.turns, q.reference] for q in chosen], judge.url, judge.model, judge.rubric]
         words = json.dumps([said, max_tokens, JUDGE_TOKENS, mt_bench_prompts.wording()])
@@ -138,6 +138,11 @@ class MtBenchMeasure:
         asked = mt_bench_prompts.single(question, turn, answers[:turn], self._judge.rubric)
         reply = self._client.ask(asked, JUDGE_TOKENS)
         return unscored(reply.failure) if reply.text is None else judgement_of(reply.text, self._judge.best)
+
+
+def turn_id(question: Question, turn: int) -> str:
+    """The item of one turn (1 or 2) of a question."""
+    return f"mt_bench-{question.id}-{turn}"
 
 
 def converse(
@@ -192,7 +197,7 @@ def category_scores(
     questions: Sequence[Question], answers: Iterable[ItemAnswer]
 ) -> tuple[CategoryScore, ...]:
     """The grades of one model by category, in MT-Bench's order; categories without an answer are left out."""
-    category = {f"mt_bench-{q.id}-{turn}": q.category for q in questions for turn in (1, 2)}
+    category = {turn_id(q, turn): q.category for q in questions for turn in (1, 2)}
     values: dict[str, list[float | None]] = {}
     for answer in answers:
         values.setdefault(category[answer.item], []).append(answer.value)

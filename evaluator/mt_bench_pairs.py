@@ -7,7 +7,7 @@ verdicts disagree it is a tie (Zheng et al. 2023, section 3.4). A verdict that c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -21,6 +21,7 @@ from evaluator.mt_bench import ANSWER_TOKENS, JUDGE_TOKENS, converse
 from evaluator.mt_bench_data import Question, category_order
 
 Verdict = Literal["candidate", "base", "tie", "unscored"]
+Turns = tuple[str, ...]
 Place = Literal["A", "B", "C"]
 _PLACE: Final = re.compile(r"\[\[([ABC])\]\]")
 
@@ -65,14 +66,26 @@ def compare_pairs(
     client: JudgeClient | None = None,
 ) -> tuple[PairVerdict, ...]:
     """Have both models answer every turn and the judge compare them, four calls a question. Raises EngineFailed."""
-    asks = client or JudgeClient(judge.url, judge.model, api_key_env=judge.api_key_env)
     asked = [(question, 2) for question in questions]
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="mt-bench") as threads:
         both = [threads.submit(converse, model, asked, max_tokens) for model in (base, candidate)]
         ours, theirs = (one.result() for one in both)
+    return judge_pairs(questions, ours, theirs, judge, client=client)
+
+
+def judge_pairs(
+    questions: Sequence[Question],
+    base: Mapping[int, Turns],
+    candidate: Mapping[int, Turns],
+    judge: JudgeEndpoint,
+    *,
+    client: JudgeClient | None = None,
+) -> tuple[PairVerdict, ...]:
+    """Have the judge compare answers that are there already, by question id."""
+    asks = client or JudgeClient(judge.url, judge.model, api_key_env=judge.api_key_env)
 
     def judged(question: Question, turn: int) -> PairVerdict:
-        control, other = ours[question.id][:turn], theirs[question.id][:turn]
+        control, other = base[question.id][:turn], candidate[question.id][:turn]
         replies = [
             asks.ask(mt_bench_prompts.pair(question, turn, first, second, judge.rubric), JUDGE_TOKENS)
             for first, second in ((control, other), (other, control))
