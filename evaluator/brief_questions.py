@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from evaluator import brief_readers as readers
 from evaluator.brief_draft import ENDPOINT, default_threshold
-from evaluator.brief_schema import FactsChange, Kind
+from evaluator.brief_schema import FactsChange
 from evaluator.verifiers import VERIFIERS
 
 LATER: Final = "?"
@@ -48,7 +48,7 @@ def _ask(
     return Question(key, text, said, usual, read or chosen, asked or (lambda _: True), choices or {})
 
 
-KINDS: Final[Mapping[Kind, str]] = {
+KINDS: Final[Mapping[str, str]] = {
     "knowledge": "facts that the model has to know",
     "reasoning": "several steps of thought",
     "reading": "what stands in the prompt: classify, extract, sum up",

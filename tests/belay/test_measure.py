@@ -107,7 +107,11 @@ def run(*arguments: str) -> tuple[int, str, str]:
     return found.exit_code, found.stdout, found.stderr
 
 
-def test_the_whole_command_on_a_real_broker(path: Path, own_broker: str) -> None:
+def test_the_whole_command_on_a_real_broker(
+    path: Path, own_broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Joining a group takes half the session timeout there, 3 s; the silence that ends a read must be longer.
+    monkeypatch.setattr("belay.measure._QUIET_S", 5.0)
     asked = ("--brief", str(path), "--bootstrap-servers", own_broker)
     bus = KafkaBus(BusSettings(bootstrap_servers=own_broker))
     events = traffic(700, 300, 111)

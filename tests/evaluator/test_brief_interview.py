@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -13,9 +13,9 @@ from evaluator.audit_settings import GateSettings
 from evaluator.brief_draft import Draft, default_threshold, filled_shares, finished, items_for, share_trouble
 from evaluator.brief_interview import answered, default_of, help_of, next_question, retold
 from evaluator.brief_problems import keys_at
-from evaluator.brief_questions import ANOTHER, CAPABILITY, JUDGES, TOP
+from evaluator.brief_questions import ANOTHER, CAPABILITY, JUDGES, KINDS, TOP
 from evaluator.brief_readers import fraction, points
-from evaluator.brief_schema import Brief
+from evaluator.brief_schema import Brief, Kind
 from evaluator.gate import items_to_pass
 from evaluator.verifiers import VERIFIERS
 from telemetry.errors import UsageError
@@ -63,6 +63,10 @@ def test_every_question_is_about_a_key_that_a_brief_has() -> None:
     assert {q.key for q in TOP} <= set(keys_at(()))
     of_a_judge = {"labels", "opening", "closing", "url", "model", "rubric"}
     assert {q.key for q in CAPABILITY} - of_a_judge <= set(keys_at(("capabilities", 0)))
+
+
+def test_every_kind_is_offered() -> None:
+    assert set(KINDS) == set(get_args(Kind))
 
 
 def test_every_judge_is_offered_with_one_line_that_explains_it() -> None:

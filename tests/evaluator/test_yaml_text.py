@@ -55,7 +55,7 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines() -> None:
         read_yaml("share: 1\nother: 2\nshare: 3\n")
 
 
-@pytest.mark.parametrize("text", ["a: [", "a: b: c", "a: !!python/object:os.system x", "[" * 3000])
+@pytest.mark.parametrize("text", ["a: [", "a: b: c", "a: !!python/object:os.system x", "[" * 1200])
 def test_what_is_no_yaml_is_refused(text: str) -> None:
     with pytest.raises(YamlError):
         read_yaml(text)
