@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from belay.progress import console_of
+from belay.stages import STAGES
 
 BriefArgument = Annotated[Path, typer.Argument(help="The capability brief.")]
 HomeOption = Annotated[Path, typer.Option("--home", help="Where baselines lie: they give each base rate.")]
@@ -18,7 +19,6 @@ StagesOption = Annotated[
 _GATE = "The gate"
 _BRIEF = Path("examples/support/brief.yaml")
 _HOME = Path(".belay")
-_STAGES = "5%:2000,25%:4000,50%"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
 def plan(
     brief: BriefArgument = _BRIEF,
     rate: Annotated[str, typer.Option(help="Interactions a second, as 40 or 40/s.")] = "40/s",
-    stages: StagesOption = _STAGES,
+    stages: StagesOption = STAGES,
     shadow: Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction answered by both arms.")] = 0.1,
     simulate: Annotated[bool, typer.Option(help="Check 10-point drops by simulation (a minute).")] = False,
     picture: Annotated[Path | None, typer.Option(help="Write the plot to this PNG file.")] = None,
@@ -47,7 +47,7 @@ def drill(
     brief: BriefArgument = _BRIEF,
     runs: Annotated[int, typer.Option(min=1, help="Rollouts simulated for each planted drop.")] = 50,
     horizon: Annotated[int, typer.Option(min=100, help="Interactions of a rollout at most.")] = 5000,
-    stages: StagesOption = _STAGES,
+    stages: StagesOption = STAGES,
     shadow: Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction answered by both arms.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Seed.")] = 7,
     report: Annotated[Path | None, typer.Option("--json", help="Write the report to this file too.")] = None,

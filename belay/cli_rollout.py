@@ -1,18 +1,20 @@
-"""`belay rollout`: start, inspect, promote, roll back or close a rollout, and see what its models are pinned by."""
+"""`belay rollout`: draft, start, inspect, promote, roll back or close a rollout, and see what is pinned."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from belay.cli_options import HOME, HomeFolder
+from belay.cli_options import ALIAS, BRIEF, HOME, BriefFile, HomeFolder
 from belay.home import Home
+from belay.progress import console_of
+from belay.stages import STAGES
 from telemetry.errors import InfrastructureError, UsageError
 
 ControlUrl = Annotated[str, typer.Option("--control", help="Where control answers.")]
@@ -20,15 +22,62 @@ RolloutId = Annotated[str, typer.Argument(help="The rollout's id, as `belay roll
 Actor = Annotated[str, typer.Option("--by", help="Your name; it is recorded.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded.")]
 
+
+class Policy(str, Enum):  # noqa: UP042 - typer shows a StrEnum's members in upper case
+    """Who promotes a stage."""
+
+    manual = "manual"
+    schedule = "schedule"
+    evidence = "evidence"
+
+
 _CONTROL = "http://127.0.0.1:8090"
 _ROLLOUT = typer.Typer(
-    no_args_is_help=True, help="Start, inspect, promote, roll back or close a rollout; see what is pinned."
+    no_args_is_help=True,
+    help="Draft, start, inspect, promote, roll back or close a rollout; see what is pinned.",
 )
 
 
 def add_to(app: typer.Typer, panel: str) -> None:
     """Register the commands."""
     app.add_typer(_ROLLOUT, name="rollout", rich_help_panel=panel)
+
+
+@_ROLLOUT.command()
+def draft(
+    candidate: Annotated[str, typer.Argument(help="The candidate's name, as it was trained and audited.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("rollout.yaml"),
+    home: HomeFolder = HOME,
+    brief: BriefFile = BRIEF,
+    model: Annotated[str, typer.Option("--model", help="The name that clients ask for.")] = ALIAS,
+    stages: Annotated[
+        str,
+        typer.Option(help="share:units before the next stage, comma separated; the last needs no number."),
+    ] = STAGES,
+    advance: Annotated[
+        Policy, typer.Option(help="Who promotes: a person, enough units, or proof in every capability.")
+    ] = Policy.evidence,
+    shadow: Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction answered by both arms.")] = 0.1,
+    override_by: Annotated[str, typer.Option(help="Your name, where its audit did not pass.")] = "",
+    override_reason: Annotated[str, typer.Option(help="Why it may go out all the same.")] = "",
+) -> None:
+    """Write a rollout's file from the models, their audit, the brief and the baseline, to read before `start`."""
+    from belay.rollout_draft import draft as made  # noqa: PLC0415 - the evaluator's side is heavy
+    from belay.rollout_draft import write_draft  # noqa: PLC0415 - as above
+
+    spec = made(
+        Home(home.resolve()),
+        brief,
+        candidate,
+        alias=model,
+        stages=stages,
+        advance=advance.value,
+        shadow=shadow,
+        override_by=override_by,
+        override_reason=override_reason,
+    )
+    write_draft(out, spec)
+    console_of().print(f"{out} has rollout {spec.rollout_id}. Start it: `belay rollout start {out}`.")
 
 
 @_ROLLOUT.command()
@@ -83,7 +132,7 @@ def pins(home: HomeFolder = HOME) -> None:
         names = ", ".join(dict.fromkeys(model.name for model in pin.models))
         held = ", ".join(str(folder.name) for rollout, folder in folders if rollout == pin.rollout_id)
         table.add_row(pin.rollout_id, f"{pin.since:%Y-%m-%d %H:%M}", until, names, held or "not here")
-    Console().print(table if found else f"Nothing is pinned in {models}.")
+    console_of().print(table if found else f"Nothing is pinned in {models}.")
 
 
 @_ROLLOUT.command()
@@ -98,7 +147,7 @@ def unpin(rollout_id: RolloutId, by: Actor, reason: Reason, home: HomeFolder = H
             f"no rollout {rollout_id!r} pins anything in {models}; known are {known}",
             hint="`belay rollout pins` lists them; --home says where the models lie.",
         )
-    Console().print(f"The models of rollout {rollout_id} are pinned no more.")
+    console_of().print(f"The models of rollout {rollout_id} are pinned no more.")
 
 
 def _call(method: str, url: str, body: dict[str, object] | None = None) -> dict[str, Any]:
@@ -151,4 +200,4 @@ def _show(state: dict[str, Any]) -> None:
         table.add_row("shadows", f"{', '.join(parts)}; other prompts {allotment['otherwise']:.0%}")
     elif spec.get("shadow"):
         table.add_row("shadows", f"{spec['shadow']:.0%} of all prompts, evenly")
-    Console().print(table)
+    console_of().print(table)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import pairwise
 from pathlib import Path
 
 from rich.console import Console
 
 from belay.home import Home
 from belay.progress import bar
+from belay.stages import parse_stages
 from evaluator.baseline import load_baseline
 from evaluator.brief import LoadedBrief, load_brief
 from evaluator.drill import DrillTraffic, run_drill, to_dict
@@ -54,7 +54,7 @@ def show_plan(
     made = Plan(
         capabilities=_planned(load_brief(brief), home, console),
         rate=_rate(rate),
-        stages=_stages(stages),
+        stages=parse_stages(stages),
         shadow=shadow,
     )
     forecasts = forecast(made)
@@ -93,7 +93,7 @@ def show_drill(
     )
     with bar(console, "   drill") as report:
         found = run_drill(
-            _drill_spec(loaded, planned, _stages(stages), shadow),
+            _drill_spec(loaded, planned, parse_stages(stages), shadow),
             traffic,
             runs=runs,
             horizon=horizon,
@@ -181,18 +181,3 @@ def _rate(text: str) -> float:
     if match is None or float(match[1]) <= 0.0:
         raise UsageError(f"--rate is {text!r}, expected interactions a second such as 40 or 40/s")
     return float(match[1])
-
-
-def _stages(text: str) -> tuple[tuple[float, int], ...]:
-    """Stages from "5%:2000,25%:4000,50%". Raises UsageError that names the part which is wrong."""
-    found = []
-    for part in text.split(","):
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)%(?::(\d+))?", part.strip())
-        if match is None or not 0.0 < float(match[1]) <= 100.0:
-            raise UsageError(
-                f"--stages has {part.strip()!r}, expected a share and interactions such as 5%:2000"
-            )
-        found.append((float(match[1]) / 100.0, int(match[2] or 0)))
-    if any(a >= b for (a, _), (b, _) in pairwise(found)):
-        raise UsageError(f"--stages is {text!r}: shares of stages must grow")
-    return tuple(found)
