@@ -23,7 +23,8 @@ class Manifest(Value):
     """What a model folder is. `sha256` is over the sorted file hashes; the audit is not part of it.
 
     `files` maps each path, relative to the folder, to its SHA-256. `adapter_sha256` is over the files below
-    `adapter/`, where a candidate keeps the adapter that was merged into it.
+    `adapter/`, where a candidate keeps the adapter that was merged into it. `settings` are what a training was asked
+    for, `training` what came of it: the hash of each of its data, the checkpoint and the merge weights taken.
     """
 
     kind: Literal["base", "candidate"]
@@ -35,6 +36,7 @@ class Manifest(Value):
     adapter_sha256: str | None = None
     data_sha256: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
     audit: AuditRef | None = None
 
     @property
@@ -51,6 +53,7 @@ def write_manifest(
     base_sha256: str | None = None,
     data_sha256: str | None = None,
     settings: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
 ) -> Manifest:
     """Hash every file of `folder` and write its manifest. Raises AttestationError where there is no folder."""
     files = hash_files(folder)
@@ -65,6 +68,7 @@ def write_manifest(
         adapter_sha256=whole_sha256(adapter) if adapter else None,
         data_sha256=data_sha256,
         settings=settings or {},
+        training=training or {},
     )
     _save(folder, manifest)
     return manifest

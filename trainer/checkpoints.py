@@ -65,6 +65,18 @@ class Evaluation(Value):
         return tuple(c.name for c in self.capabilities if c.floor is None and c.verdict == "fail")
 
     @property
+    def beyond(self) -> tuple[str, ...]:
+        """The capabilities whose mean fell by more than their threshold, certainly or not."""
+        return tuple(
+            c.name
+            for c in self.capabilities
+            if c.floor is None
+            and c.base is not None
+            and c.candidate is not None
+            and c.base - c.candidate > c.threshold
+        )
+
+    @property
     def point(self) -> tuple[float, float]:
         """Target and retention; what cannot be told counts as 0, in all evaluations alike."""
         return self.target or 0.0, self.retention or 0.0

@@ -106,20 +106,21 @@ class SamSettings(_Settings):
 class MergeSettings(_Settings):
     """Interpolation between base and fine-tuned: weight 1 is the fine-tuned model, 0 is base.
 
-    With more than one weight, the heaviest whose capabilities all stay within their thresholds is taken.
-    `groups` searches a weight for each third of the layers, after the common one.
+    With more than one weight, the heaviest whose capabilities all stay within their thresholds on `items` tuning items
+    each is taken. `groups` searches a weight for each third of the layers, after the common one.
     """
 
     method: Literal["linear", "slerp"] = "linear"
     weights: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (1.0,)
     groups: bool = False
+    items: Count = 32
 
 
 class CheckpointSettings(_Settings):
-    """Every `every` steps the training is saved and the capability suite asked, at most `items` a capability.
+    """Every `every` steps the training is saved, to go on from after a kill, and the capability suite asked.
 
-    Training stops early once `patience` evaluations in a row brought nothing new to the Pareto front. 0 items
-    save without asking.
+    It asks at most `items` tuning items a capability; 0 save without asking. Training stops early once `patience`
+    evaluations in a row brought nothing new to the Pareto front. The best checkpoint is the one that is merged.
     """
 
     every: Count = 10
@@ -130,12 +131,16 @@ class CheckpointSettings(_Settings):
 class WatchingSettings(_Settings):
     """What is logged of each layer: gradient and update norms at each step, the rest every `every` steps.
 
-    A layer whose gradient or update norm exceeds `alarm` times its running median runs away: it is told.
+    The rest is measured on `probes` short prompts. A layer whose gradient or update norm exceeds `alarm` times its
+    median so far runs away: it is told.
     """
 
     every: Count = 10
     probes: Count = 4
     alarm: Annotated[float, Field(gt=1)] = 20.0
+
+
+Tracker = Literal["tensorboard", "mlflow", "wandb"]
 
 
 class SweepSettings(_Settings):
@@ -156,7 +161,7 @@ class TrainSettings(_Settings):
     tokens; with `packing`, of `batch_size` sequences that are filled with dialogues. What `mix` and `rehearsal`
     take of each batch, the target's data lose. `brief` gives rehearsal its prompts, checkpoints their items and
     decontamination its benchmarks. `threads` of None uses every core; results repeat bit by bit only for the same
-    number of threads.
+    number of threads. `track` also tells these tools of every step, where they are installed: on this machine only.
     """
 
     base: Path
@@ -184,6 +189,7 @@ class TrainSettings(_Settings):
     checkpoints: CheckpointSettings | None = None
     watch: WatchingSettings | None = WatchingSettings()
     sweep: SweepSettings | None = None
+    track: tuple[Tracker, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainSettings:

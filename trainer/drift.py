@@ -129,7 +129,6 @@ class Watch:
 
     def new_task(self, step: int) -> None:
         """Where it is due, measure interference and drift. The gradients in `.grad` stay as they are."""
-        self._interference, self._drift = {}, {}
         if not self.due(step):
             return
         new = [weight.grad for weight in self._weights]
@@ -155,6 +154,7 @@ class Watch:
         updates = self._norms(list(moved))
         rows = [self._row(step, layer, updates) for layer in dict.fromkeys([*updates, *self._drift])]
         self.log += rows
+        self._interference, self._drift = {}, {}
         return rows
 
     def _row(self, step: int, layer: str, updates: dict[str, float]) -> Row:

@@ -1,80 +1,138 @@
-"""The whole fine-tune on one page: attest, load, train, merge, manifest.
+"""The whole offline path on one page: brief, baseline, data, train, evaluate, merge, audit, manifest.
 
-Run by `belay train`; a training method is added as a step here, a file beside this one and a key in
-`trainer.config.TrainSettings`.
+Run by `belay train`; under `accelerate launch` every process runs it, and the main one writes. A training method is
+added as a step here, a file beside this one and a key in `trainer.config.TrainSettings`.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from serving.manifest import Manifest, attest, read_manifest, write_manifest
+from evaluator.baseline import Baseline
+from evaluator.brief import load_brief
+from serving.manifest import Manifest, attest, bind_audit, read_manifest, write_manifest
 from serving.progress import Report, silent
 from serving.quiet import quieten_transformers
 from serving.staging import staged_folder
-from telemetry.errors import AttestationError
+from telemetry.errors import AttestationError, BaselineError
+from telemetry.events import AuditRef
 from trainer.config import TrainSettings
-from trainer.data import data_sha256, encode, load_dialogues
+from trainer.data import data_sha256
+from trainer.data_mix import named_by_content, read_data
+from trainer.disk import adapter_bytes, require_room, weights_bytes
+from trainer.place import Place
+from trainer.processes import is_main
+
+STATES: Final = 2
+"""Of how many saved states there is room: `trainer.resume` keeps two, and writes a third before it drops the oldest."""
+
+Notice = Callable[[str], None]
+"""Called with what a person should know."""
 
 
-def run(settings: TrainSettings, progress: Report | None = None) -> Path:
-    """Train a candidate and return its folder.
+@dataclass(frozen=True)
+class Gate:
+    """What stands before and after a training: base's baseline, and the audit of the finished candidate's folder."""
 
-    In it lie merged safetensors with tokenizer, `adapter/`, `training.jsonl` (loss and gradient norm of each
-    step) and the manifest. The folder appears under its name only when it is complete, and replaces an
-    older one. Raises AttestationError where the base is not what its manifest says, UsageError for unusable
-    data, and TrainingDiverged.
+    baseline: Baseline
+    audit: Callable[[Path], AuditRef]
+
+
+def run(
+    settings: TrainSettings,
+    progress: Report | None = None,
+    *,
+    gate: Gate | None = None,
+    notice: Notice | None = None,
+) -> Path:
+    """Train a candidate and return its folder; interrupted, it goes on where it was.
+
+    In the folder lie merged safetensors with tokenizer, `adapter/`, the report `training.html` with `training.json`,
+    `training.jsonl` (each step) and `watch.parquet` (each layer in each step), and the manifest. It appears under its
+    name only when it is complete, and replaces an older one. With `gate`, it is audited then.
+
+    Raises AttestationError where the base is not what its manifest says, BaselineError where the gate's baseline is
+    another base's, UsageError for unusable data, DiskFull, and TrainingDiverged.
     """
-    base = attest(settings.base)
-    if base.kind != "base":
-        raise AttestationError(f"{settings.base} holds the candidate {base.name!r}, expected a base model")
-    dialogues = load_dialogues(settings.data)  # before torch: a wrong line is told at once
+    report, notice = progress or silent, notice or _nobody
+    # 1. What must survive, and what base can do: no baseline, no training.
+    loaded = load_brief(settings.brief) if settings.brief is not None else None
+    base = _base(settings.base)
+    if gate is not None and gate.baseline.binding.base_sha256 != base.sha256:
+        raise BaselineError(
+            f"the baseline is of base {gate.baseline.binding.base_sha256[:12]}, not {base.sha256[:12]}"
+        )
+    # 2. The data, before torch is loaded: a wrong line is told at once.
+    data = read_data(settings, loaded)
+    place = Place.of(settings, (base.sha256, data_sha256(settings.data), named_by_content(settings, loaded)))
+    _look_around(settings, place, notice)
     quieten_transformers()
+    report(0, settings.steps, "loading torch")
+    from trainer.workshop import Workshop  # noqa: PLC0415 - brings torch and peft, which take seconds
+
+    shop = Workshop(settings, base, loaded, data, place, report, notice)
+    # 3. Sweep, train, evaluate each checkpoint.
+    sweep = shop.sweep()
+    tuned = settings if sweep is None else settings.model_copy(update=sweep.taken)
+    fitted = shop.train(tuned)
+    if not is_main():
+        return settings.output
+    # 4. Search the merge weights, and bind all in the manifest; then the audit, of the very files that will be served.
     with staged_folder(settings.output) as folder:
-        _train_and_merge(settings, base, dialogues, folder, progress or silent)
+        merge = shop.merge(fitted, folder)
+        record = shop.record(tuned, sweep, fitted, merge, folder)
         write_manifest(
             folder,
             kind="candidate",
             name=settings.name,
             base_sha256=base.sha256,
             data_sha256=data_sha256(settings.data),
-            settings=_decisive(settings),
+            settings=named_by_content(settings, loaded),
+            training=record.for_manifest(),
         )
+    place.clear()
+    if gate is not None:
+        bind_audit(settings.output, gate.audit(settings.output))
     return settings.output
 
 
 def recipe(settings: TrainSettings) -> tuple[str, str, dict[str, Any]]:
-    """What a candidate made with `settings` has in its manifest: base hash, data hash, settings."""
-    return read_manifest(settings.base).sha256, data_sha256(settings.data), _decisive(settings)
+    """What a candidate made with `settings` has in its manifest: base hash, the target data's hash, settings."""
+    loaded = load_brief(settings.brief) if settings.brief is not None else None
+    return (
+        read_manifest(settings.base).sha256,
+        data_sha256(settings.data),
+        named_by_content(settings, loaded),
+    )
 
 
-def _decisive(settings: TrainSettings) -> dict[str, Any]:
-    """The settings that decide the result; where files lie and how many threads there are do not."""
-    return settings.model_dump(mode="json", exclude={"base", "data", "output", "threads"})
+def _base(folder: Path) -> Manifest:
+    base = attest(folder)
+    if base.kind != "base":
+        raise AttestationError(f"{folder} holds the candidate {base.name!r}, expected a base model")
+    return base
 
 
-def _train_and_merge(
-    settings: TrainSettings, base: Manifest, dialogues: list[Any], folder: Path, report: Report
-) -> None:
-    report(0, settings.steps, "loading torch")
-    from transformers import AutoTokenizer  # noqa: PLC0415 - brings torch, see above
+def _look_around(settings: TrainSettings, place: Place, notice: Notice) -> None:
+    """Tell of unfinished trainings, and make sure that there is room for this one."""
+    for other in place.others():
+        notice(
+            f"{other} is an unfinished training with other settings, base or data; remove it if it is not needed"
+        )
+    adapter, merged = adapter_bytes(settings.base, settings.lora), weights_bytes(settings.base)
+    kept = settings.checkpoints is not None or settings.sweep is not None
+    states = 3 * adapter * (STATES + 1) if kept else 0
+    searched = merged if len(settings.merge.weights) > 1 else 0
+    require_room(
+        settings.output.parent,
+        merged + searched + adapter + states,
+        "this training (the merged model, its adapter and the states to go on from)",
+        hint="Make room, or set another output.",
+    )
 
-    from trainer import lora, merge, train  # noqa: PLC0415 - bring torch and peft
 
-    tokenizer = AutoTokenizer.from_pretrained(str(settings.base))
-    examples = [encode(dialogue, tokenizer, settings.max_length) for dialogue in dialogues]
-
-    def tell(step: train.Step) -> None:
-        report(step.number, step.of, f"loss {step.loss:.3f}, {step.rate:.2f} steps/s")
-
-    with train.prepared_torch(settings):
-        model = lora.add_adapter(lora.load_base(settings.base, settings.dtype), settings.lora, settings.seed)
-        steps = train.train(model, examples, tokenizer.pad_token_id or 0, settings, tell)
-    report(settings.steps, settings.steps, "merging")
-    lora.save_adapter(model, folder / "adapter", base.sha256)
-    merge.merge_adapter(settings.base, folder / "adapter", folder)
-    rows = [{"step": s.number, "loss": s.loss, "gradient_norm": s.gradient_norm} for s in steps]
-    (folder / "training.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    report(settings.steps, settings.steps, f"trained, loss {steps[0].loss:.2f} to {steps[-1].loss:.2f}")
+def _nobody(text: str) -> None:
+    """Notices to nobody."""

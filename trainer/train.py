@@ -8,39 +8,196 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from accelerate import Accelerator
-from torch.nn import functional
-from torch.utils.data import DataLoader
+from accelerate.utils import broadcast_object_list
 
-from telemetry.errors import BelayError
+from trainer import resume
 from trainer.config import TrainSettings
-from trainer.data import IGNORED, Example, pad, plan_batches
-
-Batch = dict[str, torch.Tensor]
-
-
-class TrainingDiverged(BelayError):
-    """The loss is no number any more."""
-
-    exit_code = 2
+from trainer.diverged import diverged, find_where
+from trainer.drift import Probes, Watch
+from trainer.ewc import EwcPenalty
+from trainer.feed import Row
+from trainer.fisher import Fisher
+from trainer.objective import Objective, labelled_tokens
+from trainer.processes import accelerator
+from trainer.resume import LoggedStep, State
+from trainer.sam import Sam
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One optimiser step: mean loss over the assistant's tokens, gradient norm before clipping.
+class Told:
+    """How far the training is: `rate` in steps a second so far, from which `seconds_left` follows."""
 
-    `rate` is in steps a second so far; `seconds_left` follows from it.
-    """
-
-    number: int
+    step: LoggedStep
     of: int
-    loss: float
-    gradient_norm: float
     rate: float
     seconds_left: float
+
+
+class Keeper(Protocol):
+    """Keeps states, and says when there have been enough steps."""
+
+    def due(self, step: int) -> bool:
+        """Whether the state is to be kept after this step."""
+        ...
+
+    def keep(self, state: State) -> None:
+        """Write the state to disk. Only the main process is asked to."""
+        ...
+
+    def enough(self, step: int, model: Any) -> bool:
+        """Evaluate the model as it is after this step; whether training should stop."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What takes part in a training besides model and data; each is off where it is None."""
+
+    fisher: Fisher | None = None
+    probes: Probes | None = None
+    keeper: Keeper | None = None
+    saved: State | None = None
+
+
+class Training:
+    """Trains a model's free weights in place: AdamW, linear warm-up, then a constant rate.
+
+    What a step sees and draws follows from the settings and the step's number alone, so a training that starts from a
+    saved state goes on as if it had never stopped. Every process of a run makes the same one.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        rows: Callable[[int], Sequence[Row]],
+        padding: int,
+        settings: TrainSettings,
+        parts: Parts | None = None,
+    ) -> None:
+        parts = parts or Parts()
+        self._rows, self._settings, self._keeper = rows, settings, parts.keeper
+        self._accelerator = accelerator()
+        free = [weight for weight in model.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(free, lr=settings.learning_rate, weight_decay=0.0)
+        self._model, self._optimizer = self._accelerator.prepare(model, optimizer)
+        self._model.train()
+        self._objective = Objective(self._model, self._accelerator, padding, packed=settings.packing)
+        self._sam = Sam(settings.sam, self._model) if settings.sam else None
+        self._ewc = (
+            EwcPenalty(parts.fisher, settings.ewc.strength, self._model)
+            if settings.ewc and parts.fisher
+            else None
+        )
+        self._watch: Watch | None = None
+        if settings.watch and parts.probes:
+            self._watch = Watch(self._model, settings.watch, parts.probes, self._accelerator.backward)
+        self.steps: list[LoggedStep] = []
+        if parts.saved is not None:
+            self._go_on_from(parts.saved)
+
+    def run(self, on_step: Callable[[Told], None]) -> None:
+        """Take the steps that are left. Raises TrainingDiverged with the step, the layer and the batch."""
+        before, last, began = len(self.steps), self._settings.steps, time.monotonic()
+        if before and self._keeper and self._keeper.due(before) and self._enough(self._keeper, before):
+            return  # killed after the state was kept, before it was evaluated or the last steps were left out
+        for number in range(before + 1, last + 1):
+            self.steps.append(self._step(number))
+            rate = (number - before) / (time.monotonic() - began)
+            on_step(Told(self.steps[-1], last, rate, (last - number) / rate))
+            if self._keeper is not None and self._keeper.due(number):
+                self._keep(self._keeper)
+                if self._enough(self._keeper, number):
+                    return
+
+    def _step(self, number: int) -> LoggedStep:
+        rows = self._rows(number)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._settings.learning_rate * warmup(number - 1, self._settings.warmup_steps)
+        loss = self._backward(rows, number)
+        penalty = self._methods(rows, number)
+        if self._watch is not None:
+            self._watch.before_update()
+        norm = self._accelerator.clip_grad_norm_(self._model.parameters(), self._settings.max_grad_norm)
+        self._require_finite("the gradient's norm", float(norm), rows, number)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        seen = self._watch.after_update(number) if self._watch is not None else []
+        away = tuple(f"{row.layer} ({row.runs_away})" for row in seen if row.runs_away)
+        return LoggedStep(step=number, loss=loss, gradient_norm=float(norm), ewc=penalty, runs_away=away)
+
+    def _backward(self, rows: Sequence[Row], number: int) -> float:
+        """The step's loss, its gradient in `.grad`; where watching wants it, the new task's rows come first."""
+        watch = self._watch if self._watch is not None and self._watch.due(number) else None
+        tokens, loss = labelled_tokens(rows), 0.0
+        for part in _apart(rows) if watch else [rows]:
+            self._seed(number)
+            loss += self._objective.backward(part, tokens)
+            self._require_finite("the loss", loss, rows, number)
+            if watch and part[0].new_task:
+                watch.new_task(number)
+        return loss
+
+    def _methods(self, rows: Sequence[Row], number: int) -> float | None:
+        """What the methods make of the gradient; the EWC penalty, where there is one."""
+        if self._sam is not None:
+            self._sam.sharpen(number, lambda: self._plainly(rows, number))
+        return self._ewc.after_backward() if self._ewc is not None else None
+
+    def _plainly(self, rows: Sequence[Row], number: int) -> None:
+        self._seed(number)
+        self._objective.backward(rows, labelled_tokens(rows))
+
+    def _seed(self, number: int) -> None:
+        """Whatever a forward pass draws (dropout) depends on the step, not on the steps before it."""
+        own = self._accelerator.process_index
+        torch.manual_seed((self._settings.seed * 1_000_003 + number * 1_009 + own) % (1 << 63))
+
+    def _require_finite(self, what: str, value: float, rows: Sequence[Row], number: int) -> None:
+        if math.isfinite(value):
+            return
+
+        def again() -> None:
+            self._optimizer.zero_grad()
+            self._plainly(rows, number)
+            self._methods(rows, number)
+
+        where = find_where(self._model, again)
+        batch = [str(row) for row in rows]
+        raise diverged(
+            f"{what} became {value}", number, self._settings.steps, where, batch, self._settings.learning_rate
+        )
+
+    def _keep(self, keeper: Keeper) -> None:
+        state = self.state()
+        if self._accelerator.is_main_process:
+            keeper.keep(state)
+
+    def _enough(self, keeper: Keeper, number: int) -> bool:
+        """Evaluate the model as it is; whether to stop, as the main process says for all."""
+        enough = [keeper.enough(number, self._accelerator.unwrap_model(self._model))]
+        return bool(broadcast_object_list(enough)[0])
+
+    def state(self) -> State:
+        """All that the next steps depend on. Every process has to ask; the main one's answer counts."""
+        weights, moments = resume.collect(self._model, self._optimizer.optimizer)
+        watched = tuple(self._watch.log) if self._watch is not None else ()
+        methods = {f"sam/{name}": value for name, value in self._sam.memory().items()} if self._sam else {}
+        if self._ewc is not None:
+            methods |= {f"ewc/{name}": value for name, value in self._ewc.memory().items()}
+        return State(len(self.steps), weights, moments, methods, tuple(self.steps), watched)
+
+    def _go_on_from(self, saved: State) -> None:
+        resume.put_back(self._model, self._optimizer.optimizer, saved)
+        self.steps = list(saved.steps)
+        if self._watch is not None:
+            self._watch.restore(saved.watched)
+        for kind, method in (("sam/", self._sam), ("ewc/", self._ewc)):
+            if method is not None:
+                mine = {k.removeprefix(kind): v for k, v in saved.methods.items() if k.startswith(kind)}
+                method.recall(mine)
 
 
 @contextmanager
@@ -59,82 +216,12 @@ def prepared_torch(settings: TrainSettings) -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-def train(
-    model: Any,
-    examples: Sequence[Example],
-    padding: int,
-    settings: TrainSettings,
-    on_step: Callable[[Step], None],
-) -> list[Step]:
-    """Train the model's free weights in place; what every step saw.
-
-    AdamW, linear warm-up, then a constant rate. Raises TrainingDiverged, with the step, where the loss is
-    infinite or not a number.
-    """
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    free = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(free, lr=settings.learning_rate, weight_decay=0.0)
-    plan = plan_batches(len(examples), settings.batch_size, settings.steps, settings.seed)
-    loader: Any = DataLoader(
-        list(examples),  # type: ignore[arg-type]  # anything with length and index will do
-        batch_sampler=plan,
-        collate_fn=lambda chosen: _tensors(chosen, padding),
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup(step, settings.warmup_steps))
-    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
-    model.train()
-    done: list[Step] = []
-    started = time.monotonic()
-    for number, batch in enumerate(loader, start=1):
-        loss = completion_loss(model, batch)
-        value = _finite(loss.item(), number, settings)
-        accelerator.backward(loss)
-        norm = accelerator.clip_grad_norm_(free, settings.max_grad_norm)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        rate = number / (time.monotonic() - started)
-        left_s = (settings.steps - number) / rate
-        done.append(Step(number, settings.steps, value, float(norm or 0.0), rate, left_s))
-        on_step(done[-1])
-    return done
-
-
-def completion_loss(model: Any, batch: Batch) -> torch.Tensor:
-    """Mean cross entropy over the assistant's tokens.
-
-    The vocabulary's logits are a fifth of the work, so they are computed only from the first labelled
-    position of the batch on.
-    """
-    labels = batch["labels"][:, 1:]
-    first = int((labels != IGNORED).any(dim=0).int().argmax())
-    kept = labels.shape[1] - first
-    logits = model(
-        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], logits_to_keep=kept + 1
-    ).logits[:, :-1]
-    wanted = labels[:, first:]
-    counted = wanted != IGNORED
-    return functional.cross_entropy(logits[counted].float(), wanted[counted])
-
-
 def warmup(step: int, steps: int) -> float:
     """The factor on the learning rate in step 0, 1, ...: 1/(steps+1), 2/(steps+1), ..., 1, 1, ..."""
     return min(1.0, (step + 1) / (steps + 1))
 
 
-def _tensors(examples: Sequence[Example], padding: int) -> Batch:
-    tokens, mask, labels = pad(examples, padding)
-    return {
-        "input_ids": torch.tensor(tokens),
-        "attention_mask": torch.tensor(mask),
-        "labels": torch.tensor(labels),
-    }
-
-
-def _finite(loss: float, number: int, settings: TrainSettings) -> float:
-    if not math.isfinite(loss):
-        raise TrainingDiverged(
-            f"the loss became {loss} in step {number} of {settings.steps}",
-            hint=f"Lower learning_rate (it is {settings.learning_rate:g}).",
-        )
-    return loss
+def _apart(rows: Sequence[Row]) -> list[list[Row]]:
+    """The rows of the new task and those of what should be retained; either may be absent."""
+    both = [row for row in rows if row.new_task], [row for row in rows if not row.new_task]
+    return [part for part in both if part]

@@ -1,0 +1,90 @@
+"""What a step minimises: cross entropy over the assistant's words, the same for any number of processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch.nn import functional
+
+from trainer.data import IGNORED, Example, pad
+from trainer.feed import Row
+from trainer.packing import packed_tensors
+
+Batch = dict[str, torch.Tensor]
+
+
+class Objective:
+    """Losses of rows, and their gradients.
+
+    A step's loss is the sum over its labelled tokens divided by how many there are in the whole step. Taken in parts,
+    one after another or on several processes, it is the same number, and so is its gradient.
+    """
+
+    def __init__(self, model: Any, accelerator: Accelerator, padding: int, *, packed: bool = False) -> None:
+        self._model, self._accelerator = model, accelerator
+        self._padding, self._packed = padding, packed
+        self._dtype = next(model.parameters()).dtype  # the embeddings' is that of what attention sees
+
+    def backward(self, rows: Sequence[Row], tokens: int) -> float:
+        """Add the gradients of the rows' part of the loss to `.grad`; that part.
+
+        `tokens` is `labelled_tokens` of all rows of the step. Every process takes its share of the sequences.
+        """
+        processes, here = self._accelerator.num_processes, self._accelerator.process_index
+        mine = [row for row in rows if row.sequence % processes == here]
+        loss = completion_loss(self._model, self._batch(mine or [_unlabelled(rows[0])]))
+        loss = loss * (labelled_tokens(mine) / tokens)
+        self._accelerator.backward(loss * processes)  # gradients are averaged over processes
+        return float(self._accelerator.reduce(loss.detach(), reduction="sum"))
+
+    def _batch(self, rows: Sequence[Row]) -> Batch:
+        if self._packed:
+            sequences = [list(group) for _, group in groupby(rows, key=lambda row: row.sequence)]
+            examples = [[row.example for row in group] for group in sequences]
+            found = packed_tensors(examples, self._padding, self._dtype)
+        else:
+            found = tensors([row.example for row in rows], self._padding)
+        return {name: values.to(self._accelerator.device) for name, values in found.items()}
+
+
+def labelled_tokens(rows: Sequence[Row]) -> int:
+    """How many tokens the loss counts: every label but an example's first, which nothing predicts."""
+    return sum(label != IGNORED for row in rows for label in row.example.labels[1:])
+
+
+def completion_loss(model: Any, batch: Batch) -> torch.Tensor:
+    """Mean cross entropy over the assistant's tokens; 0 where there are none.
+
+    The vocabulary's logits are a fifth of the work, so they are computed only from the first labelled
+    position of the batch on.
+    """
+    labels = batch["labels"][:, 1:]
+    first = int((labels != IGNORED).any(dim=0).int().argmax())
+    given = {name: values for name, values in batch.items() if name != "labels"}
+    logits: torch.Tensor = model(**given, logits_to_keep=labels.shape[1] - first + 1).logits[:, :-1]
+    wanted = labels[:, first:]
+    counted = wanted != IGNORED
+    if not counted.any():
+        return 0.0 * logits.float().sum()  # a number that every weight has a gradient of, which is 0
+    loss: torch.Tensor = functional.cross_entropy(logits[counted].float(), wanted[counted])
+    return loss
+
+
+def tensors(examples: Sequence[Example], padding: int) -> Batch:
+    """The examples as one padded batch, (examples, tokens) each."""
+    tokens, mask, labels = pad(examples, padding)
+    return {
+        "input_ids": torch.tensor(tokens),
+        "attention_mask": torch.tensor(mask),
+        "labels": torch.tensor(labels),
+    }
+
+
+def _unlabelled(row: Row) -> Row:
+    """A stand-in for a process that has no row of its own: it must take part, and changes nothing."""
+    return row._replace(example=replace(row.example, labels=(IGNORED,) * len(row.example.labels)))

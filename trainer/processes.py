@@ -1,0 +1,28 @@
+"""One process or many: what belongs to the main one only. `accelerate launch` and torchrun set RANK."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+_PATIENCE: Final = timedelta(hours=6)
+"""How long processes wait for the main one, while it asks base or writes: longer than any of that takes."""
+
+
+def is_main() -> bool:
+    """Whether this process is the one that writes and reports; known before torch is loaded."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def accelerator() -> Accelerator:
+    """The accelerator of this process: on a GPU where there is one, else on the CPU, alone or among others."""
+    import torch  # noqa: PLC0415 - whoever only wants to know which process this is needs no torch
+    from accelerate import Accelerator, InitProcessGroupKwargs  # noqa: PLC0415 - as above
+
+    return Accelerator(
+        cpu=not torch.cuda.is_available(), kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)]
+    )

@@ -1,0 +1,89 @@
+"""The sweep: every learning rate with every number of steps, scored on the target's tuning items.
+
+An untuned baseline proves nothing. Since the rate is constant after the warm-up, one training with the most steps
+passes through all smaller numbers of steps: what it is after 20 of 60 steps is what 20 steps alone would have made.
+A sweep that was killed goes on: each learning rate's training does, and what was scored is not asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from serving.progress import Report
+from trainer.config import SweepSettings, TrainSettings
+from trainer.diverged import TrainingDiverged
+from trainer.fit import Keeping, Stock, fit
+from trainer.keeping import Evaluate
+from trainer.records import Sweep, SweepRow
+from trainer.train import Told
+
+
+def run_sweep(
+    settings: TrainSettings,
+    sweep: SweepSettings,
+    stock: Stock,
+    evaluate: Evaluate,
+    folder: Path,
+    recipe: str,
+    report: Report,
+) -> Sweep:
+    """Train with each learning rate and score the target at each number of steps. Raises DiskFull.
+
+    A rate with which the loss becomes no number is out, and says so.
+    """
+    rows: list[SweepRow] = []
+    of = max(sweep.steps)
+    for number, rate in enumerate(sweep.learning_rates):
+        tried = settings.model_copy(update={"learning_rate": rate, "steps": of})
+        keeping = Keeping(folder / f"rate-{rate:g}", f"{recipe} sweep {rate!r}", sweep.steps, evaluate)
+
+        def tell(told: Told, before: int = number * of, rate: float = rate) -> None:
+            done, total = before + told.step.step, of * len(sweep.learning_rates)
+            report(done, total, f"sweep: rate {rate:g}, loss {told.step.loss:.3f}, {told.rate:.2f} steps/s")
+
+        rows += _rows(tried, sweep.steps, stock, keeping, tell)
+    chosen = choose(rows)
+    return Sweep(rows=tuple(rows), learning_rate=chosen.learning_rate, steps=chosen.steps)
+
+
+def choose(rows: Sequence[SweepRow]) -> SweepRow:
+    """The best target; of equal ones the fewest steps, then the lowest rate, since both drift less from base.
+
+    Raises TrainingDiverged where every rate diverged.
+    """
+    scored = [row for row in rows if row.target is not None]
+    if not scored:
+        raise TrainingDiverged(
+            "the loss became no number with every learning rate of the sweep",
+            hint=f"Try lower ones than {min(row.learning_rate for row in rows):g}.",
+        )
+    return min(scored, key=lambda row: (-(row.target or 0.0), row.steps, row.learning_rate))
+
+
+def _rows(
+    settings: TrainSettings,
+    steps: Sequence[int],
+    stock: Stock,
+    keeping: Keeping,
+    tell: Callable[[Told], None],
+) -> list[SweepRow]:
+    try:
+        fitted = fit(settings, stock, tell, keeping)
+    except TrainingDiverged as error:
+        return [
+            SweepRow(learning_rate=settings.learning_rate, steps=number, note=error.message)
+            for number in sorted(steps)
+        ]
+    target = {e.step: e.capabilities[0] for e in fitted.evaluations}
+    loss = {step.step: step.loss for step in fitted.steps}
+    return [
+        SweepRow(
+            learning_rate=settings.learning_rate,
+            steps=number,
+            target=target[number].candidate,
+            base=target[number].base,
+            loss=loss[number],
+        )
+        for number in sorted(set(steps))
+    ]

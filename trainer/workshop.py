@@ -1,0 +1,180 @@
+"""Where a candidate is made: the steps of the pipeline that need torch. Read `trainer.pipeline` first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+from transformers import AutoTokenizer
+
+from evaluator.brief import LoadedBrief
+from evaluator.judge import Judge
+from serving.manifest import Manifest
+from serving.progress import Report
+from telemetry.errors import SettingsError
+from trainer import lora
+from trainer.base_answers import in_process, remembered
+from trainer.checkpoints import Evaluation
+from trainer.config import TrainSettings
+from trainer.data_mix import Data, named_by_content
+from trainer.drift import Probes, choose_probes, encode_probes
+from trainer.feed import encode_data, used
+from trainer.fit import Fitted, Keeping, Stock, fit
+from trainer.keeping import Evaluate
+from trainer.merge import interpolate
+from trainer.merging import search
+from trainer.page import write_page
+from trainer.place import Place
+from trainer.processes import accelerator
+from trainer.records import Merge, Record, Sweep
+from trainer.suite import Suite
+from trainer.sweep import run_sweep
+from trainer.train import Told
+from trainer.watch_log import write_rows
+
+_PACKAGES: Final = ("torch", "transformers", "peft", "accelerate")
+
+
+class Workshop:
+    """Base, data and brief of one run, and what is made of them. Base is loaded only where it has to answer."""
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        base: Manifest,
+        loaded: LoadedBrief | None,
+        data: Data,
+        place: Place,
+        report: Report,
+        notice: Callable[[str], None],
+    ) -> None:
+        self._settings, self._base, self._loaded, self._data = settings, base, loaded, data
+        self._place, self._report = place, report
+        self._tokenizer = AutoTokenizer.from_pretrained(str(settings.base))
+        self._encoded = encode_data(data.sources, self._tokenizer, settings.max_length)
+        self._stock = Stock(
+            base_sha256=base.sha256,
+            sources=self._encoded.sources,
+            padding=self._tokenizer.pad_token_id or 0,
+            probes=self._probes(),
+            notice=notice,
+        )
+
+    def sweep(self) -> Sweep | None:
+        """Every learning rate and number of steps that the settings name; None where they name none."""
+        settings = self._settings
+        if settings.sweep is None or self._loaded is None:
+            return None
+        suite = self._suite(settings.sweep.items, only=(self._loaded.brief.target.name,))
+        folder = self._place.folder / "sweep"
+        evaluate = self._evaluate(suite)
+        return run_sweep(
+            settings, settings.sweep, self._stock, evaluate, folder, self._place.recipe, self._report
+        )
+
+    def train(self, settings: TrainSettings) -> Fitted:
+        """Train, and evaluate each checkpoint where there are any."""
+
+        def tell(told: Told) -> None:
+            alarm = f", runs away: {', '.join(told.step.runs_away)}" if told.step.runs_away else ""
+            note = f"loss {told.step.loss:.3f}, {told.rate:.2f} steps/s{alarm}"
+            self._report(told.step.step, told.of, note)
+
+        return fit(settings, self._stock, tell, self._keeping(settings))
+
+    def merge(self, fitted: Fitted, folder: Path) -> Merge:
+        """Write the adapter and the merged model, at the weights that the search chose, into `folder`."""
+        settings = self._settings
+        self._report(fitted.step, settings.steps, "merging")
+        lora.save_adapter(fitted.model, folder / "adapter", self._base.sha256)
+        adapter, merge = folder / "adapter", settings.merge
+        chosen = Merge(method=merge.method, weights=merge.weights)
+        if len(merge.weights) > 1:
+            evaluate = self._evaluate(self._suite(merge.items))
+            self._place.folder.mkdir(parents=True, exist_ok=True)
+            chosen = search(settings, adapter, self._place.folder, lambda model: evaluate(fitted.step, model))
+        interpolate(settings.base, adapter, folder, chosen.method, chosen.weights)
+        return chosen
+
+    def record(
+        self, settings: TrainSettings, sweep: Sweep | None, fitted: Fitted, merge: Merge, folder: Path
+    ) -> Record:
+        """Write what came of it into `folder`: each step, each layer, the record, and the page with pictures."""
+        report = self._data.report
+        record = Record(
+            sources=used(self._encoded, self._stock.feed(settings), len(fitted.steps)),
+            learning_rate=settings.learning_rate,
+            steps=len(fitted.steps),
+            checkpoint=fitted.step,
+            alarms=tuple(f"step {s.step}: {', '.join(s.runs_away)}" for s in fitted.steps if s.runs_away),
+            fisher_sha256=fitted.fisher_sha256,
+            decontamination=report.to_json() if report is not None else None,
+            evaluations=fitted.evaluations,
+            sweep=sweep,
+            merge=merge,
+            versions={name: version(name) for name in _PACKAGES},
+        )
+        (folder / "training.json").write_bytes(record.content)
+        rows = [json.dumps(step.model_dump(exclude_defaults=True)) for step in fitted.steps]
+        (folder / "training.jsonl").write_text("\n".join([*rows, ""]), encoding="utf-8")
+        if fitted.watched:
+            write_rows(folder / "watch.parquet", fitted.watched)
+        decisive = named_by_content(self._settings, self._loaded)
+        write_page(folder, settings.name, self._base.sha256, decisive, record, fitted.steps, fitted.watched)
+        first, last = fitted.steps[0].loss, fitted.steps[-1].loss
+        self._report(settings.steps, settings.steps, f"trained, loss {first:.2f} to {last:.2f}")
+        return record
+
+    def _keeping(self, settings: TrainSettings) -> Keeping | None:
+        asked = settings.checkpoints
+        if asked is None:
+            return None
+        at = {*range(asked.every, settings.steps + 1, asked.every), settings.steps}
+        evaluate = self._evaluate(self._suite(asked.items)) if asked.items else None
+        recipe = f"{self._place.recipe} {settings.learning_rate!r} {settings.steps}"  # the sweep may have changed them
+        return Keeping(self._place.folder, recipe, at, evaluate, asked.patience)
+
+    def _suite(self, items: int, only: Sequence[str] = ()) -> Suite:
+        loaded = _given(self._loaded)
+        prompt = loaded.brief.system_prompt
+        base = remembered(
+            lambda: in_process(self._model, self._tokenizer, prompt, self._report),
+            self._place.answers,
+            self._base.sha256,
+            self._settings.dtype,
+            prompt,
+        )
+        with accelerator().main_process_first():
+            return Suite(loaded, Judge(loaded), base, items, self._settings.seed, only=only)
+
+    def _evaluate(self, suite: Suite) -> Evaluate:
+        prompt = _given(self._loaded).brief.system_prompt
+
+        def evaluate(step: int, model: Any) -> Evaluation:
+            return suite.evaluate(step, in_process(model, self._tokenizer, prompt), self._report)
+
+        return evaluate
+
+    @cached_property
+    def _model(self) -> Any:
+        """Base, in memory from when it first has to answer."""
+        model = lora.load_base(self._settings.base, self._settings.dtype)
+        return model.to(accelerator().device)
+
+    def _probes(self) -> Probes | None:
+        watch = self._settings.watch
+        if watch is None:
+            return None
+        capabilities = self._loaded.brief.capabilities if self._loaded is not None else ()
+        adjacent = [c.exemplars for c in capabilities if c.role == "adjacent"]
+        return encode_probes(choose_probes(adjacent, watch.probes), self._tokenizer)
+
+
+def _given(loaded: LoadedBrief | None) -> LoadedBrief:
+    if loaded is None:
+        raise SettingsError("asking the capability suite needs the capability brief; give 'brief'")
+    return loaded
