@@ -17,7 +17,7 @@ from belay.ports import free_port
 from belay.wiring import engine_for, half_of_the_cores
 from evaluator.baseline import Baseline
 from evaluator.brief import LoadedBrief, load_brief
-from evaluator.gate import AuditResult
+from evaluator.audit_result import AuditResult
 
 BRIEF = Path(__file__).parents[2] / "examples" / "support" / "brief.yaml"
 
