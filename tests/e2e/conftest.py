@@ -15,9 +15,9 @@ from belay.demo import ALIAS, CANDIDATE
 from belay.home import Home
 from belay.ports import free_port
 from belay.wiring import engine_for, half_of_the_cores
+from evaluator.audit_result import AuditResult
 from evaluator.baseline import Baseline
 from evaluator.brief import LoadedBrief, load_brief
-from evaluator.audit_result import AuditResult
 
 BRIEF = Path(__file__).parents[2] / "examples" / "support" / "brief.yaml"
 
