@@ -5,11 +5,15 @@ from __future__ import annotations
 import copy
 import json
 import re
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evaluator.brief import (
     BenchmarkSettings,
@@ -328,3 +332,28 @@ def test_every_key_that_a_brief_may_have_stands_in_its_documentation() -> None:
     for model in (Brief, Capability, JudgeSettings, JudgeEndpoint, BenchmarkSettings):
         missing = [key for key in model.model_fields if f"`{key}`" not in page]
         assert not missing, f"{model.__name__}: {missing}"
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place, *(found for key, one in inner for found in places(one, (*place, key)))]
+
+
+@given(st.sampled_from(places(BRIEF)[1:]), ANYTHING)
+def test_whatever_stands_anywhere_it_loads_or_is_refused_in_words(place: tuple[Any, ...], wrong: Any) -> None:
+    changed: Any = copy.deepcopy(BRIEF)
+    at = changed
+    for step in place[:-1]:
+        at = at[step]
+    at[place[-1]] = wrong
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder), changed)
+        with suppress(BriefError):
+            load_brief(path)
