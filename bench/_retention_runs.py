@@ -1,0 +1,158 @@
+"""Trains what bench/retention.py compares, by the product's own pipeline, and keeps what each model scored.
+
+A result lies in the cache under the hash of all that it depends on, so a benchmark that is interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from _retention_data import COT, DATA, choices, write_brief
+from _retention_suite import Scores, score
+from _shape import say
+
+from evaluator.brief import LoadedBrief, load_brief
+from serving.base_model import prepare_base_model
+from telemetry.files import write_renamed
+from trainer.config import (
+    EwcSettings,
+    MergeSettings,
+    RehearsalSettings,
+    SamSettings,
+    SourceSettings,
+    SweepSettings,
+    TrainSettings,
+)
+
+CACHE = Path(os.environ.get("BELAY_BENCH_CACHE") or Path.home() / ".cache" / "belay-bench") / "retention"
+_LADDER = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a benchmark is: items of each capability to tune on and to test with, training messages, seeds."""
+
+    tuning: int
+    testing: int
+    learnt: int
+    steps: int
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The learning rate and number of steps that the sweep of plain LoRA took."""
+
+    learning_rate: float
+    steps: int
+
+
+class Lab:
+    """Base, brief and test items, made once."""
+
+    def __init__(self, size: Size) -> None:
+        from transformers import AutoTokenizer  # noqa: PLC0415 - brings torch, which the help text needs not
+
+        self.size = size
+        self.base = prepare_base_model(CACHE / "base")
+        self.folder = CACHE / f"brief-{size.tuning}-{size.testing}-{size.learnt}"
+        self.loaded: LoadedBrief = load_brief(
+            write_brief(self.folder, size.tuning, size.testing, size.learnt)
+        )
+        self.choices = choices(size.testing)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(str(self.base))
+
+    def settings(self, name: str, tuned: Tuned, seed: int, **changed: Any) -> TrainSettings:
+        """Plain LoRA as the sweep tuned it, with what `changed` adds."""
+        plain = TrainSettings(
+            base=self.base,
+            data=self.folder / "train.jsonl",
+            brief=self.folder / "brief.yaml",
+            output=CACHE / "models" / f"{name}-{seed}",
+            name=f"{name}-{seed}",
+            learning_rate=tuned.learning_rate,
+            steps=tuned.steps,
+            seed=seed,
+        )
+        return TrainSettings.model_validate({**plain.model_dump(), **changed})
+
+    def scores_of_base(self) -> Scores:
+        """What base scores on the test items."""
+        return self._kept("base", {"tested": self._tested()}, lambda: self._score(self.base))
+
+    def scores(self, settings: TrainSettings) -> Scores:
+        """Train with `settings`, ask the model the test items, and remove it."""
+        from trainer.pipeline import recipe, run  # noqa: PLC0415 - torch, as above
+
+        def train() -> Scores:
+            try:
+                run(settings)
+                return self._score(settings.output)
+            finally:
+                shutil.rmtree(settings.output, ignore_errors=True)
+
+        return self._kept(settings.name, {"recipe": recipe(settings), "tested": self._tested()}, train)
+
+    def sweep(self, rates: tuple[float, ...], steps: tuple[int, ...]) -> Tuned:
+        """Tune plain LoRA on the target's tuning items, with the first seed."""
+        from trainer.pipeline import recipe, run  # noqa: PLC0415 - torch, as above
+
+        asked = SweepSettings(learning_rates=rates, steps=steps)
+        settings = self.settings("sweep", Tuned(rates[0], max(steps)), self.size.seeds[0], sweep=asked)
+
+        def tune() -> dict[str, Any]:
+            try:
+                run(settings)
+                found = json.loads((settings.output / "training.json").read_bytes())
+                return {"learning_rate": found["learning_rate"], "steps": found["checkpoint"]}
+            finally:
+                shutil.rmtree(settings.output, ignore_errors=True)
+
+        return Tuned(**self._kept("sweep", {"recipe": recipe(settings)}, tune))
+
+    def _score(self, folder: Path) -> Scores:
+        from trainer.lora import load_base  # noqa: PLC0415 - torch, as above
+
+        return score(load_base(folder, "bfloat16"), self._tokenizer, self.loaded, self.choices)
+
+    def _tested(self) -> list[Any]:
+        return [self.loaded.sha256, self.size.testing]
+
+    def _kept(self, name: str, depends: dict[str, Any], make: Any) -> Any:
+        digest = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()[:12]
+        path = CACHE / "results" / f"{name}-{digest}.json"
+        if path.is_file():
+            say(f"  {name}: kept from an earlier run")
+            return json.loads(path.read_bytes())
+        began = time.monotonic()
+        made = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_renamed(path, json.dumps(made).encode())
+        say(f"  {name}: {time.monotonic() - began:.0f} s")
+        return made
+
+
+def variants() -> dict[str, dict[str, Any]]:
+    """What each method adds to plain LoRA; the best combination was chosen on tuning items."""
+    cot = tuple(SourceSettings(path=DATA / "flan_cot" / name, share=0.125, limit=300) for name in COT)
+    rehearsal = RehearsalSettings(share=0.5)
+    return {
+        "cot": {"mix": cot},
+        "rehearsal": {"rehearsal": rehearsal},
+        "ewc": {"ewc": EwcSettings(strength=EWC_STRENGTH, fisher="true")},
+        "sam": {"sam": SamSettings(rho=0.05)},
+        "sparse_sam": {"sam": SamSettings(rho=0.05, layers=0.25, every=4)},
+        "linear": {"merge": MergeSettings(method="linear", weights=_LADDER)},
+        "slerp": {"merge": MergeSettings(method="slerp", weights=_LADDER)},
+        "best": {"rehearsal": rehearsal, "merge": MergeSettings(method="linear", weights=_LADDER)},
+    }
+
+
+EWC_STRENGTH = 1000.0
