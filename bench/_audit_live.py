@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from _audit_peer import FullRun, full_run
+from _audit_peer import FullRun, full_run, paired_z, z_verdict
 from _audit_planted import Plant, PlantedAnswers
 from _audit_recorded import Recorded, bind, load, save
 from _audit_replay import verdict_of
@@ -40,20 +40,29 @@ IN_FLIGHT: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """One audit by the clock: the planted drop, seconds, items asked of each arm by set, each set's verdict."""
+    """One audit by the clock: the planted drop, seconds, items asked of each arm by set, each set's verdict.
+
+    `theirs` is what the paired z-test says of the two full runs under the same plant.
+    """
 
     drop: float
     seconds: float
     asked: Mapping[str, int]
     verdicts: Mapping[str, str]
+    theirs: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """Two full runs (seconds by set: base's, candidate's) and audits of the same sets, one after the other."""
+    """Two full runs (seconds by set: base's, candidate's) and audits of the same sets, one after the other.
+
+    `differing` is the fraction of a set's items that the two runs of the same model scored differently: what an
+    engine's batching alone does, before anything is planted.
+    """
 
     full_s: Mapping[str, tuple[float, float]]
     items: Mapping[str, int]
+    differing: Mapping[str, float]
     audits: tuple[Audited, ...]
     churn: float
     conditions: str
@@ -134,10 +143,20 @@ def measure_wall(
             for one in sets:
                 say(f"full run of {one.name}, {arm}")
                 runs[one.name].append(full_run(one, model, tasks, folder / "lm_eval", IN_FLIGHT))
-        audits = [_audited(sets, recorded, model, tasks, drop, churn, settings) for drop in drops]
+        audits = []
+        for drop in drops:
+            plants = [Plant(o.name, drop, churn, settings.seed, recorded[o.name].accuracy) for o in sets]
+            theirs = {
+                p.set_name: _paired(recorded[p.set_name], p, *runs[p.set_name], settings) for p in plants
+            }
+            audits.append(_audited(sets, plants, theirs, model, tasks, settings))
     wall = Wall(
         {name: (base.seconds, candidate.seconds) for name, (base, candidate) in runs.items()},
         {name: len(base.values) for name, (base, _) in runs.items()},
+        {
+            name: sum(b != c for b, c in zip(base.values, candidate.values, strict=True)) / len(base.values)
+            for name, (base, candidate) in runs.items()
+        },
         tuple(audits),
         churn,
         f"{began}; at the end {conditions()}",
@@ -157,33 +176,38 @@ def load_wall(folder: Path) -> Wall | None:
     return Wall(full_s=full, audits=audits, **fields)
 
 
+def _paired(recorded: Recorded, plant: Plant, base: FullRun, behind: FullRun, settings: GateSettings) -> str:
+    """The paired z-test on two full runs, the second one spoiled."""
+    candidate = [plant.changed(i, v) for i, v in zip(recorded.ids, behind.values, strict=True)]
+    return z_verdict(paired_z(base.values, candidate, recorded.threshold), settings.alpha_pass)
+
+
 def _audited(
     sets: Sequence[TestSet],
-    recorded: Mapping[str, Recorded],
+    plants: Sequence[Plant],
+    theirs: Mapping[str, str],
     model: ServedModel,
     tasks: Path,
-    drop: float,
-    churn: float,
     settings: GateSettings,
 ) -> Audited:
     """One audit of all sets, base and candidate really asked, nothing taken from a cache; building requests counts."""
+    drop = plants[0].drop
     say(f"audit, drop {drop:.0%}")
     version = engine_version()
     base = CachedModel(model, Conditions(model_sha256=model.sha256, engine_version=version))
     behind = CachedModel(model, Conditions(model_sha256="the candidate", engine_version=version))
-    plants = {
-        one.task: Plant(one.name, drop, churn, settings.seed, recorded[one.name].accuracy) for one in sets
-    }
+    candidate = PlantedAnswers(behind, {f"local_{p.set_name}": p for p in plants})
     begin = time.monotonic()
     measures = [measure_of(one, tasks) for one in sets]
     watched = [Watched(m, m.threshold, m.threshold, floor_open=True) for m in measures]
-    found = ask_until_certain(watched, base, PlantedAnswers(behind, plants), settings, _tell)
+    found = ask_until_certain(watched, base, candidate, settings, _tell)
     seconds = time.monotonic() - begin
     return Audited(
         drop,
         seconds,
         {a.watched.measure.capability: sum(map(len, a.pairs)) for a in found},
         {a.watched.measure.capability: verdict_of(a, settings) for a in found},
+        theirs,
     )
 
 

@@ -53,6 +53,16 @@ class PlantedAnswers:
     def __init__(self, model: Answers, plants: Mapping[str, Plant]) -> None:
         self._model, self._plants = model, plants
 
+    @property
+    def asked(self) -> int:
+        """Items that the model answered."""
+        return self._model.asked
+
+    @property
+    def reused(self) -> int:
+        """Items that were known."""
+        return self._model.reused
+
     def answers(self, measure: Measure, ids: Sequence[str]) -> list[ItemAnswer]:
         """The model's answers, some of them spoiled."""
         plant = self._plants[measure.name]

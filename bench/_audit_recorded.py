@@ -107,13 +107,16 @@ class RecordedMeasure:
 class RecordedAnswers:
     """An arm that answers as base did. `calls` counts the requests that a model would have had to answer."""
 
+    reused = 0
+
     def __init__(self, recorded: Sequence[Recorded]) -> None:
         self._values = {r.name: dict(zip(r.ids, r.values, strict=True)) for r in recorded}
         self._calls = {r.name: dict(zip(r.ids, r.calls, strict=True)) for r in recorded}
-        self.calls = 0
+        self.asked = self.calls = 0
 
     def answers(self, measure: Measure, ids: Sequence[str]) -> list[ItemAnswer]:
         """Base's answers to these items, in the order of `ids`."""
         values, calls = self._values[measure.name], self._calls[measure.name]
+        self.asked += len(ids)
         self.calls += sum(calls[i] for i in ids)
         return [ItemAnswer(item=i, prompt="", answer="", value=values[i], reason="recorded") for i in ids]

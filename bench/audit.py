@@ -185,7 +185,7 @@ def wall_saved(result: Result, recorded: Sequence[Recorded], *, measure: bool) -
     slowest = max(wall.audits, key=lambda a: a.seconds)
     each = "; ".join(
         f"drop {a.drop:.0%}: {wall.both_runs_s / a.seconds:.3g} ({a.seconds:.0f} s, items "
-        f"{', '.join(f'{n} {a.asked[n]} {a.verdicts[n]}' for n in a.asked)})"
+        f"{', '.join(f'{n} {a.asked[n]} {a.verdicts[n]}, theirs {a.theirs[n]}' for n in a.asked)})"
         for a in wall.audits
     )
     full = ", ".join(
