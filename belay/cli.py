@@ -28,8 +28,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Rolls a fine-tuned language model out beside its base, watches every capability that users rely on, "
     "and puts all traffic back on base the moment one got worse.\n\n"
-    "Start with `belay demo`. The usual order: `prepare`, `baseline`, `train`, `audit`, then `serve` twice, "
-    "`router`, `forward`, `control`, `watch`, and `rollout start`.\n\n"
+    "Start with `belay demo`. The usual order: `prepare`, `baseline`, `train`, `audit`, then `broker`, `serve` "
+    "twice, `control`, `router`, `forward`, `watch`, and `rollout draft` and `start`.\n\n"
     "Exit status: 0 pass, 1 fail, 2 usage, 3 inconclusive, 4 infrastructure.",
 )
 add_offline(app)

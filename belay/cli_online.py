@@ -15,19 +15,43 @@ from rich.console import Console
 from belay.cli_rollout import add_to as add_rollout
 from telemetry.errors import InfrastructureError
 
-SettingsFile = Annotated[Path, typer.Option("--settings", help="A YAML file; an unknown key is an error.")]
+SettingsFile = Annotated[
+    Path,
+    typer.Option(
+        "--settings", help="A YAML file (the demo leaves one in its run's folder); unknown keys are errors."
+    ),
+]
 
 _ONLINE = "Online"
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
+    app.command(rich_help_panel=_ONLINE)(broker)
     app.command(rich_help_panel=_ONLINE)(serve)
     app.command(rich_help_panel=_ONLINE)(router)
     app.command(rich_help_panel=_ONLINE)(forward)
     app.command(rich_help_panel=_ONLINE)(control)
     app.command(rich_help_panel=_ONLINE)(watch)
     add_rollout(app, _ONLINE)
+
+
+def broker(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 9092,
+    log: Annotated[Path, typer.Option(help="Where it says what it does.")] = Path("broker.log"),
+) -> None:
+    """Run the embedded broker until interrupted: for one machine and for trying; what it holds is in memory only."""
+    from telemetry.embedded_broker import EmbeddedBroker  # noqa: PLC0415 - of this command only
+
+    _log_to_stderr()
+    stop = _stop_on_signals()
+    with EmbeddedBroker(port, log) as running:
+        Console(stderr=True).print(
+            f"belay: a broker answers at {running.bootstrap_servers}; it keeps nothing on disk"
+        )
+        while not stop.wait(0.5):
+            if not running.running:
+                raise InfrastructureError("the broker died", hint=f"Its log is {log}.")
 
 
 def serve(

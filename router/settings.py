@@ -122,7 +122,8 @@ def load_settings(path: Path, kind: type[S]) -> S:
     """
     if not path.is_file():
         raise SettingsError(
-            f"no settings file at {path}", hint=f"It should hold the {kind.__name__} as YAML."
+            f"no settings file at {path}",
+            hint=f"It should hold the {kind.__name__} as YAML; `belay demo` leaves one of each in .belay/runs/.",
         )
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))

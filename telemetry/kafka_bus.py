@@ -29,7 +29,9 @@ from telemetry.topics import TOPICS
 __all__ = ["BusSettings", "KafkaBus", "KafkaPublisher", "KafkaReader"]
 
 _GIVE_UP_S: Final = 2.0
-_HINT: Final = "Is it running, and are address and security_protocol right?"
+_HINT: Final = (
+    "Is it running, and are address and security_protocol right? `belay broker` starts one on this machine."
+)
 # kafka-python gives one error for a wrong password, a wrong certificate and a server that is no Kafka.
 _HINT_OPEN: Final = "It accepts connections: check security_protocol, the sasl_* settings and ssl_cafile."
 _REFUSED: Final = (

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -129,6 +130,42 @@ def test_taken_port_of_the_router_is_told(tmp_path: Path, taken_port: int) -> No
     assert "Traceback" not in ended.stderr
 
 
+def test_taken_port_of_control_and_of_the_broker_is_told(tmp_path: Path, taken_port: int) -> None:
+    settings = tmp_path / "control.yaml"
+    settings.write_text(
+        yaml.safe_dump(
+            {"port": taken_port, "rollout_file": str(tmp_path / "r.json"), "folder": str(tmp_path / "run")}
+        ),
+        encoding="utf-8",
+    )
+    for command in (["control", "--settings", str(settings)], ["broker", "--port", str(taken_port)]):
+        ended = belay(*command, folder=tmp_path)
+        assert ended.returncode == 4
+        assert str(taken_port) in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+def test_the_broker_by_hand_answers_and_ends_on_a_signal(tmp_path: Path, free_port: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "belay", "broker", "--port", str(free_port)],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "BELAY_TEST_MARK": str(tmp_path)},
+    )
+    try:
+        assert process.stderr is not None
+        assert f"a broker answers at 127.0.0.1:{free_port}" in process.stderr.readline()
+        with socket.create_connection(("127.0.0.1", free_port), timeout=5):
+            pass
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert marked_processes(str(tmp_path)) == []
+
+
 def test_absent_broker_is_named_with_what_to_do(tmp_path: Path, free_port: int) -> None:
     settings = tmp_path / "watch.yaml"
     settings.write_text(
@@ -143,7 +180,15 @@ def test_absent_broker_is_named_with_what_to_do(tmp_path: Path, free_port: int) 
     ended = belay("watch", "--settings", str(settings), folder=tmp_path)
     assert ended.returncode == 4
     assert f"127.0.0.1:{free_port}" in ended.stderr
+    assert "`belay broker` starts one" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_missing_settings_file_says_where_to_find_one(tmp_path: Path) -> None:
+    ended = belay("control", "--settings", "absent.yaml", folder=tmp_path)
+    assert ended.returncode == 2
+    assert "no settings file at absent.yaml" in ended.stderr
+    assert ".belay/runs/" in ended.stderr
 
 
 def test_no_baseline_no_training(tmp_path: Path) -> None:
