@@ -2,11 +2,13 @@
 
 Pairs at a fixed fraction of traffic starve the rare capability. Here each capability gets a fraction of its own
 traffic, a function of the past only: the fractions are fixed before the next prompt's scores exist, so every
-test stays valid. What is minimised is the expected time to find the one capability that dropped,
-sum_k P(k dropped) * need_k / rate_k under sum_k rate_k = budget, whose solution is
-rate_k ~ sqrt(P(k dropped) * need_k). P(k dropped) is half a fixed guess (each alike) and half what the
-evidence says (E_k is the likelihood ratio of "k dropped" to "nothing did"); need_k is the number of pairs that
-it takes from nothing to the bar, as evidence goes down as well as up.
+test stays valid. What is minimised is the expected time to find the one capability that dropped, weighed a
+little by how many users it meets: sum_k P(k dropped) * need_k * harm_k / rate_k under sum_k rate_k = budget,
+whose solution is rate_k ~ sqrt(P(k dropped) * need_k * harm_k). P(k dropped) is half a fixed guess (each alike)
+and half what the evidence says (E_k is the likelihood ratio of "k dropped" to "nothing did"); need_k is the
+number of pairs that it takes from nothing to the bar, as evidence goes down as well as up; harm_k is the fourth
+root of its traffic. By simulation: without harm a drop in 2% of the traffic is found an eighth sooner and one in
+40% serves 7% more bad answers; with the square root the rare one takes a fifth longer.
 
 A capability whose whole traffic is not enough takes all of it, and the others share the rest. A part of the
 budget (`EVENLY`) is drawn from all prompts alike, so that what the router's word table does not recognise is
@@ -55,7 +57,8 @@ def allocate(needs: Sequence[Need], budget: float, alpha: float = 0.01) -> tuple
         suspicion = 0.5 / len(needs) + 0.5 * mine / total
         nats = -ln(alpha * need.weight)
         pairs = nats * 2.0 * (need.second_moment + SOUGHT * SOUGHT) / (SOUGHT * SOUGHT)
-        marks.append(sqrt(suspicion * pairs))
+        harm = sqrt(sqrt(need.traffic))
+        marks.append(sqrt(suspicion * pairs * harm))
     return _fill(marks, [n.traffic for n in needs], budget)
 
 
