@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -45,7 +46,7 @@ class Answers(Protocol):
 class CachedModel:
     """A served model. What the cache has is not asked again; what is asked is kept as soon as it is answered.
 
-    `asked` and `reused` count items. Used by one thread at a time.
+    `asked` and `reused` count items. Used by any number of threads, as far as its measures allow.
     """
 
     model: ServedModel
@@ -53,6 +54,7 @@ class CachedModel:
     cache: AnswerCache | None = None
     asked: int = field(default=0, init=False)
     reused: int = field(default=0, init=False)
+    _counting: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def answers(self, measure: Measure, ids: Sequence[str]) -> list[ItemAnswer]:
         """The model's answers to these items, in the order of `ids`. Raises EngineFailed."""
@@ -69,8 +71,9 @@ class CachedModel:
             found |= {answer.item: answer for answer in fresh}
             if self.cache is not None:
                 self.cache.put({keys[a.item]: a.model_dump(mode="json") for a in fresh})
-        self.asked += len(missing)
-        self.reused += len(ids) - len(missing)
+        with self._counting:
+            self.asked += len(missing)
+            self.reused += len(ids) - len(missing)
         return [found[item] for item in ids]
 
     def _key(self, measure: Measure, item: str) -> str:
@@ -96,6 +99,7 @@ class RecordedBase:
     known: Mapping[tuple[str, str], Mapping[str, ItemAnswer]]
     otherwise: Answers | None = None
     recorded: int = field(default=0, init=False)
+    _counting: Lock = field(default_factory=Lock, init=False, repr=False)
 
     @property
     def asked(self) -> int:
@@ -119,7 +123,8 @@ class RecordedBase:
             )
         fresh = self.otherwise.answers(measure, missing) if self.otherwise and missing else []
         asked = dict(zip(missing, fresh, strict=True))
-        self.recorded += len(ids) - len(missing)
+        with self._counting:
+            self.recorded += len(ids) - len(missing)
         return [recorded[item] if item in recorded else asked[item] for item in ids]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from evaluator.answering import Answers, RecordedBase
 from evaluator.asking import ItemAnswer, Progress, silent
@@ -21,7 +22,9 @@ from evaluator.sequential_audit import ask_until_certain
 from telemetry.errors import BaselineError, InfrastructureError
 from telemetry.events import ModelRef, Value, now
 
-TWIN_PAIRS = 30
+AT_ONCE: Final = 4
+"""Measures asked together; each has up to sixteen prompts at an engine."""
+TWIN_PAIRS: Final = 30
 """So many answers alike, and none that differs, are not the work of two models."""
 
 
@@ -58,7 +61,12 @@ def run_audit(
     started, began = now(), time.monotonic()
     recorded = RecordedBase(_known(measures, baseline), base)
     asked = ask_until_certain(
-        terms_of(loaded, measures, baseline, judges), recorded, candidate, settings, progress
+        terms_of(loaded, measures, baseline, judges),
+        recorded,
+        candidate,
+        settings,
+        progress,
+        at_once=AT_ONCE,
     )
     if refs[0].sha256 != refs[1].sha256:
         _refuse_a_twin(asked)

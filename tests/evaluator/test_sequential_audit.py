@@ -10,6 +10,7 @@ import pytest
 from evaluator.answer_cache import AnswerCache
 from evaluator.answering import CachedModel, Conditions
 from evaluator.asking import ItemAnswer
+from evaluator.audit_measure import verdict_of
 from evaluator.audit_settings import GateSettings
 from evaluator.audit_state import Asked, Watched
 from evaluator.measures import Measure, ServedModel
@@ -25,7 +26,11 @@ def watched(measure: Measure, **terms: object) -> Watched:
 
 
 def audit(
-    changes: dict[str, tuple[float, float]], settings: GateSettings = SETTINGS, n: int = 4000, **terms: object
+    changes: dict[str, tuple[float, float]],
+    settings: GateSettings = SETTINGS,
+    n: int = 4000,
+    at_once: int = 1,
+    **terms: object,
 ) -> tuple[dict[str, Asked], Arm, Arm]:
     """Audit one scripted measure for each (lost, gained)."""
     base: Scores = {}
@@ -35,7 +40,7 @@ def audit(
         ours, theirs = both_arms(measure, *changes[measure.capability], seed=seed)
         base, candidate = {**base, **ours}, {**candidate, **theirs}
     arms = Arm(base), Arm(candidate)
-    found = ask_until_certain([watched(m, **terms) for m in measures], *arms, settings)
+    found = ask_until_certain([watched(m, **terms) for m in measures], *arms, settings, at_once=at_once)
     return {a.watched.measure.capability: a for a in found}, *arms
 
 
@@ -58,6 +63,16 @@ def test_the_same_seed_and_answers_ask_the_same_items_and_another_seed_others() 
     ]
     assert runs[0] == runs[1]
     assert set(runs[0]) != set(runs[2])
+
+
+def test_measures_asked_together_come_to_the_same_verdicts_and_the_same_each_time() -> None:
+    changes = {"a": (0.03, 0.02), "b": (0.1, 0.0), "c": (0.0, 0.0), "d": (0.02, 0.01), "e": (0.5, 0.0)}
+    alone = audit(changes)[0]
+    together, again = (audit(changes, at_once=3)[0] for _ in range(2))
+    assert together == again
+    assert {n: verdict_of(a, 0.01) for n, a in together.items()} == {
+        n: verdict_of(a, 0.01) for n, a in alone.items()
+    }
 
 
 def test_items_that_are_too_few_for_any_verdict_are_not_asked_to_the_last() -> None:
