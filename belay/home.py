@@ -83,11 +83,6 @@ class Home:
         """What models answered before, so that it is not asked again."""
         return self.root / "answers.sqlite"
 
-    @property
-    def answers(self) -> Path:
-        """What models answered before, so that it is not asked again."""
-        return self.root / "answers.sqlite"
-
     def model(self, name: str) -> Path:
         """A candidate's Hugging Face folder."""
         return self.models / name
