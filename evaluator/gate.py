@@ -54,19 +54,20 @@ def items_to_pass(threshold: float, alpha: float) -> int:
 
 
 def _target(capabilities: Sequence[CapabilityAudit], failed: Sequence[CapabilityAudit]) -> list[str]:
-    """What became of the target where it improved; beside a fallen capability, the generalization cliff by name."""
-    target = next((c.items for c in capabilities if c.role == "target"), None)
-    if target is None or (target.gap or 0.0) >= 0.0:
+    """What became of the target where it improved or passed; beside a fallen capability, the cliff by its name."""
+    target = next((c for c in capabilities if c.role == "target"), None)
+    if target is None:
         return []
-    gain = -100 * (target.gap or 0.0)
-    sure = "" if target.upper < 0.0 else " (not certain)"
-    better = f"the target {target.capability} improved by {gain:.0f} points{sure}"
+    gap = target.items.gap or 0.0
+    sure = "" if target.items.upper < 0.0 else " (not certain)"
+    better = f"the target {target.name} improved by {-100 * gap:.0f} points{sure}"
     general = [c.name for c in failed if c.role == "adjacent"]
-    if general:
+    if general and (gap < 0.0 or target.verdict == "pass"):
+        custom = better if gap < 0.0 else f"the target {target.name} passes"
         return [
-            f"Overfitting: custom passes, general fails. {_capital(better)}, while {_listed(general)} fell."
+            f"Overfitting: custom passes, general fails. {_capital(custom)}, while {_listed(general)} fell."
         ]
-    return [f"{_capital(better)}."]
+    return [f"{_capital(better)}."] if gap < 0.0 else []
 
 
 def _fall(measure: MeasureAudit, capabilities: Sequence[CapabilityAudit]) -> str:

@@ -110,9 +110,16 @@ def test_nothing_above_the_floor_is_inconclusive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "adjacent", "named"), [((-0.6, -0.3), BAD, True), (GOOD, GOOD, False), (BAD, BAD, False)]
+    ("target", "adjacent", "named"),
+    [
+        ((-0.6, -0.3), BAD, True),
+        (GOOD, BAD, True),
+        (GOOD, GOOD, False),
+        (BAD, BAD, False),
+        (OPEN, BAD, False),
+    ],
 )
-def test_overfitting_is_a_better_target_beside_a_fallen_capability(
+def test_overfitting_is_a_target_that_is_better_or_passes_beside_a_fallen_capability(
     target: tuple[float, float], adjacent: tuple[float, float], named: bool
 ) -> None:
     ruling = judge_audit([part("support", *target, role="target"), part("facts", *adjacent)])
