@@ -57,7 +57,7 @@ def roll_out(
 
 def test_naive_fine_tune_gains_the_target_forgets_the_rest_and_fails_the_audit(trained: Trained) -> None:
     by_name = {c.name: c for c in trained.audit.capabilities}
-    target = by_name[trained.loaded.brief.target.name].diff
+    target = by_name[trained.loaded.brief.target.name].items
     assert target.candidate_mean is not None
     assert target.base_mean is not None
     assert target.candidate_mean > target.base_mean + 0.2
