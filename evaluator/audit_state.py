@@ -173,7 +173,7 @@ class AuditState:
             return "at the floor"
         if self._certain(run):
             return "certain"
-        if self.settings.first_fail and any(map(self._failed, self.runs)):
+        if self._settled_by_another(run):
             return "another failed"
         if not run.left:
             return "used up"
@@ -203,6 +203,14 @@ class AuditState:
                 )
             )
         return tuple(found)
+
+    def _settled_by_another(self, run: Run) -> bool:
+        """Whether a failure elsewhere leaves nothing to decide here: in its capability, or anywhere at all."""
+        return any(
+            self._failed(other)
+            for other in self.runs
+            if self.settings.first_fail or other.watched.measure.capability == run.watched.measure.capability
+        )
 
     def _certain(self, run: Run) -> bool:
         passed = run.evidence.p_pass <= self.settings.alpha_pass

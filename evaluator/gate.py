@@ -99,7 +99,7 @@ def _open(undecided: Sequence[MeasureAudit]) -> list[str]:
     if judged:
         found.append(f"A pass cannot be proved with such a judge: {_listed(judged)}.")
     if cut:
-        found.append(f"Not asked to the end, since the audit had failed: {_listed(cut)}.")
+        found.append(f"Not asked to the end, since another failure had settled it: {_listed(cut)}.")
     return found
 
 

@@ -99,6 +99,21 @@ def test_with_first_fail_the_others_are_left_alone_once_one_has_failed() -> None
     assert few_asked.asked < all_asked.asked / 4
 
 
+def test_a_capability_that_has_failed_in_one_measure_is_not_asked_in_its_others() -> None:
+    cliff, churn = Scripted("facts", 4000), Scripted("facts", 4000, name="arc_easy")
+    base, candidate = both_arms(cliff, 0.5, 0.0, seed=3)
+    calm = {f"calm-{item}": value for item, value in base.items()}
+    other = Scripted("calm-facts", 4000)
+    found = ask_until_certain(
+        [watched(cliff), watched(churn), watched(other)],
+        Arm({**base, **calm}),
+        Arm({**candidate, **calm}),
+        SETTINGS,
+    )
+    assert [a.stopped for a in found] == ["certain", "another failed", "certain"]
+    assert len(found[1].draws) <= len(found[0].draws)
+
+
 def test_clusters_are_asked_whole_and_are_one_draw_each() -> None:
     measure = Scripted("read", 600, size=3)
     base, candidate = both_arms(measure, 0.3, 0.0, seed=2)
