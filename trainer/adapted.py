@@ -96,8 +96,11 @@ def low_rank_layers(model: Any, why: str) -> list[Adapted]:
 def linear_layers(model: Any, targets: Literal["all-linear"] | tuple[str, ...]) -> dict[str, torch.nn.Linear]:
     """The layers of a base model that `targets` puts an adapter on, as peft reads it: the output head is none.
 
-    Raises SettingsError where there are none.
+    Raises SettingsError where there are none, ValueError for a model that carries an adapter already: its layers
+    have other names, and base's weights may not be whole any more (corda).
     """
+    if hasattr(model, "peft_config"):
+        raise ValueError("a model with an adapter on it; expected a base model")
     head = model.get_output_embeddings()
     found = {
         name: module

@@ -82,8 +82,9 @@ def fit(
     the main one's model is what counts.
     """
     with prepared_torch(settings):
-        model = _fresh(settings, stock)
-        fisher, fisher_sha256 = _fisher(model, settings, stock)
+        base = _base(settings)
+        fisher, fisher_sha256 = _fisher(base, settings, stock)  # before the adapter: it is base's
+        model = lora.add_adapter(base, settings.lora, settings.seed, stock.retention)
         keeper = None
         if keeping is not None:
             keeper = Checkpoints(
@@ -98,19 +99,19 @@ def fit(
         state = training.state()
         step, weights = (keeper.chosen() if keeper is not None else None) or (state.step, state.weights)
         if accelerator().distributed_type == DistributedType.FSDP and is_main():
-            model = _fresh(settings, stock)  # the trained one lies in pieces in all processes
+            # The trained one lies in pieces in all processes.
+            model = lora.add_adapter(_base(settings), settings.lora, settings.seed, stock.retention)
         if is_main():
             _set_weights(model, weights)
     evaluations = tuple(keeper.evaluations) if keeper is not None else ()
     return Fitted(model, step, state.steps, state.watched, evaluations, fisher_sha256)
 
 
-def _fresh(settings: TrainSettings, stock: Stock) -> Any:
-    """Base with an untrained adapter."""
+def _base(settings: TrainSettings) -> Any:
     base = lora.load_base(settings.base, settings.dtype)
-    if accelerator().distributed_type != DistributedType.FSDP:  # which moves it piece by piece
-        base = base.to(accelerator().device)
-    return lora.add_adapter(base, settings.lora, settings.seed, stock.retention)
+    if accelerator().distributed_type == DistributedType.FSDP:  # which moves it piece by piece
+        return base
+    return base.to(accelerator().device)
 
 
 def _set_weights(model: Any, weights: Tensors) -> None:
@@ -119,7 +120,7 @@ def _set_weights(model: Any, weights: Tensors) -> None:
         raise ValueError(f"the model has no weights {', '.join(unknown[:3])}")
 
 
-def _fisher(model: Any, settings: TrainSettings, stock: Stock) -> tuple[Fisher | None, str | None]:
+def _fisher(base: Any, settings: TrainSettings, stock: Stock) -> tuple[Fisher | None, str | None]:
     """The Fisher of base on retention data, from its sidecar where it was taken before; and the sidecar's hash."""
     if settings.ewc is None:
         return None, None
@@ -140,7 +141,7 @@ def _fisher(model: Any, settings: TrainSettings, stock: Stock) -> tuple[Fisher |
 
     def take() -> Fisher:
         batches = (tensors(examples[n : n + 1], stock.padding) for n in range(len(examples)))
-        return estimate(model, batches, ewc.fisher, storage=ewc.storage, seed=settings.seed)
+        return estimate(base, batches, ewc.fisher, storage=ewc.storage, seed=settings.seed)
 
     with accelerator().main_process_first():
         return fisher_file.kept(path, origin, take), file_sha256(path)

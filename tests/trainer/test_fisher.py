@@ -11,6 +11,7 @@ from torch.nn import functional
 from telemetry.errors import SettingsError
 from tests.trainer.tiny import tiny_base
 from trainer import fisher_file, lora
+from trainer.config import LoraSettings
 from trainer.data import IGNORED, Example
 from trainer.fisher import Factors, Fisher, estimate, examples_sha256
 from trainer.fisher_file import Origin
@@ -132,6 +133,12 @@ def test_no_labelled_token_and_an_overflow_are_told(model: Any) -> None:
     with pytest.raises(SettingsError, match="not finite"):
         estimate(model, [MANY_TOKENS], "empirical")
     weight.data.copy_(before)
+
+
+def test_a_model_that_carries_an_adapter_already_is_no_base(tmp_path: Path) -> None:
+    adapted = lora.add_adapter(lora.load_base(tiny_base(tmp_path / "base"), "float32"), LoraSettings(), 1)
+    with pytest.raises(ValueError, match="expected a base model"):
+        estimate(adapted, [MANY_TOKENS], "true")
 
 
 def test_the_hash_of_examples_counts_tokens_and_labels() -> None:
