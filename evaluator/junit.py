@@ -22,6 +22,33 @@ from evaluator.report_text import interval, percent, points, signed
 def junit_xml(result: AuditResult) -> bytes:
     """The XML file: one `testsuite` with attributes as Jenkins, GitLab and GitHub's reporters read them."""
     suite = ET.Element("testsuite", {"name": f"belay audit {result.candidate.name}"})
+    _add_properties(suite, result)
+    for measure in result.measures:
+        _add_case(suite, result, measure)
+    if result.verdict == "inconclusive" and not suite.findall("testcase/error"):
+        case = ET.SubElement(suite, "testcase", _named(result, "audit", "verdict"))
+        _say(case, "error", "inconclusive", result.findings[0] if result.findings else "nothing to judge")
+    ET.SubElement(suite, "system-out").text = _printable("\n".join(result.findings))
+    shared = {
+        "name": suite.attrib.pop("name"),
+        "tests": str(len(suite.findall("testcase"))),
+        "failures": str(len(suite.findall("testcase/failure"))),
+        "errors": str(len(suite.findall("testcase/error"))),
+        "time": f"{result.seconds:.3f}",
+    }
+    skipped = str(len(suite.findall("testcase/skipped")))
+    suite.attrib |= shared | {
+        "skipped": skipped,
+        "timestamp": result.started.strftime("%Y-%m-%dT%H:%M:%S"),
+    }
+    whole = ET.Element("testsuites", shared)  # Jenkins's schema knows no `skipped` up here
+    whole.append(suite)
+    ET.indent(whole)
+    written: bytes = ET.tostring(whole, encoding="utf-8", xml_declaration=True)
+    return written + b"\n"
+
+
+def _add_properties(suite: ET.Element, result: AuditResult) -> None:
     properties = ET.SubElement(suite, "properties")
     for name, value in (
         ("verdict", result.verdict),
@@ -30,26 +57,6 @@ def junit_xml(result: AuditResult) -> bytes:
         ("candidate_sha256", result.candidate.sha256),
     ):
         ET.SubElement(properties, "property", {"name": name, "value": value})
-    for measure in result.measures:
-        _add_case(suite, result, measure)
-    if result.verdict == "inconclusive" and not suite.findall("testcase/error"):
-        case = ET.SubElement(suite, "testcase", _named(result, "audit", "verdict"))
-        _say(case, "error", "inconclusive", result.findings[0] if result.findings else "nothing to judge")
-    ET.SubElement(suite, "system-out").text = _printable("\n".join(result.findings))
-    numbers = {
-        "tests": len(suite.findall("testcase")),
-        "failures": len(suite.findall("testcase/failure")),
-        "errors": len(suite.findall("testcase/error")),
-        "skipped": len(suite.findall("testcase/skipped")),
-    }
-    attributes = {name: str(number) for name, number in numbers.items()} | {"time": f"{result.seconds:.3f}"}
-    for name, value in (attributes | {"timestamp": result.started.strftime("%Y-%m-%dT%H:%M:%S")}).items():
-        suite.set(name, value)
-    whole = ET.Element("testsuites", attributes | {"name": "belay audit"})
-    whole.append(suite)
-    ET.indent(whole)
-    written: bytes = ET.tostring(whole, encoding="utf-8", xml_declaration=True)
-    return written + b"\n"
 
 
 def _add_case(suite: ET.Element, result: AuditResult, measure: MeasureAudit) -> None:
