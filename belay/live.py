@@ -55,7 +55,8 @@ def _arms(view: StackView) -> RenderableType:
     text = Text()
     text.append(f" control {view.requests.get('control', 0):>6,}", style="blue")
     text.append(f"   candidate {view.requests.get('candidate', 0):>6,}", style="yellow")
-    text.append(f"   fallbacks to base {view.fallbacks}   pairs asked {view.shadows}", style="dim")
+    drawn = f" ({view.shadow_draw.partition(':')[0]})" if view.shadow_draw else ""
+    text.append(f"   fallbacks to base {view.fallbacks}   pairs asked {view.shadows}{drawn}", style="dim")
     return text
 
 

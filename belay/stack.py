@@ -44,7 +44,10 @@ class StackSettings:
 
 @dataclass(frozen=True, slots=True)
 class StackView:
-    """One moment of the online path. `recorded` counts what the router spooled, `settled` what was folded."""
+    """One moment of the online path. `recorded` counts what the router spooled, `settled` what was folded.
+
+    `shadow_draw` is how it is settled who gets a shadow, in the router's words.
+    """
 
     rollout_id: str = ""
     status: str = "starting"
@@ -55,6 +58,7 @@ class StackView:
     requests: dict[str, int] = field(default_factory=dict)
     fallbacks: int = 0
     shadows: int = 0
+    shadow_draw: str = ""
     recorded: int = 0
     forwarded: int = 0
     settled: int = 0
@@ -195,6 +199,7 @@ class OnlineStack:
             requests=router.get("requests", {}),
             fallbacks=router.get("fallbacks", 0),
             shadows=router.get("shadows", 0),
+            shadow_draw=router.get("shadow_draw", ""),
             recorded=router.get("recorded", 0),
             forwarded=forwarder.get("forwarded", 0),
             router_applied_ns=router.get("applied_at_ns") if _is_current(router, current) else None,

@@ -57,6 +57,17 @@ def test_each_capability_shows_both_arms_its_drop_and_what_is_allowed() -> None:
     assert "stage 2 of 3" in shown
 
 
+@pytest.mark.parametrize(
+    ("draw", "shown"),
+    [
+        ("by capability", "pairs asked 7 (by capability)"),
+        ("evenly: no word table (x)", "pairs asked 7 (evenly)"),
+    ],
+)
+def test_how_shadows_are_drawn_is_shown(draw: str, shown: str) -> None:
+    assert shown in drawn(StackView(shadows=7, shadow_draw=draw), TrafficCount(planned=10))
+
+
 def test_time_left_follows_from_the_rate_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     traffic = TrafficCount(planned=100, answered=20, began=1000.0)
     monkeypatch.setattr("belay.traffic.time.monotonic", lambda: 1010.0)
