@@ -31,7 +31,8 @@ class Reason(Value):
     text: str
 
     def __init__(self, ground: Ground, text: str) -> None:
-        super().__init__(ground=ground, text=text)
+        given = {"ground": ground, "text": text}
+        super().__init__(**given)
 
 
 class Advice(Value):
@@ -44,7 +45,8 @@ class Advice(Value):
     def __init__(
         self, choice: str, reasons: tuple[Reason, ...], settings: dict[str, Any] | None = None
     ) -> None:
-        super().__init__(choice=choice, reasons=reasons, settings=settings or {})
+        given = {"choice": choice, "reasons": reasons, "settings": settings or {}}
+        super().__init__(**given)
 
 
 class Recommendation(Value):

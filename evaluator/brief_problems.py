@@ -39,7 +39,7 @@ def schema_problems(error: ValidationError, source: YamlText) -> list[Problem]:
     A brief whose single keys are wrong is still asked whether its shares add up, where that can be told, so
     that nobody repairs one thing to be told of the next.
     """
-    details = [dict(detail) for detail in error.errors()]
+    details: list[dict[str, Any]] = [dict(detail) for detail in error.errors()]
     # A list whose only entry is wrong is not also to be told that it is empty.
     inner = {detail["loc"][:-1] for detail in details}
     details = [d for d in details if d["type"] != "too_short" or d["loc"] not in inner]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import product
 from math import inf
 from pathlib import Path
+from typing import Final, Literal
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ from matplotlib.lines import Line2D
 from evaluator.planner import Checked, Forecast, Plan
 from telemetry.files import write_renamed
 
-_STYLES = ("-", "--", "-.", ":")
+_STYLES: Final[tuple[Literal["-", "--", "-.", ":"], ...]] = ("-", "--", "-.", ":")
 
 
 def plot(plan: Plan, forecasts: Sequence[Forecast], path: Path, checked: Sequence[Checked] = ()) -> None:

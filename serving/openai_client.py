@@ -93,8 +93,8 @@ async def complete_many_async(
     """The answers to `prompts`, in their order, at most `concurrency` at a time; temperature 0 is greedy.
 
     A lost connection or a 5xx is tried four times. A prompt that the engine refuses, or does not answer in
-    `timeout_s`, yields a completion with `error`; an engine that nobody can connect to raises EngineFailed. Each completion is
-    handed to `on_answer` as it arrives, so that what is there can be kept when the rest fails.
+    `timeout_s`, yields a completion with `error`; an engine that nobody can connect to raises EngineFailed. Each
+    completion is handed to `on_answer` as it arrives, so that what is there can be kept when the rest fails.
     """
     ask = _Ask(url.rstrip("/").removesuffix("/v1"), model, max_tokens, temperature)
     report, done = progress or silent, 0

@@ -91,11 +91,11 @@ class Feed:
 
     def _row(self, draw: Draw, sequence: int) -> Row:
         source = self.sources[draw.source]
-        example = source.examples[draw.index]
-        return Row(example, source.name, draw.index + 1, sequence, source.new_task, source.rehearsed)
+        example = source.examples[draw.number]
+        return Row(example, source.name, draw.number + 1, sequence, source.new_task, source.rehearsed)
 
     def _tokens(self, draw: Draw) -> int:
-        return len(self.sources[draw.source].examples[draw.index].tokens)
+        return len(self.sources[draw.source].examples[draw.number].tokens)
 
 
 def encode_data(sources: Sequence[Source], tokenizer: Any, max_length: int) -> Encoded:

@@ -18,7 +18,7 @@ class Draw(NamedTuple):
     """One example: the number of its source in the mixture, and its own number within the source."""
 
     source: int
-    index: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

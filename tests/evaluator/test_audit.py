@@ -185,7 +185,9 @@ def test_a_judge_that_tells_nothing_apart_makes_its_capability_inconclusive_with
 def test_first_fail_ends_the_audit_and_says_what_was_left() -> None:
     result = audit(items=120, settings=GateSettings(first_fail=True, chunk=8), facts=0.0)
     assert result.verdict == "fail"
-    assert any("Not asked to the end, since another failure had settled it" in finding for finding in result.findings)
+    assert any(
+        "Not asked to the end, since another failure had settled it" in finding for finding in result.findings
+    )
 
 
 def test_an_engine_that_answers_too_few_prompts_is_an_error() -> None:

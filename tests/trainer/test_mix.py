@@ -36,7 +36,7 @@ def test_every_example_comes_once_before_any_comes_again(
     mixture = Mixture(given_, seed)
     draws = [draw for step in range(12) for draw in mixture.batch(step, batch)]
     for number, one in enumerate(given_):
-        taken = [draw.index for draw in draws if draw.source == number]
+        taken = [draw.number for draw in draws if draw.source == number]
         for first in range(0, len(taken), one.examples):
             epoch = taken[first : first + one.examples]
             assert len(set(epoch)) == len(epoch)
@@ -63,9 +63,9 @@ def test_the_order_changes_with_the_epoch_and_with_the_seed() -> None:
 
 
 def test_a_source_keeps_its_order_beside_others() -> None:
-    alone = [draw.index for draw in Mixture([Ingredient("a", 1.0, 20)], 3).take(20)]
+    alone = [draw.number for draw in Mixture([Ingredient("a", 1.0, 20)], 3).take(20)]
     beside = Mixture([Ingredient("b", 0.5, 5), Ingredient("a", 0.5, 20)], 3).take(40)
-    assert [draw.index for draw in beside if draw.source == 1] == alone
+    assert [draw.number for draw in beside if draw.source == 1] == alone
 
 
 def test_what_was_drawn_is_recorded() -> None:

@@ -19,7 +19,7 @@ MIXTURE = [Ingredient("target", 0.6, 7), Ingredient("cot", 0.4, 11)]
 
 
 def length_of(draw: Draw) -> int:
-    return 1 + (draw.source * 31 + draw.index * 17) % 9
+    return 1 + (draw.source * 31 + draw.number * 17) % 9
 
 
 def packed(rows: int, length: int, seed: int = 7, tokens_of: Any = length_of) -> PackedMixture:
