@@ -6,6 +6,8 @@ Requests, tasks and clients are lm-eval's own objects; nothing here imports lm-e
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +16,11 @@ from typing import Any, Final
 import aiohttp
 import httpx
 
-from evaluator.benchmark_tasks import gold_choices
+from evaluator.benchmark_tasks import LONGEST_ANSWER, gold_choices
 from evaluator.measures import ServedModel
 from telemetry.errors import EngineFailed
 
+_SHOWN: Final = 400
 _UNKNOWN_CONTEXT: Final = 2048
 """lm-eval's default, for engines that do not say how many tokens they take."""
 
@@ -47,14 +50,41 @@ def ask(client: Any, model: ServedModel, instances: Sequence[Any]) -> None:
             one.resps.append(response)
 
 
+class Refusals(logging.Filter):
+    """Keeps what servers said to refused requests out of the log, where lm-eval repeats it for every attempt.
+
+    The last one of a thread, in which one model is asked, becomes part of the error that ends the asking.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[int | None, str] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record goes on to the log."""
+        said = record.getMessage()
+        if said.startswith("API request failed"):
+            self._last[record.thread] = said.partition("! ")[2].removesuffix(" Retrying...")
+        return not said.startswith(("API request failed", "Exception:"))
+
+    def take(self) -> str:
+        """What was refused last in this thread; empty where nothing was."""
+        return self._last.pop(threading.get_ident(), "")
+
+
+REFUSALS: Final = Refusals()
+
+
 @contextmanager
 def asking(model: ServedModel) -> Iterator[None]:
     """Turn what lm-eval's client raises, after its own three attempts, into EngineFailed."""
+    REFUSALS.take()
     try:
         yield
     except (aiohttp.ClientError, OSError) as error:
+        why = REFUSALS.take()[:_SHOWN] or repr(error)
         raise EngineFailed(
-            f"model {model.name!r} at {model.url} does not answer lm-eval's requests: {error!r}",
+            f"model {model.name!r} at {model.url} does not answer lm-eval's requests: {why}",
             hint="See the engine's log.",
         ) from error
     except (TypeError, KeyError, IndexError) as error:
@@ -93,28 +123,40 @@ def shown(task: Any, client: Any, group: Sequence[Any]) -> Shown:
     doc, first = group[0].doc, group[0]
     prompt = str(first.args[0])
     if first.request_type != "loglikelihood":
-        return Shown(prompt, str(first.resps[0]), f"gold {task.doc_to_target(doc)!r}", None)
+        room = client.max_length - int(first.args[1].get("max_gen_toks", LONGEST_ANSWER))
+        cut = _cut(len(client.tok_encode(prompt)), room)
+        return Shown(prompt, str(first.resps[0]), f"gold {task.doc_to_target(doc)!r}{cut}", None)
     if task.OUTPUT_TYPE != "multiple_choice":
         said = "the gold text" if first.resps[0][1] else "another text"
-        return Shown(prompt, said, f"gold {first.args[1]!r}", _per_token(client, first))
+        nll, cut = _gold(client, first)
+        return Shown(prompt, said, f"gold {first.args[1]!r}{cut}", nll)
     choices = task.doc_to_choice(doc)
     asked = group[: len(choices)]  # the rest, if any, are the choices without their question
     likelihoods = [one.resps[0][0] for one in asked]
-    golds = gold_choices(task, doc)
+    right = gold_choices(task, doc)
+    golds = [_gold(client, asked[g]) for g in right]
     return Shown(
         prompt,
         str(choices[likelihoods.index(max(likelihoods))]),
-        f"gold {' or '.join(repr(choices[g]) for g in golds)}; "
-        f"log-likelihoods {', '.join(f'{value:.2f}' for value in likelihoods)}",
-        min((_per_token(client, asked[g]) for g in golds), default=None),
+        f"gold {' or '.join(repr(choices[g]) for g in right)}; "
+        f"log-likelihoods {', '.join(f'{value:.2f}' for value in likelihoods)}{golds[0][1] if golds else ''}",
+        min((nll for nll, _ in golds), default=None),
     )
 
 
-def _per_token(client: Any, one: Any) -> float:
-    """The negative log-likelihood of a continuation over its tokens, counted as lm-eval splits them."""
+def _gold(client: Any, one: Any) -> tuple[float, str]:
+    """A continuation's negative log-likelihood over its tokens, as lm-eval splits them, and what was cut off."""
     context, continuation = one.args
-    tokens = client._encode_pair(context, continuation)[1] if context else client.tok_encode(continuation)
-    return float(-one.resps[0][0]) / max(1, len(tokens))
+    if context:
+        before, tokens = client._encode_pair(context, continuation)
+    else:
+        before, tokens = [], client.tok_encode(continuation)
+    return float(-one.resps[0][0]) / max(1, len(tokens)), _cut(len(before) + len(tokens), client.max_length)
+
+
+def _cut(tokens: int, room: int) -> str:
+    """What to say of a prompt that does not fit: lm-eval cuts off its beginning."""
+    return f"; cut to its last {room} of {tokens} tokens" if tokens > room else ""
 
 
 class Gather:

@@ -18,6 +18,8 @@ CLUSTER_FIELDS: Final = ("passage", "context", "paragraph", "paragraph_text", "a
 """Document fields that hold a passage, in this order, where a task file does not name one."""
 DRAW_SEED: Final = 20240229
 """Draws the items of a `limit`; fixed, so that every audit of a benchmark asks the same ones."""
+LONGEST_ANSWER: Final = 256
+"""In tokens, where a task does not say; lm-eval's default."""
 _MEANS: Final = frozenset({"mean", "nanmean"})
 _PLACES: Final = frozenset({"task", "task_alias", "tag", "dataset_path", "dataset_kwargs", "metadata"})
 """What a task's configuration says of where things lie; the documents themselves are hashed instead."""
@@ -143,7 +145,7 @@ def chance_of(task: Any, docs: Iterable[Mapping[str, Any]]) -> float:
 
 def generation_length(task: Any, room: int) -> None:
     """Refuse a task whose answers alone would fill the engine's context of `room` tokens: no prompt would fit."""
-    asked = int((task.config.generation_kwargs or {}).get("max_gen_toks", 256))
+    asked = int((task.config.generation_kwargs or {}).get("max_gen_toks", LONGEST_ANSWER))
     if task.OUTPUT_TYPE == "generate_until" and asked >= room:
         raise InfrastructureError(
             f"benchmark {task.config.task!r} lets answers have {asked} tokens; the engine's context has {room}",

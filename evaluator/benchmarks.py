@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evaluator.asking import ItemAnswer, Progress, silent
-from evaluator.benchmark_asking import Gather, ask, asking, context_length, results_of, shown
+from evaluator.benchmark_asking import REFUSALS, Gather, ask, asking, context_length, results_of, shown
 from evaluator.benchmark_loading import naming
 from evaluator.benchmark_tasks import (
     CLUSTER_FIELDS,
@@ -322,6 +322,7 @@ def _library() -> Any:
 
     # It draws bars at every call and has no switch for most; an audit makes thousands of calls and shows its own.
     api_models.tqdm_asyncio = Gather
+    api_models.eval_logger.addFilter(REFUSALS)
     api_task.tqdm = functools.partial(api_task.tqdm, disable=True)
     return lm_eval
 

@@ -118,20 +118,28 @@ def measure(tasks: Path, name: str, **settings: Any) -> LmEvalMeasure:
     return LmEvalMeasure(name, **{"capability": "facts", "include_path": tasks, "threshold": 0.05} | settings)
 
 
-@pytest.mark.parametrize("chat", [False, True])
-@pytest.mark.parametrize(("name", "metric"), [("chosen", "acc_norm"), ("written", "exact_match,loose")])
+@pytest.mark.parametrize(
+    ("name", "metric", "chat"),
+    [
+        ("chosen", "acc_norm", False),
+        ("written", "exact_match,loose", True),
+        pytest.param("chosen", "acc", True, marks=pytest.mark.slow),
+        pytest.param("written", "exact_match", False, marks=pytest.mark.slow),
+    ],
+)
 def test_items_score_what_lm_evals_own_run_scores_them(
     tasks: Path, model: ServedModel, tmp_path: Path, name: str, metric: str, chat: bool
 ) -> None:
     ours = measure(tasks, name, metric=metric, chat_template=chat)
     figures = run_full([name], model, tmp_path, include_path=tasks, chat_template=chat)
     key, _, filtered = metric.partition(",")
+    filtered = filtered or {"chosen": "none", "written": "strict"}[name]
     kept = [
         json.loads(line)
         for file in tmp_path.rglob("samples_*.jsonl")
         for line in file.read_text().splitlines()
     ]
-    theirs = {one["doc_id"]: one for one in kept if one["filter"] == (filtered or "none")}
+    theirs = {one["doc_id"]: one for one in kept if one["filter"] == filtered}
     assert len(theirs) == len(ours.items) == 24
     ids = [item.id for item in ours.items]
     random.Random(5).shuffle(ids)
@@ -142,16 +150,12 @@ def test_items_score_what_lm_evals_own_run_scores_them(
         assert answer.value == same[key]
         assert answer.prompt == same["arguments"]["gen_args_0"]["arg_0"]
     mean = sum(answer.value or 0.0 for answer in answers) / len(answers)
-    assert mean == pytest.approx(figures[name][f"{key},{filtered or 'none'}"])
+    assert mean == pytest.approx(figures[name][f"{key},{filtered}"])
     assert 0.0 < mean < 1.0  # neither would tell the two apart
-
-
-def test_the_whole_run_leaves_lm_evals_result_file(tasks: Path, model: ServedModel, tmp_path: Path) -> None:
-    run_full(["chosen"], model, tmp_path, include_path=tasks, limit=3)
     (file,) = tmp_path.rglob("results_*.json")
     results = json.loads(file.read_text())
-    assert results["n-samples"]["chosen"] == {"original": 24, "effective": 3}
-    assert results["config"]["model_args"]["sha256"] == "0" * 64
+    assert results["n-samples"][name] == {"original": 24, "effective": 24}
+    assert results["config"]["model_args"]["sha256"] == model.sha256
 
 
 def test_gold_nll_is_the_mean_over_the_gold_answers_tokens(tasks: Path, model: ServedModel) -> None:
@@ -300,6 +304,41 @@ def test_an_endpoint_without_log_probabilities_is_an_engine_that_failed(tasks: P
     found = measure(tasks, "chosen", limit=1)
     with serving(bare) as fake, pytest.raises(EngineFailed, match="log-probabilities"):
         found.answer(served(fake.url, tokenizer), [found.items[0].id])
+
+
+def test_what_an_engine_says_to_a_refused_request_stands_in_the_error(
+    tasks: Path, tokenizer: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        return completions()(path, body) if path == "/v1/models" else (500, {"error": "out of memory"})
+
+    found = measure(tasks, "chosen", limit=1)
+    with serving(broken) as fake, pytest.raises(EngineFailed, match=r"Status code: 500, .*out of memory"):
+        found.answer(served(fake.url, tokenizer), [found.items[0].id])
+    assert caplog.records == []  # lm-eval would say it for every attempt of every request
+
+
+@pytest.mark.parametrize("name", ["chosen", "written"])
+def test_a_prompt_that_is_cut_to_fit_is_said_to_be(tmp_path: Path, tokenizer: Path, name: str) -> None:
+    settings = {
+        "chosen": CHOICES,
+        "written": {**WRITTEN, "num_fewshot": 0, "generation_kwargs": {"max_gen_toks": 8}},
+    }
+    rows = docs(2)
+    rows[1] = {**rows[1], "query": "word " * 20}
+    task(tmp_path, name, settings[name], rows)
+
+    def small(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        status, reply = completions(text=said)(path, body)
+        return status, {"data": [{"id": "fake", "max_model_len": 64}]} if path == "/v1/models" else reply
+
+    with serving(small) as fake:
+        fits, cut = measure(tmp_path, name).answer(
+            served(fake.url, tokenizer), [f"{name}-00000", f"{name}-00001"]
+        )
+    assert "cut to its last" not in fits.reason
+    room = 63 if name == "chosen" else 63 - 8
+    assert f"cut to its last {room} of" in cut.reason
 
 
 def test_nobody_at_the_url_is_an_engine_that_failed(tasks: Path, tokenizer: Path) -> None:
