@@ -58,4 +58,6 @@ def save_adapter(model: Any, folder: Path, base_sha256: str) -> None:
     path = folder / "adapter_config.json"
     config = json.loads(path.read_bytes())
     config["base_model_name_or_path"] = f"sha256:{base_sha256}"
+    if isinstance(config["target_modules"], list):
+        config["target_modules"].sort()  # peft keeps a set, whose order is another in each process
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")

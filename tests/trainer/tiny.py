@@ -32,7 +32,8 @@ def tiny_tokenizer() -> Any:
     return made
 
 
-def tiny_base(folder: Path) -> Path:
+def tiny_base(folder: Path, spread: float = 0.02) -> Path:
+    """`spread` is that of the random weights: with 0.02 every token is about as likely, whatever is trained."""
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=32,
@@ -43,6 +44,7 @@ def tiny_base(folder: Path) -> Path:
         num_key_value_heads=1,
         max_position_embeddings=64,
         tie_word_embeddings=True,
+        initializer_range=spread,
     )
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(str(folder))
     tiny_tokenizer().save_pretrained(str(folder))
