@@ -11,8 +11,13 @@ import torch
 from evaluator.answer_cache import AnswerCache, key_of
 from serving.progress import Report, silent
 from telemetry.events import Message
-from trainer.generate import generate
+from trainer.generate import Answer, answer, generate
 from trainer.suite import Answering, Question
+
+Asking = Callable[[Sequence[Sequence[Message]], int], Sequence[Answer]]
+"""Asks one model conversations, each answer at most so many tokens long; its answers in their order, greedy."""
+
+_AT_ONCE = 256  # conversations after which what was answered is kept
 
 
 def in_process(model: Any, tokenizer: Any, system_prompt: str | None, report: Report = silent) -> Answering:
@@ -51,6 +56,43 @@ def remembered(
                 cache.put(dict(zip([key for key, _ in missing], fresh, strict=True)))
                 known = cache.get(keys)
         return [str(known[key]) for key in keys]
+
+    return ask
+
+
+def asking(model: Any, tokenizer: Any, report: Report = silent) -> Asking:
+    """How `model` is asked conversations as it stands."""
+
+    def ask(conversations: Sequence[Sequence[Message]], max_new_tokens: int) -> list[Answer]:
+        return answer(model, tokenizer, conversations, max_new_tokens, progress=report)
+
+    return ask
+
+
+def remembered_conversations(base: Callable[[], Asking], file: Path, base_sha256: str, dtype: str) -> Asking:
+    """As `remembered`, for conversations."""
+
+    def ask(conversations: Sequence[Sequence[Message]], max_new_tokens: int) -> list[Answer]:
+        keys = [
+            key_of(
+                base_sha256=base_sha256,
+                dtype=dtype,
+                torch=torch.__version__,
+                conversation=[message.model_dump() for message in conversation],
+                max_new_tokens=max_new_tokens,
+            )
+            for conversation in conversations
+        ]
+        with AnswerCache(file) as cache:
+            known = cache.get(keys)
+            missing = {k: c for k, c in zip(keys, conversations, strict=True) if k not in known}
+            listed = list(missing)
+            for first in range(0, len(listed), _AT_ONCE):
+                now = listed[first : first + _AT_ONCE]
+                fresh = base()([missing[key] for key in now], max_new_tokens)
+                cache.put({k: [a.text, a.tokens, a.ended] for k, a in zip(now, fresh, strict=True)})
+            known = cache.get(keys)
+        return [Answer(*known[key]) for key in keys]
 
     return ask
 

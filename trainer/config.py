@@ -55,8 +55,9 @@ class RehearsalSettings(_Settings):
     """Self-synthesized rehearsal: base answers prompts of the adjacent capabilities, and its answers are replayed.
 
     The prompts are the brief's exemplars, or the lines of `prompts` (JSONL `{"capability", "prompt"}`), or
-    both; `self_generated` more are written by base from examples of each capability. `share` of every batch is
-    rehearsal. `kl` weighs KL(base || candidate) on the rehearsed tokens beside their cross entropy.
+    both; `self_generated` more of each capability are written by base from those. `share` of every batch is
+    rehearsal, the same of each capability. `kl` weighs KL(base || candidate) on the rehearsed tokens beside their
+    cross entropy; it needs an adapter that can be switched off, which osf is not.
     """
 
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -65,6 +66,12 @@ class RehearsalSettings(_Settings):
     self_generated: Annotated[int, Field(ge=0)] = 0
     max_new_tokens: Count = 64
     kl: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _has_prompts(self) -> RehearsalSettings:
+        if not self.exemplars and self.prompts is None:
+            raise ValueError("there is nothing to rehearse: give 'prompts', or leave 'exemplars' on")
+        return self
 
 
 class DecontaminationSettings(_Settings):
@@ -210,6 +217,8 @@ class TrainSettings(_Settings):
             raise ValueError(f"{names}: needs the capability brief; give 'brief'")
         if self.ewc is not None and self.lora.variant in ("dora", "osf"):
             raise ValueError(f"ewc needs a change that is the product BA, which {self.lora.variant}'s is not")
+        if self.rehearsal is not None and self.rehearsal.kl > 0 and self.lora.variant == "osf":
+            raise ValueError("rehearsal.kl needs base under the adapter, and osf trains base's own weights")
         return self
 
 

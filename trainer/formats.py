@@ -56,7 +56,7 @@ def _read(
 
 def read_jsonl(path: Path) -> Iterator[Dialogue]:
     """One JSON object a line: a dialogue, or `prompt` and `response` beside whatever else it has."""
-    for where, line in _lines(path):
+    for where, line in lines_of(path):
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
@@ -91,7 +91,7 @@ def read_tsv(path: Path, answer_phrase: str) -> Iterator[Dialogue]:
     A line break within a field is written `\n`. The assistant says the rationale and, on a line of its own,
     `answer_phrase` with the answer in it.
     """
-    for where, line in _lines(path):
+    for where, line in lines_of(path):
         fields = [field.replace("\\n", "\n").strip() for field in line.split("\t")]
         if len(fields) != len(_TSV):
             raise UsageError(
@@ -117,8 +117,8 @@ def _reader(path: Path, form: str, answer_phrase: str) -> Callable[[Path], Itera
     return read_parquet if found == "parquet" else read_jsonl
 
 
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Where each line stands, and the line; blank ones are passed over.
+def lines_of(path: Path) -> Iterator[tuple[str, str]]:
+    """Where each line stands, and the line; blank ones are passed over. Raises UsageError where it is not UTF-8.
 
     Not by splitlines: it would also split at separators that JSON allows inside its strings.
     """

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from telemetry.errors import UsageError
 from trainer.adapted import START, adapted_layers
 from trainer.variants import at_start
 
@@ -26,7 +27,15 @@ def answering(model: Any, *, adapter: bool = True) -> Iterator[None]:
 
 @contextmanager
 def as_base(model: Any) -> Iterator[None]:
-    """The base under a peft adapter: the adapter is off, evaluation mode, no gradients."""
+    """The base under a peft adapter: the adapter is off, evaluation mode, no gradients.
+
+    Raises UsageError for a model without adapter, which may have been trained and is no base. Of a wrapped model
+    give the inner one; calls of the wrapper are then base's too.
+    """
+    if not hasattr(model, "peft_config"):
+        raise UsageError(
+            f"base is not to be had from a {type(model).__name__}, which has no adapter to switch off"
+        )
     with _restored(model), torch.no_grad(), _without_adapter(model):
         model.eval()
         yield

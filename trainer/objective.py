@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from trainer.data import IGNORED, Example, pad
 from trainer.feed import Row
+from trainer.kl import kl_to_base
 from trainer.packing import packed_tensors
 
 Batch = dict[str, torch.Tensor]
@@ -22,12 +23,15 @@ class Objective:
     """Losses of rows, and their gradients.
 
     A step's loss is the sum over its labelled tokens divided by how many there are in the whole step. Taken in parts,
-    one after another or on several processes, it is the same number, and so is its gradient.
+    one after another or on several processes, it is the same number, and so is its gradient. Each rehearsed token adds
+    `kl` times its KL(base || candidate) to the sum.
     """
 
-    def __init__(self, model: Any, accelerator: Accelerator, padding: int, *, packed: bool = False) -> None:
+    def __init__(
+        self, model: Any, accelerator: Accelerator, padding: int, *, packed: bool = False, kl: float = 0.0
+    ) -> None:
         self._model, self._accelerator = model, accelerator
-        self._padding, self._packed = padding, packed
+        self._padding, self._packed, self._kl = padding, packed, kl
         self._dtype = next(model.parameters()).dtype  # the embeddings' is that of what attention sees
 
     def backward(self, rows: Sequence[Row], tokens: int) -> float:
@@ -36,11 +40,22 @@ class Objective:
         `tokens` is `labelled_tokens` of all rows of the step. Every process takes its share of the sequences.
         """
         processes, here = self._accelerator.num_processes, self._accelerator.process_index
-        mine = [row for row in rows if row.sequence % processes == here]
-        loss = completion_loss(self._model, self._batch(mine or [_unlabelled(rows[0])]))
-        loss = loss * (labelled_tokens(mine) / tokens)
+        mine = [row for row in rows if row.sequence % processes == here] or [_unlabelled(rows[0])]
+        logits, wanted = labelled_logits(self._model, self._batch(mine))
+        loss = cross_entropy_sum(logits, wanted)
+        if self._kl and any(row.rehearsed for row in rows):
+            loss = loss + self._kl * self._from_base(mine, logits)
+        loss = loss / tokens
         self._accelerator.backward(loss * processes)  # gradients are averaged over processes
         return float(self._accelerator.reduce(loss.detach(), reduction="sum"))
+
+    def _from_base(self, rows: Sequence[Row], logits: torch.Tensor) -> torch.Tensor:
+        """The KL from base, summed over the rehearsed tokens of `rows`, whose labelled ones have `logits`."""
+        rehearsed = self._batch([row if row.rehearsed else _unlabelled(row) for row in rows])
+        counted = self._batch(rows)["labels"][:, 1:] != IGNORED
+        among = (rehearsed["labels"][:, 1:] != IGNORED)[counted]
+        adapted = self._accelerator.unwrap_model(self._model)
+        return kl_to_base(adapted, self._model, labelled_logits, rehearsed, logits[among])
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
         if self._packed:
@@ -58,7 +73,13 @@ def labelled_tokens(rows: Sequence[Row]) -> int:
 
 
 def completion_loss(model: Any, batch: Batch) -> torch.Tensor:
-    """Mean cross entropy over the assistant's tokens; 0 where there are none.
+    """Mean cross entropy over the assistant's tokens; 0 where there are none."""
+    logits, wanted = labelled_logits(model, batch)
+    return cross_entropy_sum(logits, wanted) / max(len(wanted), 1)
+
+
+def labelled_logits(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """What predicts the assistant's tokens: logits (tokens, vocabulary), and the tokens, row after row.
 
     The vocabulary's logits are a fifth of the work, so they are computed only from the first labelled
     position of the batch on.
@@ -69,10 +90,12 @@ def completion_loss(model: Any, batch: Batch) -> torch.Tensor:
     logits: torch.Tensor = model(**given, logits_to_keep=labels.shape[1] - first + 1).logits[:, :-1]
     wanted = labels[:, first:]
     counted = wanted != IGNORED
-    if not counted.any():
-        return 0.0 * logits.float().sum()  # a number that every weight has a gradient of, which is 0
-    loss: torch.Tensor = functional.cross_entropy(logits[counted].float(), wanted[counted])
-    return loss
+    return logits[counted], wanted[counted]
+
+
+def cross_entropy_sum(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """In nats. 0 where there is no token, and then every weight still has a gradient of it, which is 0."""
+    return functional.cross_entropy(logits.float(), wanted, reduction="sum")
 
 
 def tensors(examples: Sequence[Example], padding: int) -> Batch:

@@ -75,6 +75,7 @@ class Record(Value):
     alarms: tuple[str, ...] = ()
     fisher_sha256: str | None = None
     decontamination: dict[str, Any] | None = None
+    rehearsal: dict[str, Any] | None = None
     evaluations: tuple[Evaluation, ...] = ()
     sweep: Sweep | None = None
     merge: Merge

@@ -84,7 +84,8 @@ class Training:
         optimizer = torch.optim.AdamW(free, lr=settings.learning_rate, weight_decay=0.0)
         self._model, self._optimizer = self._accelerator.prepare(model, optimizer)
         self._model.train()
-        self._objective = Objective(self._model, self._accelerator, padding, packed=settings.packing)
+        kl = settings.rehearsal.kl if settings.rehearsal else 0.0
+        self._objective = Objective(self._model, self._accelerator, padding, packed=settings.packing, kl=kl)
         self._sam = Sam(settings.sam, self._model) if settings.sam else None
         self._ewc = (
             EwcPenalty(parts.fisher, settings.ewc.strength, self._model)

@@ -17,7 +17,7 @@ from serving.manifest import Manifest
 from serving.progress import Report
 from telemetry.errors import SettingsError
 from trainer import lora
-from trainer.base_answers import in_process, remembered
+from trainer.base_answers import asking, in_process, remembered, remembered_conversations
 from trainer.checkpoints import Evaluation
 from trainer.config import TrainSettings
 from trainer.data_mix import Data, named_by_content
@@ -31,6 +31,7 @@ from trainer.page import write_page
 from trainer.place import Place
 from trainer.processes import accelerator
 from trainer.records import Merge, Record, Sweep
+from trainer.rehearsal import Rehearsal, rehearse_for
 from trainer.suite import Suite
 from trainer.sweep import run_sweep
 from trainer.train import Told
@@ -55,7 +56,9 @@ class Workshop:
         self._settings, self._base, self._loaded, self._data = settings, base, loaded, data
         self._place, self._report = place, report
         self._tokenizer = AutoTokenizer.from_pretrained(str(settings.base))
-        self._encoded = encode_data(data.sources, self._tokenizer, settings.max_length)
+        self._rehearsal = self._rehearse()
+        rehearsed = self._rehearsal.sources if self._rehearsal is not None else ()
+        self._encoded = encode_data((*data.sources, *rehearsed), self._tokenizer, settings.max_length)
         self._stock = Stock(
             base_sha256=base.sha256,
             sources=self._encoded.sources,
@@ -112,6 +115,7 @@ class Workshop:
             checkpoint=fitted.step,
             alarms=tuple(f"step {s.step}: {', '.join(s.runs_away)}" for s in fitted.steps if s.runs_away),
             fisher_sha256=fitted.fisher_sha256,
+            rehearsal=self._rehearsal.to_json() if self._rehearsal is not None else None,
             decontamination=report.to_json() if report is not None else None,
             evaluations=fitted.evaluations,
             sweep=sweep,
@@ -128,6 +132,21 @@ class Workshop:
         first, last = fitted.steps[0].loss, fitted.steps[-1].loss
         self._report(settings.steps, settings.steps, f"trained, loss {first:.2f} to {last:.2f}")
         return record
+
+    def _rehearse(self) -> Rehearsal | None:
+        def told(done: int, total: int, note: str) -> None:
+            self._report(done, total, f"base answers what is rehearsed, {note}")
+
+        base = remembered_conversations(
+            lambda: asking(self._model, self._tokenizer, told),
+            self._place.answers,
+            self._base.sha256,
+            self._settings.dtype,
+        )
+        with accelerator().main_process_first():
+            found = rehearse_for(self._settings, self._loaded, base)
+        self.__dict__.pop("_model", None)  # no second model beside the one in training
+        return found
 
     def _keeping(self, settings: TrainSettings) -> Keeping | None:
         asked = settings.checkpoints

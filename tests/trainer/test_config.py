@@ -54,6 +54,22 @@ def test_a_name_that_would_leave_the_models_folder_is_refused(tmp_path: Path) ->
         load_train_settings(write(tmp_path, GOOD.replace("name: c", "name: ../c")))
 
 
+@pytest.mark.parametrize(
+    ("extra", "why"),
+    [
+        ("mix: [{path: a.tsv, share: 0.6}]\nrehearsal: {share: 0.5}\nbrief: b\n", "take 1.1 of every batch"),
+        ("rehearsal: {exemplars: false}\nbrief: b\n", "nothing to rehearse"),
+        ("rehearsal: {share: 0.5}\n", "rehearsal: needs the capability brief"),
+        ("rehearsal: {kl: 1}\nlora: {variant: osf}\nbrief: b\n", "kl needs base under the adapter"),
+        ("decontaminate: {}\n", "decontaminate: needs the capability brief"),
+        ("mix: [{path: a.tsv, share: 0.1, answer_phrase: So.}]\n", "answer_phrase"),
+    ],
+)
+def test_data_that_make_no_sense_together_are_refused(tmp_path: Path, extra: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
+        load_train_settings(write(tmp_path, GOOD + extra))
+
+
 def test_settings_and_pipeline_import_without_torch() -> None:
     code = "import sys, trainer.config, trainer.pipeline; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
