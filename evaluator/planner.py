@@ -3,8 +3,9 @@
 The estimate treats the evidence against a drop as a random walk whose clock is information: after tau nats of
 information (`evaluator.limits`) its logarithm is about normal with mean tau and variance 2*tau, so that the
 information needed to climb n nats is inverse Gaussian with mean n and shape n^2/2. Traffic, stages, returning
-subjects and shadow pairs only set how fast that clock runs: pairs as they are allotted before there is evidence.
-Once there is some, more pairs go where it points, and a drop is found up to a quarter sooner than estimated.
+subjects and shadow pairs only set how fast that clock runs: pairs as they are allotted half of the way there.
+Towards the end more of them go where the evidence points, so that a drop in a rare capability is found up to a
+third sooner than estimated.
 n is what a capability must win to move M across the bar: log 1/(alpha * .7 * w_k), and `OVERHEAD` for the
 reserve and for not knowing the size of the drop. `check_by_simulation` runs the gate itself on the same plan.
 """
@@ -144,11 +145,24 @@ def check_by_simulation(
     return tuple(checked)
 
 
-def shadows_of(plan: Plan, shadow: float) -> tuple[float, ...]:
-    """The fraction of each capability's interactions that become pairs, before any evidence has moved them."""
+def shadows_of(plan: Plan, shadow: float, dropped: str | None = None) -> tuple[float, ...]:
+    """The fraction of each capability's interactions that become pairs.
+
+    That is before any evidence, or, where one has `dropped`, when there is as much evidence against it as against
+    all others together: half of the way, on which most pairs are spent.
+    """
     if plan.evenly or shadow <= 0.0:
         return (shadow,) * len(plan.capabilities)
-    needs = [Need(c.traffic, c.weight, 1.0, PRIOR_SECOND_MOMENT) for c in plan.capabilities]
+    others = sum(c.weight for c in plan.capabilities if c.name != dropped)
+    needs = [
+        Need(
+            c.traffic,
+            c.weight,
+            others / c.weight if c.name == dropped and others else 1.0,
+            PRIOR_SECOND_MOMENT,
+        )
+        for c in plan.capabilities
+    ]
     return fractions(needs, shadow, plan.alpha)[0]
 
 
@@ -208,7 +222,7 @@ def render_shadows(plan: Plan, drop: float, shadows: Sequence[float] = SHADOWS) 
 def _forecast_one(plan: Plan, capability: PlannedCapability, drop: float, shadow: float) -> Forecast:
     drop = min(drop, capability.base)
     nats = log(1.0 / (plan.alpha * 0.7 * capability.weight)) + OVERHEAD
-    pairs = shadows_of(plan, shadow)[plan.capabilities.index(capability)]
+    pairs = shadows_of(plan, shadow, capability.name)[plan.capabilities.index(capability)]
     p50, p90 = (_arrival(plan, capability, drop, pairs, _information_quantile(nats, q)) for q in (0.5, 0.9))
     served = _served(plan, p50) * capability.traffic
     return Forecast(capability.name, drop, shadow, p50, p90, served * drop)
