@@ -203,7 +203,8 @@ class World:
 
     `drop` is the candidate's true loss. `discordant` is P(the two arms' scores differ) in a pair, None for
     independent answers. `stages` are (share of candidate, interactions until the next stage); the last one
-    lasts. `shadow` is the fraction of a capability's interactions that become pairs. `fresh` is the chance
+    lasts. `shadow` is the fraction of a capability's interactions that become pairs; a prompt is taken for
+    another capability with chance `mistagged`, which sends shadows astray and nothing else. `fresh` is the chance
     that an interaction is its subject's first. `drift` is added to the base rate at a point of the horizon in
     [0, 1].
     """
@@ -214,6 +215,7 @@ class World:
     stages: tuple[tuple[float, int], ...] = ((0.5, 0),)
     shadow: tuple[float, ...] | float = 0.0
     discordant: float | None = None
+    mistagged: float = 0.0
     fresh: float = 1.0
     drop_from: int = 0
     drift: Callable[[float], float] | None = field(default=None, compare=False)
@@ -232,7 +234,8 @@ class Block:
     """Some interactions of every run: arrays of shape (interactions, runs). `share` has one value a row.
 
     `control` and `changed` are both arms' scores; which of them is seen depends on `candidate` and `pair`.
-    An interaction becomes a pair where its `lot` falls below the fraction that its capability has then.
+    An interaction becomes a pair where its `lot` falls below the fraction that its `tag` has then: the capability
+    that the router takes it for.
     """
 
     start: int
@@ -244,6 +247,7 @@ class Block:
     fresh: Bools
     control: Floats
     changed: Floats
+    tag: Ints
 
 
 def draw(world: World, runs: int, start: int, length: int, horizon: int, rng: np.random.Generator) -> Block:
@@ -269,6 +273,10 @@ def draw(world: World, runs: int, start: int, length: int, horizon: int, rng: np
         changed = control ^ (apart < flips)
     shadow = np.broadcast_to(np.array(world.shadow, dtype=float), (len(edges),))[k]
     candidate, lot = rng.random(shape) < share[:, None], rng.random(shape)
+    fresh = rng.random(shape) < world.fresh
+    tag = k
+    if world.mistagged > 0.0:
+        tag = np.where(rng.random(shape) < world.mistagged, rng.integers(len(edges), size=shape), k)
     return Block(
         start=start,
         share=share,
@@ -276,9 +284,10 @@ def draw(world: World, runs: int, start: int, length: int, horizon: int, rng: np
         candidate=candidate,
         pair=lot < shadow,
         lot=lot,
-        fresh=rng.random(shape) < world.fresh,
+        fresh=fresh,
         control=control.astype(float),
         changed=changed.astype(float),
+        tag=tag,
     )
 
 
@@ -331,7 +340,7 @@ def roll_out(
         part = draw(world, runs, start, min(block, horizon - start), horizon, rng)
         if allot is not None:
             fractions = allot(fleet)
-            part = replace(part, pair=part.lot < fractions[np.arange(runs), part.k])
+            part = replace(part, pair=part.lot < fractions[np.arange(runs), part.tag])
         wanted = watch is not None and watch(part)
         if not len(active) and not wanted:
             break
