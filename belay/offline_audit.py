@@ -78,21 +78,22 @@ def audit(
     model: str,
     console: Console,
     *,
+    base: Path | None = None,
     base_url: str | None = None,
     settings: GateSettings | None = None,
     keep: bool = True,
 ) -> AuditResult:
-    """Audit the candidate that answers at `url`, and write its report.
+    """Audit the candidate that answers at `url`, and write its report. `base` is the home's where it is None.
 
     The candidate's endpoint is probed first. Where base answers at `base_url` it is probed too, and asked what its
     baseline left for later.
     """
-    judge = Judge(loaded)
+    judge, folder = Judge(loaded), base or home.base_model
     measures = brief_measures(loaded, judge)
     with _cache(home, keep=keep) as cache, _going_on_later():
         arm, chat = served_model(candidate, url, model, cache)
-        base, base_chat = served_model(home.base_model, base_url, model, cache) if base_url else (None, None)
-        _probe(base.model if base else None, baseline, arm.model, console)
+        second, base_chat = served_model(folder, base_url, model, cache) if base_url else (None, None)
+        _probe(second.model if second else None, baseline, arm.model, console)
         chats = [c for c in (chat, base_chat) if c is not None]
         judges = run_judge_suite(loaded, judge)
         with bar(console, "   audit") as report:
@@ -101,9 +102,9 @@ def audit(
                 measures,
                 baseline,
                 arm,
-                refs=(read_manifest(home.base_model).ref, read_manifest(candidate).ref),
-                binding=_binding(loaded, measures, home.base_model, judge),
-                base=base,
+                refs=(read_manifest(folder).ref, read_manifest(candidate).ref),
+                binding=_binding(loaded, measures, folder, judge),
+                base=second,
                 judges=judges,
                 settings=settings,
                 spent=lambda: Spent(
@@ -206,15 +207,16 @@ def _going_on_later() -> Iterator[None]:
 
 
 def _with_rate(report: Report) -> Report:
-    """The same progress, with items a second in its note."""
-    began, first = time.monotonic(), -1
+    """The same progress, with items a second in its note, counted from the first report on."""
+    began = 0.0
+    before: int | None = None
 
     def rated(done: int, total: int, note: str) -> None:
-        nonlocal began, first
-        if first < 0:
-            began, first = time.monotonic(), done
+        nonlocal began, before
+        if before is None:
+            began, before = time.monotonic(), done
         elapsed = time.monotonic() - began
-        rate = f"{(done - first) / elapsed:.1f}/s  " if elapsed > 1.0 else ""
+        rate = f"{(done - before) / elapsed:.1f}/s  " if elapsed > 1.0 else ""
         report(done, total, f"{rate}{note}")
 
     return rated

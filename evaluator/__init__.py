@@ -1,1 +1,1 @@
-"""Online: tagger, judge, sequential test, worker. Offline: brief, baseline, diff, gate, report."""
+"""Online: tagger, judge, sequential test, worker. Offline: brief, measures, baseline, audit, gate, report."""
