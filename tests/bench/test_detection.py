@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluator.simulate import World, draw
+from evaluator.allocation import Need, fractions, traffic_of
+from evaluator.simulate import Fleet, World, draw
 
 BENCH = Path(__file__).parent.parent.parent / "bench"
 
@@ -20,7 +21,7 @@ def _load(name):
     return module
 
 
-peers, shape = _load("_peers"), _load("_shape")
+peers, shape, shadows = _load("_peers"), _load("_shape"), _load("_shadows")
 
 
 def _panel(drop, runs=80, length=4000, **rules):
@@ -78,3 +79,27 @@ def test_the_shape_is_the_one_that_every_benchmark_has(capsys):
     assert [f["holds"] for f in out["figures"]] == [True, False]
     assert out["missing"] == [{"name": "other", "reason": "no machine"}]
     assert "| speed | 0.93 ratio | <= 1 | yes | 36.7 |" in shape.table(result)
+
+
+def test_the_benchmarks_allotter_is_the_products_allotment_for_every_run():
+    """Two runs of a fleet, the second far on its way: fractions as `next_allotment` takes them from evidence."""
+    traffic, k = (0.7, 0.3), 2
+    world = World(traffic, (0.8,) * k, (0.0, 0.3), shadow=0.1, discordant=0.3)
+    fleet, rng = Fleet(2, [0.02] * k), np.random.default_rng(5)
+    block = draw(world, 2, 0, 400, 400, rng)
+    for row in range(400):
+        fleet.pair(np.array([1]), block.k[row][[1]], block.control[row][[1]], block.changed[row][[1]])
+    allotter = shadows.Allotter(2, k, 0.1)
+    assert allotter.allot(fleet).tolist() == [[0.1, 0.1]] * 2, "even, before any tag was seen"
+    allotter.watch(block)
+    found = allotter.allot(fleet)
+    for run in range(2):
+        seen = block.tag[:, run][block.lot[:, run] < 0.1]
+        tags = {str(c): int((seen == c).sum()) for c in range(k)}
+        needs = []
+        for c in range(k):
+            cell = run * k + c
+            moment = fleet.past.pair_squares[cell] / fleet.past.pairs[cell]
+            needs.append(Need(traffic_of(str(c), tags, k), 0.5, fleet.e_values[cell], moment))
+        assert found[run].tolist() == list(fractions(needs, 0.1)[0])
+    assert found[1][1] > found[0][1], "the capability that fell draws the pairs"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -91,3 +93,15 @@ def test_the_same_seed_gives_the_same_runs():
         for _ in range(2)
     ]
     assert (runs[0] == runs[1]).all()
+
+
+def test_a_wrong_tag_moves_shadows_and_no_score():
+    right = World((0.5, 0.5), (0.8, 0.8), (0.0, 0.0), discordant=0.15)
+    astray = replace(right, mistagged=0.2)
+    a, b = (draw(world, 50, 0, 200, 200, np.random.default_rng(3)) for world in (right, astray))
+    assert (a.tag == a.k).all()
+    for name in ("k", "candidate", "lot", "control", "changed"):
+        assert (getattr(a, name) == getattr(b, name)).all()
+    assert (b.tag != b.k).mean() == pytest.approx(
+        0.1, abs=0.02
+    )  # half of the wrong guesses are right by chance
