@@ -24,7 +24,7 @@ from trainer.data import data_sha256
 from trainer.data_mix import named_by_content, read_data
 from trainer.disk import adapter_bytes, require_room, weights_bytes
 from trainer.place import Place
-from trainer.processes import is_main
+from trainer.processes import go_on_alone, is_main
 
 STATES: Final = 2
 """Of how many saved states there is room: `trainer.resume` keeps two, and writes a third before it drops the oldest."""
@@ -35,10 +35,13 @@ Notice = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Gate:
-    """What stands before and after a training: base's baseline, and the audit of the finished candidate's folder."""
+    """What stands before and after a training: base's baseline, and the audit of the finished candidate's folder.
+
+    `audit` of None leaves that for later: the candidate cannot be rolled out before.
+    """
 
     baseline: Baseline
-    audit: Callable[[Path], AuditRef]
+    audit: Callable[[Path], AuditRef] | None
 
 
 def run(
@@ -80,6 +83,7 @@ def run(
     fitted = shop.train(tuned)
     if not is_main():
         return settings.output
+    go_on_alone()
     # 4. Search the merge weights, and bind all in the manifest; then the audit, of the very files that will be served.
     with staged_folder(settings.output) as folder:
         merge = shop.merge(fitted, folder)
@@ -94,7 +98,7 @@ def run(
             training=record.for_manifest(),
         )
     place.clear()
-    if gate is not None:
+    if gate is not None and gate.audit is not None:
         bind_audit(settings.output, gate.audit(settings.output))
     return settings.output
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+_LAUNCHED: Final = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What the launcher tells its processes."""
 _PATIENCE: Final = timedelta(hours=6)
 """How long processes wait for the main one, while it asks base or writes: longer than any of that takes."""
 
@@ -26,3 +28,14 @@ def accelerator() -> Accelerator:
     return Accelerator(
         cpu=not torch.cuda.is_available(), kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)]
     )
+
+
+def go_on_alone() -> None:
+    """Leave the other processes, which end here; whatever this one starts must not take itself for one of them."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return
+    from accelerate import PartialState  # noqa: PLC0415 - as above
+
+    PartialState().destroy_process_group()
+    for name in _LAUNCHED:
+        os.environ.pop(name, None)

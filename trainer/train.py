@@ -209,12 +209,17 @@ def prepared_torch(settings: TrainSettings) -> Iterator[None]:
     on, it would change the arithmetic of whatever this process computes afterwards, evidence included.
     """
     torch.manual_seed(settings.seed)
-    torch.set_num_threads(settings.threads or os.cpu_count() or 1)
+    use_threads(settings)
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_flush_denormal(False)
+
+
+def use_threads(settings: TrainSettings) -> None:
+    """Compute with as many threads as the settings say: with another number sums are rounded otherwise."""
+    torch.set_num_threads(settings.threads or os.cpu_count() or 1)
 
 
 def warmup(step: int, steps: int) -> float:

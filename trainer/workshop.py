@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -34,7 +35,7 @@ from trainer.records import Merge, Record, Sweep
 from trainer.rehearsal import Rehearsal, rehearse_for
 from trainer.suite import Suite
 from trainer.sweep import run_sweep
-from trainer.train import Told
+from trainer.train import Told, use_threads
 from trainer.watch_log import write_rows
 
 _PACKAGES: Final = ("torch", "transformers", "peft", "accelerate")
@@ -55,6 +56,7 @@ class Workshop:
     ) -> None:
         self._settings, self._base, self._loaded, self._data = settings, base, loaded, data
         self._place, self._report = place, report
+        use_threads(settings)
         self._tokenizer = AutoTokenizer.from_pretrained(str(settings.base))
         self._rehearsal = self._rehearse()
         rehearsed = self._rehearsal.sources if self._rehearsal is not None else ()
@@ -97,7 +99,7 @@ class Workshop:
         adapter, merge = folder / "adapter", settings.merge
         chosen = Merge(method=merge.method, weights=merge.weights)
         if len(merge.weights) > 1:
-            evaluate = self._evaluate(self._suite(merge.items))
+            evaluate = self._evaluate(self._suite(merge.items, alone=True))
             self._place.folder.mkdir(parents=True, exist_ok=True)
             chosen = search(settings, adapter, self._place.folder, lambda model: evaluate(fitted.step, model))
         interpolate(settings.base, adapter, folder, chosen.method, chosen.weights)
@@ -145,7 +147,7 @@ class Workshop:
         )
         with accelerator().main_process_first():
             found = rehearse_for(self._settings, self._loaded, base)
-        self.__dict__.pop("_model", None)  # no second model beside the one in training
+        self._forget_model()
         return found
 
     def _keeping(self, settings: TrainSettings) -> Keeping | None:
@@ -157,7 +159,8 @@ class Workshop:
         recipe = f"{self._place.recipe} {settings.learning_rate!r} {settings.steps}"  # the sweep may have changed them
         return Keeping(self._place.folder, recipe, at, evaluate, asked.patience)
 
-    def _suite(self, items: int, only: Sequence[str] = ()) -> Suite:
+    def _suite(self, items: int, only: Sequence[str] = (), *, alone: bool = False) -> Suite:
+        """Asked of base first: by the main process, whose answers the others read. `alone` when they have ended."""
         loaded = _given(self._loaded)
         prompt = loaded.brief.system_prompt
         base = remembered(
@@ -167,14 +170,19 @@ class Workshop:
             self._settings.dtype,
             prompt,
         )
-        with accelerator().main_process_first():
-            return Suite(loaded, Judge(loaded), base, items, self._settings.seed, only=only)
+        with nullcontext() if alone else accelerator().main_process_first():
+            suite = Suite(loaded, Judge(loaded), base, items, self._settings.seed, only=only)
+        self._forget_model()
+        return suite
 
     def _evaluate(self, suite: Suite) -> Evaluate:
         prompt = _given(self._loaded).brief.system_prompt
 
         def evaluate(step: int, model: Any) -> Evaluation:
-            return suite.evaluate(step, in_process(model, self._tokenizer, prompt), self._report)
+            def told(asked: int, _total: int, note: str) -> None:
+                self._report(step, self._settings.steps, f"{note}: {asked} items")
+
+            return suite.evaluate(step, in_process(model, self._tokenizer, prompt), told)
 
         return evaluate
 
@@ -183,6 +191,10 @@ class Workshop:
         """Base, in memory from when it first has to answer."""
         model = lora.load_base(self._settings.base, self._settings.dtype)
         return model.to(accelerator().device)
+
+    def _forget_model(self) -> None:
+        """No second model beside the one in training."""
+        self.__dict__.pop("_model", None)
 
     def _probes(self) -> Probes | None:
         watch = self._settings.watch
