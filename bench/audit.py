@@ -14,7 +14,6 @@ for in $BELAY_BENCH_DATA, by default ../shared/data.
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Iterable, Sequence
 
 import _audit_boundary as boundary
@@ -168,41 +167,38 @@ def at_the_boundary(result: Result) -> None:
         )
 
 
-def wall_saved(result: Result, recorded: Sequence[Recorded], *, measure: bool) -> None:
-    """Seconds of two full runs over those of an audit; quoted from the last measurement where none is made now."""
-    from _audit_live import load_wall, measure_wall  # noqa: PLC0415 - loads lm-eval, which a replay does not need
+def wall_saved(result: Result, recorded: Sequence[Recorded], measure: Sequence[str]) -> None:
+    """Seconds of two full runs over those of audits; the sets in `measure` are measured now, others as they were."""
+    from _audit_wall import (  # noqa: PLC0415 - loads lm-eval where it measures, which a replay does not need
+        load_walls,
+        measure_wall,
+        ratios,
+        told,
+    )
 
     folder, data = cache_folder(), data_folder()
-    known = {r.name: r for r in recorded}
-    sets = [one for one in SETS if one.name in WALL_SETS and one.name in known]
-    if measure and data is not None and sets:
-        wall = measure_wall(sets, known, data, folder, WALL_DROPS, CHURN, _settings(result.seed))
-    else:
-        wall = load_wall(folder)
-    if wall is None:
+    now = [r for r in recorded if r.name in measure]
+    if now and data is not None:
+        measure_wall(now, data, folder, WALL_DROPS, CHURN, _settings(result.seed))
+    walls = load_walls(folder, recorded)
+    if not walls:
         result.miss("wall_saved", f"measured by the full run only, and none left its figures in {folder}")
         return
-    slowest = max(wall.audits, key=lambda a: a.seconds)
-    each = "; ".join(
-        f"drop {a.drop:.0%}: {wall.both_runs_s / a.seconds:.3g} ({a.seconds:.0f} s, items "
-        f"{', '.join(f'{n} {a.asked[n]} {a.verdicts[n]}, theirs {a.theirs[n]}' for n in a.asked)})"
-        for a in wall.audits
-    )
-    full = ", ".join(
-        f"{n} {b:.0f} + {c:.0f} s for {wall.items[n]} items" for n, (b, c) in wall.full_s.items()
-    )
+    found = ratios(walls)
+    worst = min(found, key=lambda drop: found[drop][1] / found[drop][0])
+    ours, theirs = found[worst]
+    each = ", ".join(f"{b / a:.3g} at a drop of {drop:.0%}" for drop, (a, b) in found.items())
     result.add(
         Figure(
             "wall_saved",
-            wall.both_runs_s / slowest.seconds,
+            theirs / ours,
             "ratio",
-            slowest.seconds,
-            wall.both_runs_s,
+            ours,
+            theirs,
             3.0,
             "higher",
-            f"the worst of {len(wall.audits)} audits of {len(wall.items)} sets at once, {wall.churn:.0%} lost and "
-            f"gained beside the drop: {each}. Two full runs: {full}. One vLLM, 32 requests in flight, no prefix "
-            f"caching, nothing cached; measured {wall.conditions}",
+            f"{each} ({CHURN:.0%} lost and gained beside it), the worst counts. {'; '.join(map(told, walls))}. One "
+            "vLLM, 32 requests in flight, no prefix caching, nothing cached",
         )
     )
 
@@ -212,20 +208,23 @@ def main() -> None:
     result = Result("audit", options.quick, options.seed)
     stages = set(options.stage or STAGES) - ({"record", "wall"} if options.quick else set())
     recorded = _recorded(record="record" in stages)
-    wall_saved(result, recorded, measure="wall" in stages)
-    for stage, figures in (
-        ("replay", lambda: calls_saved(result, recorded)),
-        ("boundary", lambda: at_the_boundary(result)),
-    ):
-        if stage in stages:
-            begin = time.monotonic()
-            figures()
-            say(f"  ({stage}: {time.monotonic() - begin:.0f} s)")
+    wall_saved(result, recorded, (options.wall_set or WALL_SETS) if "wall" in stages else ())
+    if "replay" in stages:
+        calls_saved(result, recorded)
+    if "boundary" in stages:
+        at_the_boundary(result)
     finish(result, as_json=options.json)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", action="append", choices=STAGES, help="only this one; may be repeated")
+    parser.add_argument(
+        "--wall-set",
+        action="extend",
+        nargs="+",
+        choices=[one.name for one in SETS],
+        help=f"the sets to measure by the clock (by default {', '.join(WALL_SETS)})",
+    )
 
 
 def _recorded(*, record: bool) -> list[Recorded]:
