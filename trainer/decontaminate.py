@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any, Final
 
-from evaluator.brief import LoadedBrief
 from telemetry.errors import UsageError
 from trainer.config import DecontaminationSettings
 from trainer.data import Dialogue, Source
@@ -150,14 +149,6 @@ def words(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
-def brief_texts(loaded: LoadedBrief) -> Iterator[tuple[str, str]]:
-    """Name and texts of every item of the brief: its prompt, and what text its reference holds."""
-    for capability, items in loaded.items.items():
-        for item in items:
-            for text in (item.prompt, *_strings(item.reference)):
-                yield f"{capability}/{item.id}", text
-
-
 def clean(sources: Sequence[Source], protected: Protected) -> tuple[list[Source], Report]:
     """The sources without the dialogues that overlap an item, and the report.
 
@@ -199,12 +190,3 @@ def _hit(source: str, number: int, dialogue: Dialogue, protected: Protected) -> 
         if overlap is not None:
             return Hit(source, number, turn.role, turn.content, overlap)
     return None
-
-
-def _strings(value: Any) -> Iterator[str]:
-    """Every text within what JSON can hold; the keys of objects are none."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list | tuple):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _strings(inner)

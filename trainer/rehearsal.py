@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from evaluator.benchmark_texts import brief_texts
 from evaluator.brief import LoadedBrief
 from telemetry.errors import UsageError
 from telemetry.events import Message
 from trainer.base_answers import Asking
 from trainer.config import DecontaminationSettings, RehearsalSettings, TrainSettings
 from trainer.data import Dialogue, Source
-from trainer.decontaminate import Protected, brief_texts
+from trainer.decontaminate import Protected
 from trainer.degenerate import degenerate
 from trainer.rehearsal_prompts import Gathering, Tag
 
