@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from router.actor import Control
 from router.control_api import create_app
-from router.control_loop import control_loop
+from router.control_loop import control_loop, without_a_bus
 from router.server import listen, serve
 from router.settings import ControlSettings, explain
 from telemetry.bus import Bus
@@ -62,6 +62,7 @@ def _bus(settings: ControlSettings) -> Bus | None:
 def _listen_to(control: Control, bus: Bus | None, stop: threading.Event) -> None:
     if bus is None:
         log.warning("no bootstrap_servers: decisions are not read, this control serves people only")
+        without_a_bus(control, stop)
         return
     control_loop(control, bus, stop)
 

@@ -34,6 +34,21 @@ def control_loop(control: Control, bus: Bus, stop: threading.Event) -> None:
         except InfrastructureError as error:
             log.warning("control tries again in %g s: %s", RETRY_S, error)
             stop.wait(RETRY_S)
+            _expire(control)
+
+
+def without_a_bus(control: Control, stop: threading.Event) -> None:
+    """Serve people only, until `stop`: what ends by itself still ends."""
+    while not stop.wait(RETRY_S):
+        _expire(control)
+
+
+def _expire(control: Control) -> None:
+    """Close a rollback window that has passed, broker or not."""
+    try:
+        control.expire()
+    except InfrastructureError as error:
+        log.warning("the rollback window stays open: %s", error)
 
 
 def _serve(control: Control, bus: Bus, stop: threading.Event) -> None:

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 
 from router.actor import Control, event_for
 from router.control_api import create_app
-from router.control_loop import control_loop
+from router.control_loop import control_loop, without_a_bus
 from router.rollout import Promote, RollBack, Start, transition
 from telemetry import codec, topics
 from telemetry.bus import Encoded
@@ -214,6 +214,31 @@ def test_the_rollback_window_closes_by_itself(tmp_path: Path) -> None:
     now += timedelta(days=30)
     control.expire()
     assert (control.current.status, control.current.share) == ("closed", 0.98)
+
+
+@pytest.mark.parametrize("broker", ["away", "none"])
+def test_the_rollback_window_closes_without_a_broker_too(
+    tmp_path: Path, bus: MemoryBus, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.control_loop.RETRY_S", 0.02)
+    moment = NOON
+
+    def clock() -> datetime:
+        return moment
+
+    control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl", clock)
+    control.start(spec((0.5,)))
+    control.act("r1", Promote("ada", "good"))
+    bus.down, stop = True, threading.Event()
+    loop = (control_loop, (control, bus, stop)) if broker == "away" else (without_a_bus, (control, stop))
+    thread = threading.Thread(target=loop[0], args=loop[1])
+    thread.start()
+    try:
+        moment += timedelta(days=31)
+        wait_for(lambda: control.current is not None and control.current.status == "closed")
+    finally:
+        stop.set()
+        thread.join(5)
 
 
 def test_one_rollout_at_a_time_and_each_id_once(control: Control) -> None:
