@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from _audit_live import IN_FLIGHT, conditions, measure_of, served_base
@@ -14,6 +14,7 @@ from _audit_planted import Plant, PlantedAnswers
 from _audit_recorded import Recorded
 from _audit_replay import verdict_of
 from _audit_sets import SETS, TestSet, prepare
+from _audit_timings import Audited, Wall
 from _shape import say
 
 from belay.wiring import engine_version
@@ -23,38 +24,6 @@ from evaluator.audit_state import Watched
 from evaluator.measures import ServedModel
 from evaluator.sequential_audit import ask_until_certain
 from telemetry.files import write_renamed
-
-
-@dataclass(frozen=True, slots=True)
-class Audited:
-    """One audit by the clock: the planted drop, seconds, items asked of each arm, the verdict.
-
-    `theirs` is what the paired z-test says of the two full runs under the same plant.
-    """
-
-    drop: float
-    seconds: float
-    items: int
-    verdict: str
-    theirs: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wall:
-    """One set by the clock: two full runs, base's and candidate's, then audits of it, all on one engine.
-
-    `differing` is the fraction of items that the two runs of the same model scored differently: what an engine's
-    batching alone does, before anything is planted.
-    """
-
-    name: str
-    fingerprint: str
-    items: int
-    full_s: tuple[float, float]
-    differing: float
-    audits: tuple[Audited, ...]
-    churn: float
-    conditions: str
 
 
 def measure_wall(
@@ -74,44 +43,6 @@ def measure_wall(
         for r in recorded:
             wall = _by_the_clock(sets[r.name], r, model, tasks, folder / "lm_eval", drops, churn, settings)
             write_renamed(folder / "wall" / f"{r.name}.json", json.dumps(asdict(wall)).encode())
-
-
-def load_walls(folder: Path, recorded: Sequence[Recorded]) -> list[Wall]:
-    """What was measured by the clock of these sets, where they are still what they were."""
-    found = []
-    for r in recorded:
-        file = folder / "wall" / f"{r.name}.json"
-        if file.is_file() and (wall := _read(file)).fingerprint == r.fingerprint:
-            found.append(wall)
-    return found
-
-
-def _read(file: Path) -> Wall:
-    fields = json.loads(file.read_bytes())
-    fields["audits"] = tuple(Audited(**one) for one in fields["audits"])
-    return Wall(**{**fields, "full_s": tuple(fields["full_s"])})
-
-
-def ratios(walls: Sequence[Wall]) -> dict[float, tuple[float, float]]:
-    """By drop: seconds of the audits, and of two full runs, over all sets in which that drop was planted."""
-    found: dict[float, tuple[float, float]] = {}
-    for wall in walls:
-        for a in wall.audits:
-            ours, theirs = found.get(a.drop, (0.0, 0.0))
-            found[a.drop] = (ours + a.seconds, theirs + sum(wall.full_s))
-    return found
-
-
-def told(wall: Wall) -> str:
-    """One set in a figure's note."""
-    audits = ", ".join(
-        f"{a.drop:.0%} {a.seconds:.0f} s {a.items} items {a.verdict}/{a.theirs}" for a in wall.audits
-    )
-    return (
-        f"{wall.name}: full runs {wall.full_s[0]:.0f} + {wall.full_s[1]:.0f} s for {wall.items} items, "
-        f"{wall.differing:.1%} of which the same model scored differently; audits (ours/paired z) {audits}; "
-        f"{wall.conditions}"
-    )
 
 
 def _by_the_clock(

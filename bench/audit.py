@@ -21,6 +21,7 @@ from _audit_planted import Plant
 from _audit_recorded import Recorded, load
 from _audit_replay import Cell, agreement, counts, replay_cell, replay_together, saved
 from _audit_sets import SETS, cache_folder, data_folder
+from _audit_timings import load_walls, ratios, told
 from _shape import Figure, Result, arguments, finish, say
 
 from evaluator.audit_settings import GateSettings
@@ -169,16 +170,11 @@ def at_the_boundary(result: Result) -> None:
 
 def wall_saved(result: Result, recorded: Sequence[Recorded], measure: Sequence[str]) -> None:
     """Seconds of two full runs over those of audits; the sets in `measure` are measured now, others as they were."""
-    from _audit_wall import (  # noqa: PLC0415 - loads lm-eval where it measures, which a replay does not need
-        load_walls,
-        measure_wall,
-        ratios,
-        told,
-    )
-
     folder, data = cache_folder(), data_folder()
     now = [r for r in recorded if r.name in measure]
     if now and data is not None:
+        from _audit_wall import measure_wall  # noqa: PLC0415 - loads the engine's parts, which a replay does not need
+
         measure_wall(now, data, folder, WALL_DROPS, CHURN, _settings(result.seed))
     walls = load_walls(folder, recorded)
     if not walls:

@@ -10,7 +10,7 @@ import _audit_peer as peer
 import _audit_planted as planted
 import _audit_recorded as recording
 import _audit_replay as replay
-import _audit_wall as wall
+import _audit_timings as timings
 import numpy as np
 import pytest
 from _audit_sets import ROOT, SETS
@@ -192,8 +192,8 @@ def test_the_simulation_counts_what_the_products_test_decides():
 
 
 def _wall(name, full_s, audits):
-    timed = tuple(wall.Audited(drop, seconds, 10, "pass", "pass") for drop, seconds in audits)
-    return wall.Wall(name, "f", 100, full_s, 0.0, timed, 0.01, "none")
+    timed = tuple(timings.Audited(drop, seconds, 10, "pass", "pass") for drop, seconds in audits)
+    return timings.Wall(name, "f", 100, full_s, 0.0, timed, 0.01, "none")
 
 
 def test_seconds_are_added_up_over_the_sets_in_which_a_drop_was_planted():
@@ -201,15 +201,15 @@ def test_seconds_are_added_up_over_the_sets_in_which_a_drop_was_planted():
         _wall("arc_easy", (50.0, 60.0), [(0.0, 20.0), (0.1, 5.0)]),
         _wall("piqa", (20.0, 20.0), [(0.0, 10.0)]),
     ]
-    assert wall.ratios(both) == {0.0: (30.0, 150.0), 0.1: (5.0, 110.0)}
+    assert timings.ratios(both) == {0.0: (30.0, 150.0), 0.1: (5.0, 110.0)}
 
 
 def test_what_the_clock_said_of_another_version_of_a_set_is_not_quoted(tmp_path):
     (tmp_path / "wall").mkdir()
     kept = _wall("arc_easy", (50.0, 60.0), [(0.0, 20.0)])
     (tmp_path / "wall" / "arc_easy.json").write_text(json.dumps(asdict(kept)))
-    assert wall.load_walls(tmp_path, [_recorded()]) == [kept]
-    assert wall.load_walls(tmp_path, [replace(_recorded(), fingerprint="another")]) == []
+    assert timings.load_walls(tmp_path, [_recorded()]) == [kept]
+    assert timings.load_walls(tmp_path, [replace(_recorded(), fingerprint="another")]) == []
 
 
 def test_without_data_and_records_it_still_runs_and_names_what_is_missing(tmp_path):

@@ -1,0 +1,80 @@
+"""What the clock said of each set, as it is kept and told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from _audit_recorded import Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """One audit by the clock: the planted drop, seconds, items asked of each arm, the verdict.
+
+    `theirs` is what the paired z-test says of the two full runs under the same plant.
+    """
+
+    drop: float
+    seconds: float
+    items: int
+    verdict: str
+    theirs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """One set by the clock: two full runs, base's and candidate's, then audits of it, all on one engine.
+
+    `differing` is the fraction of items that the two runs of the same model scored differently: what an engine's
+    batching alone does, before anything is planted.
+    """
+
+    name: str
+    fingerprint: str
+    items: int
+    full_s: tuple[float, float]
+    differing: float
+    audits: tuple[Audited, ...]
+    churn: float
+    conditions: str
+
+
+def load_walls(folder: Path, recorded: Sequence[Recorded]) -> list[Wall]:
+    """What was measured by the clock of these sets, where they are still what they were."""
+    found = []
+    for r in recorded:
+        file = folder / "wall" / f"{r.name}.json"
+        if file.is_file() and (wall := _read(file)).fingerprint == r.fingerprint:
+            found.append(wall)
+    return found
+
+
+def _read(file: Path) -> Wall:
+    fields = json.loads(file.read_bytes())
+    fields["audits"] = tuple(Audited(**one) for one in fields["audits"])
+    return Wall(**{**fields, "full_s": tuple(fields["full_s"])})
+
+
+def ratios(walls: Sequence[Wall]) -> dict[float, tuple[float, float]]:
+    """By drop: seconds of the audits, and of two full runs, over all sets in which that drop was planted."""
+    found: dict[float, tuple[float, float]] = {}
+    for wall in walls:
+        for a in wall.audits:
+            ours, theirs = found.get(a.drop, (0.0, 0.0))
+            found[a.drop] = (ours + a.seconds, theirs + sum(wall.full_s))
+    return found
+
+
+def told(wall: Wall) -> str:
+    """One set in a figure's note."""
+    audits = ", ".join(
+        f"{a.drop:.0%} {a.seconds:.0f} s {a.items} items {a.verdict}/{a.theirs}" for a in wall.audits
+    )
+    return (
+        f"{wall.name}: full runs {wall.full_s[0]:.0f} + {wall.full_s[1]:.0f} s for {wall.items} items, "
+        f"{wall.differing:.1%} of which the same model scored differently; audits (ours/paired z) {audits}; "
+        f"{wall.conditions}"
+    )
