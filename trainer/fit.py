@@ -97,7 +97,8 @@ def fit(
             stock.notice(f"going on after step {saved.step} of {settings.steps}")
         training.run(on_step)
         state = training.state()
-        step, weights = (keeper.chosen() if keeper is not None else None) or (state.step, state.weights)
+        chosen = keeper.chosen() if keeper is not None and is_main() else None
+        step, weights = chosen or (state.step, state.weights)
         if accelerator().distributed_type == DistributedType.FSDP and is_main():
             # The trained one lies in pieces in all processes.
             model = lora.add_adapter(_base(settings), settings.lora, settings.seed, stock.retention)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+Value = TypeVar("Value")
 
 _LAUNCHED: Final = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 """What the launcher tells its processes."""
@@ -28,6 +30,16 @@ def accelerator() -> Accelerator:
     return Accelerator(
         cpu=not torch.cuda.is_available(), kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)]
     )
+
+
+def same_everywhere(value: Value) -> Value:
+    """The main process's value, in all: what each has computed itself may differ in the last bit."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        return value
+    from accelerate.utils import broadcast_object_list  # noqa: PLC0415 - as above
+
+    found: list[Value] = broadcast_object_list([value])
+    return found[0]
 
 
 def go_on_alone() -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from accelerate.utils import broadcast_object_list
 
 from trainer import resume
 from trainer.config import TrainSettings
@@ -21,7 +20,7 @@ from trainer.ewc import EwcPenalty
 from trainer.feed import Row
 from trainer.fisher import Fisher
 from trainer.objective import Objective, labelled_tokens
-from trainer.processes import accelerator
+from trainer.processes import accelerator, same_everywhere
 from trainer.resume import LoggedStep, State
 from trainer.sam import Sam
 
@@ -178,8 +177,7 @@ class Training:
 
     def _enough(self, keeper: Keeper, number: int) -> bool:
         """Evaluate the model as it is; whether to stop, as the main process says for all."""
-        enough = [keeper.enough(number, self._accelerator.unwrap_model(self._model))]
-        return bool(broadcast_object_list(enough)[0])
+        return same_everywhere(keeper.enough(number, self._accelerator.unwrap_model(self._model)))
 
     def state(self) -> State:
         """All that the next steps depend on. Every process has to ask; the main one's answer counts."""

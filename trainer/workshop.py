@@ -30,7 +30,7 @@ from trainer.merge import interpolate
 from trainer.merging import search
 from trainer.page import write_page
 from trainer.place import Place
-from trainer.processes import accelerator
+from trainer.processes import accelerator, same_everywhere
 from trainer.records import Merge, Record, Sweep
 from trainer.rehearsal import Rehearsal, rehearse_for
 from trainer.suite import Suite
@@ -182,7 +182,7 @@ class Workshop:
             def told(asked: int, _total: int, note: str) -> None:
                 self._report(step, self._settings.steps, f"{note}: {asked} items")
 
-            return suite.evaluate(step, in_process(model, self._tokenizer, prompt), told)
+            return same_everywhere(suite.evaluate(step, in_process(model, self._tokenizer, prompt), told))
 
         return evaluate
 
