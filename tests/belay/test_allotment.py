@@ -23,6 +23,7 @@ from evaluator.replay import collect_proof, replay
 from serving.arms import Endpoint
 from telemetry import codec, topics
 from telemetry.catching_up import read_to_end
+from telemetry.embedded_broker import EmbeddedBroker
 from telemetry.events import (
     AuditRef,
     CapabilityWatch,
@@ -33,6 +34,7 @@ from telemetry.events import (
     Stage,
 )
 from telemetry.rollout_file import read_rollout
+from tests.conftest import a_free_port
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +76,13 @@ def engine() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[str]:
+    """A broker of its own: the rollout is still under way at the end, and would be in the way of the next one."""
+    with EmbeddedBroker(a_free_port(), tmp_path / "broker.log") as broker:
+        yield broker.bootstrap_servers
+
+
 def rollout_of(loaded: LoadedBrief) -> RolloutSpec:
     """Half of the subjects for as long as it lasts, one in five interactions shadowed."""
     capabilities = loaded.brief.capabilities
@@ -96,7 +105,7 @@ def rollout_of(loaded: LoadedBrief) -> RolloutSpec:
 
 
 def test_a_hold_moves_the_routers_shadows_to_where_they_are_needed(
-    embedded_broker: str, engine: str, tmp_path: Path
+    own_broker: str, engine: str, tmp_path: Path
 ) -> None:
     loaded = load_brief(BRIEF)
     turns = [dataclasses.replace(t, streamed=False) for t in plan_traffic(loaded, REQUESTS, 5, max_turns=1)]
@@ -105,7 +114,7 @@ def test_a_hold_moves_the_routers_shadows_to_where_they_are_needed(
         brief=BRIEF,
         control=Endpoint(arm="control", url=engine),
         candidate=Endpoint(arm="candidate", url=engine),
-        bootstrap=embedded_broker,
+        bootstrap=own_broker,
         folder=folder,
     )
     with Supervisor(folder.logs) as children, closing(OnlineStack(settings, children)) as stack:
