@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import log, sqrt
 
-import numpy as np
 from _audit_peer import Verdict, paired_z, usual_z, z_verdict
 from _audit_planted import Plant, PlantedAnswers
 from _audit_recorded import Recorded, RecordedAnswers, RecordedMeasure
@@ -18,12 +17,13 @@ from scipy.stats import norm
 
 from evaluator.audit_settings import GateSettings
 from evaluator.audit_state import Asked, Watched
+from evaluator.limits import pair_information
 from evaluator.sequential_audit import ask_until_certain
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One set, drop and seed: requests of ours and of two full runs, and what each method says.
+    """One set, drop and seed: requests of ours, at the limit and of two full runs, and what each method says.
 
     `power` is that of the paired z-test on the whole set, from the plant and not from the draw: below `POWER` the
     drop is too near the threshold for either method, which is no place to compare verdicts.
@@ -33,6 +33,7 @@ class Cell:
     drop: float
     seed: int
     calls: int
+    limit_calls: float
     full_calls: int
     ours: Verdict
     paired: Verdict
@@ -56,6 +57,7 @@ def replay_cell(recorded: Recorded, plant: Plant, settings: GateSettings) -> Cel
         drop=plant.drop,
         seed=plant.seed,
         calls=base.calls + behind.calls,
+        limit_calls=2 * recorded.all_calls * limit(plant, recorded.threshold, len(recorded.ids), alpha),
         full_calls=2 * recorded.all_calls,
         ours=verdict_of(found[0], settings),
         paired=z_verdict(paired_z(recorded.values, spoiled, recorded.threshold), alpha),
@@ -92,10 +94,26 @@ def power(drop: float, churn: float, threshold: float, n: int, alpha: float) -> 
     return float(norm.cdf(abs(drop - threshold) / sqrt(spread / n) - norm.isf(alpha)))
 
 
+def limit(plant: Plant, threshold: float, n: int, alpha: float) -> float:
+    """The fraction of n items that any test of pairs needs on average to be certain at error `alpha`; at most 1.
+
+    log(1/alpha) over the information of a pair (Wald 1947); a pass is a fail of the mirrored drop.
+    """
+    sign = 1.0 if plant.drop > threshold else -1.0
+    information = pair_information(sign * plant.drop, plant.drop + 2 * plant.churn, sign * threshold)
+    return min(log(1.0 / alpha) / information / n, 1.0) if information > 0.0 else 1.0
+
+
 def saved(cells: Iterable[Cell]) -> float:
     """Requests of all full runs over requests of all audits."""
     every = list(cells)
     return sum(c.full_calls for c in every) / sum(c.calls for c in every)
+
+
+def limit_saved(cells: Iterable[Cell]) -> float:
+    """Requests of all full runs over those that the limit leaves."""
+    every = list(cells)
+    return sum(c.full_calls for c in every) / sum(c.limit_calls for c in every)
 
 
 def agreement(cells: Iterable[Cell]) -> tuple[float, int, int]:
@@ -110,8 +128,3 @@ def counts(verdicts: Iterable[Verdict]) -> str:
     """`pass/fail/inconclusive` counts."""
     every = list(verdicts)
     return "/".join(str(every.count(v)) for v in ("pass", "fail", "inconclusive"))
-
-
-def mean_fraction(cells: Sequence[Cell]) -> float:
-    """Mean over cells of the fraction of the full requests that ours made."""
-    return float(np.mean([c.calls / c.full_calls for c in cells]))

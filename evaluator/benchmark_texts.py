@@ -13,13 +13,16 @@ Texts = Iterator[tuple[str, str]]
 """(item, text), those of one item one after another."""
 
 
-def brief_texts(loaded: LoadedBrief) -> Texts:
+def brief_texts(loaded: LoadedBrief, *, traffic: bool = True) -> Texts:
     """The brief's own items with their references, then its lm-eval tasks, then MT-Bench.
 
     Of a benchmark every item counts, whatever its `limit`: another seed would ask others. Few-shot examples do not.
+    Without `traffic`, items of that split are left out: no audit asks them.
     """
     for capability, items in loaded.items.items():
         for item in items:
+            if item.split == "traffic" and not traffic:
+                continue
             for text in (item.prompt, *_strings(item.reference)):
                 yield f"{capability}/{item.id}", text
     named = [entry for capability in loaded.brief.capabilities for entry in capability.benchmarks]

@@ -26,7 +26,8 @@ class LoraSettings(_Settings):
     """The low-rank adapter. `targets` names the linear layers that get one; `all-linear` is every one of them.
 
     `variant` is peft's: `dora` (weight-decomposed), `rslora` (scaled by 1/sqrt(r)), `corda` (initialised from the
-    covariance of the retention data), `osf` (orthogonal subspace fine-tuning, no adapter: the full weights).
+    covariance of the retention data), `osf` (orthogonal subspace fine-tuning of the `rank` smallest
+    singular components).
     """
 
     rank: Count = 16
@@ -88,10 +89,11 @@ class EwcSettings(_Settings):
     """EWC on the adapter's product: strength/2 * sum_ij F_ij * (s*BA)_ij^2, F the diagonal Fisher of base.
 
     `fisher` empirical squares the gradients of the data's own tokens, true those of tokens drawn from the model.
-    It is taken over `samples` retention examples and stored once at `sidecar` (beside the base where None).
+    It is taken over `samples` retention examples and stored once at `sidecar` (beside the base where None). At a
+    strength of 1000 the penalty was about the KL divergence from base per retention token (docs/trainer.md).
     """
 
-    strength: Positive = 1.0
+    strength: Positive = 1000.0
     fisher: Literal["empirical", "true"] = "empirical"
     samples: Count = 64
     storage: Literal["bfloat16", "factored"] = "bfloat16"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from evaluator.items import normalised_prompt
 from trainer.data import Example, Source, encode_source
 from trainer.formats import TARGET
 from trainer.mix import Draw, Ingredient, Mixture, drawn
@@ -51,6 +52,13 @@ class Encoded:
     sources: tuple[EncodedSource, ...]
     origins: tuple[Source, ...]
     too_long: dict[str, int]
+
+    @property
+    def prompts(self) -> frozenset[str]:
+        """What the users of all dialogues say, normalised: what must not be asked to tell how good a model is."""
+        dialogues = (dialogue for source in self.origins for dialogue in source.dialogues)
+        said = (m.content for dialogue in dialogues for m in dialogue.messages if m.role == "user")
+        return frozenset(map(normalised_prompt, said))
 
 
 class Feed:

@@ -72,10 +72,14 @@ class Rehearsal:
 
 
 def rehearse_for(settings: TrainSettings, loaded: LoadedBrief | None, ask: Asking) -> Rehearsal | None:
-    """What a training with these settings rehearses; None where they ask for none. Raises as `rehearse`."""
+    """What a training with these settings rehearses; None where they ask for none. Raises as `rehearse`.
+
+    Prompts of a file come from traffic, so that the brief's items of this split are no reason to drop them.
+    """
     if settings.rehearsal is None:
         return None
-    texts = brief_texts(loaded) if loaded is not None else iter(())
+    own = settings.rehearsal.prompts is None
+    texts = brief_texts(loaded, traffic=own) if loaded is not None else iter(())
     protected = Protected(texts, settings.decontaminate or DecontaminationSettings())
     return rehearse(
         settings.rehearsal, loaded, protected, ask, _tag(settings.rehearsal, loaded), settings.seed

@@ -6,7 +6,7 @@ Tuning items are those of the split `tuning`; where a capability has none, those
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -15,7 +15,7 @@ from evaluator.brief import Capability, LoadedBrief
 from evaluator.floor import at_floor
 from evaluator.holm import holm_levels
 from evaluator.item_order import ordered_draws
-from evaluator.items import Item
+from evaluator.items import Item, normalised_prompt
 from evaluator.judge import judge_many
 from evaluator.measures import MeasureItem
 from evaluator.paired_test import Draw, Evidence, draw_of, evidence_of
@@ -45,21 +45,31 @@ Answering = Callable[[Sequence[Question]], Sequence[str]]
 """Asks one model questions; its answers in their order, greedy."""
 
 
-def tuning_items(loaded: LoadedBrief, capability: str) -> tuple[Item, ...]:
-    """The items that a capability may be tuned on. Raises BriefError where it has none."""
+def tuning_items(loaded: LoadedBrief, capability: str, trained_on: Collection[str] = ()) -> tuple[Item, ...]:
+    """The items that a capability may be tuned on, without those whose prompt, normalised, was trained on.
+
+    Raises BriefError where none is left.
+    """
     found = loaded.items_of(capability, "tuning") or loaded.items_of(capability, "traffic")
     if not found:
         raise BriefError(
             f"capability {capability!r} has audit items only, and tuning on those would spoil the audit",
             hint="Give it items with split 'tuning', or set checkpoints.items to 0 and leave the sweep out.",
         )
-    return found
+    unseen = tuple(item for item in found if normalised_prompt(item.prompt) not in trained_on)
+    if not unseen:
+        raise BriefError(
+            f"capability {capability!r}: the training data hold all of its {len(found)} tuning items",
+            hint="Give it more items with split 'tuning', or set decontaminate.",
+        )
+    return unseen
 
 
 class Suite:
     """Scores candidates against base on at most `items` items a capability, drawn by `seed`.
 
-    `base` is asked once, when the suite is made. `only` leaves out all capabilities but these.
+    `base` is asked once, when the suite is made. `only` leaves out all capabilities but these. Items whose normalised
+    prompt is in `trained_on` are not asked.
     """
 
     def __init__(
@@ -71,10 +81,11 @@ class Suite:
         seed: int,
         *,
         only: Sequence[str] = (),
+        trained_on: Collection[str] = (),
     ) -> None:
         self._judge = judge
         self._parts = [
-            _Part(c, _drawn(tuning_items(loaded, c.name), items, seed, c.name))
+            _Part(c, _drawn(tuning_items(loaded, c.name, trained_on), items, seed, c.name))
             for c in loaded.brief.capabilities
             if not only or c.name in only
         ]
@@ -84,13 +95,15 @@ class Suite:
             known = [score for score in scores if score is not None]
             part.floor = at_floor(known, part.capability.chance, part.capability.threshold)
 
-    def evaluate(self, step: int, candidate: Answering, progress: Report = silent) -> Evaluation:
+    def evaluate(
+        self, step: int, candidate: Answering, progress: Report = silent, *, whole: bool = False
+    ) -> Evaluation:
         """Ask the candidate, some draws of each open capability at a time, until every verdict is certain.
 
         The target is asked all its items: its score ranks the checkpoints. An adjacent capability at the floor is
-        not asked at all.
+        not asked at all. With `whole`, everything is asked.
         """
-        runs = [_Run(part) for part in self._parts]
+        runs = [_Run(part, whole) for part in self._parts]
         while open_ones := _open(runs):
             asked = [(run.part, run.next_items()) for run in open_ones]
             for run, scores in zip(open_ones, self._scores(candidate, asked), strict=True):
@@ -132,6 +145,7 @@ class _Run:
     """One capability in one evaluation; `scores` by item, in the order in which they were asked."""
 
     part: _Part
+    whole: bool
     scores: dict[str, float | None] = field(default_factory=dict)
     draws: list[Draw] = field(default_factory=list)
 
@@ -144,7 +158,7 @@ class _Run:
         """Whether more items would tell more."""
         if len(self.draws) == len(self.part.draws):
             return False
-        if self.part.capability.role == "target":
+        if self.whole or self.part.capability.role == "target":
             return True
         return self.part.floor is None and self.verdict(level) == "inconclusive"
 

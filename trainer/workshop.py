@@ -171,7 +171,15 @@ class Workshop:
             prompt,
         )
         with nullcontext() if alone else accelerator().main_process_first():
-            suite = Suite(loaded, Judge(loaded), base, items, self._settings.seed, only=only)
+            suite = Suite(
+                loaded,
+                Judge(loaded),
+                base,
+                items,
+                self._settings.seed,
+                only=only,
+                trained_on=self._encoded.prompts,
+            )
         self._forget_model()
         return suite
 

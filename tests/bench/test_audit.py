@@ -3,7 +3,7 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict, replace
-from math import sqrt
+from math import log, sqrt
 
 import _audit_boundary as boundary
 import _audit_peer as peer
@@ -148,14 +148,24 @@ def test_the_power_of_the_paired_z_test_is_what_simulation_finds(drop, threshold
     assert replay.power(drop, churn, threshold, n, 0.01) == pytest.approx(found, abs=0.04)
 
 
+def test_where_nothing_changes_the_limit_is_the_run_of_equal_pairs_that_a_drop_of_the_threshold_would_break():
+    recorded = _recorded()
+    unchanged = replay.limit(_plant(recorded, 0.0, churn=0.0), 0.02, 2000, 0.01)
+    assert unchanged * 2000 == pytest.approx(log(0.01) / log(0.98), rel=1e-3)
+    assert replay.limit(_plant(recorded, 0.02), 0.02, 2000, 0.01) == 1.0
+    harder = replay.limit(_plant(recorded, 0.03), 0.02, 10**6, 0.01)
+    assert replay.limit(_plant(recorded, 0.1), 0.02, 10**6, 0.01) < harder / 5
+
+
 def _cell(ours, paired, power=1.0):
-    return replay.Cell("arc_easy", 0.0, 1, 10, 100, ours, paired, "inconclusive", power)
+    return replay.Cell("arc_easy", 0.0, 1, 10, 5.0, 100, ours, paired, "inconclusive", power)
 
 
 def test_verdicts_are_compared_where_the_z_test_has_the_power_to_tell():
     cells = [_cell("pass", "pass"), _cell("pass", "fail"), _cell("fail", "pass", power=0.5)]
     assert replay.agreement(cells) == (0.5, 1, 2)
     assert replay.saved(cells) == 10.0
+    assert replay.limit_saved(cells) == 20.0
     assert replay.counts(c.ours for c in cells) == "2/1/0"
 
 

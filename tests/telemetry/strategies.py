@@ -69,7 +69,8 @@ def _value(annotation: object, limits: tuple[object, ...]) -> st.SearchStrategy[
     if origin is tuple:
         return st.lists(_value(arguments[0], ()), max_size=2).map(tuple)
     if origin is dict:
-        return st.dictionaries(texts, json_values, max_size=2)
+        values = json_values if arguments[1] is typing.Any else _value(arguments[1], ())
+        return st.dictionaries(texts, values, max_size=2)
     if annotation is float:
         return st.floats(0.001, 0.999) if limits else st.floats(allow_nan=False)
     assert isinstance(annotation, type), f"no strategy for {annotation}"

@@ -161,6 +161,20 @@ def test_a_shadow_that_did_not_answer_has_its_error_and_no_text() -> None:
     assert (found.shadow.text, found.shadow.error, found.shadow.completion_tokens) == ("", "time-out", None)
 
 
+@pytest.mark.parametrize("policy", ["full", "redacted", "hashed"])
+def test_the_draw_of_a_shadow_is_kept_but_for_what_a_hashed_prompt_was_about(policy: TextPolicy) -> None:
+    draw = {"capability": "sums", "fraction": 0.3, "drawn": True}
+    found = to_interaction(raw(draw=draw), policy).draw
+    assert found is not None
+    assert (found.fraction, found.drawn) == (0.3, True)
+    assert found.capability == (None if policy == "hashed" else "sums")
+
+
+def test_a_record_of_a_router_that_drew_nothing_has_no_draw() -> None:
+    assert to_interaction(raw(), "full").draw is None
+    assert to_interaction(raw(draw=None), "full").draw is None
+
+
 def test_a_client_that_left_leaves_its_partial_counts_and_no_error() -> None:
     chunks = [
         json.dumps({"choices": [{"index": 0, "delta": {"content": word}}]})
