@@ -15,6 +15,7 @@ from belay.progress import console_of
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command(rich_help_panel=OFFLINE)(train)
+    app.command(rich_help_panel=OFFLINE)(repair)
 
 
 def train(
@@ -43,3 +44,36 @@ def train(
     load_baseline(place.baselines, read_manifest(place.base_model).sha256)
     folder = offline_train.train(place, loaded, place.base_model, what, console)
     console.print(f"   {folder}")
+
+
+def repair(
+    rollback: Annotated[str, typer.Argument(help="The rollout that was rolled back, or the decision's id.")],
+    home: HomeFolder = HOME,
+    brief: BriefFile = BRIEF,
+    bootstrap_servers: Annotated[str, typer.Option(help="The broker that holds it.")] = "127.0.0.1:9092",
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="The settings that the candidate was trained with, by run.yaml."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The new candidate's name.")] = None,
+    prompts: Annotated[int, typer.Option(min=1, help="Prompts of each capability at most.")] = 200,
+    items: Annotated[int, typer.Option(min=1, help="Items of each capability to compare on.")] = 48,
+) -> None:
+    """Train a rolled-back candidate again, rehearsing what sank it, and show before and after.
+
+    Base answers what users asked in the capabilities that fell; no candidate's answer is learnt from. Audit what
+    comes of it as any other candidate.
+    """
+    from belay.repair import RepairSettings  # noqa: PLC0415 - as above
+    from belay.repair import repair as run_repair  # noqa: PLC0415 - as above
+    from belay.repair_result import table  # noqa: PLC0415 - as above
+    from telemetry.bus_settings import BusSettings  # noqa: PLC0415 - as above
+    from telemetry.kafka_bus import KafkaBus  # noqa: PLC0415 - as above
+
+    place, console = Home(home.resolve()), console_of()
+    settings = RepairSettings(rollback, brief, run, name, prompts, items)
+    bus = KafkaBus(BusSettings(bootstrap_servers=bootstrap_servers))
+    result = run_repair(place, settings, bus, console)
+    console.print(table(result))
+    console.print(f"   {place.model(result.after)}; audit it with `belay audit {result.after}`")
+    console.print(f"   {place.root}/repairs/{result.rollout_id}/repair.json")
