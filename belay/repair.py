@@ -63,7 +63,8 @@ def repair(home: Home, settings: RepairSettings, bus: Bus, console: Console) -> 
     baseline = load_baseline(home.baselines, read_manifest(trained.base).sha256)
     folder = home.root / "repairs" / rollout
     name = settings.name or f"{read_manifest(candidate).name}-repaired"
-    again = repaired(trained, _written(folder, found, trained), home.model(name), name)
+    longest = max(c.max_tokens for c in loaded.brief.capabilities if c.role == "adjacent")
+    again = repaired(trained, _written(folder, found, trained), home.model(name), name, longest)
     write_renamed(folder / "run.yaml", _yaml(again))
     with bar(console, f"   training {name}") as report:
         run(again, report, gate=Gate(baseline, None), notice=lambda text: console.print(f"   {text}"))

@@ -116,15 +116,18 @@ def settings_of(manifest: Manifest, base: Path, data: Path, brief: Path, output:
     return TrainSettings.model_validate(found)
 
 
-def repaired(settings: TrainSettings, prompts: Path, output: Path, name: str) -> TrainSettings:
+def repaired(
+    settings: TrainSettings, prompts: Path, output: Path, name: str, max_tokens: int
+) -> TrainSettings:
     """The same training with `prompts` rehearsed, beside the exemplars of every adjacent capability.
 
-    Where nothing was rehearsed, rehearsal gets half of what mixing leaves.
+    Where nothing was rehearsed, rehearsal gets half of what mixing leaves, and answers of at most `max_tokens` tokens:
+    as many as the brief's longest answers have.
     """
     before = settings.rehearsal
     if before is None:
         left = 1.0 - sum(source.share for source in settings.mix)
-        before = RehearsalSettings(share=left / 2)
+        before = RehearsalSettings(share=left / 2, max_new_tokens=max_tokens)
     return settings.model_copy(
         update={
             "rehearsal": before.model_copy(update={"prompts": prompts}),

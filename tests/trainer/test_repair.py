@@ -137,14 +137,14 @@ def test_a_decision_that_rolled_nothing_back_is_refused() -> None:
 
 def test_a_training_that_rehearsed_nothing_rehearses_half_of_what_mixing_leaves() -> None:
     mixed = settings(mix=[{"path": "x.jsonl", "share": 0.2}])
-    found = repaired(mixed, Path("replay.jsonl"), Path("new"), "c-repaired")
-    assert found.rehearsal == RehearsalSettings(share=0.4, prompts=Path("replay.jsonl"))
+    found = repaired(mixed, Path("replay.jsonl"), Path("new"), "c-repaired", 24)
+    assert found.rehearsal == RehearsalSettings(share=0.4, prompts=Path("replay.jsonl"), max_new_tokens=24)
     assert (found.output, found.name, found.mix) == (Path("new"), "c-repaired", mixed.mix)
 
 
 def test_a_training_that_rehearsed_keeps_how_it_did() -> None:
     before = settings(rehearsal={"share": 0.3, "kl": 0.5, "self_generated": 4})
-    found = repaired(before, Path("replay.jsonl"), Path("new"), "c2").rehearsal
+    found = repaired(before, Path("replay.jsonl"), Path("new"), "c2", 24).rehearsal
     assert found == RehearsalSettings(share=0.3, kl=0.5, self_generated=4, prompts=Path("replay.jsonl"))
 
 

@@ -7,14 +7,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from transformers import AutoTokenizer
 
+from serving.manifest import write_manifest
 from telemetry.events import Message
 from tests.trainer.tiny import tiny_base
 from trainer import lora
 from trainer.config import TrainSettings
+from trainer.data import Dialogue, encode
 from trainer.generate import generate
+from trainer.objective import completion_loss, tensors
 
 ANSWER = "it is on its way"
 _WORDS = ("hello", "how", "are", "you", "fine", "thanks", "my", "way")
@@ -23,12 +27,21 @@ _ADJACENT = {
     "greetings": [f"{a} {b} hello" for a, b in itertools.product(_WORDS, repeat=2)],
     "manners": [f"{a} {b} thanks you" for a, b in itertools.product(_WORDS, repeat=2)],
 }
+_KNOWN = {"greetings": "hello how are you", "manners": "it is fine thanks"}
+_LESSONS = 60
 _SPLITS = {"audit": 24, "tuning": 24}
+TRAFFIC = {name: prompts[sum(_SPLITS.values()) :] for name, prompts in _ADJACENT.items()}
+"""Prompts that are no items."""
 
 
-def tiny_shop(folder: Path) -> Path:
-    """Base, brief and dialogues below `folder`. Right, of an adjacent item, is what base answers."""
-    base = tiny_base(folder / "base", spread=0.5)
+def tiny_shop(folder: Path, base: Path | None = None) -> Path:
+    """Brief and dialogues in `folder`, and a base model, in it unless told otherwise.
+
+    Base has been taught the adjacent capabilities, with all of its weights, and nothing of the target. Right, of an
+    adjacent item, is what it answers.
+    """
+    folder.mkdir(exist_ok=True)
+    base = _taught(tiny_base(base or folder / "base", spread=0.5))
     rows = [
         {"messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": ANSWER}]}
         for prompt in _TARGET[48:]
@@ -41,6 +54,29 @@ def tiny_shop(folder: Path) -> Path:
         _items(folder, name, prompts, generate(model, tokenizer, asked, 6))
     (folder / "brief.yaml").write_text(yaml.safe_dump(_brief()))
     return folder
+
+
+def _taught(base: Path) -> Path:
+    """Train the base model in the folder on the adjacent capabilities, and write it there again."""
+    tokenizer = AutoTokenizer.from_pretrained(str(base))
+    turns = [
+        Dialogue(
+            messages=(Message(role="user", content=prompt), Message(role="assistant", content=_KNOWN[name]))
+        )
+        for name, prompts in _ADJACENT.items()
+        for prompt in prompts
+    ]
+    batch = tensors([encode(dialogue, tokenizer, 64) for dialogue in turns], 0)
+    model = lora.load_base(base, "float32")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    torch.manual_seed(0)
+    for _ in range(_LESSONS):
+        completion_loss(model, batch).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.to(torch.bfloat16).save_pretrained(str(base))
+    write_manifest(base, kind="base", name="tiny")
+    return base
 
 
 def tiny_settings(folder: Path, output: Path, **changes: Any) -> TrainSettings:
