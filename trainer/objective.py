@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -17,6 +17,18 @@ from trainer.kl import kl_to_base
 from trainer.packing import packed_tensors
 
 Batch = dict[str, torch.Tensor]
+
+
+class Losses(NamedTuple):
+    """What a step minimises, in nats per labelled token: the data's cross entropy, and the weighted KL from base."""
+
+    data: float
+    kl: float
+
+    @property
+    def total(self) -> float:
+        """Both."""
+        return self.data + self.kl
 
 
 class Objective:
@@ -34,7 +46,7 @@ class Objective:
         self._padding, self._packed, self._kl = padding, packed, kl
         self._dtype = next(model.parameters()).dtype  # the embeddings' is that of what attention sees
 
-    def backward(self, rows: Sequence[Row], tokens: int) -> float:
+    def backward(self, rows: Sequence[Row], tokens: int) -> Losses:
         """Add the gradients of the rows' part of the loss to `.grad`; that part.
 
         `tokens` is `labelled_tokens` of all rows of the step. Every process takes its share of the sequences.
@@ -42,12 +54,15 @@ class Objective:
         processes, here = self._accelerator.num_processes, self._accelerator.process_index
         mine = [row for row in rows if row.sequence % processes == here] or [_unlabelled(rows[0])]
         logits, wanted = labelled_logits(self._model, self._batch(mine))
-        loss = cross_entropy_sum(logits, wanted)
+        data = cross_entropy_sum(logits, wanted) / tokens
+        kl = torch.zeros_like(data)
         if self._kl and any(row.rehearsed for row in rows):
-            loss = loss + self._kl * self._from_base(mine, logits)
-        loss = loss / tokens
-        self._accelerator.backward(loss * processes)  # gradients are averaged over processes
-        return float(self._accelerator.reduce(loss.detach(), reduction="sum"))
+            kl = self._kl * self._from_base(mine, logits) / tokens
+        self._accelerator.backward((data + kl) * processes)  # gradients are averaged over processes
+        both: torch.Tensor = self._accelerator.reduce(
+            torch.stack([data.detach(), kl.detach()]), reduction="sum"
+        )
+        return Losses(*both.tolist())
 
     def _from_base(self, rows: Sequence[Row], logits: torch.Tensor) -> torch.Tensor:
         """The KL from base, summed over the rehearsed tokens of `rows`, whose labelled ones have `logits`."""

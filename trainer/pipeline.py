@@ -25,6 +25,7 @@ from trainer.data_mix import named_by_content, read_data
 from trainer.disk import adapter_bytes, require_room, weights_bytes
 from trainer.place import Place
 from trainer.processes import go_on_alone, is_main
+from trainer.trackers import require_installed
 
 STATES: Final = 2
 """Of how many saved states there is room: `trainer.resume` keeps two, and writes a third before it drops the oldest."""
@@ -61,6 +62,7 @@ def run(
     another base's, UsageError for unusable data, DiskFull, and TrainingDiverged.
     """
     report, notice = progress or silent, notice or _nobody
+    require_installed(settings.track)
     # 1. What must survive, and what base can do: no baseline, no training.
     loaded = load_brief(settings.brief) if settings.brief is not None else None
     base = _base(settings.base)

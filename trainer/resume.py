@@ -50,7 +50,7 @@ class LoggedStep(Value):
     """One step as `training.jsonl` has it: no clock, so that the same training gives the same bytes.
 
     `loss` is the mean cross entropy per labelled token, `gradient_norm` is taken before clipping. `kl` and `ewc` are
-    the penalties of these methods, None where they are off; `runs_away` names the layers that raised the alarm.
+    what these methods add to the loss, None where they are off; `runs_away` names the layers that raised the alarm.
     """
 
     step: int

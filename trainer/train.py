@@ -85,6 +85,7 @@ class Training:
         self._model.train()
         kl = settings.rehearsal.kl if settings.rehearsal else 0.0
         self._objective = Objective(self._model, self._accelerator, padding, packed=settings.packing, kl=kl)
+        self._weighs_kl = kl > 0.0
         self._sam = Sam(settings.sam, self._model) if settings.sam else None
         self._ewc = (
             EwcPenalty(parts.fisher, settings.ewc.strength, self._model)
@@ -116,7 +117,7 @@ class Training:
         rows = self._rows(number)
         for group in self._optimizer.param_groups:
             group["lr"] = self._settings.learning_rate * warmup(number - 1, self._settings.warmup_steps)
-        loss = self._backward(rows, number)
+        data, kl = self._backward(rows, number)
         penalty = self._methods(rows, number)
         if self._watch is not None:
             self._watch.before_update()
@@ -126,19 +127,22 @@ class Training:
         self._optimizer.zero_grad()
         seen = self._watch.after_update(number) if self._watch is not None else []
         away = tuple(f"{row.layer} ({row.runs_away})" for row in seen if row.runs_away)
-        return LoggedStep(step=number, loss=loss, gradient_norm=float(norm), ewc=penalty, runs_away=away)
+        return LoggedStep(
+            step=number, loss=data, gradient_norm=float(norm), kl=kl, ewc=penalty, runs_away=away
+        )
 
-    def _backward(self, rows: Sequence[Row], number: int) -> float:
-        """The step's loss, its gradient in `.grad`; where watching wants it, the new task's rows come first."""
+    def _backward(self, rows: Sequence[Row], number: int) -> tuple[float, float | None]:
+        """The step's loss and KL, with their gradient in `.grad`; for watching, the new task's rows come first."""
         watch = self._watch if self._watch is not None and self._watch.due(number) else None
-        tokens, loss = labelled_tokens(rows), 0.0
+        tokens, data, kl = labelled_tokens(rows), 0.0, 0.0
         for part in _apart(rows) if watch else [rows]:
             self._seed(number)
-            loss += self._objective.backward(part, tokens)
-            self._require_finite("the loss", loss, rows, number)
+            losses = self._objective.backward(part, tokens)
+            data, kl = data + losses.data, kl + losses.kl
+            self._require_finite("the loss", data + kl, rows, number)
             if watch and part[0].new_task:
                 watch.new_task(number)
-        return loss
+        return data, kl if self._weighs_kl else None
 
     def _methods(self, rows: Sequence[Row], number: int) -> float | None:
         """What the methods make of the gradient; the EWC penalty, where there is one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -30,14 +30,16 @@ from trainer.merge import interpolate
 from trainer.merging import search
 from trainer.page import write_page
 from trainer.place import Place
-from trainer.processes import accelerator, same_everywhere
+from trainer.processes import accelerator, is_main, same_everywhere
 from trainer.records import Merge, Record, Sweep
 from trainer.rehearsal import Rehearsal, rehearse_for
 from trainer.suite import Suite
 from trainer.sweep import run_sweep
+from trainer.trackers import Trackers
 from trainer.train import Told, use_threads
 from trainer.watch_log import write_rows
 
+_TRACKED: Final = ("loss", "gradient_norm", "kl", "ewc")
 _PACKAGES: Final = ("torch", "transformers", "peft", "accelerate")
 
 
@@ -82,14 +84,18 @@ class Workshop:
         )
 
     def train(self, settings: TrainSettings) -> Fitted:
-        """Train, and evaluate each checkpoint where there are any."""
+        """Train, and evaluate each checkpoint where there are any; the settings' trackers are told of both."""
+        names = settings.track if is_main() else ()
+        with closing(Trackers(names, self._place.root / "tracked", settings.name)) as trackers:
 
-        def tell(told: Told) -> None:
-            alarm = f", runs away: {', '.join(told.step.runs_away)}" if told.step.runs_away else ""
-            note = f"loss {told.step.loss:.3f}, {told.rate:.2f} steps/s{alarm}"
-            self._report(told.step.step, told.of, note)
+            def tell(told: Told) -> None:
+                step = told.step
+                alarm = f", runs away: {', '.join(step.runs_away)}" if step.runs_away else ""
+                note = f"loss {step.loss:.3f}, {told.rate:.2f} steps/s{alarm}"
+                self._report(step.step, told.of, note)
+                trackers.log(step.step, {name: getattr(step, name) for name in _TRACKED})
 
-        return fit(settings, self._stock, tell, self._keeping(settings))
+            return fit(settings, self._stock, tell, self._keeping(settings, trackers))
 
     def merge(self, fitted: Fitted, folder: Path) -> Merge:
         """Write the adapter and the merged model, at the weights that the search chose, into `folder`."""
@@ -150,14 +156,21 @@ class Workshop:
         self._forget_model()
         return found
 
-    def _keeping(self, settings: TrainSettings) -> Keeping | None:
+    def _keeping(self, settings: TrainSettings, trackers: Trackers) -> Keeping | None:
         asked = settings.checkpoints
         if asked is None:
             return None
+        ask = self._evaluate(self._suite(asked.items)) if asked.items else None
+
+        def evaluate(step: int, model: Any) -> Evaluation:
+            assert ask is not None, "a suite without items is not asked"  # noqa: S101 -- for mypy
+            found = ask(step, model)
+            trackers.log(step, {"target": found.target, "retention": found.retention})
+            return found
+
         at = {*range(asked.every, settings.steps + 1, asked.every), settings.steps}
-        evaluate = self._evaluate(self._suite(asked.items)) if asked.items else None
         recipe = f"{self._place.recipe} {settings.learning_rate!r} {settings.steps}"  # the sweep may have changed them
-        return Keeping(self._place.folder, recipe, at, evaluate, asked.patience)
+        return Keeping(self._place.folder, recipe, at, evaluate if ask else None, asked.patience)
 
     def _suite(self, items: int, only: Sequence[str] = (), *, alone: bool = False) -> Suite:
         """Asked of base first: by the main process, whose answers the others read. `alone` when they have ended."""

@@ -47,7 +47,7 @@ def gradients(
     net.zero_grad()
     torch.manual_seed(0)
     objective = Objective(net, Accelerator(cpu=True), 0, packed=packed, kl=kl)
-    loss = objective.backward(given_, labelled_tokens(given_))
+    loss = objective.backward(given_, labelled_tokens(given_)).total
     return loss, [weight.grad.clone() for weight in net.parameters() if weight.grad is not None]
 
 
