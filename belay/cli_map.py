@@ -40,7 +40,7 @@ def show(path: BriefPath = BRIEF) -> None:
 def check(path: BriefPath = BRIEF) -> None:
     """Tell everything that is wrong with a capability brief, and where it is weak. Status 2 where it cannot be used."""
     from evaluator.brief import load_brief  # noqa: PLC0415 - as above
-    from evaluator.brief_table import weaknesses  # noqa: PLC0415 - as above
+    from evaluator.brief_weaknesses import weaknesses  # noqa: PLC0415 - as above
 
     loaded, console = load_brief(path), console_of()
     weak = weaknesses(loaded)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil, log, log1p
 from typing import Any, Final
 
+from evaluator.audit_settings import GateSettings
 from evaluator.brief_schema import SHARES_OFF, UNFILLED
+from evaluator.paired_test import pairs_to_pass
 
 CRITICAL: Final = 0.05
 CRITICAL_REASONING: Final = 0.03
 USUAL: Final = 0.10
 BENCHMARK: Final = 0.02
 ENDPOINT: Final = "endpoint"
-_SURE: Final = 0.01
 
 _TOP: Final = (
     "name", "version", "owner", "summary", "system_prompt", "training", "lm_eval_tasks", "mt_bench_questions",
@@ -86,16 +86,18 @@ def default_threshold(capability: Mapping[str, Any]) -> tuple[float, str]:
         value, why = CRITICAL, "a loss is an incident: no more may go than what you described at 5%"
     else:
         value, why = USUAL, "halfway between what you described at 5% and at 15%"
-    return value, f"{why}. An audit takes at least {items_for(value)} items to pass it"
+    return value, f"{why}. Even a candidate that changes nothing passes it only with {items_for(value)} items"
 
 
 def items_for(threshold: float) -> int:
-    """The fewest items from which one can be sure at 1% that no more than `threshold` is lost, when nothing is.
+    """How many items an audit with the usual settings takes to pass a candidate that changes nothing.
+
+    A judge that errs makes it more; `belay brief check` says how many where the brief has a judge suite.
 
     >>> items_for(0.05), items_for(0.10)
-    (90, 44)
+    (110, 54)
     """
-    return ceil(log(_SURE) / log1p(-threshold))
+    return pairs_to_pass(threshold, GateSettings().alpha_pass)
 
 
 def finished(draft: Draft) -> dict[str, Any]:

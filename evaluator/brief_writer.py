@@ -122,7 +122,8 @@ def assumed_of(given: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, s
             notes[f"{name}.threshold"] = "The usual one; nobody decided it yet."
         if isinstance(after["threshold"], float) and (least := items_for(after["threshold"])):
             notes.setdefault(
-                f"{name}.items", f"An audit takes at least {least} of them to pass this threshold."
+                f"{name}.items",
+                f"Even a candidate that changes nothing passes this threshold only with {least} of them.",
             )
     return notes
 

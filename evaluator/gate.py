@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from evaluator.audit_result import CapabilityAudit, MeasureAudit, Verdict
 from evaluator.items_measure import ITEMS
+from evaluator.paired_test import pairs_to_pass
 from telemetry.events import Value
 
 
@@ -45,14 +45,6 @@ def judge_audit(capabilities: Sequence[CapabilityAudit]) -> Ruling:
     return Ruling(verdict=verdict, findings=tuple(findings))
 
 
-def items_to_pass(threshold: float, alpha: float) -> int:
-    """The fewest items from which any method could tell, with error `alpha`, that no drop exceeds `threshold`.
-
-    With n items and nothing lost, a true loss of `threshold` has still the probability (1 - threshold)**n.
-    """
-    return math.ceil(math.log(alpha) / math.log1p(-threshold))
-
-
 def _target(capabilities: Sequence[CapabilityAudit], failed: Sequence[CapabilityAudit]) -> list[str]:
     """What became of the target where it improved or passed; beside a fallen capability, the cliff by its name."""
     target = next((c for c in capabilities if c.role == "target"), None)
@@ -88,14 +80,14 @@ def _open(undecided: Sequence[MeasureAudit]) -> list[str]:
     rest = [m for m in undecided if m.stopped != "another failed"]
     judged = [f"{_called(m)} ({m.no_pass})" for m in rest if m.no_pass]
     proved = [(m, m.pass_within) for m in rest if m.pass_within is not None]
-    needed = {m.label: items_to_pass(within, m.alpha_pass) for m, within in proved}
+    needed = {m.label: pairs_to_pass(within, m.alpha_pass) for m, within in proved}
     few = [f"{_called(m)} ({m.items} of {needed[m.label]})" for m, _ in proved if m.items < needed[m.label]]
     close = [_called(m) for m, _ in proved if m.items >= needed[m.label]]
     found = []
     if close:
         found.append(f"Not certain, more items would tell: {_listed(close)}.")
     if few:
-        found.append(f"Fewer items than a pass takes even if nothing is lost: {_listed(few)}.")
+        found.append(f"Fewer items than a pass takes even if nothing changes: {_listed(few)}.")
     if judged:
         found.append(f"A pass cannot be proved with such a judge: {_listed(judged)}.")
     if cut:

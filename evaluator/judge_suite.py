@@ -14,8 +14,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from evaluator.brief import LoadedBrief
-from evaluator.judge import judge_many
+from evaluator.brief import Brief, LoadedBrief
+from evaluator.judge import Judge, judge_many
 from evaluator.judge_error import Gold, JudgeError, calibrate
 from evaluator.scorer import Judging
 from evaluator.verifiers import Judgement
@@ -67,12 +67,23 @@ def run_judge_suite(loaded: LoadedBrief, judge: Judging) -> dict[str, JudgeFindi
 
     Raises BriefError where the suite's file cannot be used; a capability without known answers has no finding.
     """
-    if loaded.brief.judge_suite is None:
-        return {}
-    suite = load_judge_suite(loaded)
+    return _findings(loaded, judge, loaded.brief)
+
+
+def program_findings(loaded: LoadedBrief) -> dict[str, JudgeFinding]:
+    """As `run_judge_suite`, of the capabilities alone that a program judges: no endpoint is asked."""
+    programs = tuple(c for c in loaded.brief.capabilities if c.judge.verifier is not None)
+    brief = loaded.brief.model_copy(update={"capabilities": programs})
+    return _findings(loaded, Judge(loaded.model_copy(update={"brief": brief})), brief)
+
+
+def _findings(loaded: LoadedBrief, judge: Judging, judged: Brief) -> dict[str, JudgeFinding]:
+    names = {c.name for c in judged.capabilities}
+    suite = load_judge_suite(loaded) if loaded.brief.judge_suite is not None else {}
     return {
         name: finding(name, known, judge_many(judge, name, [(one.prompt, one.answer) for one in known]))
         for name, known in suite.items()
+        if name in names
     }
 
 

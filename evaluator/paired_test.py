@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp
+from math import ceil, exp, log, log1p
 from typing import NamedTuple
 
 import numpy as np
 
-from evaluator.betting import Floats, lower_bound, strongest
+from evaluator.betting import WEIGHTS, Floats, log_evidence, lower_bound, strongest
 
 
 class Draw(NamedTuple):
@@ -87,6 +87,21 @@ def interval_of(draws: Sequence[Draw] | Floats, alpha_fail: float, alpha_pass: f
     """
     smallest, largest = _columns(draws)
     return lower_bound(smallest, alpha_fail, -1.0, 1.0), -lower_bound(-largest, alpha_pass, -1.0, 1.0)
+
+
+def pairs_to_pass(pass_within: float, alpha: float) -> int:
+    """How many pairs without any difference make a pass certain at `alpha`.
+
+    No test can do with fewer than ln(alpha)/ln(1 - pass_within): with n pairs a drop of `pass_within` that comes from
+    lost ones alone has still the probability (1 - pass_within)**n of showing in none.
+
+    >>> [pairs_to_pass(threshold, 0.01) for threshold in (0.05, 0.08, 0.1)]
+    [110, 68, 54]
+    """
+    # The first gambler alone, whom an equal pair makes richest, is there with so many.
+    enough = ceil(log(alpha * WEIGHTS[0]) / log1p(-pass_within)) + 1
+    path = log_evidence(np.zeros(enough), -pass_within, -1.0)
+    return int(np.argmax(path >= log(1.0 / alpha))) + 1
 
 
 def _columns(draws: Sequence[Draw] | Floats) -> tuple[Floats, Floats]:

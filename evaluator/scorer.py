@@ -7,11 +7,13 @@ fails where the judge knows the task scores 0. Else an arm could make its failur
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from evaluator.tagger import Tag
 from evaluator.verifiers import Judgement, is_refusal
 from telemetry.events import Answer, InteractionRecorded, ScoreRecorded, derived_id
+
+if TYPE_CHECKING:  # it brings sklearn, for which whoever only judges need not wait
+    from evaluator.tagger import Tag
 
 SOURCE: Final = "belay/scorer"
 CLIENT_CLOSED: Final = 499

@@ -68,7 +68,7 @@ def test_an_identical_candidate_is_inconclusive_where_there_are_too_few() -> Non
     result = audit(items=20)
     assert (result.verdict, result.exit_code) == ("inconclusive", 3)
     assert any(
-        "support (20 of 44), facts (20 of 44) and sums (20 of 44)" in finding for finding in result.findings
+        "support (20 of 54), facts (20 of 54) and sums (20 of 54)" in finding for finding in result.findings
     )
 
 

@@ -16,7 +16,7 @@ from evaluator.brief_problems import keys_at
 from evaluator.brief_questions import ANOTHER, CAPABILITY, JUDGES, KINDS, TOP
 from evaluator.brief_readers import fraction, points
 from evaluator.brief_schema import Brief, Kind
-from evaluator.gate import items_to_pass
+from evaluator.paired_test import pairs_to_pass
 from evaluator.verifiers import VERIFIERS
 from telemetry.errors import UsageError
 
@@ -191,12 +191,12 @@ def test_the_usual_threshold_is_told_with_its_reason_and_its_price(
 ) -> None:
     value, why = default_threshold(known)
     assert value == threshold
-    assert f"at least {items_to_pass(threshold, GateSettings().alpha_pass)} items" in why
+    assert f"only with {pairs_to_pass(threshold, GateSettings().alpha_pass)} items" in why
 
 
 def test_the_number_of_items_is_the_gates_own() -> None:
     for threshold in (0.01, 0.03, 0.05, 0.1, 0.2):
-        assert items_for(threshold) == items_to_pass(threshold, GateSettings().alpha_pass)
+        assert items_for(threshold) == pairs_to_pass(threshold, GateSettings().alpha_pass)
 
 
 def test_shares_and_points_are_read_as_people_write_them() -> None:

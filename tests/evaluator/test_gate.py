@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import random
 from pathlib import Path
 
@@ -11,8 +10,7 @@ import pytest
 
 from evaluator.audit_result import CapabilityAudit, MeasureAudit, NllChange, load_audit
 from evaluator.audit_state import Stop
-from evaluator.gate import items_to_pass, judge_audit
-from evaluator.paired_test import Draw, evidence_of
+from evaluator.gate import judge_audit
 from telemetry.errors import UsageError
 from tests.evaluator.audits import audit
 
@@ -135,14 +133,6 @@ def test_a_better_target_is_told_also_where_base_was_at_the_floor_and_nothing_fe
 def test_an_improvement_that_may_be_luck_is_called_so() -> None:
     ruling = judge_audit([part("support", -0.3, 0.1, role="target"), part("facts", *BAD)])
     assert "(not certain)" in ruling.findings[0]
-
-
-@pytest.mark.parametrize(("threshold", "alpha"), [(0.05, 0.01), (0.1, 0.01), (0.1, 0.05)])
-def test_items_to_pass_is_a_limit_that_the_test_comes_close_to(threshold: float, alpha: float) -> None:
-    needed = items_to_pass(threshold, alpha)
-    fewer, more = [Draw(0.0, 0.0)] * (needed - 1), [Draw(0.0, 0.0)] * (math.ceil(1.25 * needed) + 1)
-    assert evidence_of(fewer, threshold, threshold).p_pass > alpha
-    assert evidence_of(more, threshold, threshold).p_pass <= alpha
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from evaluator.paired_test import Draw, draw_of, evidence_of, interval_of
+from evaluator.paired_test import Draw, draw_of, evidence_of, interval_of, pairs_to_pass
 
 SCORE = st.one_of(st.none(), st.floats(0.0, 1.0))
 PAIRS = st.lists(st.tuples(SCORE, SCORE), min_size=1, max_size=5)
@@ -87,3 +87,19 @@ def test_at_the_boundary_false_fails_and_false_passes_are_at_most_one_percent(di
     allowed = int(binom.ppf(0.999, runs, alpha))
     assert sum(e.p_fail <= alpha for e in found) <= allowed
     assert sum(e.p_pass <= alpha for e in found) <= allowed
+
+
+@given(st.floats(0.005, 0.5), st.floats(0.001, 0.1))
+def test_a_pass_takes_just_so_many_pairs_without_a_difference(threshold: float, alpha: float) -> None:
+    needed = pairs_to_pass(threshold, alpha)
+    assert evidence_of(draws(*[0.0] * needed), threshold, threshold).p_pass <= alpha
+    assert evidence_of(draws(*[0.0] * (needed - 1)), threshold, threshold).p_pass > alpha
+
+
+@pytest.mark.parametrize(("threshold", "alpha"), [(0.02, 0.01), (0.05, 0.01), (0.1, 0.01), (0.1, 0.05)])
+def test_the_pairs_for_a_pass_come_close_to_the_fewest_with_which_any_test_can(
+    threshold: float, alpha: float
+) -> None:
+    # With fewer, a loss of the threshold shows in none of them with more than alpha.
+    fewest = next(n for n in range(1000) if binom.pmf(0, n, threshold) <= alpha)
+    assert fewest <= pairs_to_pass(threshold, alpha) <= 1.4 * fewest
