@@ -18,14 +18,28 @@ from functools import partial
 from pathlib import Path
 
 from generator import arithmetic, facts, known, reading, sentiment, support_reply, writing
-from generator.shape import Dealt, Source, deal, endless
+from generator.shape import Dealt, Source, deal, endless, with_further
 
 SEED = 20_260
 AUDIT = 40
-# A critical capability tolerates 5 points. To show with 95% confidence that fewer than 5 in 100 answers got
-# worse takes 59 items even when none did: .05 ** (1 / 59) = .95.
 CRITICAL_AUDIT = 60
 CRITICAL = ("extraction", "json_output")
+# What the audit asks in all. To pass at 1%, its test takes 110 pairs without a difference at a threshold of 5 points,
+# 68 at 8 and 54 at 10, and more of them for what the judge suite says of the judge's errors: 132, 141 and 120 for the
+# first three, 82 for 8 points, 59 or 65 for 10. Each one asks base once more, so there are no more than these. The
+# first AUDIT or CRITICAL_AUDIT were dealt out before; the others came later and stand behind them.
+AUDIT_IN_ALL = {
+    "support_reply": 132,
+    "extraction": 142,
+    "json_output": 120,
+    "facts": 82,
+    "sentiment": 82,
+    "one_sentence_summary": 82,
+    "list_format": 60,
+    "small_code": 60,
+    "addition": 66,
+    "word_problem": 66,
+}
 TRAFFIC = 140
 # The target is more than half of the traffic, so more of its prompts are met.
 TARGET_TRAFFIC = 240
@@ -48,6 +62,12 @@ SOURCES: dict[str, Source] = {
     "word_problem": endless(arithmetic.word_problem),
 }
 TARGET = "support_reply"
+# Where what comes later is drawn from: the same source, but for two that have too little left.
+FURTHER = SOURCES | {
+    TARGET: support_reply.held_out,
+    "facts": facts.further(),
+    "small_code": writing.further_code(),
+}
 
 
 def _rng(name: str) -> random.Random:
@@ -82,7 +102,8 @@ def contents() -> dict[str, str]:
     written: dict[str, str] = {}
     suite: list[str] = []
     for name, make in deals.items():
-        dealt = make(_rng(name))
+        first = make(_rng(name))
+        dealt = with_further(first, FURTHER[name], _rng(f"further/{name}"), AUDIT_IN_ALL[name])
         # Of the traffic split: what the audit asks stands in no answer that anybody might train on.
         lines = known.suite(name, dealt.traffic[:KNOWN], _rng(f"known/{name}"))
         suite += [f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines]

@@ -52,13 +52,9 @@ def test_the_capabilities_are_the_target_and_nine_adjacent_ones(loaded: LoadedBr
 
 def test_every_split_is_large_enough(loaded: LoadedBrief) -> None:
     for capability in loaded.brief.capabilities:
-        audit = len(loaded.items_of(capability.name, "audit"))
-        assert audit >= 40
+        assert len(loaded.items_of(capability.name, "audit")) >= 40
         assert len(loaded.items_of(capability.name, "traffic")) >= 120
         assert 30 <= len(capability.exemplars) <= 60
-        if capability.role == "adjacent":
-            # With n items and no loss among them, the upper 95% bound of the loss is 1 - .05 ** (1/n).
-            assert 1 - 0.05 ** (1 / audit) < capability.threshold
 
 
 def test_every_item_can_be_judged(loaded: LoadedBrief) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from generator.shape import Draft, Source, finite
 
 _CAPITALS = {
@@ -51,30 +53,101 @@ _COUNTRIES = {
     "Naples": "Italy", "Hamburg": "Germany", "Kyoto": "Japan", "Melbourne": "Australia", "Nairobi": "Kenya",
 }  # fmt: skip
 
-_KINDS: tuple[tuple[dict[str, str | list[str]], tuple[str, ...]], ...] = (
-    (dict(_CAPITALS), ("Complete the sentence: The capital of {} is", "Tell me the capital of {} in one sentence.")),
+_CAPITAL_OF = ("Complete the sentence: The capital of {} is", "Tell me the capital of {} in one sentence.")
+_LANGUAGE_OF = (
+    "Complete the sentence: The official language of {} is",
+    "Tell me the official language of {} in one sentence.",
+    "What is the official language of {}?",
+)
+_SYMBOL_OF = ("What is the chemical symbol for {}?",)
+_OPPOSITE_OF = ("Name the opposite of the word {}.",)
+_CONTINENT_OF = ("Which continent is {} part of?",)
+_COUNTRY_OF = ("Complete the sentence: {} is a city in the country of",)
+
+_Kinds = tuple[tuple[Mapping[str, str | list[str]], tuple[str, ...]], ...]
+_KINDS: _Kinds = (
+    (dict(_CAPITALS), _CAPITAL_OF),
+    (_LANGUAGES, _LANGUAGE_OF),
+    (dict(_SYMBOLS), _SYMBOL_OF),
+    (_OPPOSITES, _OPPOSITE_OF),
+    (dict(_CONTINENTS), _CONTINENT_OF),
+    (dict(_COUNTRIES), _COUNTRY_OF),
+)
+# More of the same kinds, apart: one fact more among the first would deal all of them out anew.
+_LATER: _Kinds = (
     (
-        dict(_LANGUAGES),
-        (
-            "Complete the sentence: The official language of {} is",
-            "Tell me the official language of {} in one sentence.",
-            "What is the official language of {}?",
-        ),
+        {
+            "the Netherlands": "Amsterdam", "South Korea": "Seoul", "the Czech Republic": "Prague",
+            "Romania": "Bucharest", "Bulgaria": "Sofia", "Croatia": "Zagreb", "Serbia": "Belgrade",
+            "Ukraine": ["Kyiv", "Kiev"], "Pakistan": "Islamabad", "Bangladesh": "Dhaka", "Afghanistan": "Kabul",
+            "Jordan": "Amman", "Ethiopia": "Addis Ababa", "Morocco": "Rabat", "Algeria": "Algiers",
+            "Tunisia": "Tunis", "Ecuador": "Quito", "Jamaica": "Kingston", "Nepal": "Kathmandu",
+            "Ghana": "Accra", "Vietnam": "Hanoi", "Saudi Arabia": "Riyadh", "Wales": "Cardiff",
+            "Iceland": ["Reykjavik", "Reykjavík"],
+        },
+        _CAPITAL_OF,
     ),
-    (dict(_SYMBOLS), ("What is the chemical symbol for {}?",)),
-    (dict(_OPPOSITES), ("Name the opposite of the word {}.",)),
-    (dict(_CONTINENTS), ("Which continent is {} part of?",)),
-    (dict(_COUNTRIES), ("Complete the sentence: {} is a city in the country of",)),
+    (
+        {
+            "the Netherlands": "Dutch", "Chile": "Spanish", "Colombia": "Spanish", "Cuba": "Spanish",
+            "Venezuela": "Spanish", "Ukraine": "Ukrainian", "Bulgaria": "Bulgarian", "South Korea": "Korean",
+            "Albania": "Albanian", "Croatia": "Croatian", "the Czech Republic": "Czech",
+            "Lithuania": "Lithuanian", "Latvia": "Latvian", "Estonia": "Estonian", "Jamaica": "English",
+            "Ghana": "English", "Nigeria": "English", "Syria": "Arabic",
+        },
+        _LANGUAGE_OF,
+    ),
+    (
+        {
+            "nickel": "Ni", "silicon": "Si", "phosphorus": "P", "fluorine": "F", "neon": "Ne", "argon": "Ar",
+            "aluminum": "Al", "platinum": "Pt", "lithium": "Li", "titanium": "Ti", "cobalt": "Co", "boron": "B",
+        },
+        _SYMBOL_OF,
+    ),
+    (
+        {
+            "big": ["small", "little"], "young": "old", "good": ["bad", "evil"], "top": "bottom", "buy": "sell",
+            "love": "hate", "push": "pull", "heavy": "light", "near": "far", "before": "after",
+            "clean": "dirty", "expensive": ["cheap", "inexpensive"], "easy": ["hard", "difficult"],
+            "dark": ["light", "bright"], "wide": "narrow", "deep": "shallow",
+        },
+        _OPPOSITE_OF,
+    ),
+    (
+        {
+            "Brazil": "South America", "Argentina": "South America", "Peru": "South America",
+            "Canada": "North America", "Norway": "Europe", "Austria": "Europe", "Hungary": "Europe",
+            "Ireland": "Europe", "Finland": "Europe", "Pakistan": "Asia", "South Korea": "Asia",
+            "Algeria": "Africa", "Uganda": "Africa",
+        },
+        _CONTINENT_OF,
+    ),
+    (
+        {
+            "Florence": "Italy", "Frankfurt": "Germany", "Marseille": "France", "Bangkok": "Thailand",
+            "Seoul": ["South Korea", "Korea"], "Montreal": "Canada", "Ankara": "Turkey", "Budapest": "Hungary",
+            "Oslo": "Norway", "Helsinki": "Finland", "Stockholm": "Sweden", "Baghdad": "Iraq",
+            "Nagoya": "Japan", "Krakow": "Poland", "Brisbane": "Australia", "Jakarta": "Indonesia",
+        },
+        _COUNTRY_OF,
+    ),
 )  # fmt: skip
+
+
+def _drafts(kinds: _Kinds) -> list[Draft]:
+    return [
+        Draft(phrasing.format(subject), answer)
+        for facts, phrasings in kinds
+        for phrasing in phrasings
+        for subject, answer in facts.items()
+    ]
 
 
 def source() -> Source:
     """Every fact in every phrasing of its kind."""
-    return finite(
-        [
-            Draft(phrasing.format(subject), answer)
-            for facts, phrasings in _KINDS
-            for phrasing in phrasings
-            for subject, answer in facts.items()
-        ]
-    )
+    return finite(_drafts(_KINDS))
+
+
+def further() -> Source:
+    """Those of `source`, and more."""
+    return finite(_drafts(_KINDS) + _drafts(_LATER))

@@ -46,6 +46,13 @@ def deal(source: Source, rng: random.Random, audit: int, traffic: int, exemplars
     return Dealt(drafts[:audit], drafts[audit : audit + traffic], drafts[audit + traffic :])
 
 
+def with_further(dealt: Dealt, source: Source, rng: random.Random, audit: int) -> Dealt:
+    """`dealt` with tasks of `source` that it lacks put behind its audit, until that has so many."""
+    known = {draft.prompt for drafts in dealt for draft in drafts}
+    fresh = (draft for draft in source(rng) if draft.prompt not in known)
+    return dealt._replace(audit=dealt.audit + distinct(fresh, audit - len(dealt.audit)))
+
+
 def endless(make: Callable[[random.Random], Draft]) -> Source:
     """A source that draws a fresh task for ever."""
 

@@ -30,11 +30,16 @@ def _draft(intent: Intent, prompt: str) -> Draft:
     return Draft(prompt, {"facts": [intent.fact], "desk": f"{intent.desk} desk"})
 
 
+def held_out(rng: random.Random) -> Iterator[Draft]:
+    """Tasks in the held-out wordings, without end."""
+    return (_draft(*one) for one in _draw(rng, held_out=True))
+
+
 def deal_target(rng: random.Random, audit: int, traffic: int, exemplars: int) -> Dealt:
     """Audit and traffic from the held-out wordings, exemplars from the seen ones."""
-    held_out = distinct((_draft(*one) for one in _draw(rng, held_out=True)), audit + traffic)
+    asked = distinct(held_out(rng), audit + traffic)
     seen = distinct((_draft(*one) for one in _draw(rng, held_out=False)), exemplars)
-    return Dealt(held_out[:audit], held_out[audit:], seen)
+    return Dealt(asked[:audit], asked[audit:], seen)
 
 
 def dialogues(rng: random.Random, count: int) -> list[dict[str, Any]]:

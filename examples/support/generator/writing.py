@@ -82,6 +82,19 @@ _FUNCTIONS: tuple[tuple[str, str, int], ...] = (
     ("append_item", "takes a list and an item and returns the list with the item at the end", 2),
     ("perimeter", "returns the perimeter of a rectangle from its width and height", 2),
 )
+# More of them, apart: one function more among the first would deal all of them out anew.
+_LATER_FUNCTIONS: tuple[tuple[str, str, int], ...] = (
+    ("second", "returns the second element of a list", 1),
+    ("first_letter", "returns the first letter of a string", 1),
+    ("ends_with_s", "returns whether a string ends with the letter s", 1),
+    ("is_divisible", "returns whether the first number is divisible by the second", 2),
+    ("concatenate", "joins two strings", 2),
+    ("count_value", "returns how often a value stands in a list", 2),
+    ("days_to_hours", "converts days to hours", 1),
+    ("fahrenheit_to_celsius", "converts a temperature from Fahrenheit to Celsius", 1),
+    ("area_of_square", "returns the area of a square from the length of its side", 1),
+    ("area_of_triangle", "returns the area of a triangle from its base and height", 2),
+)
 
 
 def list_format() -> Source:
@@ -96,15 +109,22 @@ def list_format() -> Source:
     )
 
 
+def _code(functions: tuple[tuple[str, str, int], ...]) -> list[Draft]:
+    return [
+        Draft(
+            phrasing.format(name=name, does=does),
+            {"function": name, "arguments": arguments, "contains": ["return"]},
+        )
+        for phrasing in _CODE
+        for name, does, arguments in functions
+    ]
+
+
 def small_code() -> Source:
     """Every function in every phrasing."""
-    return finite(
-        [
-            Draft(
-                phrasing.format(name=name, does=does),
-                {"function": name, "arguments": arguments, "contains": ["return"]},
-            )
-            for phrasing in _CODE
-            for name, does, arguments in _FUNCTIONS
-        ]
-    )
+    return finite(_code(_FUNCTIONS))
+
+
+def further_code() -> Source:
+    """Those of `small_code`, and more."""
+    return finite(_code(_FUNCTIONS) + _code(_LATER_FUNCTIONS))
