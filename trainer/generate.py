@@ -1,7 +1,7 @@
 """Greedy answers of a model in this process, many at once. Importing this loads torch and transformers.
 
 A loop of our own, since rows that have ended leave the batch, every row has its own limit, and what all prompts of
-a batch begin with (a system prompt, examples) is read once: docs/trainer.md says what that buys.
+a batch begin with (a system prompt, examples) is read once.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Base's logits come from a second pass with the adapter off. It is taken anew in every step: full distributions of a
 rehearsal set would need 200 kB a token, and the top few of them would leave the rest of the vocabulary free. The pass
-costs no backward, and only of the sequences that are rehearsed; docs/trainer.md says how much that is.
+costs no backward, and only of the sequences that are rehearsed.
 """
 
 from __future__ import annotations
