@@ -54,7 +54,7 @@ def data(tmp_path_factory):
         file.write_text("".join(json.dumps(doc) + "\n" for doc in docs))
     (folder / "piqa" / "valid-labels.lst").write_text("0\n")
     (folder / "mmlu" / "test").mkdir(parents=True)
-    for subject in sets.MMLU_SUBJECTS:
+    for subject in ("anatomy", "virology", *sets.MMLU_LONG):
         rows = f'question,choice0,choice1,choice2,choice3,answer\n"Which, in {subject}?",a,b,c,d,2\n'
         (folder / "mmlu" / "test" / f"{subject}_test.csv").write_text(rows)
     return folder
@@ -100,6 +100,10 @@ def test_prompts_with_an_instruction_that_cannot_be_checked_are_left_out(data):
     (doc,) = _docs("ifeval", data)
     assert doc["prompt"] == INSTRUCTIONS["easy"]["prompt"]
     assert json.loads(doc["checks"]) == [["punctuation:no_comma", {}]]
+
+
+def test_every_subject_is_asked_but_those_with_long_prompts(data):
+    assert {doc["subject"] for doc in _docs("mmlu", data)} == {"anatomy", "virology"}
 
 
 def test_a_changed_document_changes_the_fingerprint(data, tmp_path):
