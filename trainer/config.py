@@ -89,7 +89,8 @@ class EwcSettings(_Settings):
     """EWC on the adapter's product: strength/2 * sum_ij F_ij * (s*BA)_ij^2, F the diagonal Fisher of base.
 
     `fisher` empirical squares the gradients of the data's own tokens, true those of tokens drawn from the model.
-    It is taken over `samples` retention examples and stored once at `sidecar` (beside the base where None). At a
+    It is taken over `samples` retention examples: of `mix` and `rehearsal`, and where there is neither, base's answers
+    to the brief's exemplars. It is stored once at `sidecar` (beside the base where None). At a
     strength of 1000 the penalty was about the KL divergence from base per retention token (docs/trainer.md).
     """
 

@@ -28,18 +28,23 @@ from trainer.watch_log import Row
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What the trainings of one run share. `notice` is told what a person should know."""
+    """What the trainings of one run share. `notice` is told what a person should know.
+
+    `only_measured` are examples of what should be retained, for the Fisher and CorDA where no source holds any.
+    """
 
     base_sha256: str
     sources: tuple[EncodedSource, ...]
     padding: int
     probes: Probes | None
     notice: Callable[[str], None]
+    only_measured: tuple[Example, ...] = ()
 
     @property
     def retention(self) -> tuple[Example, ...]:
         """All examples of what should be retained."""
-        return tuple(e for source in self.sources if not source.new_task for e in source.examples)
+        replayed = (e for source in self.sources if not source.new_task for e in source.examples)
+        return tuple(replayed) or self.only_measured
 
     def feed(self, settings: TrainSettings) -> Feed:
         """What each step is given."""
@@ -128,7 +133,8 @@ def _fisher(base: Any, settings: TrainSettings, stock: Stock) -> tuple[Fisher | 
     ewc, examples = settings.ewc, _evenly(stock.retention, settings.ewc.samples)
     if not examples:
         raise SettingsError(
-            "ewc takes the Fisher on retention data, and there are none", hint="Give mix or rehearsal."
+            "ewc takes the Fisher on retention data, and there are none",
+            hint="Give mix, rehearsal, or a brief with exemplars.",
         )
     origin = fisher_file.Origin(
         base_sha256=stock.base_sha256,

@@ -20,7 +20,8 @@ from telemetry.errors import SettingsError
 from trainer import lora
 from trainer.base_answers import asking, in_process, remembered, remembered_conversations
 from trainer.checkpoints import Evaluation
-from trainer.config import TrainSettings
+from trainer.config import RehearsalSettings, TrainSettings
+from trainer.data import Example
 from trainer.data_mix import Data, named_by_content
 from trainer.drift import Probes, choose_probes, encode_probes
 from trainer.feed import encode_data, used
@@ -60,7 +61,7 @@ class Workshop:
         self._place, self._report = place, report
         use_threads(settings)
         self._tokenizer = AutoTokenizer.from_pretrained(str(settings.base))
-        self._rehearsal = self._rehearse()
+        self._rehearsal = self._rehearse(settings)
         rehearsed = self._rehearsal.sources if self._rehearsal is not None else ()
         self._encoded = encode_data((*data.sources, *rehearsed), self._tokenizer, settings.max_length)
         self._stock = Stock(
@@ -69,6 +70,7 @@ class Workshop:
             padding=self._tokenizer.pad_token_id or 0,
             probes=self._probes(),
             notice=notice,
+            only_measured=self._only_measured(),
         )
 
     def sweep(self) -> Sweep | None:
@@ -141,9 +143,22 @@ class Workshop:
         self._report(settings.steps, settings.steps, f"trained, loss {first:.2f} to {last:.2f}")
         return record
 
-    def _rehearse(self) -> Rehearsal | None:
+    def _only_measured(self) -> tuple[Example, ...]:
+        """Base's answers to the brief's exemplars, for a method that needs retention data where none are replayed."""
+        settings = self._settings
+        needed = settings.ewc is not None or settings.lora.variant == "corda"
+        if not needed or self._loaded is None or any(not s.new_task for s in self._encoded.sources):
+            return ()
+        found = self._rehearse(
+            settings.model_copy(update={"rehearsal": RehearsalSettings(max_new_tokens=32)})
+        )
+        sources = found.sources if found is not None else ()
+        encoded = encode_data(sources, self._tokenizer, settings.max_length)
+        return tuple(example for source in encoded.sources for example in source.examples)
+
+    def _rehearse(self, settings: TrainSettings) -> Rehearsal | None:
         def told(done: int, total: int, note: str) -> None:
-            self._report(done, total, f"base answers what is rehearsed, {note}")
+            self._report(done, total, f"base answers what is to be kept, {note}")
 
         base = remembered_conversations(
             lambda: asking(self._model, self._tokenizer, told),
@@ -152,7 +167,7 @@ class Workshop:
             self._settings.dtype,
         )
         with accelerator().main_process_first():
-            found = rehearse_for(self._settings, self._loaded, base)
+            found = rehearse_for(settings, self._loaded, base)
         self._forget_model()
         return found
 

@@ -12,8 +12,8 @@ import pytest
 
 from evaluator.baseline import Baseline, binding_of
 from evaluator.brief import load_brief
-from serving.manifest import attest, read_manifest
-from telemetry.errors import BaselineError
+from serving.manifest import attest, file_sha256, read_manifest
+from telemetry.errors import BaselineError, SettingsError
 from telemetry.events import AuditRef
 from tests.trainer.tiny_shop import tiny_settings, tiny_shop
 from trainer.disk import DiskFull
@@ -130,6 +130,20 @@ def test_rehearsal_keeps_what_the_naive_fine_tune_forgets(shop: Path, tmp_path: 
     assert naive.over == ("greetings", "manners")
     assert (kept.retention or 0.0) > (naive.retention or 0.0) + 0.4
     assert (kept.target or 0.0) > 0.5
+
+
+def test_ewc_alone_takes_its_fisher_on_what_base_answers_and_replays_none(shop: Path, tmp_path: Path) -> None:
+    sidecar = tmp_path / "fisher.safetensors"
+    run(tiny_settings(shop, tmp_path / "c", ewc={"sidecar": sidecar, "samples": 8}, steps=3, watch=None))
+    found = record(tmp_path / "c")
+    assert [source.name for source in found.sources] == ["target"]
+    assert found.fisher_sha256 == file_sha256(sidecar)
+    assert found.rehearsal is None
+
+
+def test_ewc_without_a_brief_or_anything_replayed_is_refused(shop: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there are none"):
+        run(tiny_settings(shop, tmp_path / "c", ewc={}, brief=None, steps=3, watch=None))
 
 
 def test_training_stops_early_once_nothing_new_is_gained(shop: Path, tmp_path: Path) -> None:
