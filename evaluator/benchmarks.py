@@ -25,6 +25,7 @@ from typing import Any, Final
 from evaluator.asking import ItemAnswer, Progress, silent
 from evaluator.benchmark_asking import REFUSALS, Gather, ask, asking, context_length, results_of, shown
 from evaluator.benchmark_loading import naming
+from evaluator.benchmark_needs import keep_nltk_offline, wanting
 from evaluator.benchmark_tasks import (
     CLUSTER_FIELDS,
     chance_of,
@@ -177,8 +178,11 @@ class LmEvalMeasure:
         scorer = copy.copy(self._task)
         scorer._instances = group
         try:
-            scorer.apply_filters()
-            results = results_of(scorer, group, self._task._filters[0].name)
+            with wanting(self.name):
+                scorer.apply_filters()
+                results = results_of(scorer, group, self._task._filters[0].name)
+        except BriefError:
+            raise
         except Exception as error:
             raise BriefError(f"benchmark {self.name!r} cannot score an empty answer: {error!r}") from error
         return usable_metrics(results, scorer.aggregation(), scorer.higher_is_better())
@@ -192,7 +196,8 @@ class LmEvalMeasure:
         return version_of(metadata.version("lm_eval"), self._task.dump_config(), self._metric, prompts, style)
 
     def _scored(self, client: Any, item: str, group: Sequence[Any]) -> ItemAnswer:
-        results = results_of(self._task, group, self._metric.filter)
+        with wanting(self.name):
+            results = results_of(self._task, group, self._metric.filter)
         seen = shown(self._task, client, group)
         return ItemAnswer(
             item=item,
@@ -231,7 +236,7 @@ def run_full(
             refuse(one)  # and name what is missing before anything is asked
     client.progress = progress
     try:
-        with asking(model):
+        with asking(model), wanting(", ".join(t if isinstance(t, str) else t.config.task for t in tasks)):
             results = lm_eval.simple_evaluate(
                 model=client,
                 model_args={
@@ -319,6 +324,7 @@ def _library() -> Any:
     if os.environ["HF_HUB_OFFLINE"].upper() in {"1", "ON", "YES", "TRUE"}:
         # Whoever loaded these before us may have done so without the variable, which they read once.
         huggingface_hub.constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
+        keep_nltk_offline()
 
     # It draws bars at every call and has no switch for most; an audit makes thousands of calls and shows its own.
     api_models.tqdm_asyncio = Gather
