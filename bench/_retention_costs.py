@@ -16,15 +16,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from _retention_runs import CACHE, EWC_STRENGTH
+from _retention_runs import CACHE, EWC_STRENGTH, workshop
 from _shape import Figure, Result, say
 
-from evaluator.brief import load_brief
-from serving.manifest import attest
-from serving.progress import silent
 from trainer.config import EwcSettings, SamSettings, TrainSettings, WatchingSettings
-from trainer.data_mix import read_data
-from trainer.place import Place
 
 STEPS = 20  # a multiple of what SAM's second gradients (4) and watching (5) repeat after
 CHANGES: dict[str, dict[str, Any]] = {
@@ -81,9 +76,11 @@ class _Steps:
         from trainer.train import Parts, Training  # noqa: PLC0415 - as above
 
         self._settings = settings.model_copy(update={**CHANGES[kind], "steps": 10_000})
-        stock, tokenizer = _stock(self._settings)
-        model = lora.add_adapter(lora.load_base(settings.base, settings.dtype), settings.lora, settings.seed)
-        self.fisher, _ = _fisher(model, self._settings, stock)
+        shop = workshop(self._settings)
+        stock, tokenizer = shop._stock, shop._tokenizer
+        base = lora.load_base(settings.base, settings.dtype)
+        self.fisher, _ = _fisher(base, self._settings, stock)
+        model = lora.add_adapter(base, settings.lora, settings.seed)
         probes = encode_probes(PROBES, tokenizer) if kind == "watch" else None
         feed = stock.feed(self._settings)
         self._training = Training(model, feed.rows, stock.padding, self._settings, Parts(self.fisher, probes))
@@ -100,17 +97,6 @@ class _Steps:
                 self._training._step(number)
             self._next += STEPS
             return (time.perf_counter() - began) / STEPS
-
-
-def _stock(settings: TrainSettings) -> tuple[Any, Any]:
-    """What the pipeline trains on with these settings, and the tokenizer."""
-    from trainer.workshop import Workshop  # noqa: PLC0415 - brings torch
-
-    loaded = load_brief(settings.brief) if settings.brief else None
-    data = read_data(settings, loaded)
-    place = Place.of(settings, ("costs", "", {}))
-    shop = Workshop(settings, attest(settings.base), loaded, data, place, silent, say)
-    return shop._stock, shop._tokenizer
 
 
 def _peak(settings: TrainSettings, kind: str) -> dict[str, int]:

@@ -20,6 +20,8 @@ from _shape import say
 
 from evaluator.brief import LoadedBrief, load_brief
 from serving.base_model import prepare_base_model
+from serving.manifest import attest
+from serving.progress import silent
 from telemetry.files import write_renamed
 from trainer.config import (
     EwcSettings,
@@ -30,8 +32,11 @@ from trainer.config import (
     SweepSettings,
     TrainSettings,
 )
+from trainer.data_mix import read_data
+from trainer.place import Place
 
 CACHE = Path(os.environ.get("BELAY_BENCH_CACHE") or Path.home() / ".cache" / "belay-bench") / "retention"
+EWC_STRENGTH = 1000.0
 _LADDER = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
@@ -80,6 +85,7 @@ class Lab:
             learning_rate=tuned.learning_rate,
             steps=tuned.steps,
             seed=seed,
+            threads=len(os.sched_getaffinity(0)),
         )
         return TrainSettings.model_validate({**plain.model_dump(), **changed})
 
@@ -88,17 +94,42 @@ class Lab:
         return self._kept("base", {"tested": self._tested()}, lambda: self._score(self.base))
 
     def scores(self, settings: TrainSettings) -> Scores:
-        """Train with `settings`, ask the model the test items, and remove it."""
+        """Train with `settings`, and ask the model the test items. Of the model its adapter is kept."""
         from trainer.pipeline import recipe, run  # noqa: PLC0415 - torch, as above
 
         def train() -> Scores:
             try:
                 run(settings)
+                kept = self._adapter(settings)
+                shutil.rmtree(kept, ignore_errors=True)
+                shutil.copytree(settings.output / "adapter", kept)
                 return self._score(settings.output)
             finally:
                 shutil.rmtree(settings.output, ignore_errors=True)
 
         return self._kept(settings.name, {"recipe": recipe(settings), "tested": self._tested()}, train)
+
+    def scores_merged(self, name: str, trained: TrainSettings, merge: MergeSettings) -> Scores:
+        """Search the merge of what `scores` trained, as the pipeline would, and ask it the test items."""
+        from trainer.pipeline import recipe  # noqa: PLC0415 - torch, as above
+
+        self.scores(trained)
+        output = CACHE / "models" / f"{name}-{trained.seed}"
+        settings = trained.model_copy(
+            update={"merge": merge, "output": output, "name": f"{name}-{trained.seed}"}
+        )
+
+        def search() -> Scores:
+            shutil.rmtree(output, ignore_errors=True)
+            output.mkdir(parents=True)
+            try:
+                found = workshop(settings).merge_adapter(self._adapter(trained), settings.steps, output)
+                say(f"  {settings.name}: weight {found.weights}, every capability kept: {found.kept_all}")
+                return self._score(output)
+            finally:
+                shutil.rmtree(output, ignore_errors=True)
+
+        return self._kept(settings.name, {"recipe": recipe(settings), "tested": self._tested()}, search)
 
     def sweep(self, rates: tuple[float, ...], steps: tuple[int, ...]) -> Tuned:
         """Tune plain LoRA on the target's tuning items, with the first seed."""
@@ -120,14 +151,19 @@ class Lab:
     def _score(self, folder: Path) -> Scores:
         from trainer.lora import load_base  # noqa: PLC0415 - torch, as above
 
+        torch_threads()
         return score(load_base(folder, "bfloat16"), self._tokenizer, self.loaded, self.choices)
+
+    def _adapter(self, settings: TrainSettings) -> Path:
+        from trainer.pipeline import recipe  # noqa: PLC0415 - torch, as above
+
+        return CACHE / "adapters" / f"{settings.name}-{_digest(recipe(settings))}"
 
     def _tested(self) -> list[Any]:
         return [self.loaded.sha256, self.size.testing]
 
     def _kept(self, name: str, depends: dict[str, Any], make: Any) -> Any:
-        digest = hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()[:12]
-        path = CACHE / "results" / f"{name}-{digest}.json"
+        path = CACHE / "results" / f"{name}-{_digest(depends)}.json"
         if path.is_file():
             say(f"  {name}: kept from an earlier run")
             return json.loads(path.read_bytes())
@@ -137,6 +173,23 @@ class Lab:
         write_renamed(path, json.dumps(made).encode())
         say(f"  {name}: {time.monotonic() - began:.0f} s")
         return made
+
+
+def workshop(settings: TrainSettings) -> Any:
+    """The product's workshop for a training with these settings."""
+    from trainer.workshop import Workshop  # noqa: PLC0415 - torch, as above
+
+    loaded = load_brief(settings.brief) if settings.brief else None
+    data = read_data(settings, loaded)
+    place = Place.of(settings, ("bench", "", {}))
+    return Workshop(settings, attest(settings.base), loaded, data, place, silent, say)
+
+
+def torch_threads() -> None:
+    """Compute with the cores that this process may use."""
+    import torch  # noqa: PLC0415 - not for the help text
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
 
 
 def variants() -> dict[str, dict[str, Any]]:
@@ -155,4 +208,5 @@ def variants() -> dict[str, dict[str, Any]]:
     }
 
 
-EWC_STRENGTH = 1000.0
+def _digest(depends: Any) -> str:
+    return hashlib.sha256(json.dumps(depends, sort_keys=True, default=str).encode()).hexdigest()[:12]

@@ -108,8 +108,7 @@ def retained(result: Result, lab: Lab, tuned: Tuned, names: Sequence[str]) -> No
         name = "lora" if steps == tuned.steps else f"lora_{steps}"
         table.add(name, [lab.scores(lab.settings(name, run, seed)) for seed in seeds])
     for name in names:
-        changed = variants()[name]
-        table.add(name, [lab.scores(lab.settings(name, tuned, seed, **changed)) for seed in seeds])
+        table.add(name, [_scores(lab, name, tuned, seed) for seed in seeds])
     for line in table.lines():
         say(line)
     plot(table, CACHE / "retention.png", ("lora", *names))
@@ -137,6 +136,13 @@ def retained(result: Result, lab: Lab, tuned: Tuned, names: Sequence[str]) -> No
     )
     if "ewc" in names:
         _equal_target(result, table)
+
+
+def _scores(lab: Lab, name: str, tuned: Tuned, seed: int) -> Scores:
+    changed = variants()[name]
+    if changed.keys() == {"merge"}:
+        return lab.scores_merged(name, lab.settings("lora", tuned, seed), changed["merge"])
+    return lab.scores(lab.settings(name, tuned, seed, **changed))
 
 
 def _equal_target(result: Result, table: Table) -> None:

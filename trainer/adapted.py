@@ -52,10 +52,6 @@ class Adapted:
         """The factor on the product: alpha / rank, or alpha / sqrt(rank) with rsLoRA."""
         return float(self.module.scaling[ADAPTER])
 
-    def set_scaling(self, scaling: float) -> None:
-        """Change the factor on the product, as the model computes with it from now on."""
-        self.module.scaling[ADAPTER] = scaling
-
     def change(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Left (out, k) and right (k, in), whose product times the scaling is the change of the layer's weight.
 

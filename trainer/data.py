@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,15 +166,6 @@ def _assistant_span(tokenizer: Any, turns: list[dict[str, str]], index: int, tex
 def render(tokenizer: Any, turns: list[dict[str, str]], *, asks: bool = False) -> str:
     """The turns as the chat template writes them; `asks` ends with the opening of the assistant's next turn."""
     return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=asks))
-
-
-def plan_batches(examples: int, batch_size: int, steps: int, seed: int) -> list[list[int]]:
-    """Which examples each step takes: every one once before any comes again, reshuffled each time."""
-    shuffler = random.Random(seed)
-    queue: list[int] = []
-    while len(queue) < steps * batch_size:
-        queue += shuffler.sample(range(examples), examples)
-    return [queue[step * batch_size : (step + 1) * batch_size] for step in range(steps)]
 
 
 def pad(

@@ -10,15 +10,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from serving.manifest import MANIFEST
-from telemetry.errors import SettingsError, UsageError
-from trainer.adapted import START, low_rank_layers
+from telemetry.errors import UsageError
 from trainer.interpolation import Method, Weights, between, layer_count, weight_of
 from trainer.lora import DTYPES
 
@@ -63,26 +62,6 @@ def interpolate(
             merged[name] = start.to(DTYPES[dtype]) if start.is_floating_point() else start
         save_file(merged, str(output / shard), metadata={"format": "pt"})
     _copy_the_rest(base, output, dtype)
-
-
-def set_weight(model: Any, weights: Weights) -> None:
-    """Make peft's `model` the one at `weights` on the linear way from base, by scaling its adapter in memory.
-
-    The search over weights needs no disk so. It differs from what `interpolate` writes by the rounding of the sum
-    only. Raises SettingsError for an adapter that is not a multiple of its change (dora), or not one to the base as
-    it is (corda and osf before they are saved: load the saved adapter).
-    """
-    layers = low_rank_layers(model, "a weight between base and fine-tune")
-    if any(hasattr(layer.module, START) for layer in layers):
-        raise SettingsError(
-            "a corda adapter is no change to the base as it is while it is trained",
-            hint="Save it, which converts it, and load it onto base.",
-        )
-    total = layer_count(layer.name + "." for layer in layers)
-    for layer in layers:
-        full = getattr(layer.module, "scaling_at_one", layer.scaling)
-        layer.module.scaling_at_one = full
-        layer.set_scaling(full * weight_of(layer.name + ".", total, weights))
 
 
 class _Tuned(Protocol):

@@ -101,15 +101,18 @@ class Workshop:
 
     def merge(self, fitted: Fitted, folder: Path) -> Merge:
         """Write the adapter and the merged model, at the weights that the search chose, into `folder`."""
-        settings = self._settings
-        self._report(fitted.step, settings.steps, "merging")
+        self._report(fitted.step, self._settings.steps, "merging")
         lora.save_adapter(fitted.model, folder / "adapter", self._base.sha256)
-        adapter, merge = folder / "adapter", settings.merge
+        return self.merge_adapter(folder / "adapter", fitted.step, folder)
+
+    def merge_adapter(self, adapter: Path, step: int, folder: Path) -> Merge:
+        """Write the merged model of an adapter that was saved after `step`, as `merge` does, into `folder`."""
+        settings, merge = self._settings, self._settings.merge
         chosen = Merge(method=merge.method, weights=merge.weights)
         if len(merge.weights) > 1:
             evaluate = self._evaluate(self._suite(merge.items, alone=True))
             self._place.folder.mkdir(parents=True, exist_ok=True)
-            chosen = search(settings, adapter, self._place.folder, lambda model: evaluate(fitted.step, model))
+            chosen = search(settings, adapter, self._place.folder, lambda model: evaluate(step, model))
         interpolate(settings.base, adapter, folder, chosen.method, chosen.weights)
         return chosen
 

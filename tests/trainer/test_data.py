@@ -20,7 +20,6 @@ from trainer.data import (
     encode_source,
     load_dialogues,
     pad,
-    plan_batches,
 )
 
 GOOD = '{"messages": [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "fine"}]}'
@@ -120,20 +119,6 @@ def test_missing_and_empty_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("\n")
     with pytest.raises(UsageError, match="no dialogues"):
         load_dialogues(tmp_path / "empty.jsonl")
-
-
-@given(
-    examples=st.integers(1, 40), batch=st.integers(1, 9), steps=st.integers(1, 20), seed=st.integers(0, 2**32)
-)
-def test_every_example_comes_once_before_any_comes_again(
-    examples: int, batch: int, steps: int, seed: int
-) -> None:
-    plan = plan_batches(examples, batch, steps, seed)
-    assert [len(step) for step in plan] == [batch] * steps
-    taken = [index for step in plan for index in step]
-    counts = [taken.count(index) for index in range(examples)]
-    assert max(counts) - min(counts) <= 1
-    assert plan == plan_batches(examples, batch, steps, seed)
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6))

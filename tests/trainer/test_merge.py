@@ -11,13 +11,13 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from serving.manifest import write_manifest
-from telemetry.errors import SettingsError, UsageError
+from telemetry.errors import UsageError
 from tests.trainer.tiny import tiny_base, tiny_tokenizer
 from trainer import lora
 from trainer.config import LoraSettings
 from trainer.data import Example
 from trainer.interpolation import between
-from trainer.merge import interpolate, merge_adapter, set_weight
+from trainer.merge import interpolate, merge_adapter
 
 TOKENS = torch.tensor([[1, 3, 4, 5, 6, 2], [1, 7, 8, 9, 10, 2]])
 RETENTION = [Example((1, 3, 4, 5), (1, 3, 4, 5))]
@@ -144,24 +144,6 @@ def test_weights_that_are_kept_across_are_merged_too(tmp_path: Path) -> None:
     expected = PeftModel.from_pretrained(lora.load_base(tmp_path / "base", "float32"), str(folder))
     merged: Any = AutoModelForCausalLM.from_pretrained(str(tmp_path / "merged"))
     torch.testing.assert_close(logits(merged), logits(expected), rtol=1e-4, atol=1e-5)
-
-
-def test_scaling_the_adapter_in_memory_is_the_linear_merge(base: Path, tmp_path: Path) -> None:
-    folder = adapter(base, tmp_path / "adapter")
-    model = PeftModel.from_pretrained(lora.load_base(base, "float32"), str(folder))
-    for weights in ((0.3,), (1.0, 0.2, 0.7), (1.0,)):
-        set_weight(model, weights)
-        interpolate(base, folder, tmp_path / "made", "linear", weights, dtype="float32")
-        made: Any = AutoModelForCausalLM.from_pretrained(str(tmp_path / "made"))
-        torch.testing.assert_close(logits(model), logits(made), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("variant", ["dora", "corda", "osf"])
-def test_an_adapter_that_cannot_be_scaled_in_memory_is_refused(base: Path, variant: str) -> None:
-    settings = LoraSettings(rank=3, variant=variant)
-    model = lora.add_adapter(lora.load_base(base, "float32"), settings, 5, RETENTION)
-    with pytest.raises(SettingsError):
-        set_weight(model, (0.5,))
 
 
 def test_what_does_not_belong_together_is_refused(base: Path, tmp_path: Path) -> None:
