@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -14,7 +14,10 @@ from torch.nn import functional
 from trainer.data import IGNORED, Example, pad
 from trainer.feed import Row
 from trainer.kl import kl_to_base
+from trainer.lengths import grouped
 from trainer.packing import packed_tensors
+
+_PASS: Final = 48  # tokens that cost as much as a pass costs beside its tokens: SmolLM2, one core
 
 Batch = dict[str, torch.Tensor]
 
@@ -53,10 +56,25 @@ class Objective:
         """
         processes, here = self._accelerator.num_processes, self._accelerator.process_index
         mine = [row for row in rows if row.sequence % processes == here] or [_unlabelled(rows[0])]
+        passes = self._passes(mine)
+        known = rows if len(passes) == 1 else ()  # every process asks base where any of them has to
+        parts = [self._pass(part, tokens, known or part) for part in passes]
+        return Losses(sum(part.data for part in parts), sum(part.kl for part in parts))
+
+    def _passes(self, rows: Sequence[Row]) -> list[list[Row]]:
+        """The rows that are read together. Several processes have to read as often as each other: once."""
+        alone = self._accelerator.num_processes == 1
+        if self._packed or not alone or self._accelerator.device.type != "cpu":
+            return [list(rows)]
+        lengths = [len(row.example.tokens) for row in rows]
+        return [[rows[place] for place in places] for places in grouped(lengths, _PASS)]
+
+    def _pass(self, mine: Sequence[Row], tokens: int, known: Sequence[Row]) -> Losses:
+        processes = self._accelerator.num_processes
         logits, wanted = labelled_logits(self._model, self._batch(mine))
         data = cross_entropy_sum(logits, wanted) / tokens
         kl = torch.zeros_like(data)
-        if self._kl and any(row.rehearsed for row in rows):
+        if self._kl and any(row.rehearsed for row in known):
             kl = self._kl * self._from_base(mine, logits) / tokens
         self._accelerator.backward((data + kl) * processes)  # gradients are averaged over processes
         both: torch.Tensor = self._accelerator.reduce(

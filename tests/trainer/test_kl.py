@@ -110,3 +110,26 @@ def test_without_rehearsed_rows_there_is_no_second_pass() -> None:
     assert len(calls) == 1
     gradients(net, rows(False, True, False), 1.0)
     assert len(calls) == 3
+
+
+def test_rows_of_unlike_lengths_are_read_apart_and_give_the_same_loss_and_gradient(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net = changed().eval()
+    said = [
+        Example(tokens=(1, *[3 + n % 7] * n, 2), labels=(IGNORED, *[IGNORED] * (n - 2), 4, 5, 2))
+        for n in (4, 90, 6, 80)
+    ]
+    given_ = [Row(example, "s", n, n, new_task=n < 2, rehearsed=n >= 2) for n, example in enumerate(said)]
+    read: list[int] = []
+    hook = net.register_forward_hook(lambda _, __, out: read.append(out.logits.shape[0]))
+    apart, theirs = gradients(net, given_, 0.7)
+    assert read == [2, 1, 2, 1]  # the short ones, base on the rehearsed one; the long ones, base
+    read.clear()
+    monkeypatch.setattr("trainer.objective._PASS", 10_000)
+    together, wanted = gradients(net, given_, 0.7)
+    hook.remove()
+    assert len(read) == 2
+    assert apart == pytest.approx(together, rel=1e-5)
+    for one, other in zip(theirs, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
