@@ -44,11 +44,15 @@ class Cell:
 POWER = 0.9
 
 
-def replay_cell(recorded: Recorded, plant: Plant, settings: GateSettings) -> Cell:
-    """Audit one set on its own, and judge the two full runs."""
+def replay_cell(recorded: Recorded, plant: Plant, settings: GateSettings, *, baseline: bool = True) -> Cell:
+    """Audit one set on its own, and judge the two full runs.
+
+    With `baseline` the audit knows that base is above the floor, as the product does after `belay baseline`; without,
+    it has to find that out from the answers.
+    """
     base, behind = RecordedAnswers([recorded]), RecordedAnswers([recorded])
     measure = RecordedMeasure(recorded)
-    watched = [Watched(measure, recorded.threshold, recorded.threshold, floor_open=True)]
+    watched = [Watched(measure, recorded.threshold, recorded.threshold, floor_open=not baseline)]
     found = ask_until_certain(watched, base, PlantedAnswers(behind, {recorded.name: plant}), settings)
     spoiled = [plant.changed(i, v) for i, v in zip(recorded.ids, recorded.values, strict=True)]
     alpha = settings.alpha_fail
@@ -71,7 +75,7 @@ def replay_together(
 ) -> tuple[int, tuple[Verdict, ...]]:
     """All sets in one audit, one error over all (Holm): requests, and the verdicts in the order of `recorded`."""
     base, behind = RecordedAnswers(recorded), RecordedAnswers(recorded)
-    watched = [Watched(RecordedMeasure(r), r.threshold, r.threshold, floor_open=True) for r in recorded]
+    watched = [Watched(RecordedMeasure(r), r.threshold, r.threshold) for r in recorded]
     spoiling = PlantedAnswers(behind, {p.set_name: p for p in plants})
     found = ask_until_certain(watched, base, spoiling, settings)
     return base.calls + behind.calls, tuple(verdict_of(a, settings) for a in found)

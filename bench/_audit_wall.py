@@ -87,7 +87,7 @@ def _audited(
     behind = CachedModel(model, Conditions(model_sha256="the candidate", engine_version=version))
     begin = time.monotonic()
     measure = measure_of(one, tasks)
-    watched = [Watched(measure, one.threshold, one.threshold, floor_open=True)]
+    watched = [Watched(measure, one.threshold, one.threshold)]
     (found,) = ask_until_certain(watched, base, PlantedAnswers(behind, {measure.name: plant}), settings)
     seconds, items = time.monotonic() - begin, sum(map(len, found.pairs))
     verdict = verdict_of(found, settings)

@@ -58,7 +58,8 @@ class RehearsalSettings(_Settings):
     The prompts are the brief's exemplars, or the lines of `prompts` (JSONL `{"capability", "prompt"}`), or
     both; `self_generated` more of each capability are written by base from those. `share` of every batch is
     rehearsal, the same of each capability. `kl` weighs KL(base || candidate) on the rehearsed tokens beside their
-    cross entropy; it needs an adapter that can be switched off, which osf is not.
+    cross entropy; it needs an adapter that can be switched off, which osf is not. With `learn` false there is no cross
+    entropy on them: the KL alone, which asks nothing of a model that still answers as base does.
     """
 
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5
@@ -67,11 +68,14 @@ class RehearsalSettings(_Settings):
     self_generated: Annotated[int, Field(ge=0)] = 0
     max_new_tokens: Count = 64
     kl: Annotated[float, Field(ge=0)] = 0.0
+    learn: bool = True
 
     @model_validator(mode="after")
     def _has_prompts(self) -> RehearsalSettings:
         if not self.exemplars and self.prompts is None:
             raise ValueError("there is nothing to rehearse: give 'prompts', or leave 'exemplars' on")
+        if not self.learn and self.kl == 0:
+            raise ValueError("without 'learn' rehearsal acts through 'kl' alone: set it above 0")
         return self
 
 

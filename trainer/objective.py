@@ -39,20 +39,32 @@ class Objective:
 
     A step's loss is the sum over its labelled tokens divided by how many there are in the whole step. Taken in parts,
     one after another or on several processes, it is the same number, and so is its gradient. Each rehearsed token adds
-    `kl` times its KL(base || candidate) to the sum.
+    `kl` times its KL(base || candidate) to the sum; without `learn` that is all that it adds, and it is not counted.
     """
 
     def __init__(
-        self, model: Any, accelerator: Accelerator, padding: int, *, packed: bool = False, kl: float = 0.0
+        self,
+        model: Any,
+        accelerator: Accelerator,
+        padding: int,
+        *,
+        packed: bool = False,
+        kl: float = 0.0,
+        learn: bool = True,
     ) -> None:
         self._model, self._accelerator = model, accelerator
-        self._padding, self._packed, self._kl = padding, packed, kl
+        self._padding, self._packed = padding, packed
+        self._kl, self._learn = kl, learn
         self._dtype = next(model.parameters()).dtype  # the embeddings' is that of what attention sees
+
+    def tokens(self, rows: Sequence[Row]) -> int:
+        """How many tokens of a step's rows its loss is divided by; 1 where it has none to learn."""
+        return max(1, labelled_tokens([row for row in rows if self._learn or not row.rehearsed]))
 
     def backward(self, rows: Sequence[Row], tokens: int) -> Losses:
         """Add the gradients of the rows' part of the loss to `.grad`; that part.
 
-        `tokens` is `labelled_tokens` of all rows of the step. Every process takes its share of the sequences.
+        `tokens` is that of all rows of the step. Every process takes its share of the sequences.
         """
         processes, here = self._accelerator.num_processes, self._accelerator.process_index
         mine = [row for row in rows if row.sequence % processes == here] or [_unlabelled(rows[0])]
@@ -72,23 +84,23 @@ class Objective:
     def _pass(self, mine: Sequence[Row], tokens: int, known: Sequence[Row]) -> Losses:
         processes = self._accelerator.num_processes
         logits, wanted = labelled_logits(self._model, self._batch(mine))
-        data = cross_entropy_sum(logits, wanted) / tokens
+        rehearsed = self._batch([row if row.rehearsed else _unlabelled(row) for row in mine])
+        learnt = slice(None) if self._learn else ~self._among(mine, rehearsed)
+        data = cross_entropy_sum(logits[learnt], wanted[learnt]) / tokens
         kl = torch.zeros_like(data)
         if self._kl and any(row.rehearsed for row in known):
-            kl = self._kl * self._from_base(mine, logits) / tokens
+            said, adapted = logits[self._among(mine, rehearsed)], self._accelerator.unwrap_model(self._model)
+            kl = self._kl * kl_to_base(adapted, self._model, labelled_logits, rehearsed, said) / tokens
         self._accelerator.backward((data + kl) * processes)  # gradients are averaged over processes
         both: torch.Tensor = self._accelerator.reduce(
             torch.stack([data.detach(), kl.detach()]), reduction="sum"
         )
         return Losses(*both.tolist())
 
-    def _from_base(self, rows: Sequence[Row], logits: torch.Tensor) -> torch.Tensor:
-        """The KL from base, summed over the rehearsed tokens of `rows`, whose labelled ones have `logits`."""
-        rehearsed = self._batch([row if row.rehearsed else _unlabelled(row) for row in rows])
+    def _among(self, rows: Sequence[Row], rehearsed: Batch) -> torch.Tensor:
+        """Which of the labelled tokens of `rows`, row after row, are rehearsed ones."""
         counted = self._batch(rows)["labels"][:, 1:] != IGNORED
-        among = (rehearsed["labels"][:, 1:] != IGNORED)[counted]
-        adapted = self._accelerator.unwrap_model(self._model)
-        return kl_to_base(adapted, self._model, labelled_logits, rehearsed, logits[among])
+        return (rehearsed["labels"][:, 1:] != IGNORED)[counted]
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
         if self._packed:

@@ -19,7 +19,7 @@ from trainer.drift import Probes, Watch
 from trainer.ewc import EwcPenalty
 from trainer.feed import Row
 from trainer.fisher import Fisher
-from trainer.objective import Objective, labelled_tokens
+from trainer.objective import Objective
 from trainer.processes import accelerator, same_everywhere
 from trainer.resume import LoggedStep, State
 from trainer.sam import Sam
@@ -83,8 +83,11 @@ class Training:
         optimizer = torch.optim.AdamW(free, lr=settings.learning_rate, weight_decay=0.0)
         self._model, self._optimizer = self._accelerator.prepare(model, optimizer)
         self._model.train()
-        kl = settings.rehearsal.kl if settings.rehearsal else 0.0
-        self._objective = Objective(self._model, self._accelerator, padding, packed=settings.packing, kl=kl)
+        rehearsal = settings.rehearsal
+        kl, learn = (rehearsal.kl, rehearsal.learn) if rehearsal else (0.0, True)
+        self._objective = Objective(
+            self._model, self._accelerator, padding, packed=settings.packing, kl=kl, learn=learn
+        )
         self._weighs_kl = kl > 0.0
         self._sam = Sam(settings.sam, self._model) if settings.sam else None
         self._ewc = (
@@ -134,7 +137,7 @@ class Training:
     def _backward(self, rows: Sequence[Row], number: int) -> tuple[float, float | None]:
         """The step's loss and KL, with their gradient in `.grad`; for watching, the new task's rows come first."""
         watch = self._watch if self._watch is not None and self._watch.due(number) else None
-        tokens, data, kl = labelled_tokens(rows), 0.0, 0.0
+        tokens, data, kl = self._objective.tokens(rows), 0.0, 0.0
         for part in _apart(rows) if watch else [rows]:
             self._seed(number)
             losses = self._objective.backward(part, tokens)
@@ -152,7 +155,7 @@ class Training:
 
     def _plainly(self, rows: Sequence[Row], number: int) -> None:
         self._seed(number)
-        self._objective.backward(rows, labelled_tokens(rows))
+        self._objective.backward(rows, self._objective.tokens(rows))
 
     def _seed(self, number: int) -> None:
         """Whatever a forward pass draws (dropout) depends on the step, not on the steps before it."""

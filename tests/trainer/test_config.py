@@ -61,6 +61,7 @@ def test_a_name_that_would_leave_the_models_folder_is_refused(tmp_path: Path) ->
         ("rehearsal: {exemplars: false}\nbrief: b\n", "nothing to rehearse"),
         ("rehearsal: {share: 0.5}\n", "rehearsal: needs the capability brief"),
         ("rehearsal: {kl: 1}\nlora: {variant: osf}\nbrief: b\n", "kl needs base under the adapter"),
+        ("rehearsal: {learn: false}\nbrief: b\n", "set it above 0"),
         ("decontaminate: {}\n", "decontaminate: needs the capability brief"),
         ("mix: [{path: a.tsv, share: 0.1, answer_phrase: So.}]\n", "answer_phrase"),
     ],

@@ -42,12 +42,12 @@ def rows(*rehearsed: bool, packed: bool = False) -> list[Row]:
 
 
 def gradients(
-    net: Any, given_: list[Row], kl: float, packed: bool = False
+    net: Any, given_: list[Row], kl: float, packed: bool = False, *, learn: bool = True
 ) -> tuple[float, list[torch.Tensor]]:
     net.zero_grad()
     torch.manual_seed(0)
-    objective = Objective(net, Accelerator(cpu=True), 0, packed=packed, kl=kl)
-    loss = objective.backward(given_, labelled_tokens(given_)).total
+    objective = Objective(net, Accelerator(cpu=True), 0, packed=packed, kl=kl, learn=learn)
+    loss = objective.backward(given_, objective.tokens(given_)).total
     return loss, [weight.grad.clone() for weight in net.parameters() if weight.grad is not None]
 
 
@@ -86,6 +86,24 @@ def test_each_rehearsed_token_adds_its_divergence_and_no_other_does(packed: bool
         candidate, base = labelled_logits(net, batch)[0], labelled_logits(model(), batch)[0]
     wanted = entropy(base.softmax(-1).numpy(), candidate.softmax(-1).numpy(), axis=1).sum()
     assert with_kl - plain == pytest.approx(0.7 * wanted / labelled_tokens(given_), rel=1e-4)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_where_answers_are_not_learnt_they_add_their_divergence_alone(packed: bool) -> None:
+    net = changed().eval()
+    given_ = rows(False, True, True, packed=packed)
+    found, _ = gradients(net, given_, 0.7, packed, learn=False)
+    with torch.no_grad():
+        target, said = labelled_logits(net, tensors(SAID[:1], 0))
+        candidate, base = (labelled_logits(one, tensors(SAID[1:], 0))[0] for one in (net, model()))
+    apart = entropy(base.softmax(-1).numpy(), candidate.softmax(-1).numpy(), axis=1).sum()
+    learnt = torch.nn.functional.cross_entropy(target, said, reduction="sum").item()
+    assert found == pytest.approx((learnt + 0.7 * apart) / len(said), rel=1e-4)
+
+
+def test_a_model_that_answers_as_base_does_is_left_alone() -> None:
+    _, pulled = gradients(adapted(), rows(True, True, True), 1.0, learn=False)
+    assert max(gradient.abs().max().item() for gradient in pulled) < 1e-6
 
 
 def test_its_gradient_pulls_towards_base() -> None:
