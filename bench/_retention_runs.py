@@ -194,7 +194,7 @@ def torch_threads() -> None:
 
 def variants() -> dict[str, dict[str, Any]]:
     """What each method adds to plain LoRA; the best combination was chosen on tuning items."""
-    cot = tuple(SourceSettings(path=DATA / "flan_cot" / name, share=0.125, limit=300) for name in COT)
+    cot = tuple(SourceSettings(path=DATA / "flan_cot" / name, share=0.0625, limit=300) for name in COT)
     rehearsal = RehearsalSettings(share=0.5)
     return {
         "cot": {"mix": cot},

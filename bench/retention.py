@@ -25,9 +25,9 @@ from _shape import Figure, Result, arguments, finish, say
 
 from trainer.config import RehearsalSettings
 
-FULL = Size(tuning=16, testing=48, learnt=1200, steps=40, seeds=(7, 8, 9))
+FULL = Size(tuning=32, testing=32, learnt=1200, steps=60, seeds=(7, 8, 9))
 QUICK = Size(tuning=8, testing=12, learnt=400, steps=16, seeds=(7,))
-RATES, STEPS = (3e-4, 1e-3, 2e-3), (20, 40, 60)
+RATES, STEPS = (5e-4, 1e-3, 2e-3), (20, 40, 60)
 FIGURES = (
     "target_gain_kept",
     "adjacent_loss_mean",
@@ -103,7 +103,7 @@ def retained(result: Result, lab: Lab, tuned: Tuned, names: Sequence[str]) -> No
     """Train everything, and say what of base is left."""
     table = Table(lab, lab.scores_of_base())
     seeds = lab.size.seeds
-    for steps in sorted({tuned.steps // 4, tuned.steps // 2, tuned.steps} - {0}):
+    for steps in (tuned.steps // 2, tuned.steps):
         run = Tuned(tuned.learning_rate, steps)
         name = "lora" if steps == tuned.steps else f"lora_{steps}"
         table.add(name, [lab.scores(lab.settings(name, run, seed)) for seed in seeds])
