@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
-    from retention import Table
+    from _retention_table import Table
 
 
 def plot(table: Table, path: Path, methods: Sequence[str]) -> None:
