@@ -30,7 +30,7 @@ from evaluator.floor import at_floor
 ALPHA = 0.01
 DROPS = (0.0, 0.01, 0.02, 0.05, 0.10)
 CHURN = 0.01
-WALL_SETS = ("arc_easy", "piqa", "openbookqa")
+WALL_SETS = ("qa_wikidata",)
 WALL_DROPS = (0.0, 0.05, 0.10)
 STAGES = ("record", "wall", "replay", "boundary")
 

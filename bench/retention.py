@@ -89,7 +89,7 @@ def _judge(result: Result, table: Table, size: str) -> None:
 
 
 def _scores(lab: Lab, name: str, tuned: Tuned, seed: int) -> Scores:
-    changed = variants()[name]
+    changed = variants(tuned.steps)[name]
     if changed.keys() == {"merge"}:
         return lab.scores_merged(name, lab.settings("lora", tuned, seed), changed["merge"])
     return lab.scores(lab.settings(name, tuned, seed, **changed))
@@ -112,7 +112,7 @@ def main() -> None:
     lab = Lab(QUICK if options.quick else FULL)
     tuned = Tuned(1e-3, QUICK.steps) if options.quick else lab.sweep(RATES, STEPS)
     say(f"tuned LoRA: learning rate {tuned.learning_rate:g}, {tuned.steps} steps")
-    names = JUDGED if options.quick else tuple(variants())
+    names = JUDGED if options.quick else tuple(variants(tuned.steps))
     retained(result, lab, tuned, names, all_seeds=options.all_seeds)
     costed = lab.settings("costs", tuned, options.seed, rehearsal=RehearsalSettings(share=0.5))
     costs.measure(result, costed, rounds=3 if options.quick else 9)

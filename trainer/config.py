@@ -57,9 +57,9 @@ class RehearsalSettings(_Settings):
 
     The prompts are the brief's exemplars, or the lines of `prompts` (JSONL `{"capability", "prompt"}`), or
     both; `self_generated` more of each capability are written by base from those. `share` of every batch is
-    rehearsal, the same of each capability. `kl` weighs KL(base || candidate), the mean over each rehearsed answer's
-    tokens, beside their cross entropy; it needs an adapter that can be switched off, which osf is not. With `learn`
-    false there is no cross entropy on them: the KL alone, which asks nothing of a model that still answers as base.
+    rehearsal, the same of each capability. `kl` weighs KL(base || candidate) on the rehearsed tokens beside their
+    cross entropy; it needs an adapter that can be switched off, which osf is not. With `learn` false there is no cross
+    entropy on them: the KL alone, which asks nothing of a model that still answers as base does.
     """
 
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5

@@ -27,7 +27,7 @@ def kl_to_base(
     rehearsed: dict[str, torch.Tensor],
     candidate: torch.Tensor,
 ) -> torch.Tensor:
-    """KL(base || candidate) in nats at each labelled token of `rehearsed`, (tokens,).
+    """The sum over the labelled tokens of `rehearsed` of KL(base || candidate), in nats.
 
     `candidate` holds the candidate's logits at those tokens, in the batch's order. `adapted` is peft's model, `model`
     the same or what wraps it. Sequences without a labelled token are not read.
@@ -39,11 +39,10 @@ def kl_to_base(
 
 
 def divergence(base: torch.Tensor, candidate: torch.Tensor) -> torch.Tensor:
-    """KL(base || candidate) = sum_v p_v (log p_v - log q_v) of each row, (rows,), from logits (rows, vocabulary)."""
-    each = functional.kl_div(
+    """The sum over rows of KL(base || candidate) = sum_v p_v (log p_v - log q_v), from logits (rows, vocabulary)."""
+    return functional.kl_div(
         candidate.float().log_softmax(dim=-1),
         base.float().log_softmax(dim=-1),
-        reduction="none",
+        reduction="sum",
         log_target=True,
     )
-    return each.sum(dim=-1)

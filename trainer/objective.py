@@ -34,20 +34,12 @@ class Losses(NamedTuple):
         return self.data + self.kl
 
 
-class Counts(NamedTuple):
-    """What a step's sums are divided by: tokens that are learnt, and rehearsed answers; 1 where there are none."""
-
-    tokens: int
-    answers: int
-
-
 class Objective:
     """Losses of rows, and their gradients.
 
-    A step's loss is the mean cross entropy of its labelled tokens, plus `kl` times KL(base || candidate), averaged over
-    the tokens of each rehearsed answer and then over the answers: a short answer, whose every token matters, weighs as
-    much as a long one. Without `learn` the rehearsed tokens have no cross entropy. Taken in parts, one after another or
-    on several processes, it is the same number, and so is its gradient.
+    A step's loss is the sum over its labelled tokens divided by how many there are in the whole step. Taken in parts,
+    one after another or on several processes, it is the same number, and so is its gradient. Each rehearsed token adds
+    `kl` times its KL(base || candidate) to the sum; without `learn` that is all that it adds, and it is not counted.
     """
 
     def __init__(
@@ -65,21 +57,20 @@ class Objective:
         self._kl, self._learn = kl, learn
         self._dtype = next(model.parameters()).dtype  # the embeddings' is that of what attention sees
 
-    def counts(self, rows: Sequence[Row]) -> Counts:
-        """Of all rows of a step."""
-        learnt = [row for row in rows if self._learn or not row.rehearsed]
-        return Counts(max(1, labelled_tokens(learnt)), max(1, sum(row.rehearsed for row in rows)))
+    def tokens(self, rows: Sequence[Row]) -> int:
+        """How many tokens of a step's rows its loss is divided by; 1 where it has none to learn."""
+        return max(1, labelled_tokens([row for row in rows if self._learn or not row.rehearsed]))
 
-    def backward(self, rows: Sequence[Row], counts: Counts) -> Losses:
+    def backward(self, rows: Sequence[Row], tokens: int) -> Losses:
         """Add the gradients of the rows' part of the loss to `.grad`; that part.
 
-        `counts` are those of all rows of the step. Every process takes its share of the sequences.
+        `tokens` is that of all rows of the step. Every process takes its share of the sequences.
         """
         processes, here = self._accelerator.num_processes, self._accelerator.process_index
         mine = [row for row in rows if row.sequence % processes == here] or [_unlabelled(rows[0])]
         passes = self._passes(mine)
         known = rows if len(passes) == 1 else ()  # every process asks base where any of them has to
-        parts = [self._pass(part, counts, known or part) for part in passes]
+        parts = [self._pass(part, tokens, known or part) for part in passes]
         return Losses(sum(part.data for part in parts), sum(part.kl for part in parts))
 
     def _passes(self, rows: Sequence[Row]) -> list[list[Row]]:
@@ -90,17 +81,16 @@ class Objective:
         lengths = [len(row.example.tokens) for row in rows]
         return [[rows[place] for place in places] for places in grouped(lengths, _PASS)]
 
-    def _pass(self, mine: Sequence[Row], counts: Counts, known: Sequence[Row]) -> Losses:
+    def _pass(self, mine: Sequence[Row], tokens: int, known: Sequence[Row]) -> Losses:
         processes = self._accelerator.num_processes
         logits, wanted = labelled_logits(self._model, self._batch(mine))
         rehearsed = self._batch([row if row.rehearsed else _unlabelled(row) for row in mine])
         learnt = slice(None) if self._learn else ~self._among(mine, rehearsed)
-        data = cross_entropy_sum(logits[learnt], wanted[learnt]) / counts.tokens
+        data = cross_entropy_sum(logits[learnt], wanted[learnt]) / tokens
         kl = torch.zeros_like(data)
         if self._kl and any(row.rehearsed for row in known):
             said, adapted = logits[self._among(mine, rehearsed)], self._accelerator.unwrap_model(self._model)
-            apart = kl_to_base(adapted, self._model, labelled_logits, rehearsed, said)
-            kl = self._kl * (apart * _shares(mine).to(apart)).sum() / counts.answers
+            kl = self._kl * kl_to_base(adapted, self._model, labelled_logits, rehearsed, said) / tokens
         self._accelerator.backward((data + kl) * processes)  # gradients are averaged over processes
         both: torch.Tensor = self._accelerator.reduce(
             torch.stack([data.detach(), kl.detach()]), reduction="sum"
@@ -120,12 +110,6 @@ class Objective:
         else:
             found = tensors([row.example for row in rows], self._padding)
         return {name: values.to(self._accelerator.device) for name, values in found.items()}
-
-
-def _shares(rows: Sequence[Row]) -> torch.Tensor:
-    """Of each rehearsed token, row after row: 1 over how many its answer has."""
-    lengths = [labelled_tokens([row]) for row in rows if row.rehearsed]
-    return torch.tensor([1.0 / length for length in lengths for _ in range(length)])
 
 
 def labelled_tokens(rows: Sequence[Row]) -> int:

@@ -137,10 +137,10 @@ class Training:
     def _backward(self, rows: Sequence[Row], number: int) -> tuple[float, float | None]:
         """The step's loss and KL, with their gradient in `.grad`; for watching, the new task's rows come first."""
         watch = self._watch if self._watch is not None and self._watch.due(number) else None
-        counts, data, kl = self._objective.counts(rows), 0.0, 0.0
+        tokens, data, kl = self._objective.tokens(rows), 0.0, 0.0
         for part in _apart(rows) if watch else [rows]:
             self._seed(number)
-            losses = self._objective.backward(part, counts)
+            losses = self._objective.backward(part, tokens)
             data, kl = data + losses.data, kl + losses.kl
             self._require_finite("the loss", data + kl, rows, number)
             if watch and part[0].new_task:
@@ -155,7 +155,7 @@ class Training:
 
     def _plainly(self, rows: Sequence[Row], number: int) -> None:
         self._seed(number)
-        self._objective.backward(rows, self._objective.counts(rows))
+        self._objective.backward(rows, self._objective.tokens(rows))
 
     def _seed(self, number: int) -> None:
         """Whatever a forward pass draws (dropout) depends on the step, not on the steps before it."""

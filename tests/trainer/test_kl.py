@@ -15,7 +15,7 @@ from trainer.data import IGNORED, Example
 from trainer.feed import Row
 from trainer.kl import divergence
 from trainer.modes import as_base
-from trainer.objective import Objective, labelled_logits, tensors
+from trainer.objective import Objective, labelled_logits, labelled_tokens, tensors
 
 SAID = (
     Example(tokens=(1, 3, 4, 5, 2), labels=(IGNORED, IGNORED, 4, 5, 2)),
@@ -47,24 +47,17 @@ def gradients(
     net.zero_grad()
     torch.manual_seed(0)
     objective = Objective(net, Accelerator(cpu=True), 0, packed=packed, kl=kl, learn=learn)
-    loss = objective.backward(given_, objective.counts(given_)).total
+    loss = objective.backward(given_, objective.tokens(given_)).total
     return loss, [weight.grad.clone() for weight in net.parameters() if weight.grad is not None]
-
-
-def apart(net: Any, said: Example) -> float:
-    """The mean divergence of `net` from base over what is said, by another package's formula."""
-    with torch.no_grad():
-        base, candidate = (labelled_logits(one, tensors([said], 0))[0].softmax(-1) for one in (model(), net))
-    return float(entropy(base.numpy(), candidate.numpy(), axis=1).mean())
 
 
 @given(st.integers(0, 9999), st.integers(1, 5), st.integers(2, 9))
 def test_the_divergence_is_that_of_the_two_distributions(seed: int, tokens: int, vocabulary: int) -> None:
     draw = torch.Generator().manual_seed(seed)
     base, candidate = (torch.randn(tokens, vocabulary, generator=draw) * 3 for _ in range(2))
-    wanted = entropy(base.softmax(-1).numpy(), candidate.softmax(-1).numpy(), axis=1)
-    assert divergence(base, candidate).tolist() == pytest.approx(list(wanted), rel=1e-3, abs=1e-5)
-    assert divergence(base, base).tolist() == pytest.approx([0.0] * tokens, abs=1e-5)
+    wanted = entropy(base.softmax(-1).numpy(), candidate.softmax(-1).numpy(), axis=1).sum()
+    assert divergence(base, candidate).item() == pytest.approx(wanted, rel=1e-3, abs=1e-5)
+    assert divergence(base, base).item() == pytest.approx(0.0, abs=1e-5)
 
 
 def test_base_under_the_adapter_is_base_and_the_candidate_is_found_as_it_was_left() -> None:
@@ -83,12 +76,16 @@ def test_base_under_the_adapter_is_base_and_the_candidate_is_found_as_it_was_lef
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_each_rehearsed_answer_adds_the_mean_over_its_tokens_and_no_other_row_does(packed: bool) -> None:
+def test_each_rehearsed_token_adds_its_divergence_and_no_other_does(packed: bool) -> None:
     net = changed().eval()  # without dropout: the sum below draws its own
     given_ = rows(False, True, True, packed=packed)
     plain, _ = gradients(net, given_, 0.0, packed)
     with_kl, _ = gradients(net, given_, 0.7, packed)
-    assert with_kl - plain == pytest.approx(0.7 * (apart(net, SAID[1]) + apart(net, SAID[2])) / 2, rel=1e-4)
+    batch = tensors(SAID[1:], 0)
+    with torch.no_grad():
+        candidate, base = labelled_logits(net, batch)[0], labelled_logits(model(), batch)[0]
+    wanted = entropy(base.softmax(-1).numpy(), candidate.softmax(-1).numpy(), axis=1).sum()
+    assert with_kl - plain == pytest.approx(0.7 * wanted / labelled_tokens(given_), rel=1e-4)
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -98,8 +95,10 @@ def test_where_answers_are_not_learnt_they_add_their_divergence_alone(packed: bo
     found, _ = gradients(net, given_, 0.7, packed, learn=False)
     with torch.no_grad():
         target, said = labelled_logits(net, tensors(SAID[:1], 0))
-    learnt = torch.nn.functional.cross_entropy(target, said).item()
-    assert found == pytest.approx(learnt + 0.7 * (apart(net, SAID[1]) + apart(net, SAID[2])) / 2, rel=1e-4)
+        candidate, base = (labelled_logits(one, tensors(SAID[1:], 0))[0] for one in (net, model()))
+    apart = entropy(base.softmax(-1).numpy(), candidate.softmax(-1).numpy(), axis=1).sum()
+    learnt = torch.nn.functional.cross_entropy(target, said, reduction="sum").item()
+    assert found == pytest.approx((learnt + 0.7 * apart) / len(said), rel=1e-4)
 
 
 def test_a_model_that_answers_as_base_does_is_left_alone() -> None:
@@ -114,12 +113,12 @@ def test_its_gradient_pulls_towards_base() -> None:
     _, with_kl = gradients(net, given_, 1.0)
     batch = tensors(SAID[1:], 0)
     base = labelled_logits(model(), batch)[0].detach()
-    before = divergence(base, labelled_logits(net, batch)[0]).sum()
+    before = divergence(base, labelled_logits(net, batch)[0]).item()
     free = [weight for weight in net.parameters() if weight.grad is not None]
     with torch.no_grad():
         for weight, one, both in zip(free, plain, with_kl, strict=True):
             weight.sub_(0.05 * (both - one))
-    assert divergence(base, labelled_logits(net, batch)[0]).sum() < before
+    assert divergence(base, labelled_logits(net, batch)[0]).item() < before
 
 
 def test_without_rehearsed_rows_there_is_no_second_pass() -> None:
@@ -142,13 +141,13 @@ def test_rows_of_unlike_lengths_are_read_apart_and_give_the_same_loss_and_gradie
     given_ = [Row(example, "s", n, n, new_task=n < 2, rehearsed=n >= 2) for n, example in enumerate(said)]
     read: list[int] = []
     hook = net.register_forward_hook(lambda _, __, out: read.append(out.logits.shape[0]))
-    loss, theirs = gradients(net, given_, 0.7)
+    apart, theirs = gradients(net, given_, 0.7)
     assert read == [2, 1, 2, 1]  # the short ones, base on the rehearsed one; the long ones, base
     read.clear()
     monkeypatch.setattr("trainer.objective._PASS", 10_000)
     together, wanted = gradients(net, given_, 0.7)
     hook.remove()
     assert len(read) == 2
-    assert loss == pytest.approx(together, rel=1e-5)
+    assert apart == pytest.approx(together, rel=1e-5)
     for one, other in zip(theirs, wanted, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
