@@ -21,7 +21,8 @@ from _shape import Figure, Result, say
 
 from trainer.config import EwcSettings, SamSettings, TrainSettings, WatchingSettings
 
-STEPS = 20  # a multiple of what SAM's second gradients (4) and watching (5) repeat after
+WARM_UP = 2
+STEPS = 20  # a multiple of what SAM's second gradients (4) and watching (10) repeat after
 CHANGES: dict[str, dict[str, Any]] = {
     "plain": {},
     "ewc": {"ewc": EwcSettings(strength=EWC_STRENGTH, fisher="true")},
@@ -40,11 +41,11 @@ def measure(result: Result, settings: TrainSettings, rounds: int) -> None:
     ):
         changed = _Steps(settings, kind)
         theirs, ours = [], []
-        for turn in range(rounds + 1):
+        for turn in range(1, rounds + 1):
             theirs.append(plain.seconds())
             ours.append(changed.seconds())
             say(f"  {kind}, round {turn} of {rounds}: {ours[-1]:.3f} s a step, plain {theirs[-1]:.3f} s")
-        ratios = [a / b for a, b in zip(ours[1:], theirs[1:], strict=True)]
+        ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
         value = median(ratios) - (1.0 if what == "fraction" else 0.0)
         note = f"{rounds} rounds of {STEPS} steps each way, in turn; ratios {min(ratios):.3f} to {max(ratios):.3f}"
         result.add(
@@ -52,8 +53,8 @@ def measure(result: Result, settings: TrainSettings, rounds: int) -> None:
                 name,
                 value,
                 what,
-                median(ours[1:]),
-                median(theirs[1:]),
+                median(ours),
+                median(theirs),
                 bar,
                 "lower",
                 f"seconds a step; {note}",
@@ -86,17 +87,18 @@ class _Steps:
         self._training = Training(model, feed.rows, stock.padding, self._settings, Parts(self.fisher, probes))
         model.train()
         self._next = 1
+        self.seconds(WARM_UP)
 
-    def seconds(self) -> float:
-        """Take `STEPS` steps; seconds each. Every kind takes the same batches."""
+    def seconds(self, steps: int = STEPS) -> float:
+        """Take `steps` steps; seconds each. Every kind takes the same batches."""
         from trainer.train import prepared_torch  # noqa: PLC0415 - brings torch
 
         with prepared_torch(self._settings):
             began = time.perf_counter()
-            for number in range(self._next, self._next + STEPS):
+            for number in range(self._next, self._next + steps):
                 self._training._step(number)
-            self._next += STEPS
-            return (time.perf_counter() - began) / STEPS
+            self._next += steps
+            return (time.perf_counter() - began) / steps
 
 
 def _peak(settings: TrainSettings, kind: str) -> dict[str, int]:

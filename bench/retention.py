@@ -115,7 +115,7 @@ def main() -> None:
     names = JUDGED if options.quick else tuple(variants(tuned.steps))
     retained(result, lab, tuned, names, all_seeds=options.all_seeds)
     costed = lab.settings("costs", tuned, options.seed, rehearsal=RehearsalSettings(share=0.5))
-    costs.measure(result, costed, rounds=3 if options.quick else 9)
+    costs.measure(result, costed, rounds=1 if options.quick else 5)
     finish(result, as_json=options.json)
 
 
