@@ -36,7 +36,7 @@ from trainer.data_mix import read_data
 from trainer.place import Place
 
 CACHE = Path(os.environ.get("BELAY_BENCH_CACHE") or Path.home() / ".cache" / "belay-bench") / "retention"
-EWC_STRENGTH = 1e4
+EWC_STRENGTH = 1e5
 _LADDER = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
