@@ -2,7 +2,7 @@
 
     python bench/retention.py            # the full run, within two hours on two cores
     python bench/retention.py --all-seeds  # three seeds of every method, not only of those that a goal names
-    python bench/retention.py --quick    # one seed, fewer items: under ten minutes
+    python bench/retention.py --quick    # one seed, fewer items: 17 minutes when it was last run
     python bench/retention.py --json     # one JSON object on standard output
 
 SmolLM2-135M-Instruct learns to name the intents of customers' messages (`_retention_data` says on what, and what is
