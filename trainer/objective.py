@@ -83,24 +83,24 @@ class Objective:
 
     def _pass(self, mine: Sequence[Row], tokens: int, known: Sequence[Row]) -> Losses:
         processes = self._accelerator.num_processes
-        logits, wanted = labelled_logits(self._model, self._batch(mine))
-        rehearsed = self._batch([row if row.rehearsed else _unlabelled(row) for row in mine])
-        learnt = slice(None) if self._learn else ~self._among(mine, rehearsed)
-        data = cross_entropy_sum(logits[learnt], wanted[learnt]) / tokens
-        kl = torch.zeros_like(data)
+        batch = self._batch(mine)
+        logits, wanted = labelled_logits(self._model, batch)
+        kl = logits.new_zeros((), dtype=torch.float32)
+        learnt: torch.Tensor | slice = slice(None)
         if self._kl and any(row.rehearsed for row in known):
-            said, adapted = logits[self._among(mine, rehearsed)], self._accelerator.unwrap_model(self._model)
-            kl = self._kl * kl_to_base(adapted, self._model, labelled_logits, rehearsed, said) / tokens
+            rehearsed = self._batch([row if row.rehearsed else _unlabelled(row) for row in mine])
+            among = (rehearsed["labels"][:, 1:] != IGNORED)[batch["labels"][:, 1:] != IGNORED]
+            adapted = self._accelerator.unwrap_model(self._model)
+            apart = kl_to_base(adapted, self._model, labelled_logits, rehearsed, logits[among])
+            kl = self._kl * apart / tokens
+            if not self._learn:
+                learnt = ~among
+        data = cross_entropy_sum(logits[learnt], wanted[learnt]) / tokens
         self._accelerator.backward((data + kl) * processes)  # gradients are averaged over processes
         both: torch.Tensor = self._accelerator.reduce(
             torch.stack([data.detach(), kl.detach()]), reduction="sum"
         )
         return Losses(*both.tolist())
-
-    def _among(self, rows: Sequence[Row], rehearsed: Batch) -> torch.Tensor:
-        """Which of the labelled tokens of `rows`, row after row, are rehearsed ones."""
-        counted = self._batch(rows)["labels"][:, 1:] != IGNORED
-        return (rehearsed["labels"][:, 1:] != IGNORED)[counted]
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
         if self._packed:
