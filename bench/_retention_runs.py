@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,11 +92,11 @@ class Lab:
 
     def scores_of_base(self) -> Scores:
         """What base scores on the test items."""
-        return self._kept("base", {"tested": self._tested()}, lambda: self._score(self.base))
+        return self._kept("base", {"tested": self._test}, lambda: self._score(self.base))
 
     def scores(self, settings: TrainSettings) -> Scores:
         """Train with `settings`, and ask the model the test items. Of the model its adapter is kept."""
-        from trainer.pipeline import recipe, run  # noqa: PLC0415 - torch, as above
+        from trainer.pipeline import run  # noqa: PLC0415 - torch, as above
 
         def train() -> Scores:
             try:
@@ -107,12 +108,10 @@ class Lab:
             finally:
                 shutil.rmtree(settings.output, ignore_errors=True)
 
-        return self._kept(settings.name, {"recipe": recipe(settings), "tested": self._tested()}, train)
+        return self._tested(settings, train)
 
     def scores_merged(self, name: str, trained: TrainSettings, merge: MergeSettings) -> Scores:
         """Search the merge of what `scores` trained, as the pipeline would, and ask it the test items."""
-        from trainer.pipeline import recipe  # noqa: PLC0415 - torch, as above
-
         self.scores(trained)
         output = CACHE / "models" / f"{name}-{trained.seed}"
         settings = trained.model_copy(
@@ -129,7 +128,7 @@ class Lab:
             finally:
                 shutil.rmtree(output, ignore_errors=True)
 
-        return self._kept(settings.name, {"recipe": recipe(settings), "tested": self._tested()}, search)
+        return self._tested(settings, search)
 
     def sweep(self, rates: tuple[float, ...], steps: tuple[int, ...]) -> Tuned:
         """Tune plain LoRA on the target's tuning items, with the first seed."""
@@ -159,7 +158,14 @@ class Lab:
 
         return CACHE / "adapters" / f"{settings.name}-{_digest(recipe(settings))}"
 
-    def _tested(self) -> list[Any]:
+    def _tested(self, settings: TrainSettings, make: Callable[[], Scores]) -> Scores:
+        from trainer.pipeline import recipe  # noqa: PLC0415 - torch, as above
+
+        scores: Scores = self._kept(settings.name, {"recipe": recipe(settings), "tested": self._test}, make)
+        return scores
+
+    @property
+    def _test(self) -> list[Any]:
         return [self.loaded.sha256, self.size.testing]
 
     def _kept(self, name: str, depends: dict[str, Any], make: Any) -> Any:
