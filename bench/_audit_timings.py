@@ -14,10 +14,12 @@ from _audit_recorded import Recorded
 class Audited:
     """One audit by the clock: the planted drop, seconds, items asked of each arm, the verdict.
 
-    `theirs` is what the paired z-test says of the two full runs under the same plant.
+    `seed` draws the plant and the order of the items. `theirs` is what the paired z-test says of the two full runs
+    under the same plant.
     """
 
     drop: float
+    seed: int
     seconds: float
     items: int
     verdict: str
@@ -70,11 +72,16 @@ def ratios(walls: Sequence[Wall]) -> dict[float, tuple[float, float]]:
 
 def told(wall: Wall) -> str:
     """One set in a figure's note."""
-    audits = ", ".join(
-        f"{a.drop:.0%} {a.seconds:.0f} s {a.items} items {a.verdict}/{a.theirs}" for a in wall.audits
+    audits = "; ".join(
+        _told([a for a in wall.audits if a.drop == d]) for d in {a.drop: 0 for a in wall.audits}
     )
     return (
         f"{wall.name}: full runs {wall.full_s[0]:.0f} + {wall.full_s[1]:.0f} s for {wall.items} items, "
-        f"{wall.differing:.1%} of which the same model scored differently; audits (ours/paired z) {audits}; "
+        f"{wall.differing:.1%} of which the same model scored differently; audits by seed (ours/paired z) {audits}; "
         f"{wall.conditions}"
     )
+
+
+def _told(audits: Sequence[Audited]) -> str:
+    each = ", ".join(f"{a.seconds:.0f} s {a.items} items {a.verdict}/{a.theirs}" for a in audits)
+    return f"{audits[0].drop:.0%}: {each}"

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 
 from _audit_live import IN_FLIGHT, conditions, measure_of, served_base
@@ -32,9 +33,12 @@ def measure_wall(
     folder: Path,
     drops: Sequence[float],
     churn: float,
-    settings: GateSettings,
+    settings: Sequence[GateSettings],
 ) -> None:
-    """Each recorded set by the clock, one after the other, each kept as soon as it is done."""
+    """Each recorded set by the clock, one after the other, each kept as soon as it is done.
+
+    Every drop is audited once with each of `settings`, which differ in their seed.
+    """
     tasks = folder / "tasks"
     sets = {one.name: one for one in SETS}
     prepare([sets[r.name] for r in recorded], data, tasks)
@@ -53,19 +57,19 @@ def _by_the_clock(
     samples: Path,
     drops: Sequence[float],
     churn: float,
-    settings: GateSettings,
+    settings: Sequence[GateSettings],
 ) -> Wall:
     began = conditions()
     say(f"by the clock: {one.name}, two full runs")
     base, behind = (full_run(one, model, tasks, samples, IN_FLIGHT) for _ in range(2))
     audits = []
-    for drop in drops:
-        plant = Plant(one.name, drop, churn, settings.seed, recorded.accuracy)
+    for drop, terms in product(drops, settings):
+        plant = Plant(one.name, drop, churn, terms.seed, recorded.accuracy)
         if not plant.possible:
             continue
         candidate = [plant.changed(i, v) for i, v in zip(recorded.ids, behind.values, strict=True)]
         z = paired_z(base.values, candidate, one.threshold)
-        audits.append(_audited(one, plant, z_verdict(z, settings.alpha_pass), model, tasks, settings))
+        audits.append(_audited(one, plant, z_verdict(z, terms.alpha_pass), model, tasks, terms))
     return Wall(
         name=one.name,
         fingerprint=recorded.fingerprint,
@@ -92,6 +96,7 @@ def _audited(
     seconds, items = time.monotonic() - begin, sum(map(len, found.pairs))
     verdict = verdict_of(found, settings)
     say(
-        f"  drop {plant.drop:.0%}: {verdict} after {items} items, {seconds:.0f} s; two full runs say {theirs}"
+        f"  drop {plant.drop:.0%}, seed {plant.seed}: {verdict} after {items} items, {seconds:.0f} s; "
+        f"two full runs say {theirs}"
     )
-    return Audited(plant.drop, seconds, items, verdict, theirs)
+    return Audited(plant.drop, plant.seed, seconds, items, verdict, theirs)

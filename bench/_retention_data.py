@@ -5,8 +5,9 @@ The target: name the intent of a customer's message, 27 intents. Bitext writes m
 utterances with the same content words, entities taken out, fall on one side.
 
 Beside it: the shipped suite's adjacent capabilities and facts of Wikidata, all of them in one capability brief, which
-is what training reads. Its tuning items choose merges and settings; its audit items are asked at the end only. ARC and
-PIQA are in no brief at all: what is not named can still be lost.
+is what training reads. Its tuning items choose merges and settings; its audit items are asked at the end only. The
+suite's other items stand for traffic: base may answer their prompts for rehearsal. ARC and PIQA are in no brief at all:
+what is not named can still be lost.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from typing import Any, Literal
 
 import yaml
 
-from evaluator.brief import load_brief
+from evaluator.brief import LoadedBrief, load_brief
+from evaluator.items import normalised_prompt
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 BRIEF = ROOT / "examples" / "support" / "brief.yaml"
+TRAFFIC = "traffic.jsonl"  # beside the brief
 COT = (
     "strategyqa_train.even1500.tsv",
     "qasc_train.tsv",
@@ -104,19 +107,23 @@ def write_brief(folder: Path, tuning: int, testing: int, learnt: int) -> Path:
     raw = yaml.safe_load(BRIEF.read_text(encoding="utf-8"))
     shipped = load_brief(BRIEF)
     adjacent = [c for c in raw["capabilities"] if c.get("role") != "target"]
+    traffic = []
     for capability in adjacent:
         name = capability["name"]
         items = {"tuning": shipped.items_of(name, "audit"), "audit": shipped.items_of(name, "traffic")}
-        rows = [
-            {"id": item.id, "prompt": item.prompt, "reference": item.reference, "split": split}
-            for split, most in (("tuning", tuning), ("audit", testing))
-            for item in items[split][:most]
-        ]
+        rows = []
+        for split, most in (("tuning", tuning), ("audit", testing)):
+            rows += [
+                {"id": item.id, "prompt": item.prompt, "reference": item.reference, "split": split}
+                for item in items[split][:most]
+            ]
+            traffic += [{"capability": name, "prompt": item.prompt} for item in items[split][most:]]
         capability |= {"items": _lines(folder / "items" / f"{name}.jsonl", rows), "benchmarks": []}
         capability["exemplars"] = list(shipped.brief.capability(name).exemplars)
-    adjacent.append(_wikidata(folder, tuning, testing))
+    adjacent.append(_wikidata(folder, tuning, testing, traffic, known=_prompts(shipped)))
     for capability in adjacent:
         capability["share"] = 0.5 / len(adjacent)
+    _lines(folder / TRAFFIC, traffic)
     brief = {
         "name": "retention",
         "version": "1",
@@ -179,17 +186,32 @@ def _intent(folder: Path, tuning: int, testing: int) -> dict[str, Any]:
     }
 
 
-def _wikidata(folder: Path, tuning: int, testing: int) -> dict[str, Any]:
-    rows = _rows(DATA / "world_knowledge_gen" / "bigbench_qa_wikidata.even3000.jsonl")
+def _prompts(loaded: LoadedBrief) -> set[str]:
+    """Every prompt of a brief, normalised."""
+    names = [capability.name for capability in loaded.brief.capabilities]
+    items = [i.prompt for name in names for s in ("audit", "traffic") for i in loaded.items_of(name, s)]
+    exemplars = [text for capability in loaded.brief.capabilities for text in capability.exemplars]
+    return {normalised_prompt(text) for text in (*items, *exemplars)}
+
+
+def _wikidata(
+    folder: Path, tuning: int, testing: int, traffic: list[dict[str, Any]], known: set[str]
+) -> dict[str, Any]:
+    """Facts that no other capability asks. Base knows one in six: twice the items of other capabilities are asked."""
+    file = DATA / "world_knowledge_gen" / "bigbench_qa_wikidata.even3000.jsonl"
+    found = {f"Complete the sentence: {row['context']}": row["continuation"] for row in _rows(file)}
+    rows = [(prompt, answer) for prompt, answer in found.items() if normalised_prompt(prompt) not in known]
+    asked, rest, exemplars = rows[: tuning + 2 * testing], rows[-140:-40], rows[-40:]
     items = [
         {
             "id": f"wikidata-{number}",
-            "prompt": f"Complete the sentence: {row['context']}",
-            "reference": row["continuation"],
+            "prompt": prompt,
+            "reference": answer,
             "split": "tuning" if number < tuning else "audit",
         }
-        for number, row in enumerate(rows[: tuning + testing])
+        for number, (prompt, answer) in enumerate(asked)
     ]
+    traffic += [{"capability": "wikidata", "prompt": prompt} for prompt, _ in rest]
     return {
         "name": "wikidata",
         "why": "Facts about people and places.",
@@ -197,7 +219,7 @@ def _wikidata(folder: Path, tuning: int, testing: int) -> dict[str, Any]:
         "at_15_percent_loss": "Nobody asks any more.",
         "threshold": 0.08,
         "items": _lines(folder / "items" / "wikidata.jsonl", items),
-        "exemplars": [f"Complete the sentence: {row['context']}" for row in rows[-40:]],
+        "exemplars": [prompt for prompt, _ in exemplars],
         "judge": {"verifier": "contains_answer", "options": {"max_words": 30}},
         "max_tokens": 24,
     }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from _retention_data import COT, DATA, choices, write_brief
+from _retention_data import COT, DATA, TRAFFIC, choices, write_brief
 from _retention_suite import Scores, score
 from _shape import say
 
@@ -38,6 +38,7 @@ from trainer.place import Place
 
 CACHE = Path(os.environ.get("BELAY_BENCH_CACHE") or Path.home() / ".cache" / "belay-bench") / "retention"
 EWC_STRENGTH = 1e5
+_DECAY = 0.6
 _LADDER = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
@@ -64,15 +65,17 @@ class Lab:
     """Base, brief and test items, made once."""
 
     def __init__(self, size: Size) -> None:
-        from transformers import AutoTokenizer  # noqa: PLC0415 - brings torch, which the help text needs not
+        import torch  # noqa: PLC0415 - the help text needs it not
+        from transformers import AutoTokenizer  # noqa: PLC0415 - as above
 
+        torch.set_num_threads(_cores())
         self.size = size
         self.base = prepare_base_model(CACHE / "base")
         self.folder = CACHE / f"brief-{size.tuning}-{size.testing}-{size.learnt}"
         self.loaded: LoadedBrief = load_brief(
             write_brief(self.folder, size.tuning, size.testing, size.learnt)
         )
-        self.choices = choices(size.testing)
+        self.choices = choices(2 * size.testing)
         self._tokenizer: Any = AutoTokenizer.from_pretrained(str(self.base))
 
     def settings(self, name: str, tuned: Tuned, seed: int, **changed: Any) -> TrainSettings:
@@ -86,9 +89,29 @@ class Lab:
             learning_rate=tuned.learning_rate,
             steps=tuned.steps,
             seed=seed,
-            threads=len(os.sched_getaffinity(0)),
+            threads=_cores(),
         )
         return TrainSettings.model_validate({**plain.model_dump(), **changed})
+
+    def variants(self, steps: int) -> dict[str, dict[str, Any]]:
+        """What each method adds to plain LoRA of so many steps; the best combination was chosen on tuning items.
+
+        Each sees eight rows of the target in a step, as plain LoRA does; what is replayed comes beside them.
+        """
+        cot = tuple(SourceSettings(path=DATA / "flan_cot" / name, share=1 / 12, limit=300) for name in COT)
+        traffic = self.folder / TRAFFIC
+        alone = RehearsalSettings(share=1 / 3, kl=1.5, learn=False, prompts=traffic)
+        return {
+            "decay": {"decay": _DECAY},
+            "cot": {"mix": cot, "batch_size": 12},
+            "rehearsal": {"rehearsal": RehearsalSettings(share=1 / 3, prompts=traffic), "batch_size": 12},
+            "ewc": {"ewc": EwcSettings(strength=EWC_STRENGTH, fisher="true")},
+            "sam": {"sam": SamSettings(rho=0.05)},
+            "sparse_sam": {"sam": SamSettings(rho=0.05, layers=0.25, every=4)},
+            "linear": {"merge": MergeSettings(method="linear", weights=_LADDER)},
+            "slerp": {"merge": MergeSettings(method="slerp", weights=_LADDER)},
+            "best": {"rehearsal": alone, "batch_size": 12, "steps": steps * 5 // 3, "decay": _DECAY},
+        }
 
     def scores_of_base(self) -> Scores:
         """What base scores on the test items."""
@@ -150,7 +173,6 @@ class Lab:
     def _score(self, folder: Path) -> Scores:
         from trainer.lora import load_base  # noqa: PLC0415 - torch, as above
 
-        torch_threads()
         return score(load_base(folder, "bfloat16"), self._tokenizer, self.loaded, self.choices)
 
     def _adapter(self, settings: TrainSettings) -> Path:
@@ -191,35 +213,9 @@ def workshop(settings: TrainSettings) -> Any:
     return Workshop(settings, attest(settings.base), loaded, data, place, silent, say)
 
 
-def torch_threads() -> None:
-    """Compute with the cores that this process may use."""
-    import torch  # noqa: PLC0415 - not for the help text
-
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-
-
-def variants(steps: int) -> dict[str, dict[str, Any]]:
-    """What each method adds to plain LoRA of so many steps; the best combination was chosen on tuning items.
-
-    It sees as much of the target in a step as plain LoRA, base's answers beside that, and learns for longer.
-    """
-    cot = tuple(SourceSettings(path=DATA / "flan_cot" / name, share=0.0625, limit=300) for name in COT)
-    rehearsal = RehearsalSettings(share=0.5)
-    return {
-        "cot": {"mix": cot},
-        "rehearsal": {"rehearsal": rehearsal},
-        "ewc": {"ewc": EwcSettings(strength=EWC_STRENGTH, fisher="true")},
-        "sam": {"sam": SamSettings(rho=0.05)},
-        "sparse_sam": {"sam": SamSettings(rho=0.05, layers=0.25, every=4)},
-        "linear": {"merge": MergeSettings(method="linear", weights=_LADDER)},
-        "slerp": {"merge": MergeSettings(method="slerp", weights=_LADDER)},
-        "best": {
-            "rehearsal": RehearsalSettings(share=1 / 3, kl=4.0, learn=False),
-            "batch_size": 12,
-            "steps": steps * 5 // 3,
-            "merge": MergeSettings(method="linear", weights=_LADDER),
-        },
-    }
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def _digest(depends: Any) -> str:

@@ -6,7 +6,7 @@
     python bench/audit.py --json           # one JSON object on standard output
 
 Stages: `record` (once: base's answers to every item, by full lm-eval runs on a real vLLM), `wall` (two full runs and
-three audits by the clock), `replay` (audits and z-tests on the recorded answers, many seeds), `boundary` (error rates
+fifteen audits by the clock), `replay` (audits and z-tests on the recorded answers, many seeds), `boundary` (error rates
 by simulation). What they keep lies in $BELAY_BENCH_CACHE, by default ~/.cache/belay-bench; the data sets are looked
 for in $BELAY_BENCH_DATA, by default ../shared/data.
 """
@@ -31,6 +31,7 @@ ALPHA = 0.01
 DROPS = (0.0, 0.01, 0.02, 0.05, 0.10)
 CHURN = 0.01
 WALL_SETS = ("qa_wikidata",)
+WALL_SEEDS = 5
 WALL_DROPS = (0.0, 0.05, 0.10)
 STAGES = ("record", "wall", "replay", "boundary")
 
@@ -175,7 +176,8 @@ def wall_saved(result: Result, recorded: Sequence[Recorded], measure: Sequence[s
     if now and data is not None:
         from _audit_wall import measure_wall  # noqa: PLC0415 - loads the engine's parts, which a replay does not need
 
-        measure_wall(now, data, folder, WALL_DROPS, CHURN, _settings(result.seed))
+        terms = [_settings(seed) for seed in range(result.seed, result.seed + WALL_SEEDS)]
+        measure_wall(now, data, folder, WALL_DROPS, CHURN, terms)
     walls = load_walls(folder, recorded)
     if not walls:
         result.miss("wall_saved", f"measured by the full run only, and none left its figures in {folder}")

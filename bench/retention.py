@@ -19,14 +19,14 @@ from collections.abc import Sequence
 import _retention_costs as costs
 from _retention_data import missing
 from _retention_plot import plot
-from _retention_runs import CACHE, Lab, Size, Tuned, variants
+from _retention_runs import CACHE, Lab, Size, Tuned
 from _retention_suite import Scores
 from _retention_table import TARGET, Table, at_equal_target
 from _shape import Figure, Result, arguments, finish, say
 
 from trainer.config import RehearsalSettings
 
-FULL = Size(tuning=32, testing=32, learnt=1200, steps=60, seeds=(7, 8, 9))
+FULL = Size(tuning=32, testing=64, learnt=1200, steps=60, seeds=(7, 8, 9))
 QUICK = Size(tuning=8, testing=12, learnt=400, steps=16, seeds=(7,))
 RATES, STEPS = (5e-4, 1e-3, 2e-3), (20, 40, 60)
 FIGURES = (
@@ -48,10 +48,11 @@ def retained(
     """Train everything, and say what of base is left."""
     table = Table(lab, lab.scores_of_base())
     seeds = lab.size.seeds
-    for steps in (tuned.steps // 2, tuned.steps):
-        run = Tuned(tuned.learning_rate, steps)
-        name = "lora" if steps == tuned.steps else f"lora_{steps}"
-        table.add(name, [lab.scores(lab.settings(name, run, seed)) for seed in seeds])
+    for steps in (tuned.steps // 6, tuned.steps // 2):
+        name = f"lora_{steps}"
+        run = lab.settings(name, Tuned(tuned.learning_rate, steps), seeds[0])
+        table.add(name, [lab.scores(run)])
+    table.add("lora", [lab.scores(lab.settings("lora", tuned, seed)) for seed in seeds])
     for name in names:
         often = all_seeds or name in JUDGED
         table.add(name, [_scores(lab, name, tuned, seed) for seed in (seeds if often else seeds[:1])])
@@ -89,7 +90,7 @@ def _judge(result: Result, table: Table, size: str) -> None:
 
 
 def _scores(lab: Lab, name: str, tuned: Tuned, seed: int) -> Scores:
-    changed = variants(tuned.steps)[name]
+    changed = lab.variants(tuned.steps)[name]
     if changed.keys() == {"merge"}:
         return lab.scores_merged(name, lab.settings("lora", tuned, seed), changed["merge"])
     return lab.scores(lab.settings(name, tuned, seed, **changed))
@@ -112,7 +113,7 @@ def main() -> None:
     lab = Lab(QUICK if options.quick else FULL)
     tuned = Tuned(1e-3, QUICK.steps) if options.quick else lab.sweep(RATES, STEPS)
     say(f"tuned LoRA: learning rate {tuned.learning_rate:g}, {tuned.steps} steps")
-    names = JUDGED if options.quick else tuple(variants(tuned.steps))
+    names = JUDGED if options.quick else tuple(lab.variants(tuned.steps))
     retained(result, lab, tuned, names, all_seeds=options.all_seeds)
     costed = lab.settings("costs", tuned, options.seed, rehearsal=RehearsalSettings(share=0.5))
     costs.measure(result, costed, rounds=1 if options.quick else 5)

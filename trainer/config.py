@@ -172,7 +172,9 @@ class TrainSettings(_Settings):
     """One fine-tune: from which base, on which data, into which folder, and how hard.
 
     `data` is the target's. `steps` are optimiser steps of `batch_size` dialogues, each cut after `max_length`
-    tokens; with `packing`, of `batch_size` sequences that are filled with dialogues. What `mix` and `rehearsal`
+    tokens; with `packing`, of `batch_size` sequences that are filled with dialogues. The learning rate rises over
+    `warmup_steps`, stays, and falls linearly towards 0 over the last `decay` of all steps (0: it stays to the end;
+    warm-up, stable, decay: Hu et al. 2024, https://arxiv.org/abs/2404.06395). What `mix` and `rehearsal`
     take of each batch, the target's data lose. `brief` gives rehearsal its prompts, checkpoints their items and
     decontamination its benchmarks. `threads` of None uses every core; results repeat bit by bit only for the same
     number of threads. `track` also tells these tools of every step, where they are installed: on this machine only.
@@ -186,6 +188,7 @@ class TrainSettings(_Settings):
     lora: LoraSettings = LoraSettings()
     learning_rate: Positive = 1e-3
     warmup_steps: Annotated[int, Field(ge=0)] = 3
+    decay: Share = 0.0
     steps: Count = 30
     batch_size: Count = 8
     max_length: Annotated[int, Field(gt=1)] = 256

@@ -88,7 +88,7 @@ def fit(
     """
     with prepared_torch(settings):
         base = _base(settings)
-        fisher, fisher_sha256 = _fisher(base, settings, stock)  # before the adapter: it is base's
+        fisher, fisher_sha256 = fisher_of(base, settings, stock)  # before the adapter: it is base's
         model = lora.add_adapter(base, settings.lora, settings.seed, stock.retention)
         keeper = None
         if keeping is not None:
@@ -126,8 +126,11 @@ def _set_weights(model: Any, weights: Tensors) -> None:
         raise ValueError(f"the model has no weights {', '.join(unknown[:3])}")
 
 
-def _fisher(base: Any, settings: TrainSettings, stock: Stock) -> tuple[Fisher | None, str | None]:
-    """The Fisher of base on retention data, from its sidecar where it was taken before; and the sidecar's hash."""
+def fisher_of(base: Any, settings: TrainSettings, stock: Stock) -> tuple[Fisher | None, str | None]:
+    """The Fisher of base on retention data, from its sidecar where it was taken before; and the sidecar's hash.
+
+    Both are None where the settings do not ask for EWC. Raises SettingsError where there are no retention data.
+    """
     if settings.ewc is None:
         return None, None
     ewc, examples = settings.ewc, _evenly(stock.retention, settings.ewc.samples)

@@ -1,8 +1,9 @@
 """The sweep: every learning rate with every number of steps, scored on the target's tuning items.
 
-An untuned baseline proves nothing. Since the rate is constant after the warm-up, one training with the most steps
+An untuned baseline proves nothing. Where the rate is constant after the warm-up, one training with the most steps
 passes through all smaller numbers of steps: what it is after 20 of 60 steps is what 20 steps alone would have made.
-A sweep that was killed goes on: each learning rate's training does, and what was scored is not asked again.
+With a decay each number of steps is a training of its own. A sweep that was killed goes on: each of its trainings does,
+and what was scored is not asked again.
 """
 
 from __future__ import annotations
@@ -33,18 +34,26 @@ def run_sweep(
     A rate with which the loss becomes no number is out, and says so.
     """
     rows: list[SweepRow] = []
-    of = max(sweep.steps)
-    for number, rate in enumerate(sweep.learning_rates):
+    trainings = [(rate, steps) for rate in sweep.learning_rates for steps in _together(sweep, settings.decay)]
+    total, before = sum(max(steps) for _, steps in trainings), 0
+    for rate, steps in trainings:
+        of = max(steps)
         tried = settings.model_copy(update={"learning_rate": rate, "steps": of})
-        keeping = Keeping(folder / f"rate-{rate:g}", f"{recipe} sweep {rate!r}", sweep.steps, evaluate)
+        keeping = Keeping(folder / f"rate-{rate:g}-{of}", f"{recipe} sweep {rate!r} {of}", steps, evaluate)
 
-        def tell(told: Told, before: int = number * of, rate: float = rate) -> None:
-            done, total = before + told.step.step, of * len(sweep.learning_rates)
-            report(done, total, f"sweep: rate {rate:g}, loss {told.step.loss:.3f}, {told.rate:.2f} steps/s")
+        def tell(told: Told, before: int = before, rate: float = rate) -> None:
+            note = f"sweep: rate {rate:g}, loss {told.step.loss:.3f}, {told.rate:.2f} steps/s"
+            report(before + told.step.step, total, note)
 
-        rows += _rows(tried, sweep.steps, stock, keeping, tell)
+        rows += _rows(tried, steps, stock, keeping, tell)
+        before += of
     chosen = choose(rows)
     return Sweep(rows=tuple(rows), learning_rate=chosen.learning_rate, steps=chosen.steps)
+
+
+def _together(sweep: SweepSettings, decay: float) -> list[tuple[int, ...]]:
+    """Numbers of steps that one training passes through."""
+    return [(steps,) for steps in sorted(set(sweep.steps))] if decay else [sweep.steps]
 
 
 def choose(rows: Sequence[SweepRow]) -> SweepRow:

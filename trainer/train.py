@@ -62,7 +62,7 @@ class Parts:
 
 
 class Training:
-    """Trains a model's free weights in place: AdamW, linear warm-up, then a constant rate.
+    """Trains a model's free weights in place: AdamW, linear warm-up, a constant rate, and a linear decay where asked.
 
     What a step sees and draws follows from the settings and the step's number alone, so a training that starts from a
     saved state goes on as if it had never stopped. Every process of a run makes the same one.
@@ -108,7 +108,7 @@ class Training:
         if before and self._keeper and self._keeper.due(before) and self._enough(self._keeper, before):
             return  # killed after the state was kept, before it was evaluated or the last steps were left out
         for number in range(before + 1, last + 1):
-            self.steps.append(self._step(number))
+            self.steps.append(self.step(number))
             rate = (number - before) / (time.monotonic() - began)
             on_step(Told(self.steps[-1], last, rate, (last - number) / rate))
             if self._keeper is not None and self._keeper.due(number):
@@ -116,10 +116,11 @@ class Training:
                 if self._enough(self._keeper, number):
                     return
 
-    def _step(self, number: int) -> LoggedStep:
+    def step(self, number: int) -> LoggedStep:
+        """Take the step with this number, counted from 1. Raises TrainingDiverged as `run`."""
         rows = self._rows(number)
         for group in self._optimizer.param_groups:
-            group["lr"] = self._settings.learning_rate * warmup(number - 1, self._settings.warmup_steps)
+            group["lr"] = learning_rate(number, self._settings)
         data, kl = self._backward(rows, number)
         penalty = self._methods(rows, number)
         if self._watch is not None:
@@ -227,9 +228,15 @@ def use_threads(settings: TrainSettings) -> None:
     torch.set_num_threads(settings.threads or os.cpu_count() or 1)
 
 
-def warmup(step: int, steps: int) -> float:
-    """The factor on the learning rate in step 0, 1, ...: 1/(steps+1), 2/(steps+1), ..., 1, 1, ..."""
-    return min(1.0, (step + 1) / (steps + 1))
+def learning_rate(number: int, settings: TrainSettings) -> float:
+    """The rate of step `number` of 1 ... `settings.steps`: trapezoidal, as `TrainSettings` describes it.
+
+    Warm-up: 1/(w+1), 2/(w+1), ... of the full rate over w steps; decay: d/(d+1), ..., 1/(d+1) over the last d.
+    """
+    decaying = round(settings.decay * settings.steps)
+    rising = number / (settings.warmup_steps + 1)
+    falling = (settings.steps - number + 1) / (decaying + 1)
+    return settings.learning_rate * min(1.0, rising, falling)
 
 
 def _apart(rows: Sequence[Row]) -> list[list[Row]]:

@@ -45,7 +45,10 @@ _PACKAGES: Final = ("torch", "transformers", "peft", "accelerate")
 
 
 class Workshop:
-    """Base, data and brief of one run, and what is made of them. Base is loaded only where it has to answer."""
+    """Base, data and brief of one run, and what is made of them. Base is loaded only where it has to answer.
+
+    `stock` is what its trainings share.
+    """
 
     def __init__(
         self,
@@ -64,7 +67,7 @@ class Workshop:
         self._rehearsal = self._rehearse(settings)
         rehearsed = self._rehearsal.sources if self._rehearsal is not None else ()
         self._encoded = encode_data((*data.sources, *rehearsed), self._tokenizer, settings.max_length)
-        self._stock = Stock(
+        self.stock = Stock(
             base_sha256=base.sha256,
             sources=self._encoded.sources,
             padding=self._tokenizer.pad_token_id or 0,
@@ -82,7 +85,7 @@ class Workshop:
         folder = self._place.folder / "sweep"
         evaluate = self._evaluate(suite)
         return run_sweep(
-            settings, settings.sweep, self._stock, evaluate, folder, self._place.recipe, self._report
+            settings, settings.sweep, self.stock, evaluate, folder, self._place.recipe, self._report
         )
 
     def train(self, settings: TrainSettings) -> Fitted:
@@ -97,7 +100,7 @@ class Workshop:
                 self._report(step.step, told.of, note)
                 trackers.log(step.step, {name: getattr(step, name) for name in _TRACKED})
 
-            return fit(settings, self._stock, tell, self._keeping(settings, trackers))
+            return fit(settings, self.stock, tell, self._keeping(settings, trackers))
 
     def merge(self, fitted: Fitted, folder: Path) -> Merge:
         """Write the adapter and the merged model, at the weights that the search chose, into `folder`."""
@@ -122,7 +125,7 @@ class Workshop:
         """Write what came of it into `folder`: each step, each layer, the record, and the page with pictures."""
         report = self._data.report
         record = Record(
-            sources=used(self._encoded, self._stock.feed(settings), len(fitted.steps)),
+            sources=used(self._encoded, self.stock.feed(settings), len(fitted.steps)),
             learning_rate=settings.learning_rate,
             steps=len(fitted.steps),
             checkpoint=fitted.step,

@@ -202,7 +202,7 @@ def test_the_simulation_counts_what_the_products_test_decides():
 
 
 def _wall(name, full_s, audits):
-    timed = tuple(timings.Audited(drop, seconds, 10, "pass", "pass") for drop, seconds in audits)
+    timed = tuple(timings.Audited(drop, 7, seconds, 10, "pass", "pass") for drop, seconds in audits)
     return timings.Wall(name, "f", 100, full_s, 0.0, timed, 0.01, "none")
 
 

@@ -20,7 +20,7 @@ from trainer.fisher import Fisher
 from trainer.lora import add_adapter
 from trainer.objective import completion_loss
 from trainer.resume import State
-from trainer.train import Parts, Told, Training, warmup
+from trainer.train import Parts, Told, Training, learning_rate
 
 EXAMPLES = tuple(
     Example(tokens=(1, a, 4, b, 2), labels=(IGNORED, IGNORED, 4, b, 2)) for a in (3, 5, 6) for b in (7, 8, 9)
@@ -236,9 +236,23 @@ def test_the_loss_is_the_plain_cross_entropy_over_labels(starts: tuple[int, int]
     assert ours.item() == pytest.approx(plain.item(), rel=1e-5)
 
 
+def rates(**changes: object) -> list[float]:
+    chosen = settings(learning_rate=1.0, steps=8, **changes)
+    return [learning_rate(number, chosen) for number in range(1, 9)]
+
+
 def test_the_rate_warms_up_and_then_stays() -> None:
-    assert [warmup(step, 3) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert warmup(0, 0) == 1.0
+    assert rates(warmup_steps=3) == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0]
+    assert rates(warmup_steps=0) == [1.0] * 8
+
+
+def test_the_rate_falls_evenly_over_the_last_part_that_decay_names() -> None:
+    assert rates(warmup_steps=1, decay=0.5) == pytest.approx([0.5, 1.0, 1.0, 1.0, 0.8, 0.6, 0.4, 0.2])
+
+
+def test_where_warm_up_and_decay_meet_the_lower_rate_holds() -> None:
+    both = rates(warmup_steps=7, decay=1.0)
+    assert both == pytest.approx([min(n / 8, (9 - n) / 9) for n in range(1, 9)])
 
 
 def test_a_feed_gives_each_step_its_rows_whatever_was_asked_before() -> None:
