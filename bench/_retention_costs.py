@@ -23,6 +23,7 @@ from trainer.config import EwcSettings, SamSettings, TrainSettings, WatchingSett
 
 WARM_UP = 2
 STEPS = 20  # a multiple of what SAM's second gradients (4) and watching (10) repeat after
+PEAK_STEPS = 8
 CHANGES: dict[str, dict[str, Any]] = {
     "plain": {"watch": None},
     "ewc": {"watch": None, "ewc": EwcSettings(strength=EWC_STRENGTH, fisher="true")},
@@ -116,7 +117,7 @@ def _peak(settings: TrainSettings, kind: str) -> dict[str, int]:
 
 def _child(kind: str, file: Path) -> None:
     steps = _Steps(TrainSettings.model_validate_json(file.read_bytes()), kind)
-    for _ in range(STEPS):
+    for _ in range(PEAK_STEPS):
         steps.seconds()
     size = 0
     if steps.fisher is not None:

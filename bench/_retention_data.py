@@ -101,29 +101,34 @@ def _part(template: str) -> Part:
     return "test" if bucket == 0 else "tune" if bucket == 1 else "train"
 
 
-def write_brief(folder: Path, tuning: int, testing: int, learnt: int) -> Path:
-    """Write the brief with all that it names into `folder`; its path. At most so many items a capability and split."""
+def write_brief(folder: Path, tuning: int, testing: int, learnt: int, prompts: int | None) -> Path:
+    """Write the brief with all that it names into `folder`; its path. At most so many items a capability and split.
+
+    Of the exemplars and of the traffic at most `prompts` each are written.
+    """
     (folder / "items").mkdir(parents=True, exist_ok=True)
     raw = yaml.safe_load(BRIEF.read_text(encoding="utf-8"))
     shipped = load_brief(BRIEF)
     adjacent = [c for c in raw["capabilities"] if c.get("role") != "target"]
-    traffic = []
+    traffic: dict[str, list[str]] = {}
     for capability in adjacent:
         name = capability["name"]
         items = {"tuning": shipped.items_of(name, "audit"), "audit": shipped.items_of(name, "traffic")}
-        rows = []
+        rows, traffic[name] = [], []
         for split, most in (("tuning", tuning), ("audit", testing)):
             rows += [
                 {"id": item.id, "prompt": item.prompt, "reference": item.reference, "split": split}
                 for item in items[split][:most]
             ]
-            traffic += [{"capability": name, "prompt": item.prompt} for item in items[split][most:]]
+            traffic[name] += [item.prompt for item in items[split][most:]]
         capability |= {"items": _lines(folder / "items" / f"{name}.jsonl", rows), "benchmarks": []}
         capability["exemplars"] = list(shipped.brief.capability(name).exemplars)
     adjacent.append(_wikidata(folder, tuning, testing, traffic, known=_prompts(shipped)))
     for capability in adjacent:
         capability["share"] = 0.5 / len(adjacent)
-    _lines(folder / TRAFFIC, traffic)
+        capability["exemplars"] = capability["exemplars"][:prompts]
+    rows = [{"capability": n, "prompt": text} for n, texts in traffic.items() for text in texts[:prompts]]
+    _lines(folder / TRAFFIC, rows)
     brief = {
         "name": "retention",
         "version": "1",
@@ -195,7 +200,7 @@ def _prompts(loaded: LoadedBrief) -> set[str]:
 
 
 def _wikidata(
-    folder: Path, tuning: int, testing: int, traffic: list[dict[str, Any]], known: set[str]
+    folder: Path, tuning: int, testing: int, traffic: dict[str, list[str]], known: set[str]
 ) -> dict[str, Any]:
     """Facts that no other capability asks. Base knows one in six: twice the items of other capabilities are asked."""
     file = DATA / "world_knowledge_gen" / "bigbench_qa_wikidata.even3000.jsonl"
@@ -211,7 +216,7 @@ def _wikidata(
         }
         for number, (prompt, answer) in enumerate(asked)
     ]
-    traffic += [{"capability": "wikidata", "prompt": prompt} for prompt, _ in rest]
+    traffic["wikidata"] = [prompt for prompt, _ in rest]
     return {
         "name": "wikidata",
         "why": "Facts about people and places.",

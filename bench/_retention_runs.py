@@ -44,13 +44,19 @@ _LADDER = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a benchmark is: items of each capability to tune on and to test with, training messages, seeds."""
+    """How large a benchmark is: items of each capability to tune on and to test with, training messages, seeds.
+
+    `shorter` divides the tuned number of steps: plain LoRA is tested after those too. `prompts` of each capability are
+    answered by base, of its exemplars and of its traffic; None is all that there are.
+    """
 
     tuning: int
     testing: int
     learnt: int
     steps: int
     seeds: tuple[int, ...]
+    shorter: tuple[int, ...]
+    prompts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ class Lab:
         self.base = prepare_base_model(CACHE / "base")
         self.folder = CACHE / f"brief-{size.tuning}-{size.testing}-{size.learnt}"
         self.loaded: LoadedBrief = load_brief(
-            write_brief(self.folder, size.tuning, size.testing, size.learnt)
+            write_brief(self.folder, size.tuning, size.testing, size.learnt, size.prompts)
         )
         self.choices = choices(2 * size.testing)
         self._tokenizer: Any = AutoTokenizer.from_pretrained(str(self.base))
@@ -100,11 +106,12 @@ class Lab:
         """
         cot = tuple(SourceSettings(path=DATA / "flan_cot" / name, share=1 / 12, limit=300) for name in COT)
         traffic = self.folder / TRAFFIC
-        alone = RehearsalSettings(share=1 / 3, kl=1.5, learn=False, prompts=traffic)
+        learnt = RehearsalSettings(share=1 / 3, prompts=traffic)
+        alone = RehearsalSettings(share=1 / 3, prompts=traffic, kl=1.5, learn=False)
         return {
             "decay": {"decay": _DECAY},
             "cot": {"mix": cot, "batch_size": 12},
-            "rehearsal": {"rehearsal": RehearsalSettings(share=1 / 3, prompts=traffic), "batch_size": 12},
+            "rehearsal": {"rehearsal": learnt, "batch_size": 12},
             "ewc": {"ewc": EwcSettings(strength=EWC_STRENGTH, fisher="true")},
             "sam": {"sam": SamSettings(rho=0.05)},
             "sparse_sam": {"sam": SamSettings(rho=0.05, layers=0.25, every=4)},

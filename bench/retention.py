@@ -26,8 +26,8 @@ from _shape import Figure, Result, arguments, finish, say
 
 from trainer.config import RehearsalSettings
 
-FULL = Size(tuning=32, testing=64, learnt=1200, steps=60, seeds=(7, 8, 9))
-QUICK = Size(tuning=8, testing=12, learnt=400, steps=16, seeds=(7,))
+FULL = Size(tuning=32, testing=64, learnt=1200, steps=60, seeds=(7, 8, 9), shorter=(6, 2))
+QUICK = Size(tuning=8, testing=8, learnt=400, steps=16, seeds=(7,), shorter=(), prompts=12)
 RATES, STEPS = (5e-4, 1e-3, 2e-3), (20, 40, 60)
 FIGURES = (
     "target_gain_kept",
@@ -48,7 +48,7 @@ def retained(
     """Train everything, and say what of base is left."""
     table = Table(lab, lab.scores_of_base())
     seeds = lab.size.seeds
-    for steps in (tuned.steps // 6, tuned.steps // 2):
+    for steps in (tuned.steps // by for by in lab.size.shorter):
         name = f"lora_{steps}"
         run = lab.settings(name, Tuned(tuned.learning_rate, steps), seeds[0])
         table.add(name, [lab.scores(run)])
@@ -115,8 +115,11 @@ def main() -> None:
     say(f"tuned LoRA: learning rate {tuned.learning_rate:g}, {tuned.steps} steps")
     names = JUDGED if options.quick else tuple(lab.variants(tuned.steps))
     retained(result, lab, tuned, names, all_seeds=options.all_seeds)
-    costed = lab.settings("costs", tuned, options.seed, rehearsal=RehearsalSettings(share=0.5))
-    costs.measure(result, costed, rounds=1 if options.quick else 5)
+    rounds, rows = (1, 4) if options.quick else (5, 8)
+    replayed = RehearsalSettings(share=0.5)
+    costs.measure(
+        result, lab.settings("costs", tuned, options.seed, rehearsal=replayed, batch_size=rows), rounds
+    )
     finish(result, as_json=options.json)
 
 
