@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluator.decide import RATIO_TEST
 from evaluator.items import normalised_prompt
 from evaluator.scorer import prompt_of
 from serving.manifest import Manifest
@@ -51,7 +52,8 @@ def fallen(spec: RolloutSpec, decision: DecisionMade) -> tuple[str, ...]:
     adjacent = [c.name for c in spec.capabilities if c.role == "adjacent"]
     blamed = [name for name in decision.proof.blamed if name in adjacent]
     spread = [e.capability for e in decision.proof.evidence if e.e_value > 1.0 and e.capability in adjacent]
-    found = blamed or ([] if decision.proof.blamed else spread)
+    elsewhere = decision.proof.blamed or decision.proof.test == RATIO_TEST
+    found = blamed or ([] if elsewhere else spread)
     if not found:
         raise UsageError(
             f"rollout {spec.rollout_id} was rolled back for what no rehearsal repairs: {decision.reason}",

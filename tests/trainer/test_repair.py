@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from evaluator.decide import decide
+from evaluator.decide import RATIO_TEST, decide
 from evaluator.evidence import RolloutEvidence
 from serving.manifest import Manifest
 from telemetry.errors import SettingsError, UsageError
@@ -128,6 +128,13 @@ def test_a_drop_that_is_spread_is_repaired_where_the_evidence_is() -> None:
 def test_what_no_rehearsal_repairs_is_refused_with_the_decision_s_reason(blamed: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match=r"for what no rehearsal repairs: .*facts"):
         fallen(SPEC, blaming(*blamed))
+
+
+def test_a_broken_assignment_is_no_drop_whatever_evidence_there_is_of_one() -> None:
+    spread = blaming()
+    broken = spread.model_copy(update={"proof": spread.proof.model_copy(update={"test": RATIO_TEST})})
+    with pytest.raises(UsageError, match="for what no rehearsal repairs"):
+        fallen(SPEC, broken)
 
 
 def test_a_decision_that_rolled_nothing_back_is_refused() -> None:
