@@ -115,7 +115,7 @@ def main() -> None:
     say(f"tuned LoRA: learning rate {tuned.learning_rate:g}, {tuned.steps} steps")
     names = JUDGED if options.quick else tuple(lab.variants(tuned.steps))
     retained(result, lab, tuned, names, all_seeds=options.all_seeds)
-    rounds, rows = (1, 4) if options.quick else (5, 8)
+    rounds, rows = (1, 4) if options.quick else (3, 8)
     replayed = RehearsalSettings(share=0.5)
     costs.measure(
         result, lab.settings("costs", tuned, options.seed, rehearsal=replayed, batch_size=rows), rounds
