@@ -1,8 +1,8 @@
 """How much of base a fine-tune keeps, and what of the target it costs: Belay's methods beside tuned plain LoRA.
 
-    python bench/retention.py            # the full run, within two hours on two cores
+    python bench/retention.py            # the full run; bench/README.md says how long it takes
     python bench/retention.py --all-seeds  # three seeds of every method, not only of those that a goal names
-    python bench/retention.py --quick    # one seed, fewer items: 17 minutes when it was last run
+    python bench/retention.py --quick    # one seed, fewer items, fewer steps
     python bench/retention.py --json     # one JSON object on standard output
 
 SmolLM2-135M-Instruct learns to name the intents of customers' messages (`_retention_data` says on what, and what is
