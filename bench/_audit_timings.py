@@ -49,15 +49,19 @@ def load_walls(folder: Path, recorded: Sequence[Recorded]) -> list[Wall]:
     found = []
     for r in recorded:
         file = folder / "wall" / f"{r.name}.json"
-        if file.is_file() and (wall := _read(file)).fingerprint == r.fingerprint:
+        wall = _read(file) if file.is_file() else None
+        if wall is not None and wall.fingerprint == r.fingerprint:
             found.append(wall)
     return found
 
 
-def _read(file: Path) -> Wall:
-    fields = json.loads(file.read_bytes())
-    fields["audits"] = tuple(Audited(**one) for one in fields["audits"])
-    return Wall(**{**fields, "full_s": tuple(fields["full_s"])})
+def _read(file: Path) -> Wall | None:
+    """None where it was kept before audits had seeds: what is not known of them is not quoted."""
+    kept = json.loads(file.read_bytes())
+    if any("seed" not in one for one in kept["audits"]):
+        return None
+    kept["audits"] = tuple(Audited(**one) for one in kept["audits"])
+    return Wall(**{**kept, "full_s": tuple(kept["full_s"])})
 
 
 def ratios(walls: Sequence[Wall]) -> dict[float, tuple[float, float]]:
@@ -72,9 +76,8 @@ def ratios(walls: Sequence[Wall]) -> dict[float, tuple[float, float]]:
 
 def told(wall: Wall) -> str:
     """One set in a figure's note."""
-    audits = "; ".join(
-        _told([a for a in wall.audits if a.drop == d]) for d in {a.drop: 0 for a in wall.audits}
-    )
+    drops = dict.fromkeys(a.drop for a in wall.audits)
+    audits = "; ".join(_told([a for a in wall.audits if a.drop == drop]) for drop in drops)
     return (
         f"{wall.name}: full runs {wall.full_s[0]:.0f} + {wall.full_s[1]:.0f} s for {wall.items} items, "
         f"{wall.differing:.1%} of which the same model scored differently; audits by seed (ours/paired z) {audits}; "

@@ -30,8 +30,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     "sparse_sam": {"watch": None, "sam": SamSettings(layers=0.25, every=4)},
     "watch": {"watch": WatchingSettings()},
 }
-
-
 FIGURES = (
     ("ewc_step_ratio", "ewc", "ratio", 1.05),
     ("sparse_sam_step_ratio", "sparse_sam", "ratio", 1.3),

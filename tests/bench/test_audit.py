@@ -220,6 +220,10 @@ def test_what_the_clock_said_of_another_version_of_a_set_is_not_quoted(tmp_path)
     (tmp_path / "wall" / "arc_easy.json").write_text(json.dumps(asdict(kept)))
     assert timings.load_walls(tmp_path, [_recorded()]) == [kept]
     assert timings.load_walls(tmp_path, [replace(_recorded(), fingerprint="another")]) == []
+    before_seeds = asdict(kept)
+    del before_seeds["audits"][0]["seed"]
+    (tmp_path / "wall" / "arc_easy.json").write_text(json.dumps(before_seeds))
+    assert timings.load_walls(tmp_path, [_recorded()]) == []
 
 
 def test_without_data_and_records_it_still_runs_and_names_what_is_missing(tmp_path):
