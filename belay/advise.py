@@ -16,12 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from belay.home import Home
-from evaluator.advice import settings_of
-from evaluator.advice_facts import Facts, TrainingData, facts_of
-from evaluator.advice_values import QUESTIONS, Ground, Recommendation
-from evaluator.baseline import Baseline, load_baseline
-from evaluator.brief import LoadedBrief
-from evaluator.brief_schema import FactsChange, Kind
+from evaluator.advice.facts import Facts, TrainingData, facts_of
+from evaluator.advice.rules import settings_of
+from evaluator.advice.values import QUESTIONS, Ground, Recommendation
+from evaluator.auditing.baseline import Baseline, load_baseline
+from evaluator.briefs.brief import LoadedBrief
+from evaluator.briefs.schema import FactsChange, Kind
 from serving.manifest import read_manifest
 from telemetry.errors import BelayError, UsageError
 from telemetry.files import write_renamed

@@ -13,12 +13,12 @@ from rich.table import Table
 
 from belay.progress import bar
 from belay.wiring import HttpChat, served_model
-from evaluator.asking import ItemAnswer
-from evaluator.brief_schema import JudgeEndpoint
-from evaluator.measures import ServedModel
-from evaluator.mt_bench import CategoryScore, MtBenchMeasure, category_scores, turn_id
-from evaluator.mt_bench_data import Question, load_questions
-from evaluator.mt_bench_pairs import PairScore, PairVerdict, judge_pairs, pair_scores
+from evaluator.briefs.schema import JudgeEndpoint
+from evaluator.measures.asking import ItemAnswer
+from evaluator.measures.measure import ServedModel
+from evaluator.mt_bench.data import Question, load_questions
+from evaluator.mt_bench.measure import CategoryScore, MtBenchMeasure, category_scores, turn_id
+from evaluator.mt_bench.pairs import PairScore, PairVerdict, judge_pairs, pair_scores
 from telemetry.files import write_renamed
 
 _AT_ONCE: Final = 8
@@ -35,7 +35,7 @@ def lm_eval(
     **settings: Any,
 ) -> None:
     """Run lm-eval's `tasks` on the model of `folder`, which answers at `url`; `settings` are `run_full`'s."""
-    from evaluator.benchmarks import run_full  # noqa: PLC0415 - lm_eval takes seconds to import
+    from evaluator.benchmarks.lm_eval_measure import run_full  # noqa: PLC0415 - lm_eval takes seconds to import
 
     served = served_model(folder, url, model, None)[0].model
     with bar(console, "   lm-eval") as report:

@@ -12,14 +12,14 @@ from typing import Any, Final
 from rich.console import Console
 from rich.markup import escape
 
-from evaluator.brief import load_brief
-from evaluator.brief_draft import Draft, finished
-from evaluator.brief_interview import Next, answered, default_of, help_of, next_question, retold
-from evaluator.brief_problems import HINT_INDENT, keys_at
-from evaluator.brief_questions import LATER
-from evaluator.brief_schema import near
-from evaluator.brief_writer import assumed_of, brief_text, skeletons
-from evaluator.yaml_text import Place, YamlError, read_yaml
+from evaluator.briefs.brief import load_brief
+from evaluator.briefs.problems import HINT_INDENT, keys_at
+from evaluator.briefs.schema import near
+from evaluator.briefs.yaml_text import Place, YamlError, read_yaml
+from evaluator.drafting.draft import Draft, finished
+from evaluator.drafting.interview import Next, answered, default_of, help_of, next_question, retold
+from evaluator.drafting.questions import LATER
+from evaluator.drafting.writer import assumed_of, brief_text, skeletons
 from telemetry.errors import BriefError, UsageError
 from telemetry.files import write_renamed
 

@@ -59,7 +59,7 @@ def baseline(
 ) -> None:
     """Record what base can do, measure by measure. What has not changed since is not asked again."""
     from belay import offline, offline_audit  # noqa: PLC0415 - torch and vLLM's side are heavy
-    from evaluator.brief import load_brief  # noqa: PLC0415 - as above
+    from evaluator.briefs.brief import load_brief  # noqa: PLC0415 - as above
 
     place, loaded, console = Home(home.resolve()), load_brief(brief), console_of()
     base = offline.prepare(place, console)
@@ -92,10 +92,10 @@ def audit(
     Items are asked until every verdict is certain, and no longer. An audit that was interrupted goes on.
     """
     from belay import offline_audit  # noqa: PLC0415 - as above
-    from evaluator.audit_settings import GateSettings  # noqa: PLC0415 - as above
-    from evaluator.baseline import load_baseline  # noqa: PLC0415 - as above
-    from evaluator.brief import load_brief  # noqa: PLC0415 - as above
-    from evaluator.report_text import audit_table  # noqa: PLC0415 - as above
+    from evaluator.auditing.baseline import load_baseline  # noqa: PLC0415 - as above
+    from evaluator.briefs.brief import load_brief  # noqa: PLC0415 - as above
+    from evaluator.diff.settings import GateSettings  # noqa: PLC0415 - as above
+    from evaluator.reporting.text import audit_table  # noqa: PLC0415 - as above
     from serving.manifest import bind_audit, read_manifest  # noqa: PLC0415 - as above
 
     place, loaded, console = Home(home.resolve()), load_brief(brief), console_of()

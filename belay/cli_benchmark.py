@@ -78,7 +78,7 @@ def mt_bench(
 ) -> None:
     """Have a model answer MT-Bench and another one grade it from 1 to 10, by category."""
     from belay import benchmark  # noqa: PLC0415 - as above
-    from evaluator.brief_schema import JudgeEndpoint  # noqa: PLC0415 - as above
+    from evaluator.briefs.schema import JudgeEndpoint  # noqa: PLC0415 - as above
 
     judge = JudgeEndpoint(url=judge_url, model=judge_model, rubric=judge_rubric, api_key_env=judge_key_env)
     models = [(url, model)] + ([(other_url, other_model)] if other_url else [])

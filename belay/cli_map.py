@@ -12,7 +12,7 @@ from rich.console import Console
 from belay.cli_options import BRIEF, HOME, OFFLINE, BriefFile, HomeFolder
 from belay.home import Home
 from belay.progress import console_of
-from evaluator.brief_schema import FactsChange, Kind
+from evaluator.briefs.schema import FactsChange, Kind
 
 BriefPath = Annotated[Path, typer.Argument(help="The capability brief.")]
 
@@ -30,8 +30,8 @@ def add_to(app: typer.Typer) -> None:
 @_BRIEF.command()
 def show(path: BriefPath = BRIEF) -> None:
     """Show a capability brief as a table."""
-    from evaluator.brief import load_brief  # noqa: PLC0415 - light commands do not wait for scipy
-    from evaluator.brief_table import brief_table  # noqa: PLC0415 - as above
+    from evaluator.briefs.brief import load_brief  # noqa: PLC0415 - light commands do not wait for scipy
+    from evaluator.briefs.table import brief_table  # noqa: PLC0415 - as above
 
     console_of().print(brief_table(load_brief(path)))
 
@@ -39,8 +39,8 @@ def show(path: BriefPath = BRIEF) -> None:
 @_BRIEF.command()
 def check(path: BriefPath = BRIEF) -> None:
     """Tell everything that is wrong with a capability brief, and where it is weak. Status 2 where it cannot be used."""
-    from evaluator.brief import load_brief  # noqa: PLC0415 - as above
-    from evaluator.brief_weaknesses import weaknesses  # noqa: PLC0415 - as above
+    from evaluator.briefs.brief import load_brief  # noqa: PLC0415 - as above
+    from evaluator.drafting.weaknesses import weaknesses  # noqa: PLC0415 - as above
 
     loaded, console = load_brief(path), console_of()
     weak = weaknesses(loaded)
@@ -104,8 +104,8 @@ def measure(
 ) -> None:
     """Measure each capability's share of production queries. Status 3 where no query can be tagged."""
     from belay import measure as measuring  # noqa: PLC0415 - kafka and scikit-learn are of this command only
-    from evaluator.brief import load_brief  # noqa: PLC0415 - as above
-    from evaluator.mapping_table import show_measurement  # noqa: PLC0415 - as above
+    from evaluator.briefs.brief import load_brief  # noqa: PLC0415 - as above
+    from evaluator.mapping.table import show_measurement  # noqa: PLC0415 - as above
     from telemetry.events import now  # noqa: PLC0415 - as above
 
     console = Console(stderr=True, highlight=False) if as_json else console_of()
@@ -146,8 +146,8 @@ def advise(
 ) -> None:
     """Advise, from the brief: fine-tune or retrieve, data mix, EWC-LoRA or SAM, merging; with every reason."""
     from belay import advise as advising  # noqa: PLC0415 - scipy is of this command only
-    from evaluator.advice import advise as ask  # noqa: PLC0415 - as above
-    from evaluator.brief import load_brief  # noqa: PLC0415 - as above
+    from evaluator.advice.rules import advise as ask  # noqa: PLC0415 - as above
+    from evaluator.briefs.brief import load_brief  # noqa: PLC0415 - as above
 
     loaded, place = load_brief(brief), Home(home.resolve())
     facts = advising.gather(loaded, place, advising.Said(kind, facts_change, cites, cot, replay))

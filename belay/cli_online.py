@@ -103,7 +103,7 @@ def control(settings: SettingsFile) -> None:
 def watch(settings: SettingsFile) -> None:
     """Tag, judge and test every interaction; publish scores and decisions."""
     from belay.wiring import load_watch  # noqa: PLC0415 - scikit-learn is of this command only
-    from evaluator.worker import run_worker  # noqa: PLC0415 - as above
+    from evaluator.watching.worker import run_worker  # noqa: PLC0415 - as above
 
     _log_to_stderr()
     worker, bus = load_watch(settings)

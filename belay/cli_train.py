@@ -36,8 +36,8 @@ def train(
     if what.endswith((".yaml", ".yml")):
         result = offline_train.train_run(place, Path(what), model, console, audited=not no_audit)
         raise typer.Exit(result.exit_code if result is not None else 0)
-    from evaluator.baseline import load_baseline  # noqa: PLC0415 - as above
-    from evaluator.brief import load_brief  # noqa: PLC0415 - as above
+    from evaluator.auditing.baseline import load_baseline  # noqa: PLC0415 - as above
+    from evaluator.briefs.brief import load_brief  # noqa: PLC0415 - as above
     from serving.manifest import read_manifest  # noqa: PLC0415 - as above
 
     loaded = load_brief(brief)

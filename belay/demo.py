@@ -20,10 +20,10 @@ from belay.summary import Summary
 from belay.summary_page import facts, headline
 from belay.traffic import plan_traffic
 from belay.wiring import engine_for, half_of_the_cores
-from evaluator.audit_result import AuditResult
-from evaluator.brief import load_brief
-from evaluator.brief_table import brief_table
-from evaluator.report_text import audit_table
+from evaluator.auditing.result import AuditResult
+from evaluator.briefs.brief import load_brief
+from evaluator.briefs.table import brief_table
+from evaluator.reporting.text import audit_table
 from serving.arms import Endpoint
 from serving.manifest import read_manifest
 from serving.vllm_engine import VllmEngine

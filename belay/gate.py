@@ -11,11 +11,11 @@ from rich.console import Console
 from belay.home import Home
 from belay.progress import bar
 from belay.stages import parse_stages
-from evaluator.baseline import load_baseline
-from evaluator.brief import LoadedBrief, load_brief
-from evaluator.drill import DrillTraffic, run_drill, to_dict
-from evaluator.drill import render as drill_table
-from evaluator.planner import (
+from evaluator.auditing.baseline import load_baseline
+from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.planning.drill import DrillTraffic, run_drill, to_dict
+from evaluator.planning.drill import render as drill_table
+from evaluator.planning.planner import (
     DROPS,
     Checked,
     Plan,
@@ -24,9 +24,9 @@ from evaluator.planner import (
     forecast,
     render_shadows,
 )
-from evaluator.planner import render as plan_table
-from evaluator.planner_plot import plot
-from evaluator.replay import collect_proof, explain, read_proof, replay, write_proof
+from evaluator.planning.planner import render as plan_table
+from evaluator.planning.plot import plot
+from evaluator.watching.replay import collect_proof, explain, read_proof, replay, write_proof
 from serving.manifest import read_manifest
 from telemetry.bus_settings import BusSettings
 from telemetry.errors import BelayError, UsageError

@@ -14,13 +14,13 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from belay.progress import Report, bar
-from evaluator.brief import LoadedBrief, load_brief
-from evaluator.brief_shares import changes, shares_to_write, with_shares
-from evaluator.confusion import held_out
-from evaluator.mapping import Measurement, Traffic, measure
-from evaluator.resemblance import CautiousTagger
-from evaluator.scorer import prompt_of
-from evaluator.scoring import Tagging
+from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.judging.scorer import prompt_of
+from evaluator.mapping.brief_shares import changes, shares_to_write, with_shares
+from evaluator.mapping.confusion import held_out
+from evaluator.mapping.mapping import Measurement, Traffic, measure
+from evaluator.mapping.resemblance import CautiousTagger
+from evaluator.watching.scoring import Tagging
 from telemetry import codec, topics
 from telemetry.bus import Bus, Reader, Record
 from telemetry.bus_settings import BusSettings

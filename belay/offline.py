@@ -11,9 +11,9 @@ from rich.console import Console
 
 from belay.home import Home
 from belay.progress import bar
-from evaluator.baseline import Baseline
-from evaluator.brief import LoadedBrief
-from evaluator.watches import brief_watches
+from evaluator.auditing.baseline import Baseline
+from evaluator.briefs.brief import LoadedBrief
+from evaluator.watching.watches import brief_watches
 from serving.base_model import prepare_base_model
 from serving.manifest import read_manifest
 from telemetry.events import AuditRef, RolloutSpec, Stage

@@ -13,21 +13,28 @@ from rich.console import Console
 from belay.home import Home
 from belay.progress import Report, bar
 from belay.wiring import engine_version, served_model
-from evaluator.answer_cache import AnswerCache
-from evaluator.audit import Spent, run_audit
-from evaluator.audit_result import AuditResult, load_audit
-from evaluator.audit_settings import GateSettings
-from evaluator.baseline import Baseline, Binding, binding_of, load_baseline, record_baseline, save_baseline
-from evaluator.brief import LoadedBrief
-from evaluator.brief_measures import brief_measures
-from evaluator.items_measure import ITEMS
-from evaluator.judge import Judge
-from evaluator.judge_suite import run_judge_suite
-from evaluator.junit import junit_xml
-from evaluator.measures import Measure, ServedModel
-from evaluator.probe import check_candidate, check_models, take_fingerprint
-from evaluator.report import write_report
-from evaluator.report_text import markdown as markdown_of
+from evaluator.auditing.answer_cache import AnswerCache
+from evaluator.auditing.audit import Spent, run_audit
+from evaluator.auditing.baseline import (
+    Baseline,
+    Binding,
+    binding_of,
+    load_baseline,
+    record_baseline,
+    save_baseline,
+)
+from evaluator.auditing.brief_measures import brief_measures
+from evaluator.auditing.probe import check_candidate, check_models, take_fingerprint
+from evaluator.auditing.result import AuditResult, load_audit
+from evaluator.briefs.brief import LoadedBrief
+from evaluator.diff.settings import GateSettings
+from evaluator.judging.judge import Judge
+from evaluator.judging.suite import run_judge_suite
+from evaluator.measures.items_measure import ITEMS
+from evaluator.measures.measure import Measure, ServedModel
+from evaluator.reporting.junit import junit_xml
+from evaluator.reporting.report import write_report
+from evaluator.reporting.text import markdown as markdown_of
 from serving.manifest import bind_audit, read_manifest
 from telemetry.errors import BelayError, EngineFailed, UsageError
 from telemetry.events import AuditRef, now

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from belay.home import Home
 from belay.progress import bar
-from evaluator.audit_result import AuditResult, load_audit
-from evaluator.baseline import Baseline, load_baseline
-from evaluator.brief import LoadedBrief, load_brief
+from evaluator.auditing.baseline import Baseline, load_baseline
+from evaluator.auditing.result import AuditResult, load_audit
+from evaluator.briefs.brief import LoadedBrief, load_brief
 from serving.manifest import attest, bind_audit, read_manifest
 from telemetry.errors import BelayError, SettingsError
 from telemetry.events import AuditRef
@@ -125,7 +125,7 @@ class _Run:
     def _shown(self) -> AuditResult | None:
         result, console = self._result, self._console
         if result is not None:
-            from evaluator.report_text import audit_table  # noqa: PLC0415 - as above
+            from evaluator.reporting.text import audit_table  # noqa: PLC0415 - as above
 
             console.print(audit_table(result))
             for finding in result.findings:

@@ -13,10 +13,10 @@ from belay.home import Home
 from belay.progress import bar
 from belay.repair_log import gathered, rolled_back
 from belay.repair_result import AFTER, BEFORE, Repair, RepairedCapability, told
-from evaluator.baseline import load_baseline
-from evaluator.brief import LoadedBrief, load_brief
-from evaluator.items import normalised_prompt
-from evaluator.replay import collect_proof
+from evaluator.auditing.baseline import load_baseline
+from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.briefs.items import normalised_prompt
+from evaluator.watching.replay import collect_proof
 from serving.manifest import MANIFEST, Manifest, read_manifest
 from telemetry.bus import Bus
 from telemetry.errors import BelayError, SettingsError, UsageError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evaluator.replay import ProofFile
+from evaluator.watching.replay import ProofFile
 from telemetry import codec, topics
 from telemetry.bus import Bus
 from telemetry.catching_up import read_to_end

@@ -9,8 +9,8 @@ import yaml
 from belay.home import Home
 from belay.offline import rollout_spec
 from belay.stages import parse_stages
-from evaluator.baseline import load_baseline
-from evaluator.brief import load_brief
+from evaluator.auditing.baseline import load_baseline
+from evaluator.briefs.brief import load_brief
 from serving.manifest import read_manifest
 from telemetry.errors import BaselineError, UsageError
 from telemetry.events import AdvancePolicy, AuditRef, RolloutSpec, Stage

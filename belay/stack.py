@@ -13,7 +13,7 @@ import yaml
 from belay.home import RunFolder
 from belay.ports import free_port
 from belay.supervisor import Supervisor
-from evaluator.status import RolloutStatus, read_status
+from evaluator.watching.status import RolloutStatus, read_status
 from serving.arms import Endpoint
 from telemetry.bus import Bus
 from telemetry.errors import InfrastructureError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from evaluator.evidence import RolloutEvidence
+from evaluator.evidence.fold import RolloutEvidence
 from telemetry import topics
 from telemetry.bus import Bus, Record
 from telemetry.catching_up import read_to_end

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import openai
 
-from evaluator.brief import LoadedBrief
+from evaluator.briefs.brief import LoadedBrief
 
 _MAX_ERRORS_KEPT = 5
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from evaluator.answer_cache import AnswerCache
-from evaluator.answering import CachedModel, Conditions
-from evaluator.measures import ServedModel
-from evaluator.recorded_chat import recorded_chat
-from evaluator.worker import WorkerSettings
+from evaluator.auditing.answer_cache import AnswerCache
+from evaluator.auditing.answering import CachedModel, Conditions
+from evaluator.auditing.recorded_chat import recorded_chat
+from evaluator.measures.measure import ServedModel
+from evaluator.watching.worker import WorkerSettings
 from router.settings import load_settings
 from serving.manifest import read_manifest
 from serving.openai_client import Completion, complete_many

@@ -2,7 +2,7 @@
 
 There the claim "the drop is below the threshold" is (just) false and so is "it is beyond it": every `pass` and every
 `fail` is an error, and both must stay within alpha however often one looks. Ours is the product's own
-e-process, looked at after every draw (`evaluator.paired_test` does nothing else with scores that are all known);
+e-process, looked at after every draw (`evaluator.diff.paired_test` does nothing else with scores that are all known);
 theirs are the z-tests, looked at once, after the last.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from _audit_peer import paired_z, usual_z, z_verdict
 from numpy.typing import NDArray
 
-from evaluator.betting import strongest
+from evaluator.diff.betting import strongest
 
 Floats = NDArray[np.float64]
 

@@ -15,8 +15,8 @@ from _audit_recorded import bind, load, save
 from _audit_sets import TestSet, fingerprint, prepare
 from _shape import say
 
-from evaluator.benchmarks import LmEvalMeasure
-from evaluator.measures import Measure, ServedModel
+from evaluator.benchmarks.lm_eval_measure import LmEvalMeasure
+from evaluator.measures.measure import Measure, ServedModel
 from serving.base_model import prepare_base_model
 from serving.manifest import attest
 from serving.openai_client import complete_many

@@ -28,8 +28,8 @@ from _audit_sets import TestSet
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from evaluator.benchmarks import run_full
-from evaluator.measures import ServedModel
+from evaluator.benchmarks.lm_eval_measure import run_full
+from evaluator.measures.measure import ServedModel
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 Floats = NDArray[np.float64]

@@ -15,9 +15,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluator.answering import Answers
-from evaluator.asking import ItemAnswer
-from evaluator.measures import Measure
+from evaluator.auditing.answering import Answers
+from evaluator.measures.asking import ItemAnswer
+from evaluator.measures.measure import Measure
 
 
 @dataclass(frozen=True, slots=True)

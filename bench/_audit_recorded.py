@@ -10,8 +10,8 @@ from pathlib import Path
 from _audit_peer import FullRun
 from _audit_sets import TestSet, fingerprint
 
-from evaluator.asking import ItemAnswer
-from evaluator.measures import Measure, MeasureItem, ServedModel
+from evaluator.measures.asking import ItemAnswer
+from evaluator.measures.measure import Measure, MeasureItem, ServedModel
 from telemetry.files import write_renamed
 
 

@@ -15,10 +15,10 @@ from _audit_planted import Plant, PlantedAnswers
 from _audit_recorded import Recorded, RecordedAnswers, RecordedMeasure
 from scipy.stats import norm
 
-from evaluator.audit_settings import GateSettings
-from evaluator.audit_state import Asked, Watched
-from evaluator.limits import pair_information
-from evaluator.sequential_audit import ask_until_certain
+from evaluator.auditing.sequential_audit import ask_until_certain
+from evaluator.auditing.state import Asked, Watched
+from evaluator.diff.settings import GateSettings
+from evaluator.planning.limits import pair_information
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from _audit_timings import Audited, Wall
 from _shape import say
 
 from belay.wiring import engine_version
-from evaluator.answering import CachedModel, Conditions
-from evaluator.audit_settings import GateSettings
-from evaluator.audit_state import Watched
-from evaluator.measures import ServedModel
-from evaluator.sequential_audit import ask_until_certain
+from evaluator.auditing.answering import CachedModel, Conditions
+from evaluator.auditing.sequential_audit import ask_until_certain
+from evaluator.auditing.state import Watched
+from evaluator.diff.settings import GateSettings
+from evaluator.measures.measure import ServedModel
 from telemetry.files import write_renamed
 
 

@@ -1,6 +1,6 @@
 """The peers' rules, from their documentation, over many runs at once and on the same streams as ours.
 
-Each sees blocks of interactions (`evaluator.simulate.Block`) and looks after every block. All of them compare
+Each sees blocks of interactions (`evaluator.planning.simulate.Block`) and looks after every block. All of them compare
 the arms' plain means over all traffic so far (or in the interval), which is what the products do.
 
 - Flagger (docs.flagger.app, "How it works": `interval`, `threshold` = failed checks before rollback, 5 in its
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu, norm
 
-from evaluator.simulate import Block
+from evaluator.planning.simulate import Block
 
 Floats = NDArray[np.float64]
 

@@ -26,8 +26,8 @@ from typing import Any, Literal
 
 import yaml
 
-from evaluator.brief import LoadedBrief, load_brief
-from evaluator.items import normalised_prompt
+from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.briefs.items import normalised_prompt
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

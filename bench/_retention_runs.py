@@ -19,7 +19,7 @@ from _retention_data import COT, DATA, TRAFFIC, choices, write_brief
 from _retention_suite import Scores, score
 from _shape import say
 
-from evaluator.brief import LoadedBrief, load_brief
+from evaluator.briefs.brief import LoadedBrief, load_brief
 from serving.base_model import prepare_base_model
 from serving.manifest import attest
 from serving.progress import silent

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from _retention_data import Choice
 
-from evaluator.brief import LoadedBrief
-from evaluator.judge import Judge
+from evaluator.briefs.brief import LoadedBrief
+from evaluator.judging.judge import Judge
 from telemetry.events import Message
 from trainer.generate import generate
 from trainer.modes import answering

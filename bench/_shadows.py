@@ -9,10 +9,10 @@ from _peers import GrowthBook, Panel, describe
 from _shape import Figure, Result
 from _world import ALPHA, BASE, DELTA, DISCORDANT
 
-from evaluator.allocation import Need, fractions
-from evaluator.decide import HOLD_EVERY
-from evaluator.drill import DrillCase, DrillTraffic, Plant, run_drill
-from evaluator.simulate import Block, Fleet, Outcome, World, roll_out
+from evaluator.evidence.allocation import Need, fractions
+from evaluator.evidence.decide import HOLD_EVERY
+from evaluator.planning.drill import DrillCase, DrillTraffic, Plant, run_drill
+from evaluator.planning.simulate import Block, Fleet, Outcome, World, roll_out
 from telemetry.events import AuditRef, CapabilityWatch, ModelRef, RolloutSpec, Stage
 
 
@@ -147,7 +147,7 @@ def rare_capability(result: Result) -> None:
             f"within {horizon:,} interactions, {runs} runs, pairs of which 15% differ, allotted as the product does: "
             f"every {HOLD_EVERY} scores, traffic by routers' tags, a fifth drawn evenly; {spent:.1%} of traffic "
             f"shadowed; ours otherwise: {describe(found)}; through the product's own fold and decisions "
-            f"(evaluator.drill, answers independent): {drilled.rolled_back} of {drilled.runs} runs; theirs: "
+            f"(evaluator.planning.drill, answers independent): {drilled.rolled_back} of {drilled.runs} runs; theirs: "
             "GrowthBook CS",
         )
     )

@@ -9,8 +9,8 @@ from math import log, sqrt
 from _shape import Figure, Result
 from _world import ALPHA, DELTA
 
-from evaluator.evidence import RolloutEvidence
-from evaluator.sequential import BroadPool, DropProcess, History, combine
+from evaluator.evidence.fold import RolloutEvidence
+from evaluator.evidence.sequential import BroadPool, DropProcess, History, combine
 from telemetry.events import (
     Assignment,
     AuditRef,

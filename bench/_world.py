@@ -7,7 +7,7 @@ from math import log
 
 import numpy as np
 
-from evaluator.simulate import Block
+from evaluator.planning.simulate import Block
 
 BASE, DELTA, ALPHA, DISCORDANT = 0.8, 0.02, 0.01, 0.15
 TEN = (0.1,) * 10

@@ -3,10 +3,11 @@
     python bench/audit.py                  # everything; see bench/README.md for how long it takes
     python bench/audit.py --quick          # under three minutes: replays what a full run recorded
     python bench/audit.py --stage wall     # by the clock only, on a quiet machine; later runs quote it
+    python bench/audit.py --set piqa qed   # of these sets only; `--stage wall` measures them by the clock
     python bench/audit.py --json           # one JSON object on standard output
 
 Stages: `record` (once: base's answers to every item, by full lm-eval runs on a real vLLM), `wall` (two full runs and
-fifteen audits by the clock), `replay` (audits and z-tests on the recorded answers, many seeds), `boundary` (error rates
+thirty audits by the clock), `replay` (audits and z-tests on the recorded answers, many seeds), `boundary` (error rates
 by simulation). What they keep lies in $BELAY_BENCH_CACHE, by default ~/.cache/belay-bench; the data sets are looked
 for in $BELAY_BENCH_DATA, by default ../shared/data.
 """
@@ -20,18 +21,18 @@ import _audit_boundary as boundary
 from _audit_planted import Plant
 from _audit_recorded import Recorded, load
 from _audit_replay import Cell, agreement, counts, limit_saved, replay_cell, replay_together, saved
-from _audit_sets import SETS, cache_folder, data_folder
+from _audit_sets import SETS, TestSet, cache_folder, data_folder
 from _audit_timings import load_walls, ratios, told
 from _shape import Figure, Result, arguments, finish, say
 
-from evaluator.audit_settings import GateSettings
-from evaluator.floor import at_floor
+from evaluator.diff.floor import at_floor
+from evaluator.diff.settings import GateSettings
 
 ALPHA = 0.01
 DROPS = (0.0, 0.01, 0.02, 0.05, 0.10)
 CHURN = 0.01
 WALL_SETS = ("qa_wikidata",)
-WALL_SEEDS = 5
+WALL_SEEDS = 10
 WALL_DROPS = (0.0, 0.05, 0.10)
 STAGES = ("record", "wall", "replay", "boundary")
 
@@ -205,8 +206,9 @@ def main() -> None:
     options = arguments(__doc__ or "", more=_options)
     result = Result("audit", options.quick, options.seed)
     stages = set(options.stage or STAGES) - ({"record", "wall"} if options.quick else set())
-    recorded = _recorded(record="record" in stages)
-    wall_saved(result, recorded, (options.wall_set or WALL_SETS) if "wall" in stages else ())
+    sets = [one for one in SETS if options.set is None or one.name in options.set]
+    recorded = _recorded(sets, record="record" in stages)
+    wall_saved(result, recorded, (options.set or WALL_SETS) if "wall" in stages else ())
     if "replay" in stages:
         calls_saved(result, recorded)
     if "boundary" in stages:
@@ -217,22 +219,22 @@ def main() -> None:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", action="append", choices=STAGES, help="only this one; may be repeated")
     parser.add_argument(
-        "--wall-set",
+        "--set",
         action="extend",
         nargs="+",
         choices=[one.name for one in SETS],
-        help=f"the sets to measure by the clock (by default {', '.join(WALL_SETS)})",
+        help=f"only these (by default all, and {', '.join(WALL_SETS)} by the clock)",
     )
 
 
-def _recorded(*, record: bool) -> list[Recorded]:
-    """What there is of base on each set, recorded first where that was asked for and the data are there."""
+def _recorded(sets: Sequence[TestSet], *, record: bool) -> list[Recorded]:
+    """What there is of base on these sets, recorded first where that was asked for and the data are there."""
     folder, data = cache_folder(), data_folder()
     if record and data is not None:
         from _audit_live import record_missing  # noqa: PLC0415 - loads lm-eval, which a replay does not need
 
-        record_missing(SETS, data, folder)
-    found = [r for one in SETS if (r := load(folder / "base", one, data)) is not None]
+        record_missing(sets, data, folder)
+    found = [r for one in sets if (r := load(folder / "base", one, data)) is not None]
     say(f"recorded: {', '.join(f'{r.name} {r.accuracy:.1%} of {len(r.ids)}' for r in found) or 'nothing'}")
     return found
 

@@ -4,9 +4,9 @@
     python bench/detection.py --quick    # under a minute
     python bench/detection.py --json     # one JSON object on standard output
 
-Ours and the peers see the same seeded streams. Limits are Wald's (`evaluator.limits`) for base .8, threshold 2
-points, alpha 1%. The simulator equals the product score by score (tests/evaluator/test_simulate.py); the cost of
-an update is measured on the product itself.
+Ours and the peers see the same seeded streams. Limits are Wald's (`evaluator.planning.limits`) for base .8,
+threshold 2 points, alpha 1%. The simulator equals the product score by score
+(tests/evaluator/planning/test_simulate.py); the cost of an update is measured on the product itself.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from _update_cost import update_cost
 from _world import ALPHA, BASE, DELTA, DISCORDANT, NATS, TEN, first, ratio
 from scipy.stats import norm
 
-from evaluator.limits import pair_information, promotion_information, unpaired_information
-from evaluator.simulate import Block, PromotionFleet, World, draw, roll_out
+from evaluator.planning.limits import pair_information, promotion_information, unpaired_information
+from evaluator.planning.simulate import Block, PromotionFleet, World, draw, roll_out
 
 
 def false_rollbacks(result: Result) -> None:

@@ -15,10 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from evaluator.planner import Plan, PlannedCapability, check_by_simulation, forecast
-from evaluator.planner_plot import plot
-from evaluator.sequential import DropProcess, History
-from evaluator.simulate import Fleet
+from evaluator.evidence.sequential import DropProcess, History
+from evaluator.planning.planner import Plan, PlannedCapability, check_by_simulation, forecast
+from evaluator.planning.plot import plot
+from evaluator.planning.simulate import Fleet
 from telemetry.files import write_renamed
 
 IMAGES = Path(__file__).parent.parent / "docs" / "img"

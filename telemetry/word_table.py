@@ -1,6 +1,6 @@
 """The word table: which capability a prompt belongs to, by its words alone, in a few microseconds.
 
-The evaluator fits it (`evaluator.word_tagger`) and a router reads it, so that shadows can go where they are
+The evaluator fits it (`evaluator.tagging.word_tagger`) and a router reads it, so that shadows can go where they are
 needed; neither imports the other. It steers shadows and nothing else: what an interaction is evidence for is
 decided by the evaluator's own tagger.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from evaluator.answer_cache import AnswerCache, key_of
+from evaluator.auditing.answer_cache import AnswerCache, key_of
 from serving.progress import Report, silent
 from telemetry.events import Message
 from trainer.generate import Answer, answer, generate

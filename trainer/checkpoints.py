@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from evaluator.audit_result import Verdict
+from evaluator.auditing.result import Verdict
 from telemetry.events import Value
 
 RULE = (

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from transformers import AutoTokenizer
 
-from evaluator.brief import LoadedBrief
-from evaluator.judge import Judge
+from evaluator.briefs.brief import LoadedBrief
+from evaluator.judging.judge import Judge
 from serving.manifest import read_manifest
 from serving.progress import Report
 from serving.quiet import quieten_transformers

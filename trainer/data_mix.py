@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from evaluator.benchmark_texts import brief_texts
-from evaluator.brief import LoadedBrief
+from evaluator.benchmarks.texts import brief_texts
+from evaluator.briefs.brief import LoadedBrief
 from trainer.config import TrainSettings
 from trainer.data import Source, data_sha256
 from trainer.decontaminate import Protected, Report, clean

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from evaluator.items import normalised_prompt
+from evaluator.briefs.items import normalised_prompt
 from trainer.data import Example, Source, encode_source
 from trainer.formats import TARGET
 from trainer.mix import Draw, Ingredient, Mixture, drawn

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from evaluator.baseline import Baseline
-from evaluator.brief import load_brief
+from evaluator.auditing.baseline import Baseline
+from evaluator.briefs.brief import load_brief
 from serving.manifest import Manifest, attest, bind_audit, read_manifest, write_manifest
 from serving.progress import Report, silent
 from serving.quiet import quieten_transformers

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from evaluator.benchmark_texts import brief_texts
-from evaluator.brief import LoadedBrief
+from evaluator.benchmarks.texts import brief_texts
+from evaluator.briefs.brief import LoadedBrief
 from telemetry.errors import UsageError
 from telemetry.events import Message
 from trainer.base_answers import Asking
@@ -144,7 +144,7 @@ def _tag(settings: RehearsalSettings, loaded: LoadedBrief | None) -> Tag:
     """The brief's own tagger; nobody can tell where there is no brief, and nobody asks where base writes nothing."""
     if loaded is None or not settings.self_generated:
         return lambda _: None
-    from evaluator.tagger import Tagger  # noqa: PLC0415 - brings scikit-learn, which only this needs
+    from evaluator.tagging.tagger import Tagger  # noqa: PLC0415 - brings scikit-learn, which only this needs
 
     tagger = Tagger.fit(loaded)
     return lambda prompt: tagger.tag([prompt])[0].capability

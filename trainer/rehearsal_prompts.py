@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from evaluator.brief import LoadedBrief
-from evaluator.items import normalised_prompt
+from evaluator.briefs.brief import LoadedBrief
+from evaluator.briefs.items import normalised_prompt
 from telemetry.errors import UsageError
 from telemetry.events import Value
 from trainer.base_answers import Asking

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluator.decide import RATIO_TEST
-from evaluator.items import normalised_prompt
-from evaluator.scorer import prompt_of
+from evaluator.briefs.items import normalised_prompt
+from evaluator.evidence.decide import RATIO_TEST
+from evaluator.judging.scorer import prompt_of
 from serving.manifest import Manifest
 from telemetry.errors import SettingsError, UsageError
 from telemetry.events import DecisionMade, InteractionRecorded, RolloutSpec, ScoreRecorded

@@ -10,16 +10,16 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from evaluator.audit_result import Verdict
-from evaluator.brief import Capability, LoadedBrief
-from evaluator.floor import at_floor
-from evaluator.holm import holm_levels
-from evaluator.item_order import ordered_draws
-from evaluator.items import Item, normalised_prompt
-from evaluator.judge import judge_many
-from evaluator.measures import MeasureItem
-from evaluator.paired_test import Draw, Evidence, draw_of, evidence_of
-from evaluator.scorer import Judging
+from evaluator.auditing.result import Verdict
+from evaluator.briefs.brief import Capability, LoadedBrief
+from evaluator.briefs.items import Item, normalised_prompt
+from evaluator.diff.floor import at_floor
+from evaluator.diff.holm import holm_levels
+from evaluator.diff.item_order import ordered_draws
+from evaluator.diff.paired_test import Draw, Evidence, draw_of, evidence_of
+from evaluator.judging.judge import judge_many
+from evaluator.judging.scorer import Judging
+from evaluator.measures.measure import MeasureItem
 from serving.progress import Report, silent
 from telemetry.errors import BriefError
 from trainer.checkpoints import CapabilityScore, Evaluation

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from transformers import AutoTokenizer
 
-from evaluator.brief import LoadedBrief
-from evaluator.judge import Judge
+from evaluator.briefs.brief import LoadedBrief
+from evaluator.judging.judge import Judge
 from serving.manifest import Manifest
 from serving.progress import Report
 from telemetry.errors import SettingsError

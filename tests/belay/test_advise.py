@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 from belay.advise import baseline_of
 from belay.cli import app
 from belay.home import Home
-from evaluator.baseline import save_baseline
-from evaluator.brief import load_brief
+from evaluator.auditing.baseline import save_baseline
+from evaluator.briefs.brief import load_brief
 from serving.manifest import read_manifest, write_manifest
 from telemetry.errors import UsageError
 from tests.belay.test_measure import BRIEF, REPLIES, SUMS
-from tests.evaluator import audits
-from tests.evaluator.briefs import brief as scripted_brief
+from tests.evaluator.support import audits
+from tests.evaluator.support.briefs import brief as scripted_brief
 from trainer.config import load_train_settings
 
 

@@ -17,9 +17,9 @@ from belay.home import RunFolder
 from belay.stack import OnlineStack, StackSettings
 from belay.supervisor import Supervisor
 from belay.traffic import ReplayClient, plan_traffic
-from evaluator.brief import LoadedBrief, load_brief
-from evaluator.decide import HOLD_EVERY
-from evaluator.replay import collect_proof, replay
+from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.evidence.decide import HOLD_EVERY
+from evaluator.watching.replay import collect_proof, replay
 from serving.arms import Endpoint
 from telemetry import codec, topics
 from telemetry.catching_up import read_to_end

@@ -24,8 +24,8 @@ from typer.testing import CliRunner, Result
 from belay import offline_audit
 from belay.cli import app
 from belay.home import Home
-from evaluator.audit_result import load_audit
-from evaluator.brief import load_brief
+from evaluator.auditing.result import load_audit
+from evaluator.briefs.brief import load_brief
 from serving.manifest import read_manifest, write_manifest
 from telemetry.errors import BaselineError, EngineFailed, UsageError
 

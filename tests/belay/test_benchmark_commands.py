@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from belay.cli import app
 from serving.manifest import write_manifest
 from telemetry.errors import BriefError
-from tests.evaluator.fake_openai import byte_tokenizer, chat_completion, completions, serving
+from tests.evaluator.support.fake_openai import byte_tokenizer, chat_completion, completions, serving
 
 QUESTIONS = [
     {"question_id": 1, "category": "writing", "turns": ["write", "rewrite"]},

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from belay.brief_new import DraftFile
 from belay.cli import app
-from evaluator.brief import load_brief
+from evaluator.briefs.brief import load_brief
 from telemetry.errors import BriefError, UsageError
 
 ABOUT = ["shop", "Platform team", "It answers customers.", "", ""]

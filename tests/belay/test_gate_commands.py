@@ -9,12 +9,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from belay.cli import app
-from evaluator.decide import decide
-from evaluator.evidence import RolloutEvidence
-from evaluator.replay import LoggedScore, ProofFile, read_proof, write_proof
+from evaluator.evidence.decide import decide
+from evaluator.evidence.fold import RolloutEvidence
+from evaluator.watching.replay import LoggedScore, ProofFile, read_proof, write_proof
 from telemetry.errors import BrokerUnavailable, UsageError
 from telemetry.events import DecisionMade
-from tests.evaluator.scores import rollout, stream
+from tests.evaluator.support.scores import rollout, stream
 
 BRIEF = Path(__file__).parents[2] / "examples" / "support" / "brief.yaml"
 DROP = {"target": (0.3, 0.9), "facts": (0.9, 0.2), "json": (1.0, 0.2)}

@@ -24,7 +24,7 @@ from belay.home import Home
 from belay.ports import free_port
 from belay.rollout_run import RolloutRun, run_rollout
 from belay.traffic import plan_traffic
-from evaluator.brief import load_brief
+from evaluator.briefs.brief import load_brief
 from serving.arms import Endpoint
 from serving.manifest import read_manifest
 from telemetry.embedded_broker import EmbeddedBroker

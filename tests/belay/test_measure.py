@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from belay.cli import app
 from belay.measure import Window, measure_traffic, since_of
-from evaluator.brief import LoadedBrief, load_brief
+from evaluator.briefs.brief import LoadedBrief, load_brief
 from telemetry import codec, topics
 from telemetry.bus import Bus, Encoded
 from telemetry.embedded_broker import EmbeddedBroker
@@ -23,7 +23,7 @@ from telemetry.events import InteractionRecorded
 from telemetry.kafka_bus import BusSettings, KafkaBus
 from telemetry.memory_bus import MemoryBus
 from tests.conftest import a_free_port
-from tests.evaluator.interactions import START, interaction
+from tests.evaluator.support.interactions import START, interaction
 
 QUIET = Console(quiet=True)
 THINGS = ("rope", "tent", "stove", "lamp", "axe", "mat", "pot", "bag", "sling", "screw")

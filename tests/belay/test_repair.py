@@ -12,11 +12,11 @@ from rich.console import Console
 from belay.home import Home
 from belay.repair import RepairSettings, repair
 from belay.repair_result import Repair, table
-from evaluator.baseline import Baseline, binding_of, save_baseline
-from evaluator.brief import load_brief
-from evaluator.decide import decide
-from evaluator.evidence import RolloutEvidence
-from evaluator.judge import Judge
+from evaluator.auditing.baseline import Baseline, binding_of, save_baseline
+from evaluator.briefs.brief import load_brief
+from evaluator.evidence.decide import decide
+from evaluator.evidence.fold import RolloutEvidence
+from evaluator.judging.judge import Judge
 from serving.manifest import attest, read_manifest
 from telemetry import codec, topics
 from telemetry.bus import Bus
@@ -25,9 +25,9 @@ from telemetry.catching_up import read_to_end
 from telemetry.errors import SettingsError, UsageError
 from telemetry.events import DecisionMade, Event, RolloutSpec
 from telemetry.kafka_bus import KafkaBus
-from tests.evaluator.interactions import answer, interaction
-from tests.evaluator.logs import announced, publish
-from tests.evaluator.scores import rollout, score
+from tests.evaluator.support.interactions import answer, interaction
+from tests.evaluator.support.logs import announced, publish
+from tests.evaluator.support.scores import rollout, score
 from tests.trainer.tiny_shop import TRAFFIC, tiny_settings, tiny_shop
 from trainer.pipeline import run
 

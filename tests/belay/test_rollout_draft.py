@@ -9,15 +9,15 @@ from typer.testing import CliRunner
 
 from belay.cli import app
 from belay.home import Home
-from evaluator.baseline import save_baseline
-from evaluator.brief import LoadedBrief
+from evaluator.auditing.baseline import save_baseline
+from evaluator.briefs.brief import LoadedBrief
 from router.rollout import Start, transition
 from router.settings import load_settings
 from serving.manifest import bind_audit, read_manifest, write_manifest
 from telemetry.errors import BaselineError, UsageError
 from telemetry.events import AuditRef, RolloutSpec, now
-from tests.evaluator.audits import baseline
-from tests.evaluator.briefs import brief
+from tests.evaluator.support.audits import baseline
+from tests.evaluator.support.briefs import brief
 
 
 @pytest.fixture

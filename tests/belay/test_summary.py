@@ -9,12 +9,12 @@ import pytest
 from belay.summary import Summary, read_rollout, summarise
 from belay.summary_page import facts, headline, write_page
 from belay.summary_plot import draw_summary
-from evaluator.decide import decide
-from evaluator.evidence import RolloutEvidence
+from evaluator.evidence.decide import decide
+from evaluator.evidence.fold import RolloutEvidence
 from telemetry.codec import encode
 from telemetry.events import RolloutChanged, ScoreRecorded
 from telemetry.memory_bus import MemoryBus
-from tests.evaluator.scores import START, rollout, stream
+from tests.evaluator.support.scores import START, rollout, stream
 
 MEANS = {"target": (0.3, 0.9), "facts": (0.9, 0.1), "json": (1.0, 0.2)}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from belay.traffic import plan_traffic
-from evaluator.brief import LoadedBrief, load_brief
+from evaluator.briefs.brief import LoadedBrief, load_brief
 
 BRIEF = Path(__file__).parents[2] / "examples" / "support" / "brief.yaml"
 

@@ -16,8 +16,8 @@ import pytest
 from _audit_sets import ROOT, SETS
 from scipy.stats import norm, ttest_ind, ttest_rel
 
-from evaluator.audit_settings import GateSettings
-from evaluator.paired_test import Draw, evidence_of
+from evaluator.diff.paired_test import Draw, evidence_of
+from evaluator.diff.settings import GateSettings
 
 SETTINGS = GateSettings(alpha_fail=0.01, alpha_pass=0.01)
 

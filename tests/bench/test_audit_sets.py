@@ -4,7 +4,7 @@ from pathlib import Path
 import _audit_sets as sets
 import pytest
 
-from evaluator.benchmarks import LmEvalMeasure
+from evaluator.benchmarks.lm_eval_measure import LmEvalMeasure
 
 BY_NAME = {one.name: one for one in sets.SETS}
 INSTRUCTIONS = {

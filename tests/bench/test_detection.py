@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluator.allocation import Need, fractions, traffic_of
-from evaluator.simulate import Fleet, World, draw
+from evaluator.evidence.allocation import Need, fractions, traffic_of
+from evaluator.planning.simulate import Fleet, World, draw
 
 BENCH = Path(__file__).parent.parent.parent / "bench"
 

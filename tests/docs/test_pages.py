@@ -12,7 +12,7 @@ import typer
 from pydantic import BaseModel
 
 from belay.cli import app
-from evaluator.yaml_text import Place, read_yaml
+from evaluator.briefs.yaml_text import Place, read_yaml
 from trainer.config import load_train_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,9 +60,15 @@ def test_the_module_table_of_a_folder_names_its_modules_and_no_others(folder: st
     page = (ROOT / "docs" / f"{folder}.md").read_text(encoding="utf-8")
     section = page.split("## Modules\n")[1].split("\n## ")[0]
     rows = [line.strip("|").split(" | ") for line in section.splitlines() if line.startswith("|")]
-    column = [cell.strip() for cell in rows[0]].index("modules")
-    named = [name for row in rows[2:] for name in re.findall(r"`(\w+)`", row[column])]
-    there = [path.stem for path in (ROOT / folder).rglob("*.py") if not path.stem.startswith("__")]
+    titles = [cell.strip() for cell in rows[0]]
+    modules, package = titles.index("modules"), titles.index("package") if "package" in titles else None
+    named = [
+        ("" if package is None else row[package].strip(" `/"), name)
+        for row in rows[2:]
+        for name in re.findall(r"`(\w+)`", row[modules])
+    ]
+    files = [path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*.py")]
+    there = [(file.parent.name, file.stem) for file in files if not file.stem.startswith("__")]
     assert sorted(named) == sorted(there)
 
 

@@ -15,9 +15,9 @@ from belay.demo import ALIAS, CANDIDATE
 from belay.home import Home
 from belay.ports import free_port
 from belay.wiring import engine_for, half_of_the_cores
-from evaluator.audit_result import AuditResult
-from evaluator.baseline import Baseline
-from evaluator.brief import LoadedBrief, load_brief
+from evaluator.auditing.baseline import Baseline
+from evaluator.auditing.result import AuditResult
+from evaluator.briefs.brief import LoadedBrief, load_brief
 
 AUDITED = 40
 """Audit items of each capability: enough for the naive fine-tune's `fail`, and the baseline takes half as long."""

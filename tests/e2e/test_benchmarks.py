@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from belay.demo import ALIAS
-from evaluator.benchmarks import LmEvalMeasure, run_full
-from evaluator.measures import ServedModel
-from evaluator.probe import ProbeFailed, check_models
+from evaluator.auditing.probe import ProbeFailed, check_models
+from evaluator.benchmarks.lm_eval_measure import LmEvalMeasure, run_full
+from evaluator.measures.measure import ServedModel
 from serving.manifest import attest
 from tests.e2e.conftest import Trained
 

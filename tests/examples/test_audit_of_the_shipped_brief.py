@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from evaluator.answering import CachedModel, Conditions
-from evaluator.audit import run_audit
-from evaluator.audit_result import AuditResult
-from evaluator.audit_settings import GateSettings
-from evaluator.audit_terms import thresholds_of
-from evaluator.baseline import binding_of, record_baseline
-from evaluator.brief import LoadedBrief, load_brief
-from evaluator.brief_measures import brief_measures
-from evaluator.brief_weaknesses import weaknesses
-from evaluator.judge import Judge
-from evaluator.judge_suite import run_judge_suite
-from evaluator.measures import ServedModel
-from evaluator.paired_test import Draw, evidence_of
+from evaluator.auditing.answering import CachedModel, Conditions
+from evaluator.auditing.audit import run_audit
+from evaluator.auditing.baseline import binding_of, record_baseline
+from evaluator.auditing.brief_measures import brief_measures
+from evaluator.auditing.result import AuditResult
+from evaluator.auditing.terms import thresholds_of
+from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.diff.paired_test import Draw, evidence_of
+from evaluator.diff.settings import GateSettings
+from evaluator.drafting.weaknesses import weaknesses
+from evaluator.judging.judge import Judge
+from evaluator.judging.suite import run_judge_suite
+from evaluator.measures.measure import ServedModel
 from telemetry.events import Message, ModelRef
 
 BRIEF = Path(__file__).resolve().parents[2] / "examples" / "support" / "brief.yaml"

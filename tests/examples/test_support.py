@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluator.brief import LoadedBrief, load_brief
-from evaluator.judge import Judge
-from evaluator.judge_suite import load_judge_suite, run_judge_suite
-from evaluator.tagger import Tagger
+from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.judging.judge import Judge
+from evaluator.judging.suite import load_judge_suite, run_judge_suite
+from evaluator.tagging.tagger import Tagger
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "support"
 ADJACENT = {

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.benchmark_texts import brief_texts
-from evaluator.brief import load_brief
+from evaluator.benchmarks.texts import brief_texts
+from evaluator.briefs.brief import load_brief
 from telemetry.errors import UsageError
 from telemetry.events import Message
 from trainer import decontaminate

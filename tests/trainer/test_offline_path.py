@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from evaluator.baseline import Baseline, binding_of
-from evaluator.brief import load_brief
+from evaluator.auditing.baseline import Baseline, binding_of
+from evaluator.briefs.brief import load_brief
 from serving.manifest import attest, file_sha256, read_manifest
 from telemetry.errors import BaselineError, SettingsError
 from telemetry.events import AuditRef

@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from evaluator.benchmark_texts import brief_texts
-from evaluator.brief import LoadedBrief, load_brief
+from evaluator.benchmarks.texts import brief_texts
+from evaluator.briefs.brief import LoadedBrief, load_brief
 from telemetry.errors import BriefError, UsageError
 from telemetry.events import Message
 from tests.trainer.tiny_shop import tiny_shop

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from evaluator.brief import load_brief
+from evaluator.briefs.brief import load_brief
 from serving.manifest import read_manifest
 from telemetry.events import Message
 from tests.trainer.tiny_shop import tiny_settings, tiny_shop

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from evaluator.decide import RATIO_TEST, decide
-from evaluator.evidence import RolloutEvidence
+from evaluator.evidence.decide import RATIO_TEST, decide
+from evaluator.evidence.fold import RolloutEvidence
 from serving.manifest import Manifest
 from telemetry.errors import SettingsError, UsageError
 from telemetry.events import DecisionMade, InteractionRecorded, Message, RolloutSpec, ScoreRecorded, now
-from tests.evaluator.interactions import interaction
-from tests.evaluator.scores import rollout, stream
+from tests.evaluator.support.interactions import interaction
+from tests.evaluator.support.scores import rollout, stream
 from trainer.config import RehearsalSettings, SourceSettings, TrainSettings
 from trainer.repair import fallen, harvest, repaired, settings_of
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from evaluator.brief import LoadedBrief
-from evaluator.items import Item
-from evaluator.judge import Judge
+from evaluator.briefs.brief import LoadedBrief
+from evaluator.briefs.items import Item
+from evaluator.judging.judge import Judge
 from telemetry.errors import BriefError
-from tests.evaluator import briefs
+from tests.evaluator.support import briefs
 from trainer.suite import CHUNK, Question, Suite, tuning_items
 
 ITEMS = 40

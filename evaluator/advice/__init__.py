@@ -1,0 +1,1 @@
+"""What follows from a brief before training, with the reasons."""

@@ -1,0 +1,1 @@
+"""The audit at work: baseline, probe, asking, gate."""

@@ -1,0 +1,1 @@
+"""What an audit asks: the shape of a measure, and those that need no benchmark."""

@@ -1,0 +1,1 @@
+"""MT-Bench as a measure, and in pairs."""

@@ -1,0 +1,1 @@
+"""Before a rollout: how long it takes to find a drop, by formula, by simulation and by drill."""

@@ -1,0 +1,1 @@
+"""What an audit says to people and to machines."""

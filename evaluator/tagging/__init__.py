@@ -1,0 +1,1 @@
+"""Which capability a prompt is about."""
