@@ -9,6 +9,8 @@ from evaluator.advice.approach import NARROW
 from evaluator.advice.facts import Facts, names_of
 from evaluator.advice.values import Advice, Reason
 
+KL: Final = 1.5
+DECAY: Final = 0.6
 _OF_ITSELF: Final = 10
 """Fewer exemplars of a capability than this are too few to rehearse: base writes more like them."""
 
@@ -29,15 +31,15 @@ class Mix(NamedTuple):
 def mix_of(facts: Facts) -> Mix:
     """How the batches are shared out.
 
-    Half of each batch where other traffic is more than a tenth of all, a quarter where it is less; of that, chains
+    A third of each batch where other traffic is more than a tenth of all, a sixth where it is less; of that, chains
     of thought take up to .15 where there are some and something to keep, replayed data half of the rest.
     """
     if not facts.watched:
         return Mix(0.0, 0.0, 0.0)
-    total = 0.25 if facts.target_share >= NARROW else 0.5
-    cot = 0.15 if facts.cot is not None and facts.reasoning else 0.0
+    total = 1 / 6 if facts.target_share >= NARROW else 1 / 3
+    cot = min(0.15, total / 2) if facts.cot is not None and facts.reasoning else 0.0
     replay = round((total - cot) / 2, 3) if facts.replay is not None else 0.0
-    return Mix(cot, replay, round(total - cot - replay, 3))
+    return Mix(round(cot, 3), replay, round(total - cot - replay, 3))
 
 
 def nothing_to_keep(facts: Facts) -> Advice:  # noqa: ARG001 - every rule's advice takes the facts
@@ -53,7 +55,10 @@ def rehearse(facts: Facts) -> Advice:
     mix = mix_of(facts)
     few = [a for a in facts.watched if a.exemplars < _OF_ITSELF]
     own = 32 * len(few)
-    settings: dict[str, Any] = {"rehearsal": {"share": mix.rehearsal, "exemplars": True}}
+    settings: dict[str, Any] = {
+        "rehearsal": {"share": mix.rehearsal, "exemplars": True, "kl": KL, "learn": False},
+        "decay": DECAY,
+    }
     if own:
         settings["rehearsal"]["self_generated"] = own
     why = [
@@ -63,22 +68,19 @@ def rehearse(facts: Facts) -> Advice:
             + (f"; {names_of(few)} too few, so that base writes {own} more" if own else ""),
         ),
         Reason("published", str(source.SELF_SYNTHESIZED)),
-        Reason(
-            "measured",
-            "SmolLM2-135M, the shipped brief's target, half of each batch base's own answers to 96 instructions: "
-            "seven of eight adjacent capabilities kept to within a few points, addition lost nearly all it had "
-            "(docs/mapping.md)",
-        ),
+        Reason("measured", str(source.DIVERGENCE_HERE)),
+        Reason("measured", str(source.DECAY_HERE)),
         Reason(
             "thin",
-            f"the share of {mix.rehearsal:g}. {source.LITTLE_REPLAY}; but that was over long runs. A short one over "
-            "few prompts takes more; how much more only checkpoints tell",
+            f"the share of {mix.rehearsal:g} and the weight of {KL:g} for another model. {source.LITTLE_REPLAY}; but "
+            "that was over long runs. There were some hundred prompts a capability: name such prompts of your traffic "
+            "by rehearsal.prompts",
         ),
     ]
     if facts.replay is not None:
         settings["mix"] = [{"path": facts.replay, "share": mix.replay}]
         why.insert(1, Reason("data", f"{facts.replay} is there to be replayed: {mix.replay:g} of each batch"))
-    choice = "Replay the base model's own answers" + (" and your general data" if facts.replay else "")
+    choice = "Stay near base on its own answers" + (", and replay your general data" if facts.replay else "")
     return Advice(choice, tuple(why), settings)
 
 
@@ -112,6 +114,7 @@ def cot_mixed(facts: Facts) -> Advice:
         (
             Reason("brief", f"several steps of thought: {names_of(facts.reasoning)}"),
             Reason("published", str(source.COT_MIX)),
+            Reason("measured", str(source.COT_HERE)),
             Reason(
                 "thin",
                 "the share of .15: the publication mixed whole collections, not one target with one set",
@@ -128,6 +131,7 @@ def cot_wanted(facts: Facts) -> Advice:
         (
             Reason("brief", f"several steps of thought: {names_of(facts.reasoning)}"),
             Reason("published", str(source.COT_MIX)),
+            Reason("measured", str(source.COT_HERE)),
             Reason("thin", "until then rehearsal alone has to keep it: base's own answers, right or wrong"),
         ),
     )

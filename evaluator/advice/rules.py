@@ -59,7 +59,12 @@ RULES: Final[tuple[Rule, ...]] = (
         lambda f: bool(f.tight) and f.prompts >= FEW_PROMPTS,
         training.ewc,
     ),
-    Rule("regulariser", "few prompts", lambda f: bool(f.watched) and f.prompts < FEW_PROMPTS, training.sam),
+    Rule(
+        "regulariser",
+        "few prompts",
+        lambda f: bool(f.watched) and f.prompts < FEW_PROMPTS,
+        training.few_prompts,
+    ),
     Rule("regulariser", "rehearsal first", _always, training.neither),
     Rule("merging", "nothing to search by", lambda f: not (f.watched and f.tunable), training.no_merge),
     Rule("merging", "searched", _always, training.merge_search),

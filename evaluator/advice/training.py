@@ -10,7 +10,7 @@ from evaluator.advice.facts import FEW_PROMPTS, Facts, TrainingData, names_of
 from evaluator.advice.mix import mix_of
 from evaluator.advice.values import Advice, Reason
 
-BATCH: Final = 8
+BATCH: Final = 12
 """`batch_size` of a training run; the steps below reckon with it."""
 RATES: Final = (2e-4, 5e-4, 1e-3)
 EPOCHS: Final = (1.0, 3.0)
@@ -45,23 +45,24 @@ def ewc(facts: Facts) -> Advice:
     )
 
 
-def sam(facts: Facts) -> Advice:
-    """Something to keep and nothing to tell what matters to it: flatness needs no retention data."""
+def few_prompts(facts: Facts) -> Advice:
+    """Something to keep and little to tell what matters to it: prompts are worth more than a method without any."""
     return Advice(
-        "SAM on the layers with the largest gradients",
+        "Neither: gather prompts first",
         (
             Reason(
                 "brief",
                 f"{facts.prompts} exemplars of adjacent capabilities are too few to estimate Fisher information "
-                f"(fewer than {FEW_PROMPTS}); SAM needs none",
+                f"(fewer than {FEW_PROMPTS}), and few to rehearse",
             ),
+            Reason("measured", str(source.SAM_HERE)),
             Reason("published", str(source.SAM)),
             Reason(
                 "thin",
-                "that was shown on other models and data; rho and the fraction of layers are guesses",
+                "that was shown on larger models; if yours is one, SAM, which needs no prompts, may be worth a run "
+                "beside this one: sam: {layers: 0.25}",
             ),
         ),
-        {"sam": {"rho": 0.05, "layers": 0.25}},
     )
 
 
@@ -147,6 +148,7 @@ def merge_search(facts: Facts) -> Advice:
                 f"{len(facts.watched)} thresholds decide; the heaviest weight that keeps them all is taken",
             ),
             Reason("published", str(source.INTERPOLATION)),
+            Reason("measured", str(source.MERGES_HERE)),
             Reason(
                 "arithmetic",
                 "a weight costs an evaluation, no training; 1 is among them, so that nothing is given up",

@@ -170,22 +170,34 @@ def test_the_price_of_forgetting_is_reckoned_from_shares_and_thresholds() -> Non
     assert "6.7 points" in told
 
 
-def test_the_mix_leaves_the_target_half_and_more_where_it_is_nearly_all() -> None:
+def test_the_mix_leaves_the_target_two_thirds_and_more_where_it_is_nearly_all() -> None:
     thinking = adjacent(kind="reasoning")
-    assert mix_of(facts()) == (0.0, 0.0, 0.5)
-    assert mix_of(facts(target_share=NARROW)) == (0.0, 0.0, 0.25)
-    assert mix_of(facts(thinking, cot="cot.tsv")) == pytest.approx((0.15, 0.0, 0.35))
-    assert mix_of(facts(thinking, cot="cot.tsv", replay="r.jsonl")) == pytest.approx((0.15, 0.175, 0.175))
+    assert mix_of(facts()) == (0.0, 0.0, 0.333)
+    assert mix_of(facts(target_share=NARROW)) == (0.0, 0.0, 0.167)
+    assert mix_of(facts(thinking, cot="cot.tsv")) == pytest.approx((0.15, 0.0, 0.183))
+    assert mix_of(facts(thinking, cot="cot.tsv", replay="r.jsonl")) == pytest.approx((0.15, 0.092, 0.091))
+    # Rehearsal keeps what chains of thought do not, so they take half of little at most.
+    assert mix_of(facts(thinking, cot="cot.tsv", target_share=NARROW)) == pytest.approx((0.083, 0.0, 0.083))
     # Chains of thought keep reasoning; where there is none they take nothing.
     assert mix_of(facts(cot="cot.tsv")).cot == 0.0
     assert mix_of(facts(LOST)).taken == 0.0
 
 
 def test_the_steps_see_the_dialogues_once_and_three_times() -> None:
-    # Half of a batch of 8 is the target's: 2,000 dialogues take 500 steps.
-    assert steps_of(facts()) == [500, 1500]
-    assert steps_of(facts(LOST)) == [250, 750]
-    assert steps_of(facts(data=TrainingData(examples=320, answers=10))) == [40, 80]
+    # Two thirds of a batch of 12 are the target's: 2,000 dialogues take 250 steps.
+    assert steps_of(facts()) == [250, 750]
+    assert steps_of(facts(LOST)) == [167, 500]
+    assert steps_of(facts(data=TrainingData(examples=320, answers=10))) == [20, 40]
+
+
+def test_rehearsal_is_by_the_divergence_alone_with_a_rate_that_falls() -> None:
+    settings = said(facts(), "mixing")[1].settings
+    assert settings == {
+        "rehearsal": {"share": 0.333, "exemplars": True, "kl": 1.5, "learn": False},
+        "decay": 0.6,
+    }
+    # Where nothing is rehearsed, the rate stays: alone, its fall brought nothing.
+    assert "decay" not in settings_of(advise(facts(LOST)))
 
 
 def test_base_writes_more_prompts_where_exemplars_are_few() -> None:
