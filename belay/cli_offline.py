@@ -23,12 +23,26 @@ def demo(
     requests: Annotated[int, typer.Option(min=50, help="Requests to send at most.")] = 1600,
     seed: Annotated[int, typer.Option(help="Seed of the traffic.")] = 7,
     identical: Annotated[bool, typer.Option(help="Roll base out against itself: nothing may fire.")] = False,
+    bootstrap_servers: Annotated[
+        str | None,
+        typer.Option(
+            help="A Kafka that runs already and keeps what happened, for `belay repair` and `belay replay`.",
+            show_default="an embedded broker, in memory only",
+        ),
+    ] = None,
 ) -> None:
     """The whole story on this machine: train naively, audit, roll out, watch it being rolled back."""
     from belay.demo import DemoSettings, run_demo  # noqa: PLC0415 - torch and vLLM's side are heavy
 
     console = console_of()
-    settings = DemoSettings(home=home, brief=brief, requests=requests, seed=seed, identical=identical)
+    settings = DemoSettings(
+        home=home,
+        brief=brief,
+        requests=requests,
+        seed=seed,
+        identical=identical,
+        bootstrap=bootstrap_servers,
+    )
     summary = run_demo(settings, console)
     if (summary.outcome == "rolled_back") == identical:
         console.print("[bold red]   This is not how the story should end.[/]")

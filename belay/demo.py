@@ -27,8 +27,10 @@ from evaluator.reporting.text import audit_table
 from serving.arms import Endpoint
 from serving.manifest import read_manifest
 from serving.vllm_engine import VllmEngine
+from telemetry.bus_settings import BusSettings
 from telemetry.embedded_broker import EmbeddedBroker
 from telemetry.events import Arm, AuditRef, Stage
+from telemetry.kafka_bus import KafkaBus
 
 ALIAS = "support"
 CANDIDATE = "support-naive"
@@ -43,7 +45,11 @@ STAGES = (
 
 @dataclass(frozen=True, slots=True)
 class DemoSettings:
-    """The demo's few choices. `identical` rolls base out against itself: nothing may fire."""
+    """The demo's few choices.
+
+    `identical` rolls base out against itself: nothing may fire. `bootstrap` is a Kafka that runs already, which keeps
+    what happened; without it the demo starts the embedded broker, which forgets.
+    """
 
     home: Path
     brief: Path
@@ -51,6 +57,7 @@ class DemoSettings:
     seed: int = 7
     shadow: float = 0.1
     identical: bool = False
+    bootstrap: str | None = None
 
 
 def run_demo(settings: DemoSettings, console: Console) -> Summary:
@@ -58,6 +65,8 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
     began = time.monotonic()
     home = Home(settings.home.resolve())
     loaded = load_brief(settings.brief.resolve())
+    if settings.bootstrap is not None:  # minutes of work would be for nothing if it were not there
+        KafkaBus(BusSettings(bootstrap_servers=settings.bootstrap)).ensure_topics()
     with ExitStack() as parts:
         _heading(console, 1, "The base model")
         base = offline.prepare(home, console)
@@ -81,7 +90,7 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
             console.print(audit_table(audit))
             console.print(_verdict(audit, home))
         _heading(console, 6, "Roll out: 5 -> 25 -> 50%, watched")
-        broker = parts.enter_context(EmbeddedBroker(free_port(), home.logs / "broker.log"))
+        bootstrap = settings.bootstrap or _embedded(parts, home)
         spec = offline.rollout_spec(
             loaded,
             baseline,
@@ -98,7 +107,7 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
             turns=plan_traffic(loaded, settings.requests, settings.seed),
             control=Endpoint(arm="control", url=control.url),
             candidate=Endpoint(arm="candidate", url=candidate.url),
-            bootstrap=broker.bootstrap_servers,
+            bootstrap=bootstrap,
             folder=home.run(spec.rollout_id),
             models=home.models,
         )
@@ -108,8 +117,19 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
     console.print(
         f"   [dim]{home.run(summary.rollout_id).root}/summary.html and summary.png hold this for later.[/]"
     )
+    if settings.bootstrap is not None and summary.outcome == "rolled_back":
+        console.print(
+            "   [dim]What users asked is still in Kafka; to train again with what sank this rollout rehearsed:[/]\n"
+            f"   belay repair {summary.rollout_id} --bootstrap-servers {settings.bootstrap}",
+            soft_wrap=True,
+        )
     console.print(f"   [dim]The whole demo took {(time.monotonic() - began) / 60:.1f} minutes.[/]")
     return summary
+
+
+def _embedded(parts: ExitStack, home: Home) -> str:
+    broker = parts.enter_context(EmbeddedBroker(free_port(), home.logs / "broker.log"))
+    return broker.bootstrap_servers
 
 
 def show_summary(summary: Summary, console: Console) -> None:

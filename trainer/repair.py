@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from evaluator.briefs.items import normalised_prompt
 from evaluator.evidence.decide import RATIO_TEST
@@ -20,6 +20,9 @@ from telemetry.errors import SettingsError, UsageError
 from telemetry.events import DecisionMade, InteractionRecorded, RolloutSpec, ScoreRecorded
 from trainer.config import RehearsalSettings, TrainSettings
 from trainer.self_prompts import Prompt
+
+KL: Final = 1.5
+"""Weight of the divergence from base where nothing was rehearsed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +126,13 @@ def repaired(
 ) -> TrainSettings:
     """The same training with `prompts` rehearsed, beside the exemplars of every adjacent capability.
 
-    Where nothing was rehearsed, rehearsal gets half of what mixing leaves, and answers of at most `max_tokens` tokens:
-    as many as the brief's longest answers have.
+    Where nothing was rehearsed, rehearsal gets a third of what mixing leaves, by the divergence from base alone, as
+    bench/retention.py found best, and answers of at most `max_tokens` tokens: as many as the brief's longest have.
     """
     before = settings.rehearsal
     if before is None:
         left = 1.0 - sum(source.share for source in settings.mix)
-        before = RehearsalSettings(share=left / 2, max_new_tokens=max_tokens)
+        before = RehearsalSettings(share=left / 3, kl=KL, learn=False, max_new_tokens=max_tokens)
     return settings.model_copy(
         update={
             "rehearsal": before.model_copy(update={"prompts": prompts}),

@@ -142,10 +142,13 @@ def test_a_decision_that_rolled_nothing_back_is_refused() -> None:
         fallen(SPEC, DECISION.model_copy(update={"action": "promote"}))
 
 
-def test_a_training_that_rehearsed_nothing_rehearses_half_of_what_mixing_leaves() -> None:
+def test_a_training_that_rehearsed_nothing_rehearses_by_the_divergence_on_a_third_of_what_mixing_leaves() -> None:
     mixed = settings(mix=[{"path": "x.jsonl", "share": 0.2}])
     found = repaired(mixed, Path("replay.jsonl"), Path("new"), "c-repaired", 24)
-    assert found.rehearsal == RehearsalSettings(share=0.4, prompts=Path("replay.jsonl"), max_new_tokens=24)
+    assert found.rehearsal is not None
+    assert found.rehearsal.share == pytest.approx(0.8 / 3)
+    assert (found.rehearsal.kl, found.rehearsal.learn) == (1.5, False)
+    assert (found.rehearsal.prompts, found.rehearsal.max_new_tokens) == (Path("replay.jsonl"), 24)
     assert (found.output, found.name, found.mix) == (Path("new"), "c-repaired", mixed.mix)
 
 
