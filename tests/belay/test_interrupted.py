@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,9 @@ from tests.belay.test_failures import marked_processes
 pytestmark = pytest.mark.slow
 
 ROLLOUT = """
-import dataclasses, sys
+import dataclasses, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's children are born ignoring it
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from belay.home import Home
 from belay.ports import free_port
@@ -59,8 +63,10 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def started(*arguments: str, mark: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def started(*arguments: str, mark: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process with our mark; nothing of its session is left, whatever becomes of the test."""
+    with subprocess.Popen(
         [sys.executable, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -68,7 +74,12 @@ def started(*arguments: str, mark: Path) -> subprocess.Popen[str]:
         cwd=Path(__file__).parents[2],
         env={**os.environ, "BELAY_TEST_MARK": str(mark), "PYTHONPATH": str(Path(__file__).parents[2])},
         start_new_session=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def gone(mark: Path) -> bool:
@@ -85,20 +96,20 @@ def test_a_rollout_that_is_interrupted_leaves_nothing_and_the_next_one_runs(
     home: Path, tmp_path: Path
 ) -> None:
     for number in (1, 2):
-        process = started("-c", ROLLOUT, str(home), f"r{number}", mark=tmp_path)
-        assert process.stdout is not None
-        answered = next(
-            (int(line) for line in process.stdout if line.strip().isdigit() and int(line) > 20), 0
-        )
-        assert answered > 20, "traffic was flowing"
-        assert list((home / "models" / PINS).glob("*.json"))
-        assert len(marked_processes(str(tmp_path))) >= 6, "itself, the broker, and the four of the stack"
-        os.kill(process.pid, signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
-        assert process.returncode != 0
-        assert "KeyboardInterrupt" in out
-        assert gone(tmp_path)
-        assert not list((home / "models" / PINS).glob("*.json"))
+        with started("-c", ROLLOUT, str(home), f"r{number}", mark=tmp_path) as process:
+            assert process.stdout is not None
+            answered = next(
+                (int(line) for line in process.stdout if line.strip().isdigit() and int(line) > 20), 0
+            )
+            assert answered > 20, "traffic was flowing"
+            assert list((home / "models" / PINS).glob("*.json"))
+            assert len(marked_processes(str(tmp_path))) >= 6, "itself, the broker, and the four of the stack"
+            os.kill(process.pid, signal.SIGINT)
+            out, _ = process.communicate(timeout=60)
+            assert process.returncode != 0
+            assert "KeyboardInterrupt" in out
+            assert gone(tmp_path)
+            assert not list((home / "models" / PINS).glob("*.json"))
 
 
 @pytest.mark.parametrize("after_s", [0.0, 8.0])
@@ -106,15 +117,15 @@ def test_a_demo_that_is_interrupted_leaves_no_process_and_no_half_made_model(
     tmp_path: Path, after_s: float
 ) -> None:
     home = tmp_path / "home"
-    process = started("-m", "belay", "demo", "--home", str(home), mark=tmp_path)
-    assert process.stdout is not None
-    assert any("The base model" in line for line in process.stdout)
-    time.sleep(after_s)
-    assert process.poll() is None
-    os.kill(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert "Traceback" not in out
-    assert gone(tmp_path)
-    if (home / "models").is_dir():
-        assert [path for path in (home / "models").iterdir() if path.name.startswith(".")] == []
+    with started("-m", "belay", "demo", "--home", str(home), mark=tmp_path) as process:
+        assert process.stdout is not None
+        assert any("The base model" in line for line in process.stdout)
+        time.sleep(after_s)
+        assert process.poll() is None
+        os.kill(process.pid, signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert "Traceback" not in out
+        assert gone(tmp_path)
+        if (home / "models").is_dir():
+            assert [path for path in (home / "models").iterdir() if path.name.startswith(".")] == []

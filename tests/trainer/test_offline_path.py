@@ -15,7 +15,7 @@ from evaluator.briefs.brief import load_brief
 from serving.manifest import attest, file_sha256, read_manifest
 from telemetry.errors import BaselineError, SettingsError
 from telemetry.events import AuditRef
-from tests.trainer.tiny_shop import tiny_settings, tiny_shop
+from tests.trainer.tiny_shop import TRAFFIC, tiny_settings, tiny_shop
 from trainer.disk import DiskFull
 from trainer.pipeline import Gate, recipe, run
 from trainer.records import Record
@@ -123,12 +123,15 @@ def test_every_layer_is_logged_in_every_step(everything: Path) -> None:
 
 
 def test_rehearsal_keeps_what_the_naive_fine_tune_forgets(shop: Path, tmp_path: Path) -> None:
+    traffic = [{"capability": name, "prompt": prompt} for name, some in TRAFFIC.items() for prompt in some]
+    (tmp_path / "traffic.jsonl").write_text("".join(json.dumps(row) + "\n" for row in traffic))
     asked = {"checkpoints": {"every": 40, "items": 24}, "steps": 40, "learning_rate": 0.01, "watch": None}
     naive = record(run(tiny_settings(shop, tmp_path / "naive", **asked))).evaluations[-1]
-    rehearsal = {"share": 0.5, "max_new_tokens": 8}
+    rehearsal = {"share": 0.5, "max_new_tokens": 8, "prompts": tmp_path / "traffic.jsonl", "kl": 2.0}
     kept = record(run(tiny_settings(shop, tmp_path / "kept", rehearsal=rehearsal, **asked))).evaluations[-1]
     assert naive.over == ("greetings", "manners")
-    assert (kept.retention or 0.0) > (naive.retention or 0.0) + 0.4
+    # With four seeds, two rates and two kinds of processor: 1.0, and a target of .67 to 1.0.
+    assert (kept.retention or 0.0) > (naive.retention or 0.0) + 0.7
     assert (kept.target or 0.0) > 0.5
 
 
