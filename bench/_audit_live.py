@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from _audit_peer import full_run
-from _audit_recorded import bind, load, save
+from _audit_peer import FullRun, full_run
+from _audit_recorded import Recorded, bind, load, save
 from _audit_sets import TestSet, fingerprint, prepare
 from _shape import say
 
@@ -72,10 +72,16 @@ def record_missing(sets: Sequence[TestSet], data: Path, folder: Path) -> None:
         for one in missing:
             say(f"recording base on {one.name}")
             run = full_run(one, model, tasks, folder / "lm_eval", IN_FLIGHT)
-            measure = measure_of(one, tasks)
-            mark = fingerprint(one, data)
-            save(bind(one, mark, measure, model.sha256, run, conditions()), folder / "base")
+            keep(one, data, folder, model, run)
             say(f"  {len(run.values)} items, {sum(run.calls)} requests, {run.seconds:.0f} s")
+
+
+def keep(one: TestSet, data: Path, folder: Path, model: ServedModel, run: FullRun) -> Recorded:
+    """Record base on a set by a full run that was just made."""
+    measure = measure_of(one, folder / "tasks")
+    recorded = bind(one, fingerprint(one, data), measure, model.sha256, run, conditions())
+    save(recorded, folder / "base")
+    return recorded
 
 
 def conditions() -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from _audit_recorded import Recorded
+
+from telemetry.files import write_renamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,12 @@ class Wall:
     audits: tuple[Audited, ...]
     churn: float
     conditions: str
+
+
+def write_wall(wall: Wall, folder: Path) -> None:
+    """Keep what was measured of a set, in the place of what was there of it."""
+    (folder / "wall").mkdir(parents=True, exist_ok=True)
+    write_renamed(folder / "wall" / f"{wall.name}.json", json.dumps(asdict(wall)).encode())
 
 
 def load_walls(folder: Path, recorded: Sequence[Recorded]) -> list[Wall]:

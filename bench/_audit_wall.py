@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from _audit_live import IN_FLIGHT, conditions, measure_of, served_base
+from _audit_live import IN_FLIGHT, conditions, keep, measure_of, served_base
 from _audit_peer import full_run, paired_z, z_verdict
 from _audit_planted import Plant, PlantedAnswers
-from _audit_recorded import Recorded
+from _audit_recorded import load
 from _audit_replay import verdict_of
-from _audit_sets import SETS, TestSet, prepare
-from _audit_timings import Audited, Wall
+from _audit_sets import TestSet, prepare
+from _audit_timings import Audited, Wall, write_wall
 from _shape import say
 
 from belay.wiring import engine_version
@@ -24,62 +23,63 @@ from evaluator.auditing.sequential_audit import ask_until_certain
 from evaluator.auditing.state import Watched
 from evaluator.diff.settings import GateSettings
 from evaluator.measures.measure import ServedModel
-from telemetry.files import write_renamed
 
 
 def measure_wall(
-    recorded: Sequence[Recorded],
+    sets: Sequence[TestSet],
     data: Path,
     folder: Path,
     drops: Sequence[float],
     churn: float,
     settings: Sequence[GateSettings],
 ) -> None:
-    """Each recorded set by the clock, one after the other, each kept as soon as it is done.
+    """Each set by the clock, one after the other, each kept after its every audit.
 
-    Every drop is audited once with each of `settings`, which differ in their seed.
+    Every drop is audited once with each of `settings`, which differ in their seed. Of a set that was not recorded yet
+    the first full run is the recording.
     """
-    tasks = folder / "tasks"
-    sets = {one.name: one for one in SETS}
-    prepare([sets[r.name] for r in recorded], data, tasks)
-    (folder / "wall").mkdir(parents=True, exist_ok=True)
+    prepare(sets, data, folder / "tasks")
     with served_base(folder) as model:
-        for r in recorded:
-            wall = _by_the_clock(sets[r.name], r, model, tasks, folder / "lm_eval", drops, churn, settings)
-            write_renamed(folder / "wall" / f"{r.name}.json", json.dumps(asdict(wall)).encode())
+        for one in sets:
+            _by_the_clock(one, data, folder, model, drops, churn, settings)
 
 
 def _by_the_clock(
     one: TestSet,
-    recorded: Recorded,
+    data: Path,
+    folder: Path,
     model: ServedModel,
-    tasks: Path,
-    samples: Path,
     drops: Sequence[float],
     churn: float,
     settings: Sequence[GateSettings],
-) -> Wall:
-    began = conditions()
+) -> None:
+    tasks, began = folder / "tasks", conditions()
     say(f"by the clock: {one.name}, two full runs")
-    base, behind = (full_run(one, model, tasks, samples, IN_FLIGHT) for _ in range(2))
-    audits = []
-    for drop, terms in product(drops, settings):
-        plant = Plant(one.name, drop, churn, terms.seed, recorded.accuracy)
-        if not plant.possible:
-            continue
-        candidate = [plant.changed(i, v) for i, v in zip(recorded.ids, behind.values, strict=True)]
-        z = paired_z(base.values, candidate, one.threshold)
-        audits.append(_audited(one, plant, z_verdict(z, terms.alpha_pass), model, tasks, terms))
-    return Wall(
+    base = full_run(one, model, tasks, folder / "lm_eval", IN_FLIGHT)
+    recorded = load(folder / "base", one, data) or keep(one, data, folder, model, base)
+    behind = full_run(one, model, tasks, folder / "lm_eval", IN_FLIGHT)
+    wall = Wall(
         name=one.name,
         fingerprint=recorded.fingerprint,
         items=len(base.values),
         full_s=(base.seconds, behind.seconds),
         differing=sum(b != c for b, c in zip(base.values, behind.values, strict=True)) / len(base.values),
-        audits=tuple(audits),
+        audits=(),
         churn=churn,
-        conditions=f"{began} to {conditions()}",
+        conditions=began,
     )
+    say(f"  {wall.full_s[0]:.0f} and {wall.full_s[1]:.0f} s; {wall.differing:.1%} scored differently")
+    for terms, drop in product(
+        settings, drops
+    ):  # whole rounds of drops: what is kept of a run that ends early
+        plant = Plant(one.name, drop, churn, terms.seed, recorded.accuracy)
+        if not plant.possible:
+            continue
+        candidate = [plant.changed(i, v) for i, v in zip(recorded.ids, behind.values, strict=True)]
+        theirs = z_verdict(paired_z(base.values, candidate, one.threshold), terms.alpha_pass)
+        audited = _audited(one, plant, theirs, model, tasks, terms)
+        wall = replace(wall, audits=(*wall.audits, audited), conditions=f"{began} to {conditions()}")
+        write_wall(wall, folder)
 
 
 def _audited(

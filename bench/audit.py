@@ -170,15 +170,18 @@ def at_the_boundary(result: Result) -> None:
         )
 
 
-def wall_saved(result: Result, recorded: Sequence[Recorded], measure: Sequence[str]) -> None:
-    """Seconds of two full runs over those of audits; the sets in `measure` are measured now, others as they were."""
-    folder, data = cache_folder(), data_folder()
-    now = [r for r in recorded if r.name in measure]
-    if now and data is not None:
+def by_the_clock(sets: Sequence[TestSet], seeds: Sequence[int]) -> None:
+    """Measure these sets by the clock, where the data are there."""
+    data = data_folder()
+    if data is not None:
         from _audit_wall import measure_wall  # noqa: PLC0415 - loads the engine's parts, which a replay does not need
 
-        terms = [_settings(seed) for seed in range(result.seed, result.seed + WALL_SEEDS)]
-        measure_wall(now, data, folder, WALL_DROPS, CHURN, terms)
+        measure_wall(sets, data, cache_folder(), WALL_DROPS, CHURN, [_settings(seed) for seed in seeds])
+
+
+def wall_saved(result: Result, recorded: Sequence[Recorded]) -> None:
+    """Seconds of two full runs over those of audits, as they were last measured."""
+    folder = cache_folder()
     walls = load_walls(folder, recorded)
     if not walls:
         result.miss("wall_saved", f"measured by the full run only, and none left its figures in {folder}")
@@ -207,8 +210,11 @@ def main() -> None:
     result = Result("audit", options.quick, options.seed)
     stages = set(options.stage or STAGES) - ({"record", "wall"} if options.quick else set())
     sets = [one for one in SETS if options.set is None or one.name in options.set]
+    if "wall" in stages:
+        timed = [one for one in SETS if one.name in (options.set or WALL_SETS)]
+        by_the_clock(timed, range(result.seed, result.seed + options.wall_seeds))
     recorded = _recorded(sets, record="record" in stages)
-    wall_saved(result, recorded, (options.set or WALL_SETS) if "wall" in stages else ())
+    wall_saved(result, recorded)
     if "replay" in stages:
         calls_saved(result, recorded)
     if "boundary" in stages:
@@ -224,6 +230,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=[one.name for one in SETS],
         help=f"only these (by default all, and {', '.join(WALL_SETS)} by the clock)",
+    )
+    parser.add_argument(
+        "--wall-seeds",
+        type=int,
+        default=WALL_SEEDS,
+        help="audits of each drop by the clock (by default %(default)s)",
     )
 
 

@@ -215,9 +215,8 @@ def test_seconds_are_added_up_over_the_sets_in_which_a_drop_was_planted():
 
 
 def test_what_the_clock_said_of_another_version_of_a_set_is_not_quoted(tmp_path):
-    (tmp_path / "wall").mkdir()
     kept = _wall("arc_easy", (50.0, 60.0), [(0.0, 20.0)])
-    (tmp_path / "wall" / "arc_easy.json").write_text(json.dumps(asdict(kept)))
+    timings.write_wall(kept, tmp_path)
     assert timings.load_walls(tmp_path, [_recorded()]) == [kept]
     assert timings.load_walls(tmp_path, [replace(_recorded(), fingerprint="another")]) == []
     before_seeds = asdict(kept)
