@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -60,27 +62,38 @@ def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield broker.bootstrap_servers
 
 
-@pytest.fixture(scope="session")
-def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`host:port` of a real Apache Kafka, one for the whole session; skips where there is none."""
+@contextmanager
+def running_kafka(folder: Path, *options: str) -> Iterator[str]:
+    """`host:port` of an Apache Kafka that lies in `folder` while this lasts; skips where there is none."""
     if not KAFKA_LOCAL.is_file():
         pytest.skip(f"no Apache Kafka at {KAFKA_LOCAL}; set BELAY_KAFKA_LOCAL to a kafka-local script")
-    folder = tmp_path_factory.mktemp("kafka") / "cluster"
-    port = free_kafka_port()
     script = [sys.executable, str(KAFKA_LOCAL)]
+
+    def stop() -> None:
+        if (folder / "cluster.json").exists():
+            subprocess.run([*script, "stop", str(folder)], check=True, capture_output=True, timeout=60)
+        shutil.rmtree(folder, ignore_errors=True)
+
     try:
-        started = subprocess.run(
-            [*script, "start", str(folder), "--port", str(port)],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        # Twice: one cluster id in 64 begins with a dash, which Kafka's own tool takes for an option.
+        for _ in range(2):
+            port = free_kafka_port()
+            command = [*script, "start", str(folder), "--port", str(port), *options]
+            started = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+            if started.returncode == 0:
+                break
+            stop()
         assert started.returncode == 0, started.stdout + started.stderr
         yield f"127.0.0.1:{port}"
     finally:
-        if (folder / "cluster.json").exists():
-            subprocess.run([*script, "stop", str(folder)], check=True, capture_output=True, timeout=60)
+        stop()
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`host:port` of a real Apache Kafka, one for the whole session; skips where there is none."""
+    with running_kafka(tmp_path_factory.mktemp("kafka") / "cluster") as address:
+        yield address
 
 
 @pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])

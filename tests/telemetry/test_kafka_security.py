@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +7,7 @@ from telemetry.bus import Encoded
 from telemetry.errors import InfrastructureError
 from telemetry.kafka_bus import BusSettings, KafkaBus
 from telemetry.topics import SCORES
-from tests.conftest import KAFKA_LOCAL, free_kafka_port
+from tests.conftest import running_kafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -17,23 +15,16 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 @pytest.fixture
 def secured(tmp_path: Path) -> Iterator[BusSettings]:
     """Settings for an Apache Kafka that wants TLS and a password."""
-    if not KAFKA_LOCAL.is_file():
-        pytest.skip(f"no Apache Kafka at {KAFKA_LOCAL}; set BELAY_KAFKA_LOCAL to a kafka-local script")
-    port, folder, script = free_kafka_port(), tmp_path / "cluster", [sys.executable, str(KAFKA_LOCAL)]
-    command = [*script, "start", str(folder), "--port", str(port), "--sasl", "alice:wonder", "--tls"]
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
+    folder = tmp_path / "cluster"
+    with running_kafka(folder, "--sasl", "alice:wonder", "--tls") as address:
         yield BusSettings(
-            bootstrap_servers=f"127.0.0.1:{port}",
+            bootstrap_servers=address,
             security_protocol="SASL_SSL",
             sasl_mechanism="SCRAM-SHA-256",
             sasl_username="alice",
             sasl_password="wonder",
             ssl_cafile=folder / "ca.pem",
         )
-    finally:
-        if (folder / "cluster.json").exists():
-            subprocess.run([*script, "stop", str(folder)], check=True, capture_output=True, timeout=60)
 
 
 def test_a_cluster_with_tls_and_password_is_used_and_a_wrong_password_is_said(secured: BusSettings) -> None:
