@@ -21,7 +21,7 @@ from serving.manifest import MANIFEST, Manifest, read_manifest
 from telemetry.bus import Bus
 from telemetry.errors import BelayError, SettingsError, UsageError
 from telemetry.files import write_renamed
-from trainer.config import TrainSettings, load_train_settings
+from trainer.config import TrainSettings, beside, load_train_settings
 from trainer.data import load_dialogues
 from trainer.rehearsal_prompts import read_prompts
 from trainer.repair import Harvest, repaired, settings_of
@@ -192,4 +192,6 @@ def _trained_on(settings: TrainSettings, loaded: LoadedBrief) -> set[str]:
 
 
 def _yaml(settings: TrainSettings) -> bytes:
-    return yaml.safe_dump(settings.model_dump(mode="json", exclude_defaults=True), sort_keys=False).encode()
+    """As a run file that means the same wherever it lies."""
+    found = beside(settings, Path.cwd())
+    return yaml.safe_dump(found.model_dump(mode="json", exclude_defaults=True), sort_keys=False).encode()

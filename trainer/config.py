@@ -250,10 +250,10 @@ def load_train_settings(path: Path) -> TrainSettings:
     except ValidationError as error:
         lines = "\n".join(_explain(dict(detail)) for detail in error.errors())
         raise SettingsError(f"{path}:\n{lines}") from error
-    return _beside(settings, path.parent)
+    return beside(settings, path.parent)
 
 
-def _beside(settings: TrainSettings, folder: Path) -> TrainSettings:
+def beside(settings: TrainSettings, folder: Path) -> TrainSettings:
     """The same settings with every relative path counted from `folder`."""
     changed: dict[str, Any] = {
         key: folder / value for key in _PATHS if (value := getattr(settings, key)) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -29,7 +30,8 @@ from tests.evaluator.support.interactions import answer, interaction
 from tests.evaluator.support.logs import announced, publish
 from tests.evaluator.support.scores import rollout, score
 from tests.trainer.tiny_shop import TRAFFIC, tiny_settings, tiny_shop
-from trainer.pipeline import run
+from trainer.config import load_train_settings
+from trainer.pipeline import recipe, run
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +130,13 @@ def scores(result: Repair, name: str) -> tuple[float, float, float]:
 
 
 @pytest.mark.slow
-def test_what_sank_the_rollout_is_rehearsed_and_the_capability_comes_back(home: Home, bus: Bus) -> None:
+def test_what_sank_the_rollout_is_rehearsed_and_the_capability_comes_back(
+    home: Home, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = rolled_back(home, bus)
     console = Console(record=True, width=160)
-    result = repair(home, settings(home, name), bus, console)
+    monkeypatch.chdir(home.root)
+    result = repair(home, settings(home, name, brief=Path("shop/brief.yaml")), bus, console)
     assert result.capabilities == ("greetings",)
     base, before, after = scores(result, "greetings")
     assert base == 1.0
@@ -146,6 +151,10 @@ def test_what_sank_the_rollout_is_rehearsed_and_the_capability_comes_back(home: 
     made = attest(home.model("naive-repaired"))
     assert made.settings["rehearsal"]["share"] == pytest.approx(1 / 3)
     assert any(source.startswith("rehearsal/greetings") for source in made.training["data"])
+    monkeypatch.undo()
+    base_sha256, data_sha256, recorded = recipe(load_train_settings(folder / "run.yaml"))
+    assert (base_sha256, data_sha256) == (made.base_sha256, made.data_sha256)
+    assert recorded == made.settings, "run.yaml trains the same again, from wherever"
     console.print(table(result))
     text = console.export_text()
     assert "rolled back" in text
