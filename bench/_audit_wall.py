@@ -69,9 +69,8 @@ def _by_the_clock(
         conditions=began,
     )
     say(f"  {wall.full_s[0]:.0f} and {wall.full_s[1]:.0f} s; {wall.differing:.1%} scored differently")
-    for terms, drop in product(
-        settings, drops
-    ):  # whole rounds of drops: what is kept of a run that ends early
+    # Whole rounds of drops, so that a run that ends early has kept some of each.
+    for terms, drop in product(settings, drops):
         plant = Plant(one.name, drop, churn, terms.seed, recorded.accuracy)
         if not plant.possible:
             continue

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from evaluator.advice.mix import KL, SHARE
 from evaluator.briefs.items import normalised_prompt
 from evaluator.evidence.decide import RATIO_TEST
 from evaluator.judging.scorer import prompt_of
@@ -20,9 +21,6 @@ from telemetry.errors import SettingsError, UsageError
 from telemetry.events import DecisionMade, InteractionRecorded, RolloutSpec, ScoreRecorded
 from trainer.config import RehearsalSettings, TrainSettings
 from trainer.self_prompts import Prompt
-
-KL: Final = 1.5
-"""Weight of the divergence from base where nothing was rehearsed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ def repaired(
     before = settings.rehearsal
     if before is None:
         left = 1.0 - sum(source.share for source in settings.mix)
-        before = RehearsalSettings(share=left / 3, kl=KL, learn=False, max_new_tokens=max_tokens)
+        before = RehearsalSettings(share=left * SHARE, kl=KL, learn=False, max_new_tokens=max_tokens)
     return settings.model_copy(
         update={
             "rehearsal": before.model_copy(update={"prompts": prompts}),

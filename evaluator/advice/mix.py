@@ -9,7 +9,10 @@ from evaluator.advice.approach import NARROW
 from evaluator.advice.facts import Facts, names_of
 from evaluator.advice.values import Advice, Reason
 
+SHARE: Final = 1 / 3
+"""Of a batch, where other traffic counts; with the two below what kept most in bench/retention.py."""
 KL: Final = 1.5
+"""Weight of the divergence from base on what is rehearsed, without cross entropy on it."""
 DECAY: Final = 0.6
 _OF_ITSELF: Final = 10
 """Fewer exemplars of a capability than this are too few to rehearse: base writes more like them."""
@@ -36,7 +39,7 @@ def mix_of(facts: Facts) -> Mix:
     """
     if not facts.watched:
         return Mix(0.0, 0.0, 0.0)
-    total = 1 / 6 if facts.target_share >= NARROW else 1 / 3
+    total = SHARE / 2 if facts.target_share >= NARROW else SHARE
     cot = min(0.15, total / 2) if facts.cot is not None and facts.reasoning else 0.0
     replay = round((total - cot) / 2, 3) if facts.replay is not None else 0.0
     return Mix(round(cot, 3), replay, round(total - cot - replay, 3))

@@ -79,11 +79,6 @@ COT_HERE: Final = Source(
     _HERE,
     "Chains of thought alone in the mix brought sums from .30 to .56 and lost every format: they keep reasoning only",
 )
-EWC_HERE: Final = Source(
-    _HERE,
-    "EWC without rehearsal kept .93 of what base can at a fifth of the target (plain LoRA at as much of it: .27), and "
-    "still took two capabilities over their thresholds",
-)
 SAM_HERE: Final = Source(
     _HERE,
     "SAM kept .23 of what base can and its sparse variant .20, plain LoRA .22",

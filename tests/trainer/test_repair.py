@@ -142,9 +142,7 @@ def test_a_decision_that_rolled_nothing_back_is_refused() -> None:
         fallen(SPEC, DECISION.model_copy(update={"action": "promote"}))
 
 
-def test_a_training_that_rehearsed_nothing_rehearses_by_the_divergence_on_a_third_of_what_mixing_leaves() -> (
-    None
-):
+def test_a_training_that_rehearsed_nothing_rehearses_by_the_divergence_on_a_third() -> None:
     mixed = settings(mix=[{"path": "x.jsonl", "share": 0.2}])
     found = repaired(mixed, Path("replay.jsonl"), Path("new"), "c-repaired", 24)
     assert found.rehearsal is not None
