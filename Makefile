@@ -3,6 +3,10 @@
 
 PY := .venv/bin
 
+# An engine is three Python processes. Where bytecode is not kept, each compiles vLLM and PyTorch anew, every time:
+# 25 s a process. Images for containers often forbid it.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## what each command does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 

@@ -57,7 +57,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "regulariser",
         "losses are incidents",
         lambda f: bool(f.tight) and f.prompts >= FEW_PROMPTS,
-        training.ewc,
+        training.ewc_next,
     ),
     Rule(
         "regulariser",

@@ -200,6 +200,14 @@ def test_rehearsal_is_by_the_divergence_alone_with_a_rate_that_falls() -> None:
     assert "decay" not in settings_of(advise(facts(LOST)))
 
 
+def test_what_was_not_measured_is_named_for_the_next_run_and_not_set_in_this_one() -> None:
+    incident = facts(adjacent(critical=True, exemplars=40))
+    advice = said(incident, "regulariser")[1]
+    assert "EWC-LoRA" in advice.choice
+    assert {r.ground for r in advice.reasons} == {"brief", "measured", "published", "thin"}
+    assert "ewc" not in settings_of(advise(incident))
+
+
 def test_base_writes_more_prompts_where_exemplars_are_few() -> None:
     settings = said(facts(adjacent(exemplars=40), adjacent("sums", exemplars=4)), "mixing")[1].settings
     assert settings["rehearsal"]["self_generated"] == 32
