@@ -13,13 +13,13 @@ help: ## what each command does
 setup: ## make .venv with the pinned versions (seconds when nothing changed)
 	@scripts/setup
 
-demo: setup ## train a naive fine-tune, roll it out on real parts, watch it being rolled back (under 12 minutes)
+demo: setup ## train a naive fine-tune, roll it out on real parts, watch it being rolled back (10 to 12 minutes)
 	@$(PY)/belay demo
 
-test: setup ## every test, the slow end-to-end ones on real parts included (under 25 minutes)
+test: setup ## every test, the slow end-to-end ones on real parts included (20 to 25 minutes)
 	@$(PY)/pytest
 
-check: setup ## ruff, mypy, import-linter and the quick tests (about two minutes)
+check: setup ## ruff, mypy, import-linter and the quick tests (two to six minutes)
 	@$(PY)/ruff format --check . && $(PY)/ruff check . && $(PY)/mypy && $(PY)/lint-imports && $(PY)/pytest -m "not slow"
 
 bench: setup ## every benchmark with --quick

@@ -2,14 +2,14 @@
 
     python bench/audit.py                  # everything; see bench/README.md for how long it takes
     python bench/audit.py --quick          # under three minutes: replays what a full run recorded
-    python bench/audit.py --stage wall     # by the clock only, on a quiet machine; later runs quote it
+    python bench/audit.py --stage wall     # by the clock only, two hours of a quiet machine; later runs quote it
     python bench/audit.py --set piqa qed   # of these sets only; `--stage wall` measures them by the clock
     python bench/audit.py --json           # one JSON object on standard output
 
-Stages: `record` (once: base's answers to every item, by full lm-eval runs on a real vLLM), `wall` (two full runs and
-thirty audits by the clock), `replay` (audits and z-tests on the recorded answers, many seeds), `boundary` (error rates
-by simulation). What they keep lies in $BELAY_BENCH_CACHE, by default ~/.cache/belay-bench; the data sets are looked
-for in $BELAY_BENCH_DATA, by default ../shared/data.
+Stages: `record` (once: base's answers to every item, by full lm-eval runs on a real vLLM), `wall` (of two sets, two
+full runs and audits by the clock), `replay` (audits and z-tests on the recorded answers, many seeds), `boundary`
+(error rates by simulation). What they keep lies in $BELAY_BENCH_CACHE, by default ~/.cache/belay-bench; the data sets
+are looked for in $BELAY_BENCH_DATA, by default ../shared/data.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from evaluator.diff.settings import GateSettings
 ALPHA = 0.01
 DROPS = (0.0, 0.01, 0.02, 0.05, 0.10)
 CHURN = 0.01
-WALL_SETS = ("qa_wikidata",)
-WALL_SEEDS = 10
+WALL_SETS = ("qa_wikidata", "mmlu")
+WALL_SEEDS = 1
 WALL_DROPS = (0.0, 0.05, 0.10)
 STAGES = ("record", "wall", "replay", "boundary")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from serving.base_model import prepare_base_model
 from telemetry.embedded_broker import EmbeddedBroker
 
 # The machine is shared and slow at times: what a test takes says nothing about the code. Derandomised, so
@@ -52,6 +53,12 @@ def free_kafka_port() -> int:
 def free_port() -> int:
     """A port on 127.0.0.1 that nobody listened on a moment ago."""
     return a_free_port()
+
+
+@pytest.fixture(scope="session")
+def real_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The base model, made from its package once for the whole session; to be copied, never changed."""
+    return prepare_base_model(tmp_path_factory.mktemp("real") / "base")
 
 
 @pytest.fixture(scope="session")

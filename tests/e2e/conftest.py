@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,8 +40,9 @@ class Trained:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+def trained(tmp_path_factory: pytest.TempPathFactory, real_base: Path) -> Iterator[Trained]:
     home = Home(tmp_path_factory.mktemp("belay-home"))
+    shutil.copytree(real_base, home.base_model)
     console = Console(stderr=True)
     loaded = _shortened(load_brief(BRIEF))
     with ExitStack() as parts:

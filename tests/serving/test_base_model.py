@@ -59,11 +59,10 @@ def test_somebody_elses_folder_is_not_overwritten(tmp_path: Path) -> None:
 
 @needs_package
 @pytest.mark.slow
-def test_the_package_becomes_a_model_that_knows_the_capital_of_france(tmp_path: Path) -> None:
-    folder = prepare_base_model(tmp_path / "base")
-    manifest = read_manifest(folder)
+def test_the_package_becomes_a_model_that_knows_the_capital_of_france(real_base: Path) -> None:
+    manifest = read_manifest(real_base)
     assert manifest.kind == "base"
     assert {"model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"} <= set(
         manifest.files
     )
-    assert [path.name for path in tmp_path.iterdir()] == ["base"]
+    assert [path.name for path in real_base.parent.iterdir()] == ["base"]
