@@ -4,7 +4,7 @@
 PY := .venv/bin
 
 # An engine is three Python processes. Where bytecode is not kept, each compiles vLLM and PyTorch anew, every time:
-# 25 s a process. Images for containers often forbid it.
+# some 16 s a process. Images for containers often forbid it.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## what each command does
