@@ -10,14 +10,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from belay.cli_audit import add_to as add_audit
-from belay.cli_benchmark import add_to as add_benchmark
-from belay.cli_gate import add_to as add_gate
-from belay.cli_home import add_to as add_home
-from belay.cli_map import add_to as add_map
-from belay.cli_offline import add_to as add_offline
-from belay.cli_online import add_to as add_online
-from belay.cli_train import add_to as add_train
+from belay.commands.audit import add_to as add_audit
+from belay.commands.benchmark import add_to as add_benchmark
+from belay.commands.clean import add_to as add_home
+from belay.commands.demo import add_to as add_offline
+from belay.commands.map import add_to as add_map
+from belay.commands.online import add_to as add_online
+from belay.commands.plan import add_to as add_gate
+from belay.commands.train import add_to as add_train
 from telemetry.errors import BelayError
 
 app = typer.Typer(

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
+from rich.console import Console
 
-from evaluator.auditing.answer_cache import AnswerCache
-from evaluator.auditing.answering import CachedModel, Conditions
-from evaluator.auditing.recorded_chat import recorded_chat
-from evaluator.measures.measure import ServedModel
-from evaluator.watching.worker import WorkerSettings
-from router.settings import load_settings
-from serving.manifest import read_manifest
-from serving.openai_client import Completion, complete_many
+from belay.home import Home
+from belay.progress import bar
+from evaluator.audit.asking.answer_cache import AnswerCache
+from evaluator.audit.asking.answering import CachedModel, Conditions
+from evaluator.audit.asking.recorded_chat import recorded_chat
+from evaluator.audit.measures.measure import ServedModel
+from evaluator.watch.worker.worker import WorkerSettings
+from serving.engines.openai_client import Completion, complete_many
+from serving.engines.vllm_engine import EngineSettings, VllmEngine
+from serving.models.manifest import read_manifest
 from serving.progress import Report, silent
-from serving.vllm_engine import EngineSettings, VllmEngine
-from telemetry.bus import Bus
+from serving.server import free_port
+from telemetry.bus.kafka_bus import BusSettings, KafkaBus
+from telemetry.bus.protocols import Bus
 from telemetry.errors import EngineFailed
 from telemetry.events import Arm, Message
-from telemetry.forwarder import ForwardSettings
-from telemetry.kafka_bus import BusSettings, KafkaBus
+from telemetry.forwarding.forwarder import ForwardSettings
+from telemetry.settings import load_settings
 
 
 class WatchSettings(BaseModel):
@@ -54,6 +58,16 @@ def engine_for(
     with VllmEngine(settings) as engine:
         engine.wait_healthy(progress)
         yield engine
+
+
+def started(parts: ExitStack, home: Home, folder: Path, model: str, console: Console) -> str:
+    """The URL of an engine that serves `folder` until `parts` closes."""
+    log = home.logs / f"vllm-{folder.name}.log"
+    with bar(console, f"   vLLM with {folder.name}") as report:
+        engine = parts.enter_context(
+            engine_for(folder, port=free_port(), name=model, log=log, progress=report)
+        )
+    return engine.url
 
 
 def half_of_the_cores(arm: Arm) -> str:

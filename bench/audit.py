@@ -17,16 +17,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 
-import _audit_boundary as boundary
-from _audit_planted import Plant
-from _audit_recorded import Recorded, load
-from _audit_replay import Cell, agreement, counts, limit_saved, replay_cell, replay_together, saved
-from _audit_sets import SETS, TestSet, cache_folder, data_folder
-from _audit_timings import load_walls, ratios, told
+from _audit import boundary
+from _audit.planted import Plant
+from _audit.recorded import Recorded, load
+from _audit.replay import Cell, agreement, counts, limit_saved, replay_cell, replay_together, saved
+from _audit.sets import SETS, TestSet, cache_folder, data_folder
+from _audit.timings import load_walls, ratios, told
 from _shape import Figure, Result, arguments, finish, say
 
-from evaluator.diff.floor import at_floor
-from evaluator.diff.settings import GateSettings
+from evaluator.audit.diff.floor import at_floor
+from evaluator.audit.diff.settings import GateSettings
 
 ALPHA = 0.01
 DROPS = (0.0, 0.01, 0.02, 0.05, 0.10)
@@ -174,7 +174,7 @@ def by_the_clock(sets: Sequence[TestSet], seeds: Sequence[int]) -> None:
     """Measure these sets by the clock, where the data are there."""
     data = data_folder()
     if data is not None:
-        from _audit_wall import measure_wall  # noqa: PLC0415 - loads the engine's parts, which a replay does not need
+        from _audit.wall import measure_wall  # noqa: PLC0415 - loads the engine's parts, which a replay does not need
 
         measure_wall(sets, data, cache_folder(), WALL_DROPS, CHURN, [_settings(seed) for seed in seeds])
 
@@ -243,7 +243,7 @@ def _recorded(sets: Sequence[TestSet], *, record: bool) -> list[Recorded]:
     """What there is of base on these sets, recorded first where that was asked for and the data are there."""
     folder, data = cache_folder(), data_folder()
     if record and data is not None:
-        from _audit_live import record_missing  # noqa: PLC0415 - loads lm-eval, which a replay does not need
+        from _audit.live import record_missing  # noqa: PLC0415 - loads lm-eval, which a replay does not need
 
         record_missing(sets, data, folder)
     found = [r for one in sets if (r := load(folder / "base", one, data)) is not None]

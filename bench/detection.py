@@ -4,9 +4,9 @@
     python bench/detection.py --quick    # under a minute
     python bench/detection.py --json     # one JSON object on standard output
 
-Ours and the peers see the same seeded streams. Limits are Wald's (`evaluator.planning.limits`) for base .8,
+Ours and the peers see the same seeded streams. Limits are Wald's (`evaluator.watch.planning.limits`) for base .8,
 threshold 2 points, alpha 1%. The simulator equals the product score by score
-(tests/evaluator/planning/test_simulate.py); the cost of an update is measured on the product itself.
+(tests/evaluator/watch/planning/test_simulate.py); the cost of an update is measured on the product itself.
 """
 
 from __future__ import annotations
@@ -16,15 +16,24 @@ from dataclasses import replace
 from math import log
 
 import numpy as np
-from _peers import FailureLimit, GrowthBook, Kayenta, MixtureSprt, OBrienFleming, Panel, Peer, describe
-from _shadows import allotted, bad_answers, rare_capability
+from _detection.peers import (
+    FailureLimit,
+    GrowthBook,
+    Kayenta,
+    MixtureSprt,
+    OBrienFleming,
+    Panel,
+    Peer,
+    describe,
+)
+from _detection.shadows import allotted, bad_answers, rare_capability
+from _detection.update_cost import update_cost
+from _detection.world import ALPHA, BASE, DELTA, DISCORDANT, NATS, TEN, first, ratio
 from _shape import Figure, Result, arguments, finish, say
-from _update_cost import update_cost
-from _world import ALPHA, BASE, DELTA, DISCORDANT, NATS, TEN, first, ratio
 from scipy.stats import norm
 
-from evaluator.planning.limits import pair_information, promotion_information, unpaired_information
-from evaluator.planning.simulate import Block, PromotionFleet, World, draw, roll_out
+from evaluator.watch.planning.limits import pair_information, promotion_information, unpaired_information
+from evaluator.watch.planning.simulate import Block, PromotionFleet, World, draw, roll_out
 
 
 def false_rollbacks(result: Result) -> None:

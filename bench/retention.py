@@ -5,7 +5,7 @@
     python bench/retention.py --quick    # one seed, fewer items, fewer steps
     python bench/retention.py --json     # one JSON object on standard output
 
-SmolLM2-135M-Instruct learns to name the intents of customers' messages (`_retention_data` says on what, and what is
+SmolLM2-135M-Instruct learns to name the intents of customers' messages (`_retention.data` says on what, and what is
 measured beside it). Theirs is tuned LoRA: its learning rate and steps are swept on the target's tuning items first.
 Every training is the product's own pipeline; costs are measured step by step, one way and the other in turn.
 """
@@ -16,12 +16,12 @@ import argparse
 import json
 from collections.abc import Sequence
 
-import _retention_costs as costs
-from _retention_data import missing
-from _retention_plot import plot
-from _retention_runs import CACHE, Lab, Size, Tuned
-from _retention_suite import Scores
-from _retention_table import TARGET, Table, at_equal_target
+from _retention import costs
+from _retention.data import missing
+from _retention.plot import plot
+from _retention.runs import CACHE, Lab, Size, Tuned
+from _retention.suite import Scores
+from _retention.table import TARGET, Table, at_equal_target
 from _shape import Figure, Result, arguments, finish, say
 
 from trainer.config import RehearsalSettings

@@ -1,1 +1,5 @@
-"""Online: tagger, judge, sequential test, worker. Offline: brief, measures, baseline, audit, gate, report."""
+"""What is measured: before a rollout, during one, and by whom.
+
+Four wings over briefs/ and verifiers/: map/ (what users rely on), audit/ (candidate against base), judge/ (what an
+answer is worth, what it is about), watch/ (the sequential test on live traffic).
+"""

@@ -1,1 +1,5 @@
-"""Engines: what runs vLLM, what an arm is, health, and the attestation of model folders."""
+"""What runs models, what model folders are, and how our servers listen.
+
+Rooms: engines/ (vLLM, the OpenAI API), models/ (manifests, pins, the shipped base). `server` listens and ends
+for router and control; `progress` is how long work tells how far it is.
+"""

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 import pydantic_core
 from pydantic import ValidationError
 
-from telemetry.bus import Encoded, Headers, Record
+from telemetry.bus.protocols import Encoded, Headers, Record
 from telemetry.errors import UnreadableRecord
 from telemetry.events import EVENTS, Event
 

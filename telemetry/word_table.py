@@ -1,7 +1,7 @@
 """The word table: which capability a prompt belongs to, by its words alone, in a few microseconds.
 
-The evaluator fits it (`evaluator.tagging.word_tagger`) and a router reads it, so that shadows can go where they are
-needed; neither imports the other. It steers shadows and nothing else: what an interaction is evidence for is
+The evaluator fits it (`evaluator.judge.tagging.word_tagger`) and a router reads it, so that shadows can go where they
+are needed; neither imports the other. It steers shadows and nothing else: what an interaction is evidence for is
 decided by the evaluator's own tagger.
 
 A word has one whole number for each capability. They lie side by side in one Python integer, 32 bits each, so

@@ -14,18 +14,16 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from serving.base_model import prepare_base_model
-from telemetry.embedded_broker import EmbeddedBroker
+from belay.launcher.embedded_broker import EmbeddedBroker
+from serving.models.base_model import prepare_base_model
+from tests.places import SHARED
 
 # The machine is shared and slow at times: what a test takes says nothing about the code. Derandomised, so
 # that a failure is the same one for everybody.
 hypothesis.settings.register_profile("belay", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("belay")
 
-KAFKA_LOCAL = Path(
-    os.environ.get("BELAY_KAFKA_LOCAL")
-    or Path(__file__).resolve().parents[1].parent / "shared" / "kafka" / "kafka-local"
-)
+KAFKA_LOCAL = Path(os.environ.get("BELAY_KAFKA_LOCAL") or SHARED / "kafka" / "kafka-local")
 
 
 def a_free_port() -> int:

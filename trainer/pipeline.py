@@ -1,7 +1,7 @@
 """The whole offline path on one page: brief, baseline, data, train, evaluate, merge, audit, manifest.
 
 Run by `belay train`; under `accelerate launch` every process runs it, and the main one writes. A training method is
-added as a file beside this one, a key in `trainer.config.TrainSettings` and a part of `trainer.train.Training`.
+added as a file beside this one, a key in `trainer.config.TrainSettings` and a part of `trainer.loop.train.Training`.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from evaluator.auditing.baseline import Baseline
+from evaluator.audit.baseline import Baseline
 from evaluator.briefs.brief import load_brief
-from serving.manifest import Manifest, attest, bind_audit, read_manifest, write_manifest
+from serving.models.manifest import Manifest, attest, bind_audit, read_manifest, write_manifest
+from serving.models.quiet import quieten_transformers
+from serving.models.staging import staged_folder
 from serving.progress import Report, silent
-from serving.quiet import quieten_transformers
-from serving.staging import staged_folder
 from telemetry.errors import AttestationError, BaselineError
 from telemetry.events import AuditRef
 from trainer.config import TrainSettings
-from trainer.data import data_sha256
-from trainer.data_mix import named_by_content, read_data
-from trainer.disk import adapter_bytes, require_room, weights_bytes
-from trainer.place import Place
-from trainer.processes import go_on_alone, is_main
-from trainer.trackers import require_installed
+from trainer.data.dialogues import data_sha256
+from trainer.data.reading import named_by_content, read_data
+from trainer.loop.disk import adapter_bytes, require_room, weights_bytes
+from trainer.loop.place import Place
+from trainer.loop.processes import go_on_alone, is_main
+from trainer.watching.trackers import require_installed
 
 STATES: Final = 2
-"""Of how many saved states there is room: `trainer.resume` keeps two, and writes a third before it drops the oldest."""
+"""Of how many saved states there is room: `trainer.loop.resume` keeps two, and writes a third before it drops one."""
 
 Notice = Callable[[str], None]
 """Called with what a person should know."""

@@ -13,32 +13,32 @@ from typing import Any, Final
 from transformers import AutoTokenizer
 
 from evaluator.briefs.brief import LoadedBrief
-from evaluator.judging.judge import Judge
-from serving.manifest import Manifest
+from evaluator.judge.judges.judge import Judge
+from serving.models.manifest import Manifest
 from serving.progress import Report
 from telemetry.errors import SettingsError
-from trainer import lora
-from trainer.base_answers import asking, in_process, remembered, remembered_conversations
-from trainer.checkpoints import Evaluation
 from trainer.config import RehearsalSettings, TrainSettings
-from trainer.data import Example
-from trainer.data_mix import Data, named_by_content
-from trainer.drift import Probes, choose_probes, encode_probes
-from trainer.feed import encode_data, used
-from trainer.fit import Fitted, Keeping, Stock, fit
-from trainer.keeping import Evaluate
-from trainer.merge import interpolate
-from trainer.merging import search
-from trainer.page import write_page
-from trainer.place import Place
-from trainer.processes import accelerator, is_main, same_everywhere
-from trainer.records import Merge, Record, Sweep
-from trainer.rehearsal import Rehearsal, rehearse_for
-from trainer.suite import Suite
-from trainer.sweep import run_sweep
-from trainer.trackers import Trackers
-from trainer.train import Told, use_threads
-from trainer.watch_log import write_rows
+from trainer.data.encoding import Example
+from trainer.data.feed import encode_data, used
+from trainer.data.reading import Data, named_by_content
+from trainer.loop.fit import Fitted, Keeping, Stock, fit
+from trainer.loop.keeping import Evaluate
+from trainer.loop.place import Place
+from trainer.loop.processes import accelerator, is_main, same_everywhere
+from trainer.loop.sweep import run_sweep
+from trainer.loop.train import Told, use_threads
+from trainer.merging.search import search
+from trainer.merging.writing import interpolate
+from trainer.methods import lora
+from trainer.rehearsing.base_answers import asking, in_process, remembered, remembered_conversations
+from trainer.rehearsing.rehearsal import Rehearsal, rehearse_for
+from trainer.reporting.page import write_page
+from trainer.scoring.checkpoints import Evaluation
+from trainer.scoring.records import Merge, Record, Sweep
+from trainer.scoring.suite import Suite
+from trainer.watching.drift import Probes, choose_probes, encode_probes
+from trainer.watching.trackers import Trackers
+from trainer.watching.watch_log import write_rows
 
 _TRACKED: Final = ("loss", "gradient_norm", "kl", "ewc")
 _PACKAGES: Final = ("torch", "transformers", "peft", "accelerate")

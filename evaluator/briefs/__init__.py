@@ -1,1 +1,4 @@
-"""The capability brief as it lies on disk: read, checked, bound by one hash."""
+"""The capability brief: what users rely on, at what threshold, and the items that ask for it.
+
+From outside: `brief.load_brief(path) -> LoadedBrief`, every mistake at once. The schema is in `schema`.
+"""

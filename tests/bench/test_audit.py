@@ -5,19 +5,15 @@ import sys
 from dataclasses import asdict, replace
 from math import log, sqrt
 
-import _audit_boundary as boundary
-import _audit_peer as peer
-import _audit_planted as planted
-import _audit_recorded as recording
-import _audit_replay as replay
-import _audit_timings as timings
 import numpy as np
 import pytest
-from _audit_sets import ROOT, SETS
+from _audit import boundary, peer, planted, replay, timings
+from _audit import recorded as recording
+from _audit.sets import ROOT, SETS
 from scipy.stats import norm, ttest_ind, ttest_rel
 
-from evaluator.diff.paired_test import Draw, evidence_of
-from evaluator.diff.settings import GateSettings
+from evaluator.audit.diff.paired_test import Draw, evidence_of
+from evaluator.audit.diff.settings import GateSettings
 
 SETTINGS = GateSettings(alpha_fail=0.01, alpha_pass=0.01)
 

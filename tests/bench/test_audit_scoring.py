@@ -1,10 +1,11 @@
 import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-TASKS = Path(__file__).parent.parent.parent / "bench" / "audit_tasks"
+from tests.places import ROOT
+
+TASKS = ROOT / "bench" / "_audit" / "tasks"
 
 
 def _load(name):

@@ -1,10 +1,10 @@
 import json
 from pathlib import Path
 
-import _audit_sets as sets
 import pytest
+from _audit import sets
 
-from evaluator.benchmarks.lm_eval_measure import LmEvalMeasure
+from evaluator.audit.benchmarks.lm_eval_measure import LmEvalMeasure
 
 BY_NAME = {one.name: one for one in sets.SETS}
 INSTRUCTIONS = {

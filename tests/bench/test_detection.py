@@ -1,27 +1,13 @@
-import importlib.util
 import json
-import sys
 from math import log, sqrt
-from pathlib import Path
 
+import _shape as shape
 import numpy as np
 import pytest
+from _detection import peers, shadows
 
-from evaluator.evidence.allocation import Need, fractions, traffic_of
-from evaluator.planning.simulate import Fleet, World, draw
-
-BENCH = Path(__file__).parent.parent.parent / "bench"
-
-
-def _load(name):
-    spec = importlib.util.spec_from_file_location(f"belay_bench{name}", BENCH / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-peers, shape, shadows = _load("_peers"), _load("_shape"), _load("_shadows")
+from evaluator.watch.evidence.allocation import Need, fractions, traffic_of
+from evaluator.watch.planning.simulate import Fleet, World, draw
 
 
 def _panel(drop, runs=80, length=4000, **rules):

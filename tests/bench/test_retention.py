@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import _retention_data as data
-import _retention_table as tables
 import pytest
+from _retention import data
+from _retention import table as tables
 
 
 def _table(**rows):

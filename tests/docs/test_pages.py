@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 from belay.cli import app
 from evaluator.briefs.yaml_text import Place, read_yaml
+from tests.places import ROOT
 from trainer.config import load_train_settings
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FOLDERS = ("telemetry", "serving", "router", "evaluator", "trainer", "belay")
 COMMAND = re.compile(r"(?<![\w./-])belay ([^&|#`()\n]+)")
@@ -61,14 +61,14 @@ def test_the_module_table_of_a_folder_names_its_modules_and_no_others(folder: st
     section = page.split("## Modules\n")[1].split("\n## ")[0]
     rows = [line.strip("|").split(" | ") for line in section.splitlines() if line.startswith("|")]
     titles = [cell.strip() for cell in rows[0]]
-    modules, package = titles.index("modules"), titles.index("package") if "package" in titles else None
+    rooms, modules = titles.index("room"), titles.index("modules")
     named = [
-        ("" if package is None else row[package].strip(" `/"), name)
-        for row in rows[2:]
-        for name in re.findall(r"`(\w+)`", row[modules])
+        (row[rooms].strip(" `/."), name) for row in rows[2:] for name in re.findall(r"`(\w+)`", row[modules])
     ]
     files = [path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*.py")]
-    there = [(file.parent.name, file.stem) for file in files if not file.stem.startswith("__")]
+    there = [
+        (file.parent.as_posix().strip("."), file.stem) for file in files if not file.stem.startswith("__")
+    ]
     assert sorted(named) == sorted(there)
 
 

@@ -11,18 +11,20 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from belay import offline, offline_audit, offline_train
-from belay.demo import ALIAS, CANDIDATE
 from belay.home import Home
-from belay.ports import free_port
+from belay.launcher.demo import ALIAS, CANDIDATE
+from belay.steps import audit as auditing
+from belay.steps import prepare as preparing
+from belay.steps import train as training
 from belay.wiring import engine_for, half_of_the_cores
-from evaluator.auditing.baseline import Baseline
-from evaluator.auditing.result import AuditResult
+from evaluator.audit.baseline import Baseline
+from evaluator.audit.result import AuditResult
 from evaluator.briefs.brief import LoadedBrief, load_brief
+from serving.server import free_port
+from tests.places import BRIEF
 
 AUDITED = 24
 """Audit items of each capability: enough for the naive fine-tune's `fail`, and a baseline that is soon there."""
-BRIEF = Path(__file__).parents[2] / "examples" / "support" / "brief.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, real_base: Path) -> Iterat
     console = Console(stderr=True)
     loaded = _shortened(load_brief(BRIEF))
     with ExitStack() as parts:
-        base = offline.prepare(home, console)
+        base = preparing.prepare(home, console)
         control = parts.enter_context(
             engine_for(
                 base,
@@ -56,8 +58,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, real_base: Path) -> Iterat
                 cores=half_of_the_cores("control"),
             )
         )
-        baseline = offline_audit.record(home, loaded, base, control.url, ALIAS, console)
-        folder = offline_train.train(home, loaded, base, CANDIDATE, console)
+        baseline = auditing.record(home, loaded, base, control.url, ALIAS, console)
+        folder = training.train(home, loaded, base, CANDIDATE, console)
         candidate = parts.enter_context(
             engine_for(
                 folder,
@@ -67,7 +69,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, real_base: Path) -> Iterat
                 cores=half_of_the_cores("candidate"),
             )
         )
-        audit = offline_audit.audit(home, loaded, baseline, folder, candidate.url, ALIAS, console)
+        audit = auditing.audit(home, loaded, baseline, folder, candidate.url, ALIAS, console)
         yield Trained(home, loaded, base, folder, baseline, audit, control.url, candidate.url)
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from belay.demo import ALIAS
-from evaluator.auditing.probe import ProbeFailed, check_models
-from evaluator.benchmarks.lm_eval_measure import LmEvalMeasure, run_full
-from evaluator.measures.measure import ServedModel
-from serving.manifest import attest
+from belay.launcher.demo import ALIAS
+from evaluator.audit.asking.probe import ProbeFailed, check_models
+from evaluator.audit.benchmarks.lm_eval_measure import LmEvalMeasure, run_full
+from evaluator.audit.measures.measure import ServedModel
+from serving.models.manifest import attest
 from tests.e2e.conftest import Trained
 
 pytestmark = pytest.mark.slow

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from belay import offline
-from belay.demo import ALIAS, STAGES
-from belay.rollout_run import RolloutRun, Tick, run_rollout
-from belay.summary import Summary
-from belay.traffic import plan_traffic
-from serving.arms import Endpoint
+from belay.launcher.demo import ALIAS, STAGES
+from belay.launcher.rollout_run import RolloutRun, Tick, run_rollout
+from belay.launcher.traffic import plan_traffic
+from evaluator.watch.planning.terms import rollout_spec
+from evaluator.watch.reporting.summary import Summary
+from serving.engines.arms import Endpoint
+from serving.models.manifest import read_manifest
 from telemetry.events import AuditRef
 from tests.e2e.conftest import BRIEF, Trained
 
@@ -24,11 +25,11 @@ pytestmark = pytest.mark.slow
 def roll_out(
     trained: Trained, bootstrap: str, candidate: Path, url: str, requests: int, seed: int
 ) -> Summary:
-    spec = offline.rollout_spec(
+    spec = rollout_spec(
         trained.loaded,
         trained.baseline,
-        base=trained.base,
-        candidate=candidate,
+        base=read_manifest(trained.base).ref,
+        candidate=read_manifest(candidate).ref,
         alias=ALIAS,
         stages=STAGES,
         shadow=0.1,

@@ -10,22 +10,22 @@ from typing import Any
 
 import pytest
 
-from evaluator.auditing.answering import CachedModel, Conditions
-from evaluator.auditing.audit import run_audit
-from evaluator.auditing.baseline import binding_of, record_baseline
-from evaluator.auditing.brief_measures import brief_measures
-from evaluator.auditing.result import AuditResult
-from evaluator.auditing.terms import thresholds_of
+from evaluator.audit.asking.answering import CachedModel, Conditions
+from evaluator.audit.audit import run_audit
+from evaluator.audit.baseline import binding_of, record_baseline
+from evaluator.audit.brief_measures import brief_measures
+from evaluator.audit.diff.paired_test import Draw, evidence_of
+from evaluator.audit.diff.settings import GateSettings
+from evaluator.audit.measures.measure import ServedModel
+from evaluator.audit.result import AuditResult
+from evaluator.audit.terms import thresholds_of
 from evaluator.briefs.brief import LoadedBrief, load_brief
-from evaluator.diff.paired_test import Draw, evidence_of
-from evaluator.diff.settings import GateSettings
-from evaluator.drafting.weaknesses import weaknesses
-from evaluator.judging.judge import Judge
-from evaluator.judging.suite import run_judge_suite
-from evaluator.measures.measure import ServedModel
+from evaluator.judge.judges.judge import Judge
+from evaluator.judge.judges.suite import run_judge_suite
+from evaluator.map.drafting.weaknesses import weaknesses
 from telemetry.events import Message, ModelRef
+from tests.places import BRIEF
 
-BRIEF = Path(__file__).resolve().parents[2] / "examples" / "support" / "brief.yaml"
 RIGHT = {"support_reply": 0.1, "addition": 0.4, "word_problem": 0.05}
 """What part of its items base answers well; 90% where nothing else is said."""
 ANSWERS: Mapping[str, Callable[[Any], str]] = {

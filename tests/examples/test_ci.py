@@ -15,8 +15,9 @@ import yaml
 
 from belay.cli import app
 from belay.home import Home
+from tests.places import ROOT
 
-FILE = Path(__file__).resolve().parents[2] / "examples" / "ci" / "github-audit.yml"
+FILE = ROOT / "examples" / "ci" / "github-audit.yml"
 WORKFLOW: dict[Any, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 STEPS: list[dict[str, Any]] = WORKFLOW["jobs"]["audit"]["steps"]
 BY_NAME = {step["name"]: step for step in STEPS}

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from evaluator.briefs.brief import LoadedBrief, load_brief
-from evaluator.judging.judge import Judge
-from evaluator.judging.suite import load_judge_suite, run_judge_suite
-from evaluator.tagging.tagger import Tagger
+from evaluator.judge.judges.judge import Judge
+from evaluator.judge.judges.suite import load_judge_suite, run_judge_suite
+from evaluator.judge.tagging.tagger import Tagger
+from tests.places import ROOT
 
-FOLDER = Path(__file__).resolve().parents[2] / "examples" / "support"
+FOLDER = ROOT / "examples" / "support"
 ADJACENT = {
     "facts", "sentiment", "extraction", "json_output", "list_format", "one_sentence_summary", "small_code",
     "addition", "word_problem",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from router.rollout import Promote, RollBack, Start, transition
+from router.control.rollout import Promote, RollBack, Start, transition
 from telemetry.events import AuditRef, CapabilityWatch, ModelRef, RolloutChanged, RolloutSpec, Stage
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

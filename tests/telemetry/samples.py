@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from telemetry.events import AuditRef, CapabilityWatch, ModelRef, RolloutChanged, RolloutSpec, Stage, new_id
-from telemetry.raw_record import RawRecord
+from telemetry.spool.raw_record import RawRecord
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}

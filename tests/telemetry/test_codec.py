@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.bus import Encoded, Record
+from telemetry.bus.protocols import Encoded, Record
 from telemetry.codec import decode, encode
 from telemetry.errors import UnreadableRecord
 from telemetry.events import EVENTS, ArmCount, CapabilityEvidence, DeadLettered, Event

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from evaluator.auditing.baseline import Baseline, binding_of
+from evaluator.audit.baseline import Baseline, binding_of
 from evaluator.briefs.brief import load_brief
-from serving.manifest import attest, file_sha256, read_manifest
+from serving.models.manifest import attest, file_sha256, read_manifest
 from telemetry.errors import BaselineError, SettingsError
 from telemetry.events import AuditRef
 from tests.trainer.tiny_shop import TRAFFIC, tiny_settings, tiny_shop
-from trainer.disk import DiskFull
+from trainer.loop.disk import DiskFull
 from trainer.pipeline import Gate, recipe, run
-from trainer.records import Record
-from trainer.watch_log import read_rows
+from trainer.scoring.records import Record
+from trainer.watching.watch_log import read_rows
 
 
 @pytest.fixture(scope="module")

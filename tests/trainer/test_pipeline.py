@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from serving.manifest import attest, read_manifest
+from serving.models.manifest import attest, read_manifest
 from telemetry.errors import AttestationError, UsageError
 from tests.trainer.tiny import tiny_base
-from trainer import lora
 from trainer.config import TrainSettings
+from trainer.methods import lora
 from trainer.pipeline import recipe, run
 
 

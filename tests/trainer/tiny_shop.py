@@ -11,14 +11,15 @@ import torch
 import yaml
 from transformers import AutoTokenizer
 
-from serving.manifest import write_manifest
+from serving.models.manifest import write_manifest
 from telemetry.events import Message
 from tests.trainer.tiny import tiny_base
-from trainer import lora
 from trainer.config import TrainSettings
-from trainer.data import Dialogue, encode
-from trainer.generate import generate
-from trainer.objective import completion_loss, tensors
+from trainer.data.dialogues import Dialogue
+from trainer.data.encoding import encode
+from trainer.methods import lora
+from trainer.methods.objective import completion_loss, tensors
+from trainer.rehearsing.generate import generate
 
 ANSWER = "it is on its way"
 _WORDS = ("hello", "how", "are", "you", "fine", "thanks", "my", "way")

@@ -24,6 +24,7 @@ from evaluator.briefs.brief import (
     load_brief,
 )
 from telemetry.errors import BriefError
+from tests.places import ROOT
 
 CAPABILITY: dict[str, Any] = {
     "why": "users ask",
@@ -328,7 +329,7 @@ def test_an_absent_brief_and_absent_lines_are_refused(tmp_path: Path, brief: dic
 
 
 def test_every_key_that_a_brief_may_have_stands_in_its_documentation() -> None:
-    page = (Path(__file__).resolve().parents[3] / "docs" / "mapping.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "mapping.md").read_text(encoding="utf-8")
     for model in (Brief, Capability, JudgeSettings, JudgeEndpoint, BenchmarkSettings):
         missing = [key for key in model.model_fields if f"`{key}`" not in page]
         assert not missing, f"{model.__name__}: {missing}"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from evaluator.auditing.answering import CachedModel, Conditions
-from evaluator.auditing.audit import Spent, run_audit
-from evaluator.auditing.baseline import Baseline, Binding, binding_of, record_baseline
-from evaluator.auditing.brief_measures import brief_measures
-from evaluator.auditing.result import AuditResult
+from evaluator.audit.asking.answering import CachedModel, Conditions
+from evaluator.audit.audit import Spent, run_audit
+from evaluator.audit.baseline import Baseline, Binding, binding_of, record_baseline
+from evaluator.audit.brief_measures import brief_measures
+from evaluator.audit.diff.settings import GateSettings
+from evaluator.audit.measures.measure import Measure, ServedModel
+from evaluator.audit.result import AuditResult
 from evaluator.briefs.brief import LoadedBrief
-from evaluator.diff.settings import GateSettings
-from evaluator.judging.judge import Judge
-from evaluator.measures.measure import Measure, ServedModel
+from evaluator.judge.judges.judge import Judge
 from telemetry.events import ModelRef
 from tests.evaluator.support.briefs import SHAS, brief, model
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from evaluator.audit.measures.measure import ServedModel
 from evaluator.briefs.brief import Brief, Capability, JudgeSettings, LoadedBrief
 from evaluator.briefs.items import Item
-from evaluator.measures.measure import ServedModel
 from telemetry.events import Message
 
 ITEMS = 60

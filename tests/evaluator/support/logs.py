@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from telemetry import codec
-from telemetry.bus import Bus, Encoded, Reader, Record
+from telemetry.bus.memory_bus import MemoryBus
+from telemetry.bus.protocols import Bus, Encoded, Reader, Record
 from telemetry.events import Event, RolloutChanged, RolloutSpec
-from telemetry.memory_bus import MemoryBus
 
 
 def publish(bus: Bus, events: Iterable[Event]) -> None:

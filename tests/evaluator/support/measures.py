@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from evaluator.measures.asking import ItemAnswer
-from evaluator.measures.measure import Measure, MeasureItem, ServedModel
+from evaluator.audit.measures.answers import ItemAnswer
+from evaluator.audit.measures.measure import Measure, MeasureItem, ServedModel
 
 Scores = Mapping[str, float | None]
 

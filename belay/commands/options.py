@@ -1,0 +1,20 @@
+"""Options that several offline commands share, and their defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+HomeFolder = Annotated[Path, typer.Option("--home", help="Where everything that Belay makes lies.")]
+BriefFile = Annotated[Path, typer.Option("--brief", help="The capability brief.")]
+EngineUrl = Annotated[
+    str | None, typer.Option("--url", help="An engine that serves it already; otherwise one is started.")
+]
+ModelName = Annotated[str, typer.Option("--model", help="The model's name at that engine.")]
+
+HOME = Path(".belay")
+BRIEF = Path("examples/support/brief.yaml")
+ALIAS = "support"
+OFFLINE = "Offline"

@@ -1,0 +1,72 @@
+"""The commands about the gate itself: plan before launch, drill, replay a decision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from belay.progress import console_of
+from belay.steps.stages import STAGES
+
+BriefArgument = Annotated[Path, typer.Argument(help="The capability brief.")]
+HomeOption = Annotated[Path, typer.Option("--home", help="Where baselines lie: they give each base rate.")]
+StagesOption = Annotated[
+    str, typer.Option(help="share:interactions, comma separated; the last stage needs no number.")
+]
+
+_GATE = "The gate"
+_BRIEF = Path("examples/support/brief.yaml")
+_HOME = Path(".belay")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command(rich_help_panel=_GATE)(plan)
+    app.command(rich_help_panel=_GATE)(drill)
+    app.command(rich_help_panel=_GATE)(replay)
+
+
+def plan(
+    brief: BriefArgument = _BRIEF,
+    rate: Annotated[str, typer.Option(help="Interactions a second, as 40 or 40/s.")] = "40/s",
+    stages: StagesOption = STAGES,
+    shadow: Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction answered by both arms.")] = 0.1,
+    simulate: Annotated[bool, typer.Option(help="Check 10-point drops by simulation (a minute).")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Write the plot to this PNG file.")] = None,
+    home: HomeOption = _HOME,
+) -> None:
+    """Before launch: how long a drop lives in each capability, what it costs, what shadow pairs buy."""
+    from belay.steps.plan import show_plan  # noqa: PLC0415 - scipy and matplotlib are of these commands only
+
+    show_plan(brief, rate, stages, shadow, home, console_of(), simulate=simulate, picture=picture)
+
+
+def drill(
+    brief: BriefArgument = _BRIEF,
+    runs: Annotated[int, typer.Option(min=1, help="Rollouts simulated for each planted drop.")] = 50,
+    horizon: Annotated[int, typer.Option(min=100, help="Interactions of a rollout at most.")] = 5000,
+    stages: StagesOption = STAGES,
+    shadow: Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction answered by both arms.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 7,
+    report: Annotated[Path | None, typer.Option("--json", help="Write the report to this file too.")] = None,
+    home: HomeOption = _HOME,
+) -> None:
+    """Run A/A and planted regressions through the gate: how often it fires, and after how long."""
+    from belay.steps.plan import show_drill  # noqa: PLC0415 - as above
+
+    show_drill(
+        brief, stages, shadow, home, console_of(), runs=runs, horizon=horizon, seed=seed, report_file=report
+    )
+
+
+def replay(
+    decision: Annotated[str, typer.Argument(help="A decision's event id, or a proof file.")],
+    bootstrap_servers: Annotated[str, typer.Option(help="The broker that holds it.")] = "127.0.0.1:9092",
+    export: Annotated[Path | None, typer.Option(help="Write the proof to this file.")] = None,
+) -> None:
+    """Reproduce a decision from Kafka or from a proof file. Status 0 where it is the same byte for byte."""
+    from belay.steps.plan import replay_decision  # noqa: PLC0415 - as above
+
+    raise typer.Exit(0 if replay_decision(decision, bootstrap_servers, export, console_of()) else 1)

@@ -1,0 +1,211 @@
+"""`belay demo`: the whole story on one machine, on real parts. Read it from `run_demo` downwards."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from belay.home import Home
+from belay.launcher import live
+from belay.launcher.embedded_broker import EmbeddedBroker
+from belay.launcher.rollout_run import RolloutRun, Tick, run_rollout
+from belay.launcher.traffic import plan_traffic
+from belay.progress import bar
+from belay.steps import audit as auditing
+from belay.steps import prepare as preparing
+from belay.steps import train as training
+from belay.wiring import engine_for, half_of_the_cores
+from evaluator.audit.reporting.text import audit_table
+from evaluator.audit.result import AuditResult
+from evaluator.briefs.brief import load_brief
+from evaluator.briefs.table import brief_table
+from evaluator.watch.planning.terms import rollout_spec
+from evaluator.watch.reporting.page import facts, headline
+from evaluator.watch.reporting.summary import Summary
+from serving.engines.arms import Endpoint
+from serving.engines.vllm_engine import VllmEngine
+from serving.models.manifest import read_manifest
+from serving.server import free_port
+from telemetry.bus.kafka_bus import KafkaBus
+from telemetry.bus.settings import BusSettings
+from telemetry.events import Arm, AuditRef, Stage
+
+ALIAS = "support"
+CANDIDATE = "support-naive"
+OVERRIDE_BY = "belay demo"
+OVERRIDE_REASON = "the demo shows that the rollout catches what the audit has already caught"
+STAGES = (
+    Stage(share=0.05, min_units=100),
+    Stage(share=0.25, min_units=200),
+    Stage(share=0.50, min_units=400),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """The demo's few choices.
+
+    `identical` rolls base out against itself: nothing may fire. `bootstrap` is a Kafka that runs already, which keeps
+    what happened; without it the demo starts the embedded broker, which forgets.
+    """
+
+    home: Path
+    brief: Path
+    requests: int = 1600
+    seed: int = 7
+    shadow: float = 0.1
+    identical: bool = False
+    bootstrap: str | None = None
+
+
+def run_demo(settings: DemoSettings, console: Console) -> Summary:
+    """Prepare, map, measure, train, audit, override, roll out, sum up. Raises BelayError; leaves nothing running."""
+    began = time.monotonic()
+    home = Home(settings.home.resolve())
+    loaded = load_brief(settings.brief.resolve())
+    if settings.bootstrap is not None:  # minutes of work would be for nothing if it were not there
+        KafkaBus(BusSettings(bootstrap_servers=settings.bootstrap)).ensure_topics()
+    with ExitStack() as parts:
+        _heading(console, 1, "The base model")
+        base = preparing.prepare(home, console)
+        _heading(console, 2, "What users rely on")
+        console.print(brief_table(loaded))
+        control = _engine(parts, home, base, "control", console)
+        _heading(console, 3, "Baseline: what base can do, before anything is trained")
+        baseline = auditing.record(home, loaded, base, control.url, ALIAS, console)
+        candidate = control
+        audit: AuditResult | None = None
+        if settings.identical:
+            console.print("   The candidate is base itself: no training, no audit; nothing may fire.")
+        else:
+            _heading(console, 4, "Fine-tune on the target alone, the naive way")
+            folder = training.train(home, loaded, base, CANDIDATE, console)
+            candidate = _engine(parts, home, folder, "candidate", console)
+            _heading(console, 5, "Audit: candidate against base, item by item")
+            audit = auditing.audit(
+                home, loaded, baseline, folder, candidate.url, ALIAS, console, base_url=control.url
+            )
+            console.print(audit_table(audit))
+            console.print(_verdict(audit, home))
+        _heading(console, 6, "Roll out: 5 -> 25 -> 50%, watched")
+        bootstrap = settings.bootstrap or _embedded(parts, home)
+        spec = rollout_spec(
+            loaded,
+            baseline,
+            base=read_manifest(base).ref,
+            candidate=read_manifest(base if audit is None else home.model(CANDIDATE)).ref,
+            alias=ALIAS,
+            stages=STAGES,
+            shadow=settings.shadow,
+            audit=_audit_ref(audit, read_manifest(base).sha256),
+        )
+        run = RolloutRun(
+            spec=spec,
+            brief=settings.brief.resolve(),
+            turns=plan_traffic(loaded, settings.requests, settings.seed),
+            control=Endpoint(arm="control", url=control.url),
+            candidate=Endpoint(arm="candidate", url=candidate.url),
+            bootstrap=bootstrap,
+            folder=home.run(spec.rollout_id),
+            models=home.models,
+        )
+        summary = _show_rollout(run, console)
+    _heading(console, 7, "What happened")
+    show_summary(summary, console)
+    console.print(
+        f"   [dim]{home.run(summary.rollout_id).root}/summary.html and summary.png hold this for later.[/]"
+    )
+    if settings.bootstrap is not None and summary.outcome == "rolled_back":
+        console.print(
+            "   [dim]What users asked is still in Kafka; to train again with what sank this rollout rehearsed:[/]\n"
+            f"   belay repair {summary.rollout_id} --bootstrap-servers {settings.bootstrap}",
+            soft_wrap=True,
+        )
+    console.print(f"   [dim]The whole demo took {(time.monotonic() - began) / 60:.1f} minutes.[/]")
+    return summary
+
+
+def _embedded(parts: ExitStack, home: Home) -> str:
+    broker = parts.enter_context(EmbeddedBroker(free_port(), home.logs / "broker.log"))
+    return broker.bootstrap_servers
+
+
+def show_summary(summary: Summary, console: Console) -> None:
+    """Print the closing summary."""
+    style = "bold white on red" if summary.outcome == "rolled_back" else "bold white on green"
+    console.print(f"   [{style}] {headline(summary)} [/]")
+    console.print(f"   {summary.reason}")
+    table = Table(box=None, padding=(0, 1), show_header=False)
+    for value, label in facts(summary):
+        table.add_row(f"[bold]{value}[/]", label)
+    console.print(table)
+
+
+def _show_rollout(run: RolloutRun, console: Console) -> Summary:
+    console.print(
+        f"   {len(run.turns):,} requests through the router, {run.concurrency} at a time; "
+        f"everything of this run lies in {run.folder.root}"
+    )
+    if not console.is_terminal:
+        return _log_rollout(run, console)
+    with Live(console=console, refresh_per_second=4) as screen:
+        return run_rollout(run, lambda tick: screen.update(live.render(tick)))
+
+
+def _log_rollout(run: RolloutRun, console: Console, every_s: float = 10.0) -> Summary:
+    """The same without a terminal: a line every ten seconds and at every change."""
+    shown, due = "", 0.0
+
+    def on_tick(tick: Tick) -> None:
+        nonlocal shown, due
+        state = f"{tick.view.status} {tick.view.share}"
+        if state != shown or time.monotonic() >= due:
+            console.print(f"   {live.line(tick)}")
+            shown, due = state, time.monotonic() + every_s
+
+    return run_rollout(run, on_tick)
+
+
+def _engine(parts: ExitStack, home: Home, folder: Path, arm: Arm, console: Console) -> VllmEngine:
+    with bar(console, f"   vLLM for {arm}") as report:
+        return parts.enter_context(
+            engine_for(
+                folder,
+                port=free_port(),
+                name=ALIAS,
+                log=home.logs / f"vllm-{arm}.log",
+                arm=arm,
+                cores=half_of_the_cores(arm),
+                progress=report,
+            )
+        )
+
+
+def _verdict(audit: AuditResult, home: Home) -> str:
+    folder = home.audit(CANDIDATE)
+    findings = "".join(f"\n   - {finding}" for finding in audit.findings)
+    return (
+        f"   Verdict: [bold]{audit.verdict}[/] (`belay audit` would end with status {audit.exit_code}).{findings}\n"
+        f"   Report: {folder}/report.html\n"
+        "   No passing audit, no rollout. The story goes on under an override, which the rollout records:\n"
+        f"   [italic]by {OVERRIDE_BY}: {OVERRIDE_REASON}[/]"
+    )
+
+
+def _audit_ref(audit: AuditResult | None, base_sha256: str) -> AuditRef:
+    """The audit behind the rollout; base against itself needs none, and its own hash stands in its place."""
+    if audit is None:
+        return AuditRef(verdict="pass", sha256=base_sha256)
+    if audit.verdict == "pass":
+        return audit.to_ref()
+    return audit.to_ref(override_by=OVERRIDE_BY, override_reason=OVERRIDE_REASON)
+
+
+def _heading(console: Console, number: int, text: str) -> None:
+    console.print(f"\n[bold]{number}. {text}[/]")

@@ -1,0 +1,163 @@
+"""Benchmarks run whole, outside an audit: lm-eval's tasks with its files kept, MT-Bench with its grades."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from belay.progress import bar
+from belay.wiring import HttpChat, served_model
+from evaluator.audit.measures.answers import ItemAnswer
+from evaluator.audit.measures.measure import ServedModel
+from evaluator.audit.mt_bench.data import Question, load_questions
+from evaluator.audit.mt_bench.measure import CategoryScore, MtBenchMeasure, category_scores, turn_id
+from evaluator.audit.mt_bench.pairs import PairScore, PairVerdict, judge_pairs, pair_scores
+from evaluator.briefs.schema import JudgeEndpoint
+from telemetry.files import write_renamed
+
+_AT_ONCE: Final = 8
+"""Questions asked between two steps of the bar."""
+
+
+def lm_eval(
+    tasks: Sequence[str],
+    folder: Path,
+    url: str,
+    model: str,
+    out: Path,
+    console: Console,
+    **settings: Any,
+) -> None:
+    """Run lm-eval's `tasks` on the model of `folder`, which answers at `url`; `settings` are `run_full`'s."""
+    from evaluator.audit.benchmarks.lm_eval_measure import run_full  # noqa: PLC0415 - lm_eval takes seconds to import
+
+    served = served_model(folder, url, model, None)[0].model
+    with bar(console, "   lm-eval") as report:
+        figures = run_full(tasks, served, out, progress=report, **settings)
+    console.print(_figures(figures))
+    console.print(f"lm-eval's result and sample files: {out}")
+
+
+def _figures(figures: Mapping[str, Mapping[str, float]]) -> Table:
+    table = Table("task", "metric", "value")
+    for task, found in figures.items():
+        for metric, value in found.items():
+            table.add_row(task, metric, f"{value:.4f}")
+    return table
+
+
+def mt_bench(
+    questions: Path,
+    category: str,
+    judge: JudgeEndpoint,
+    models: Sequence[tuple[str, str]],
+    max_tokens: int,
+    out: Path | None,
+    console: Console,
+) -> None:
+    """Grade each of `models` (URL and name; one or two), compare the second with the first, write all to `out`."""
+    loaded = load_questions(questions)
+    measure = MtBenchMeasure(
+        category, loaded, judge, capability="mt_bench", threshold=0.1, max_tokens=max_tokens
+    )
+    alike = len({name for _, name in models}) < len(models)
+    graded = {
+        (f"{name} at {url}" if alike else name): _graded(measure, _plain(url, name), console)
+        for url, name in models
+    }
+    for name, answers in graded.items():
+        console.print(_grades(name, category_scores(loaded, answers)))
+    pairs: tuple[PairVerdict, ...] = ()
+    if len(graded) == 2:
+        pairs = _compared(loaded, list(graded.values()), judge, console)
+        console.print(_pairs(list(graded), pair_scores(pairs)))
+    if out is not None:
+        write_renamed(out, _content(measure, judge, loaded, graded, pairs))
+        console.print(f"every answer and what the judge said of it: {out}")
+
+
+def _plain(url: str, name: str) -> ServedModel:
+    """A model of which nothing but its answers is needed."""
+    ask = HttpChat(url, name)
+    return ServedModel(url, name, "", Path(), lambda turns, tokens: ask(turns, tokens, _forget))
+
+
+def _forget(index: int, answer: str) -> None:
+    """Keep nothing."""
+
+
+def _graded(measure: MtBenchMeasure, model: ServedModel, console: Console) -> list[ItemAnswer]:
+    ids = [item.id for item in measure.items]
+    found: list[ItemAnswer] = []
+    with bar(console, f"   {model.name}", len(ids)) as report:
+        for start in range(0, len(ids), 2 * _AT_ONCE):
+            report(len(found), len(ids), "")
+            found += measure.answer(model, ids[start : start + 2 * _AT_ONCE])
+        report(len(found), len(ids), "")
+    return found
+
+
+def _compared(
+    questions: Sequence[Question],
+    graded: Sequence[Sequence[ItemAnswer]],
+    judge: JudgeEndpoint,
+    console: Console,
+) -> tuple[PairVerdict, ...]:
+    """The verdicts on the two models' answers, which are both turns of each question in turn."""
+    said = [{a.item: a.answer for a in answers} for answers in graded]
+    answered = [q for q in questions if turn_id(q, 1) in said[0]]
+    first, second = ({q.id: (one[turn_id(q, 1)], one[turn_id(q, 2)]) for q in answered} for one in said)
+    found: list[PairVerdict] = []
+    with bar(console, "   pairs", 2 * len(answered)) as report:
+        for start in range(0, len(answered), _AT_ONCE):
+            report(len(found), 2 * len(answered), "")
+            found += judge_pairs(answered[start : start + _AT_ONCE], first, second, judge)
+        report(len(found), 2 * len(answered), "")
+    return tuple(found)
+
+
+def _grades(model: str, scores: Sequence[CategoryScore]) -> Table:
+    table = Table("category", "grade", "turns", "unscored", title=f"{model}, from 1 to 10")
+    for one in scores:
+        table.add_row(
+            one.category, "-" if one.mean is None else f"{one.mean:.2f}", str(one.n), str(one.unscored)
+        )
+    return table
+
+
+def _pairs(models: Sequence[str], scores: Sequence[PairScore]) -> Table:
+    first, second = models
+    table = Table(
+        "category", f"{second} wins", f"{first} wins", "ties", "unscored", title="pairs, both orders"
+    )
+    for one in scores:
+        table.add_row(one.category, str(one.candidate), str(one.base), str(one.ties), str(one.unscored))
+    return table
+
+
+def _content(
+    measure: MtBenchMeasure,
+    judge: JudgeEndpoint,
+    questions: Sequence[Question],
+    graded: Mapping[str, Sequence[ItemAnswer]],
+    pairs: Sequence[PairVerdict],
+) -> bytes:
+    said = {
+        "version": measure.version,
+        "judge": judge.model_dump(mode="json", exclude={"api_key_env"}),
+        "models": {
+            name: {
+                "categories": [asdict(one) for one in category_scores(questions, answers)],
+                "turns": [one.model_dump(mode="json", exclude={"gold_nll"}) for one in answers],
+            }
+            for name, answers in graded.items()
+        },
+        "pairs": [asdict(one) for one in pairs],
+    }
+    return (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode()

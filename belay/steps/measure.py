@@ -1,0 +1,61 @@
+"""What `belay map measure` does: counts traffic against the brief, shows what changes, and writes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+from rich.console import Console
+
+from belay.progress import bar
+from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.map.mapping.brief_shares import changes, shares_to_write, with_shares
+from evaluator.map.mapping.confusion import held_out
+from evaluator.map.mapping.mapping import Measurement, measure
+from evaluator.map.mapping.reading import Window, read_traffic
+from evaluator.map.mapping.resemblance import CautiousTagger
+from telemetry.bus.kafka_bus import KafkaBus
+from telemetry.bus.protocols import Bus
+from telemetry.bus.settings import BusSettings
+from telemetry.errors import UsageError
+from telemetry.files import write_renamed
+
+
+def measure_traffic(
+    loaded: LoadedBrief, bus: Bus, window: Window, console: Console, examples: int
+) -> Measurement:
+    """Read, tag, count. Raises BrokerUnavailable and InfrastructureError (no topic)."""
+    tagger = CautiousTagger.fit(loaded)
+    with bar(console, "   tagger, held out") as report:
+        confusion = held_out(loaded, progress=report)
+    names = [c.name for c in loaded.brief.capabilities]
+    with bar(console, "   interactions") as report:
+        traffic = read_traffic(names, tagger, bus, window, report)
+    return measure(loaded, traffic, tagger.version, confusion, examples)
+
+
+def bus_at(bootstrap_servers: str) -> Bus:
+    """The broker. Raises UsageError for what is no address."""
+    try:
+        return KafkaBus(BusSettings(bootstrap_servers=bootstrap_servers))
+    except ValidationError as error:
+        raise UsageError(
+            f"--bootstrap-servers is {bootstrap_servers!r}, expected host:port, several separated by commas"
+        ) from error
+
+
+def write_shares(path: Path, measurement: Measurement, console: Console) -> None:
+    """Show what changes in the brief and change it. Raises UsageError where the traffic says too little."""
+    before = path.read_bytes().decode("utf-8")
+    shares = shares_to_write(measurement)
+    after, changed = with_shares(before, shares), changes(before, shares)
+    if not changed:
+        console.print(f"{path} has these shares already.")
+        return
+    for line in changed:
+        console.print(f"  {line}", markup=False)
+    write_renamed(path, after.encode())
+    load_brief(path)
+    console.print(
+        f"{path} is written. Its hash is another one now: record the baseline anew before the next audit."
+    )

@@ -1,0 +1,82 @@
+"""What `belay rollout draft` does: everything that a rollout fixes before it starts, out of what lies in the home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from belay.home import Home
+from belay.steps.stages import parse_stages
+from evaluator.audit.baseline import load_baseline
+from evaluator.briefs.brief import load_brief
+from evaluator.watch.planning.terms import rollout_spec, stages_of
+from serving.models.manifest import read_manifest
+from telemetry.errors import BaselineError, UsageError
+from telemetry.events import AdvancePolicy, AuditRef, RolloutSpec
+from telemetry.files import write_renamed
+
+_HEAD = """# A rollout: everything that is fixed when it starts. `belay rollout start {name}` starts it.
+# guardrails watch errors, refusals and latency too, for example:
+#   - {{kind: errors, threshold: 0.02}}
+#   - {{kind: latency, threshold: 0.1, limit_ms: 20000}}
+"""
+
+
+def draft(
+    home: Home,
+    brief: Path,
+    candidate: str,
+    *,
+    alias: str,
+    stages: str,
+    advance: AdvancePolicy,
+    shadow: float,
+    override_by: str,
+    override_reason: str,
+) -> RolloutSpec:
+    """The rollout of a candidate against base. Raises UsageError where its audit did not pass and nobody overrides.
+
+    Raises BaselineError where the baseline is not of this brief.
+    """
+    loaded = load_brief(brief)
+    baseline = load_baseline(home.baselines, read_manifest(home.base_model).sha256)
+    if baseline.binding.brief_sha256 != loaded.sha256:
+        raise BaselineError(
+            f"the baseline in {home.baselines} was recorded for another version of {brief}",
+            hint="Record it for this one: `belay baseline`.",
+        )
+    return rollout_spec(
+        loaded,
+        baseline,
+        base=read_manifest(home.base_model).ref,
+        candidate=read_manifest(home.model(candidate)).ref,
+        alias=alias,
+        stages=stages_of(parse_stages(stages), advance),
+        shadow=shadow,
+        audit=_audit(home.model(candidate), candidate, override_by, override_reason),
+        advance=advance,
+    )
+
+
+def write_draft(path: Path, spec: RolloutSpec) -> None:
+    """Write the rollout's file, for people to read and change."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    write_renamed(path, (_HEAD.format(name=path.name) + content).encode())
+
+
+def _audit(folder: Path, name: str, override_by: str, override_reason: str) -> AuditRef:
+    audit = read_manifest(folder).audit
+    if audit is None:
+        raise UsageError(
+            f"{folder} has no audit: no passing audit, no rollout", hint=f"Audit it: `belay audit {name}`."
+        )
+    if audit.verdict == "pass":
+        return audit
+    if not (override_by and override_reason):
+        raise UsageError(
+            f"the audit of {name} is {audit.verdict!r}: no passing audit, no rollout",
+            hint="An override is possible, named and recorded: --override-by YOU --override-reason WHY.",
+        )
+    return audit.model_copy(update={"override_by": override_by, "override_reason": override_reason})

@@ -1,0 +1,1 @@
+"""The parts of bench/audit.py: sets, recordings, peers, replays."""

@@ -1,1 +1,0 @@
-"""What follows from a brief before training, with the reasons."""

@@ -1,0 +1,93 @@
+"""From what was asked of one measure to what the audit says of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evaluator.audit.diff.paired_test import interval_of
+from evaluator.audit.diff.settings import GateSettings
+from evaluator.audit.nll import nll_change
+from evaluator.audit.result import ItemPair, MeasureAudit, Verdict
+from evaluator.audit.state import Asked, Pair
+
+
+def audited(asked: Asked, settings: GateSettings) -> MeasureAudit:
+    """One measure's part of the audit."""
+    watched, measure = asked.watched, asked.watched.measure
+    pairs = [pair for draw in asked.pairs for pair in draw]
+    base_mean, candidate_mean = _means(asked.pairs)
+    lower, upper = interval_of(asked.draws, asked.level_fail, settings.alpha_pass)
+    changed = [item for pair in pairs if (item := _item_pair(pair)) is not None and item.drop != 0.0]
+    lost = sorted((item for item in changed if item.drop > 0.0), key=lambda item: -item.drop)
+    return MeasureAudit(
+        capability=measure.capability,
+        name=measure.name,
+        version=measure.version,
+        items=len(measure.items),
+        asked=len(pairs),
+        draws=len(asked.draws),
+        unscored=sum(b.value is None or c.value is None for b, c in pairs),
+        base_mean=base_mean,
+        candidate_mean=candidate_mean,
+        gap=None if base_mean is None or candidate_mean is None else base_mean - candidate_mean,
+        lower=lower,
+        upper=upper,
+        threshold=measure.threshold,
+        fail_beyond=watched.fail_beyond,
+        pass_within=watched.pass_within,
+        alpha_fail=asked.level_fail,
+        alpha_pass=settings.alpha_pass,
+        p_fail=asked.evidence.p_fail,
+        p_pass=asked.evidence.p_pass,
+        at_floor=asked.floor,
+        unable=watched.unable,
+        no_pass=watched.no_pass,
+        stopped=asked.stopped,
+        verdict=verdict_of(asked, settings.alpha_pass),
+        lost=len(lost),
+        gained=len(changed) - len(lost),
+        worst=tuple(lost[: settings.worst_pairs]),
+        nll=nll_change(pairs),
+    )
+
+
+def verdict_of(asked: Asked, alpha_pass: float) -> Verdict:
+    """`fail` where the drop is certainly beyond what is tolerated, `pass` where it certainly is not.
+
+    At the floor, and where nothing can be told, it is `inconclusive`, whatever the evidence. Both can be certain only
+    by an error of one of them: the drop then counts.
+    """
+    if asked.floor is not None or asked.watched.unable is not None:
+        return "inconclusive"
+    if asked.evidence.p_fail <= asked.level_fail:
+        return "fail"
+    return "pass" if asked.evidence.p_pass <= alpha_pass else "inconclusive"
+
+
+def _means(draws: Sequence[Sequence[Pair]]) -> tuple[float | None, float | None]:
+    """Mean scores of base and candidate over draws, each draw the mean of its items that both sides have a score of."""
+    base, candidate = [], []
+    for draw in draws:
+        scored = [(b.value, c.value) for b, c in draw if b.value is not None and c.value is not None]
+        if scored:
+            base.append(sum(b for b, _ in scored) / len(scored))
+            candidate.append(sum(c for _, c in scored) / len(scored))
+    if not base:
+        return None, None
+    return sum(base) / len(base), sum(candidate) / len(candidate)
+
+
+def _item_pair(pair: Pair) -> ItemPair | None:
+    """A pair for the report; None where one side has no score."""
+    base, candidate = pair
+    if base.value is None or candidate.value is None:
+        return None
+    return ItemPair(
+        item=base.item,
+        prompt=base.prompt,
+        base=base.answer,
+        candidate=candidate.answer,
+        base_value=base.value,
+        candidate_value=candidate.value,
+        candidate_reason=candidate.reason,
+    )

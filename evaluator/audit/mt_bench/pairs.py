@@ -1,0 +1,144 @@
+"""MT-Bench's other way: the judge sees both models' answers and says which is better, in both orders.
+
+Judges favour the answer that stands first. So each turn is judged twice, with the places changed; where the two
+verdicts disagree it is a tie (Zheng et al. 2023, section 3.4). A verdict that cannot be read leaves it unscored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from evaluator.audit.measures.measure import ServedModel
+from evaluator.audit.mt_bench import prompts as mt_bench_prompts
+from evaluator.audit.mt_bench.data import Question, category_order
+from evaluator.audit.mt_bench.measure import ANSWER_TOKENS, JUDGE_TOKENS, converse
+from evaluator.briefs.brief import JudgeEndpoint
+from evaluator.judge.judges.client import JudgeClient
+from evaluator.judge.judges.judge import AT_ONCE
+
+Verdict = Literal["candidate", "base", "tie", "unscored"]
+Turns = tuple[str, ...]
+Place = Literal["A", "B", "C"]
+_PLACE: Final = re.compile(r"\[\[([ABC])\]\]")
+
+
+@dataclass(frozen=True, slots=True)
+class PairVerdict:
+    """One turn of one question, both answers, and who was better; `reason` has the judge's words, both orders."""
+
+    question: int
+    category: str
+    turn: int
+    base: str
+    candidate: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairScore:
+    """One category's verdicts. `candidate_share` counts a tie as half, over what was scored; None without any."""
+
+    category: str
+    candidate: int
+    base: int
+    ties: int
+    unscored: int
+
+    @property
+    def candidate_share(self) -> float | None:
+        """What the candidate won, in [0, 1]; 0.5 is no difference."""
+        scored = self.candidate + self.base + self.ties
+        return (self.candidate + 0.5 * self.ties) / scored if scored else None
+
+
+def compare_pairs(
+    questions: Sequence[Question],
+    base: ServedModel,
+    candidate: ServedModel,
+    judge: JudgeEndpoint,
+    *,
+    max_tokens: int = ANSWER_TOKENS,
+    client: JudgeClient | None = None,
+) -> tuple[PairVerdict, ...]:
+    """Have both models answer every turn and the judge compare them, four calls a question. Raises EngineFailed."""
+    asked = [(question, 2) for question in questions]
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="mt-bench") as threads:
+        both = [threads.submit(converse, model, asked, max_tokens) for model in (base, candidate)]
+        ours, theirs = (one.result() for one in both)
+    return judge_pairs(questions, ours, theirs, judge, client=client)
+
+
+def judge_pairs(
+    questions: Sequence[Question],
+    base: Mapping[int, Turns],
+    candidate: Mapping[int, Turns],
+    judge: JudgeEndpoint,
+    *,
+    client: JudgeClient | None = None,
+) -> tuple[PairVerdict, ...]:
+    """Have the judge compare answers that are there already, by question id."""
+    asks = client or JudgeClient(judge.url, judge.model, api_key_env=judge.api_key_env)
+
+    def judged(question: Question, turn: int) -> PairVerdict:
+        control, other = base[question.id][:turn], candidate[question.id][:turn]
+        replies = [
+            asks.ask(mt_bench_prompts.pair(question, turn, first, second, judge.rubric), JUDGE_TOKENS)
+            for first, second in ((control, other), (other, control))
+        ]
+        said = [place_of(reply.text or "") for reply in replies]
+        return PairVerdict(
+            question.id,
+            question.category,
+            turn,
+            control[-1],
+            other[-1],
+            verdict_of(*said),
+            "\n---\n".join(reply.text or reply.failure for reply in replies),
+        )
+
+    turns = [(question, turn) for question in questions for turn in (1, 2)]
+    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="judge") as threads:
+        return tuple(threads.map(lambda one: judged(*one), turns))
+
+
+def place_of(reply: str) -> Place | None:
+    """The place that a reply names last in double brackets; None where it names none.
+
+    >>> place_of("At first I thought [[A]], but it is wrong: [[B]]"), place_of("Both are fine.")
+    ('B', None)
+    """
+    found: list[Place] = _PLACE.findall(reply)
+    return found[-1] if found else None
+
+
+def verdict_of(base_first: Place | None, candidate_first: Place | None) -> Verdict:
+    """Who is better, from the verdicts with base and with the candidate in place A.
+
+    >>> verdict_of("B", "A"), verdict_of("A", "A"), verdict_of("C", "C"), verdict_of("A", None)
+    ('candidate', 'tie', 'tie', 'unscored')
+    """
+    if base_first is None or candidate_first is None:
+        return "unscored"
+    if (base_first, candidate_first) == ("B", "A"):
+        return "candidate"
+    if (base_first, candidate_first) == ("A", "B"):
+        return "base"
+    return "tie"
+
+
+def pair_scores(verdicts: Iterable[PairVerdict]) -> tuple[PairScore, ...]:
+    """Verdicts counted by category, in MT-Bench's order."""
+    groups: dict[str, list[Verdict]] = {}
+    for one in verdicts:
+        groups.setdefault(one.category, []).append(one.verdict)
+    return tuple(
+        PairScore(
+            name, said.count("candidate"), said.count("base"), said.count("tie"), said.count("unscored")
+        )
+        for name, said in sorted(groups.items(), key=lambda group: category_order(group[0]))
+    )

@@ -1,1 +1,0 @@
-"""The audit at work: baseline, probe, asking, gate."""

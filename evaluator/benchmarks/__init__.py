@@ -1,1 +1,0 @@
-"""lm-eval's tasks as measures, item by item."""

@@ -1,1 +1,0 @@
-"""The paired, sequential test of an audit, and the order of its items. Pure."""

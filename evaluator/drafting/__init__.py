@@ -1,1 +1,0 @@
-"""Help in writing a brief: the interview, and what is weak in one that is there."""

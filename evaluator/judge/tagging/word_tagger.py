@@ -1,0 +1,62 @@
+"""Fits the word table by which routers tell capabilities apart: the brief's exemplars, one weight a word.
+
+A twentieth of the work of `tagger`, which a router could not afford on every request, and good enough
+to send shadows the right way: `agreement` says how often both name the same capability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+from typing import Final
+
+import numpy as np
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from evaluator.briefs.brief import LoadedBrief
+from evaluator.judge.tagging.tagger import Tagger
+from telemetry.errors import BriefError
+from telemetry.word_table import LARGEST, SCALE, TableFile, WordTable, table_of, words
+
+STRENGTH: Final = 1.0
+LEAD: Final = log(2.0)
+"""The likeliest capability must be twice as likely as the next."""
+
+
+def fit_table(loaded: LoadedBrief) -> TableFile:
+    """The word table of a brief. BriefError where fewer than two capabilities could be told apart."""
+    taught = [(prompt, c.name) for c in loaded.brief.capabilities for prompt in c.exemplars]
+    if len({name for _, name in taught}) < 2:
+        raise BriefError("the word table needs exemplars of at least two capabilities")
+    counter = CountVectorizer(analyzer=words, binary=True)
+    seen = counter.fit_transform([prompt for prompt, _ in taught])
+    # Every capability counts the same, however many exemplars it has.
+    model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=2000)
+    model.fit(seen, [name for _, name in taught])
+    names = [str(name) for name in model.classes_]
+    # Two classes have one row of weights, for the second of them.
+    weights = model.coef_ if len(names) > 2 else np.vstack([-model.coef_, model.coef_]) / 2.0
+    bias = model.intercept_ if len(names) > 2 else np.hstack([-model.intercept_, model.intercept_]) / 2.0
+    return table_of(
+        names,
+        round(LEAD * SCALE),
+        _whole(bias.tolist()),
+        {word: _whole(weights[:, at].tolist()) for word, at in counter.vocabulary_.items()},
+    )
+
+
+def agreement(table: TableFile, tagger: Tagger, prompts: Sequence[str]) -> float:
+    """Fraction of the prompts with a tag that both tag alike; 1 where none has one."""
+    fast = WordTable(table)
+    tagged = [
+        (tag.capability, prompt) for tag, prompt in zip(tagger.tag(prompts), prompts, strict=True)
+        if tag.capability is not None
+    ]  # fmt: skip
+    return sum(fast.tag(prompt) == name for name, prompt in tagged) / len(tagged) if tagged else 1.0
+
+
+def _whole(weights: Sequence[float]) -> list[int]:
+    """A word's weights as whole numbers from 0: what all capabilities have in common decides nothing."""
+    least = min(weights)
+    return [min(round((weight - least) * SCALE), LARGEST) for weight in weights]

@@ -1,1 +1,0 @@
-"""What an answer is worth, who says so, and how often they err."""

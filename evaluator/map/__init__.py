@@ -1,0 +1,4 @@
+"""The capability map: what users rely on, how much of it, and what follows for the training.
+
+Rooms: drafting/ (a new brief), mapping/ (shares measured on traffic), advice/ (rules from facts to advice).
+"""

@@ -1,1 +1,0 @@
-"""The capability map measured on traffic: shares, their intervals, and what no exemplar is like."""

@@ -1,1 +1,0 @@
-"""What an audit asks: the shape of a measure, and those that need no benchmark."""

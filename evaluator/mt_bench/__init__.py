@@ -1,1 +1,0 @@
-"""MT-Bench as a measure, and in pairs."""

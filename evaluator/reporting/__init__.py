@@ -1,1 +1,0 @@
-"""What an audit says to people and to machines."""

@@ -1,1 +1,0 @@
-"""Which capability a prompt is about."""

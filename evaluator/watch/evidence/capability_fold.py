@@ -1,0 +1,123 @@
+"""One capability's part of the fold: its past, its counts for people, its tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from evaluator.watch.evidence.sequential import DropProcess, History, PromotionProcess, ShiryaevRoberts
+from telemetry.events import ArmCount, CapabilityEvidence, CapabilityWatch
+
+
+class Tally:
+    """Plain counts of one capability, for people: units and pairs, not what the bets know."""
+
+    __slots__ = ("gap_sum", "pairs", "sums", "units", "unscored")
+
+    def __init__(self) -> None:
+        self.units = [0, 0]
+        self.sums = [0.0, 0.0]
+        self.pairs = 0
+        self.gap_sum = 0.0
+        self.unscored = 0
+
+    def add(self, candidate: bool, value: float) -> None:
+        """Count one unit."""
+        self.units[candidate] += 1
+        self.sums[candidate] += value
+
+    def arm(self, candidate: bool) -> ArmCount:
+        """Units and mean of one arm."""
+        n = self.units[candidate]
+        return ArmCount(n=n, mean=self.sums[candidate] / n if n else None)
+
+    def to_list(self) -> list[float]:
+        """Every number, for a snapshot."""
+        return [*self.units, *self.sums, self.pairs, self.gap_sum, self.unscored]
+
+    def restore(self, numbers: Sequence[float]) -> None:
+        """Take up the numbers that `to_list` wrote."""
+        self.units = [int(n) for n in numbers[:2]]
+        self.sums = [float(s) for s in numbers[2:4]]
+        self.pairs, self.gap_sum, self.unscored = int(numbers[4]), float(numbers[5]), int(numbers[6])
+
+
+class CapabilityFold:
+    """Tests and counts of one capability. `margins` are the promotion margins of the stages, if asked for.
+
+    `after` runs once the candidate is fully rolled out. `judges` are the judge versions seen: more than one
+    means that scores before and after are not on one scale.
+    """
+
+    __slots__ = ("after", "drop", "judges", "past", "promotions", "tally", "watch")
+
+    def __init__(self, watch: CapabilityWatch, margins: Sequence[float | None]) -> None:
+        self.watch = watch
+        self.past = History()
+        self.tally = Tally()
+        self.drop = DropProcess(watch.threshold)
+        self.after = ShiryaevRoberts()
+        self.promotions = [PromotionProcess(watch.threshold if m is None else m) for m in margins]
+        self.judges: set[str] = set()
+
+    def pair(self, control: float, candidate: float) -> list[float] | None:
+        """Settle one pair; the factors, None where the capability is not watched."""
+        gap = control - candidate
+        self.tally.pairs += 1
+        self.tally.gap_sum += gap
+        factors = None
+        if self.watch.watched:
+            factors = self.drop.pair(self.past, gap)
+            for process in self.promotions:
+                process.pair(self.past, gap)
+        self.past.add_pair(control, candidate)
+        return factors
+
+    def unit(self, pi: float | None, candidate: bool, value: float) -> list[float] | None:
+        """Settle one score of one arm; the factors, None where it was no unit or is not watched."""
+        factors = None
+        if pi is not None:
+            self.tally.add(candidate, value)
+            if self.watch.watched:
+                factors = self.drop.unpaired(self.past, pi, candidate, value)
+                for process in self.promotions:
+                    process.unpaired(self.past, pi, candidate, value)
+        self.past.add(candidate, value)
+        return factors
+
+    def summary(self) -> CapabilityEvidence:
+        """The capability's evidence as the proof shows it."""
+        tally = self.tally
+        return CapabilityEvidence(
+            capability=self.watch.name,
+            watched=self.watch.watched,
+            threshold=self.watch.threshold,
+            weight=self.watch.weight,
+            e_value=self.drop.e_value,
+            control=tally.arm(candidate=False),
+            candidate=tally.arm(candidate=True),
+            pairs=tally.pairs,
+            pair_gap=tally.gap_sum / tally.pairs if tally.pairs else None,
+            unscored=tally.unscored,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every number, for a snapshot."""
+        return {
+            "past": self.past.to_list(),
+            "tally": self.tally.to_list(),
+            "drop": self.drop.to_list(),
+            "after": list(self.after.wealth),
+            "promotions": [p.to_list() for p in self.promotions],
+            "judges": sorted(self.judges),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `to_dict` wrote."""
+        self.past = History.from_list([float(x) for x in state["past"]])
+        self.tally.restore(state["tally"])
+        self.drop.restore(state["drop"])
+        self.after.restore(state["after"])
+        for process, numbers in zip(self.promotions, state["promotions"], strict=True):
+            process.restore(numbers)
+        self.judges = set(state["judges"])

@@ -1,0 +1,153 @@
+"""What to do about the evidence: `promote`, `hold` or `roll_back`, each with its proof.
+
+The machine may always roll back; it promotes only where the rollout's policy says so; no data is no good
+news. A decision is a function of the scores settled so far: its time is the deciding score's, its id is
+derived, so whoever folds the same scores makes the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from evaluator.watch.evidence.allocation import next_allotment
+from evaluator.watch.evidence.fold import RUN_LENGTH, RolloutEvidence
+from telemetry import topics
+from telemetry.events import Action, DecisionMade, Proof, RolloutSpec, derived_id
+
+SOURCE = "belay/evaluator"
+HOLD_EVERY = 200
+"""Settled scores between two `hold` decisions: often enough to tell why nothing moves, rarely otherwise."""
+DROP_TEST = "betting e-process, drop beyond the threshold (docs/statistics.md)"
+AFTER_TEST = "Shiryaev-Roberts e-detector after the full rollout (docs/statistics.md)"
+RATIO_TEST = "sample-ratio e-process: arms follow the share (docs/statistics.md)"
+PROMOTION_TEST = "betting e-process, drop below the stage's margin (docs/statistics.md)"
+
+
+def decide(evidence: RolloutEvidence) -> DecisionMade | None:
+    """The decision due after the last settled score, or None.
+
+    Call it after each `settle` that returned True, and once after `from_snapshot` (a worker may have died
+    between its snapshot and its decision). Repeated at the same score it gives the same decision again.
+    """
+    if evidence.last_score is None:
+        return None
+    found = _why_roll_back(evidence)
+    if found is not None:
+        test, reason = found
+        return _once(evidence, "roll_back", "roll_back", reason, test)
+    stage = evidence.stage
+    missing = _why_not_promote(evidence, stage)
+    if not missing:
+        promoted = _once(
+            evidence, f"promote:{stage}", "promote", _why_promote(evidence, stage), PROMOTION_TEST
+        )
+        if promoted is not None:
+            return promoted
+        missing = f"stage {stage} has done its part; waiting for the first scores of the next"
+    if evidence.settled % HOLD_EVERY == 0:
+        return _decision(evidence, "hold", missing, DROP_TEST)
+    return None
+
+
+def settings_sha256(spec: RolloutSpec) -> str:
+    """Hash of everything that was fixed when the rollout started."""
+    return hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
+
+
+def _once(evidence: RolloutEvidence, key: str, action: Action, reason: str, test: str) -> DecisionMade | None:
+    """The decision where it falls due for the first time, or falls due again at the very same score."""
+    at = evidence.emitted.setdefault(key, evidence.settled)
+    return _decision(evidence, action, reason, test) if at == evidence.settled else None
+
+
+def _why_roll_back(evidence: RolloutEvidence) -> tuple[str, str] | None:
+    """The test that says so and its reason; None where none does. A broken assignment comes first."""
+    if evidence.ratio.broken:
+        return RATIO_TEST, f"stop: {evidence.ratio.explain()}"
+    if evidence.breached:
+        return DROP_TEST, _why_breached(evidence)
+    if evidence.broke_after_rollout:
+        leading = ", ".join(evidence.leading())
+        return (
+            AFTER_TEST,
+            f"a drop after the full rollout (most evidence: {leading}): R = {evidence.late:.4g} of {RUN_LENGTH:.4g}",
+        )
+    return None
+
+
+def _why_breached(evidence: RolloutEvidence) -> str:
+    blamed = evidence.blamed()
+    reached = f"M = {evidence.e_value:.4g} reached {evidence.bar:.4g} after {evidence.settled} scores"
+    if blamed:
+        return f"{', '.join(blamed)} dropped by more than the threshold: {reached}"
+    leading = ", ".join(evidence.leading())
+    return f"a drop beyond the thresholds, spread over capabilities (most evidence: {leading}): {reached}"
+
+
+def _why_promote(evidence: RolloutEvidence, stage: int) -> str:
+    units = evidence.stage_units.get(stage, 0)
+    if evidence.spec.advance == "schedule":
+        return f"{units} units settled in stage {stage} without a breach"
+    return f"no watched capability dropped by stage {stage}'s margin; {units} units settled in it"
+
+
+def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
+    """What still stands between this stage and the next; empty where nothing does."""
+    spec = evidence.spec
+    if evidence.full:
+        return "fully rolled out; watching"
+    units = evidence.stage_units.get(stage, 0)
+    if not evidence.stage_units:
+        return f"no data: {evidence.settled} scores, none of them a unit or a pair"
+    if evidence.ratio.suspicious:
+        return f"arm imbalance: {evidence.ratio.explain()}"
+    if evidence.rejudged:
+        return f"calibration stale: the judge changed during the rollout for {', '.join(evidence.rejudged)}"
+    if spec.advance == "manual":
+        return "the policy is manual: a person promotes"
+    wanted = spec.stages[stage].min_units
+    if units < wanted:
+        return f"not enough yet: {units} of {wanted} units settled in stage {stage}"
+    if spec.advance == "evidence":
+        bar = len(spec.stages) / spec.alpha_promote
+        open_ones = [name for name, e in evidence.promotion_evidence(stage).items() if e < bar]
+        if open_ones:
+            return f"not enough yet: stage {stage}'s margin is not proven in {', '.join(open_ones)}"
+    return ""
+
+
+def _decision(evidence: RolloutEvidence, action: Action, reason: str, test: str) -> DecisionMade:
+    score = evidence.last_score
+    assert score is not None, "decide() checked it"  # noqa: S101 -- tells mypy what decide() made sure of
+    rollout = evidence.spec.rollout_id
+    return DecisionMade(
+        event_id=derived_id(rollout, action, str(evidence.stage), score.event_id),
+        time=score.time,
+        source=SOURCE,
+        rollout_id=rollout,
+        action=action,
+        reason=reason,
+        stage=evidence.stage,
+        proof=_proof(evidence, action, test, score.event_id),
+        allotment=next_allotment(evidence) if action == "hold" else None,
+    )
+
+
+def _proof(evidence: RolloutEvidence, action: Action, test: str, deciding: str) -> Proof:
+    return Proof(
+        test=test,
+        e_value=evidence.e_value,
+        bar=evidence.bar,
+        blamed=evidence.blamed() if action == "roll_back" else (),
+        evidence=evidence.summary(),
+        topic=topics.SCORES,
+        partition=evidence.partition or 0,
+        first_offset=evidence.first_offset,
+        last_offset=evidence.last_offset,
+        scores_sha256=evidence.digest,
+        brief_sha256=evidence.spec.brief_sha256,
+        settings_sha256=settings_sha256(evidence.spec),
+        judges=evidence.judges,
+        heaviest=evidence.heaviest(),
+        deciding_score=deciding,
+    )

@@ -1,0 +1,164 @@
+"""What the worker says of itself: a small file that is always whole, and a log of the evidence for plots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from pydantic import AwareDatetime, Field
+
+from evaluator.watch.worker.decider import Decider, Tracked
+from evaluator.watch.worker.scoring import ScorerCounts
+from telemetry.events import Allotment, CapabilityEvidence, DecisionMade, Status, Value, now
+from telemetry.files import write_renamed
+
+EVIDENCE_EVERY: Final = 10
+"""Settled scores between two lines of the evidence log."""
+
+
+class RolloutStatus(Value):
+    """One rollout as the decider sees it. `combined` is M of statistics.md; a roll back is due at `bar`.
+
+    `allotment` says where shadows go; None where they are drawn evenly.
+    """
+
+    rollout_id: str
+    status: Status
+    stage: int
+    stages: int
+    share: float
+    revision: int
+    settled: int
+    untagged: int
+    unscored: int
+    combined: float
+    bar: float
+    decisions: int
+    last_decision: DecisionMade | None
+    allotment: Allotment | None = None
+    evidence: tuple[CapabilityEvidence, ...]
+
+
+class WorkerStatus(Value):
+    """The whole worker at one moment. `unscored` gives each reason's count since the process began."""
+
+    time: AwareDatetime = Field(default_factory=now)
+    judge: str
+    tagger: str
+    interactions: int = 0
+    scored: int = 0
+    unscored: dict[str, int] = Field(default_factory=dict)
+    dead: int = 0
+    duplicates: int = 0
+    late: int = 0
+    decisions: int = 0
+    rollouts: tuple[RolloutStatus, ...] = ()
+
+
+def rollout_status(tracked: Tracked) -> RolloutStatus:
+    """What there is to say of one rollout."""
+    state, evidence = tracked.state, tracked.evidence
+    summary = evidence.summary()
+    return RolloutStatus(
+        rollout_id=state.spec.rollout_id,
+        status=state.status,
+        stage=state.stage,
+        stages=len(state.spec.stages),
+        share=state.share,
+        revision=state.revision,
+        settled=evidence.settled,
+        untagged=evidence.untagged,
+        unscored=evidence.untagged + sum(c.unscored for c in summary),
+        combined=evidence.e_value,
+        bar=evidence.bar,
+        decisions=tracked.decisions,
+        last_decision=tracked.last_decision,
+        allotment=state.allotment,
+        evidence=summary,
+    )
+
+
+def worker_status(judge: str, tagger: str, counts: ScorerCounts, decider: Decider) -> WorkerStatus:
+    """What there is to say of the worker. Call it from the decider's thread."""
+    rollouts = tuple(rollout_status(tracked) for tracked in decider.rollouts.values())
+    return WorkerStatus(
+        judge=judge,
+        tagger=tagger,
+        interactions=counts.interactions,
+        scored=counts.scored,
+        unscored=dict(counts.unscored),
+        dead=counts.dead + decider.dead,
+        duplicates=decider.duplicates,
+        late=decider.late,
+        decisions=sum(r.decisions for r in rollouts),
+        rollouts=rollouts,
+    )
+
+
+def write_status(path: Path, status: WorkerStatus) -> None:
+    """Put the status in place of the one before it."""
+    write_renamed(path, status.model_dump_json().encode())
+
+
+def read_status(path: Path) -> WorkerStatus | None:
+    """The worker's last word, or None before its first."""
+    try:
+        return WorkerStatus.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+class EvidenceLog:
+    """Appends a line every `EVIDENCE_EVERY` settled scores of a rollout; a refold adds no line twice."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written = _last_lines(path.read_text().splitlines()) if path.is_file() else {}
+
+    def settled(self, tracked: Tracked) -> None:
+        """Take note of a settled score."""
+        evidence = tracked.evidence
+        rollout = evidence.spec.rollout_id
+        if evidence.settled % EVIDENCE_EVERY or evidence.settled <= self._written.get(rollout, 0):
+            return
+        self._written[rollout] = evidence.settled
+        with self._path.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(_line(tracked), separators=(",", ":")) + "\n")
+
+
+def _line(tracked: Tracked) -> dict[str, object]:
+    evidence = tracked.evidence
+    last = evidence.last_score
+    return {
+        "time": last.time.isoformat() if last else None,
+        "rollout_id": evidence.spec.rollout_id,
+        "offset": evidence.last_offset,
+        "interactions": evidence.settled,
+        "stage": last.assignment.stage if last else 0,
+        "share": last.assignment.share if last else 0.0,
+        "e_value": evidence.e_value,
+        "bar": evidence.bar,
+        "capabilities": {
+            c.capability: {
+                "e": c.e_value,
+                "control": [c.control.n, c.control.mean],
+                "candidate": [c.candidate.n, c.candidate.mean],
+                "pairs": c.pairs,
+            }
+            for c in evidence.summary()
+        },
+    }
+
+
+def _last_lines(lines: Iterable[str]) -> dict[str, int]:
+    """How far each rollout is in the log. A line cut short by a killed process is no line."""
+    written: dict[str, int] = {}
+    for line in lines:
+        try:
+            point = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        written[point["rollout_id"]] = point["interactions"]
+    return written

@@ -1,0 +1,168 @@
+"""The worker behind `belay watch`: a scorer and a decider, each on its own thread, over one bus.
+
+    belay.interactions -> scorer (tag, judge) -> belay.scores -> decider (fold, test) -> belay.decisions
+
+Either may crash or lose the broker at any moment; it begins again from what is in Kafka.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.judge.judges.judge import Judge
+from evaluator.judge.judges.scorer import Judging
+from evaluator.judge.tagging.tagger import Tagger
+from evaluator.judge.tagging.word_tagger import agreement, fit_table
+from evaluator.watch.worker.decider import Decider
+from evaluator.watch.worker.scoring import Scorer, ScorerCounts, Tagging
+from evaluator.watch.worker.status import EvidenceLog, worker_status, write_status
+from telemetry.bus.protocols import Bus
+from telemetry.errors import BrokerUnavailable
+from telemetry.word_table import write_table
+
+log = logging.getLogger(__name__)
+
+STATUS_EVERY_S: Final = 0.5
+RETRY_S: Final = 0.5
+COMPARE_EVERY: Final = 5
+"""Every fifth of the brief's prompts is enough to see whether word table and tagger agree."""
+
+
+class WorkerSettings(BaseModel):
+    """What a worker needs to know.
+
+    `status_file` is replaced twice a second; `evidence_file` (by default `evidence.jsonl` beside it) grows by
+    a line every ten settled scores. `poll_s` bounds how long a loop takes to notice that it should stop; a
+    record that arrives is read at once. `spec_wait_s` is how long a score may wait for its rollout.
+    `table_file` gets the brief's word table, by which routers tell capabilities apart (their `table_file`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    brief: Path
+    status_file: Path
+    evidence_file: Path | None = None
+    snapshot_every: int = Field(default=500, gt=0)
+    poll_s: float = Field(default=0.05, gt=0.0)
+    spec_wait_s: float = Field(default=5.0, ge=0.0)
+    table_file: Path | None = None
+
+    @property
+    def evidence_log(self) -> Path:
+        """Where the evidence is logged."""
+        return self.evidence_file or self.status_file.with_name("evidence.jsonl")
+
+
+def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> None:
+    """Score and decide until `stop` is set. Raises what a loop died of; a lost broker is waited for."""
+    loaded = load_brief(settings.brief)
+    tagger = Tagger.fit(loaded)
+    if settings.table_file is not None:
+        _write_table(settings.table_file, loaded, tagger)
+    worker = Worker(settings, bus, tagger, Judge(loaded), stop)
+    worker.run()
+
+
+def _write_table(path: Path, loaded: LoadedBrief, tagger: Tagger) -> None:
+    """Write the word table, and say in the log how often it agrees with the tagger."""
+    table = fit_table(loaded)
+    write_table(path, table)
+    prompts = [item.prompt for items in loaded.items.values() for item in items][::COMPARE_EVERY]
+    log.info(
+        "word table %s in %s; it agrees with the tagger on %.1f%% of %d of the brief's prompts",
+        table.version,
+        path,
+        100.0 * agreement(table, tagger, prompts),
+        len(prompts),
+    )
+
+
+class Worker:
+    """The two loops and what they share: a tagger, a judge, counts, the order to stop."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        bus: Bus,
+        tagger: Tagging,
+        judge: Judging,
+        stop: threading.Event,
+    ) -> None:
+        self._settings, self._bus, self._stop = settings, bus, stop
+        self._tagger, self._judge = tagger, judge
+        self._counts = ScorerCounts()
+        self._failures: list[BaseException] = []
+
+    def run(self) -> None:
+        """Run both loops until `stop`; raise the first error that one of them died of."""
+        threads = [
+            threading.Thread(target=self._guard, args=(loop,), name=name)
+            for name, loop in (("belay-scorer", self._score), ("belay-decider", self._decide))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if self._failures:
+            raise self._failures[0]
+
+    def _guard(self, loop: Callable[[], None]) -> None:
+        try:
+            while not self._stop.is_set():
+                try:
+                    loop()
+                except BrokerUnavailable as error:
+                    log.warning("%s; trying again in %.1f s", error.message, RETRY_S)
+                    self._stop.wait(RETRY_S)
+        except BaseException as error:  # noqa: BLE001 -- handed to the thread that waits, which raises it
+            self._failures.append(error)
+            self._stop.set()
+
+    def _score(self) -> None:
+        scorer = Scorer(self._bus, self._tagger, self._judge, self._counts)
+        try:
+            while not self._stop.is_set():
+                scorer.step(self._settings.poll_s)
+        finally:
+            scorer.close()
+
+    def _decide(self) -> None:
+        settings = self._settings
+        settings.status_file.parent.mkdir(parents=True, exist_ok=True)
+        decider = Decider(
+            self._bus,
+            snapshot_every=settings.snapshot_every,
+            spec_wait_s=settings.spec_wait_s,
+            on_settled=EvidenceLog(settings.evidence_log).settled,
+        )
+        whole = False
+        try:
+            decider.restore()
+            due = 0.0
+            while not self._stop.is_set():
+                decider.step(settings.poll_s)
+                if time.monotonic() >= due:
+                    self._write(decider)
+                    due = time.monotonic() + STATUS_EVERY_S
+            whole = True
+        finally:
+            # After an error the evidence may be ahead of what was published: it is folded again instead.
+            decider.close(save=whole)
+            self._write(decider)
+
+    def _write(self, decider: Decider) -> None:
+        status = worker_status(self._judge.version, self._tagger_version, self._counts, decider)
+        write_status(self._settings.status_file, status)
+
+    @property
+    def _tagger_version(self) -> str:
+        version: Any = getattr(self._tagger, "version", "")
+        return str(version)

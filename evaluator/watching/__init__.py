@@ -1,1 +1,0 @@
-"""The worker of `belay watch`: from interactions to scores to decisions, and their replay."""

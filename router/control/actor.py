@@ -1,0 +1,212 @@
+"""Control's hands: what turns a decision or a person's word into the rollout's next state.
+
+The order that matters:
+1. the table says what follows (`router.control.rollout`); a start pins its models first (`router.control.pinning`);
+2. the rollout file is written: from here on routers act on it, broker or no broker;
+3. the state waits in the outbox until the broker has it (`router.control.loop`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from router.control import rollout
+from router.control.pinning import Pinning
+from router.control.rollout import Expire, Hold, Promote, RollBack, RolloutEvent, Start
+from telemetry.errors import InfrastructureError, TransitionRefused, UnreadableRecord, UsageError
+from telemetry.events import DecisionMade, RolloutChanged, RolloutSpec, now
+from telemetry.rollout_file import read_rollout, replaces, write_rollout
+
+log = logging.getLogger(__name__)
+
+LIVE = ("ramping", "promoted")
+
+
+class UnknownRollout(UsageError):
+    """No rollout has this id."""
+
+
+def event_for(decision: DecisionMade, current: RolloutChanged | None) -> RolloutEvent | str:
+    """What a decision asks of the current rollout, or the reason why it asks nothing. Pure.
+
+    A `roll_back` of the current rollout always acts. A `promote` acts where the rollout's policy lets the
+    machine promote, and only for the stage that it was decided in: it may come twice. A `hold` says where the
+    next shadows go.
+    """
+    if current is None or current.spec.rollout_id != decision.rollout_id:
+        return "it is about another rollout"
+    told = {"actor": decision.source, "reason": decision.reason, "decision_id": decision.event_id}
+    if decision.action == "roll_back":
+        return RollBack(**told)
+    if decision.action == "hold":
+        return Hold(**told, allotment=decision.allotment)
+    if current.spec.advance == "manual":
+        return "this rollout is promoted by hand"
+    if decision.stage != current.stage:
+        return f"it was made in stage {decision.stage}, the rollout is in {current.stage}"
+    return Promote(**told)
+
+
+class Control:
+    """The rollouts and their latest states; safe to use from several threads.
+
+    `outbox` holds the states that the broker does not have yet, oldest first. `models` is where the model folders
+    lie on this machine: those of a rollout are pinned there as long as it may be rolled back.
+    """
+
+    def __init__(
+        self,
+        rollout_file: Path,
+        journal: Path,
+        clock: Callable[[], datetime] = now,
+        models: Path | None = None,
+    ) -> None:
+        self._file = rollout_file
+        self._journal = journal
+        self._pinning = Pinning(models)
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._states: dict[str, RolloutChanged] = {}
+        self._decided: set[str] = set()
+        self.outbox: deque[RolloutChanged] = deque()
+        self.current: RolloutChanged | None = None
+        self._restore_from_file()
+
+    def start(self, spec: RolloutSpec) -> RolloutChanged:
+        """Start a rollout. Raises TransitionRefused where one is live, or this one has been."""
+        with self._lock:
+            live = self.current
+            if live is not None and live.status in LIVE:
+                raise TransitionRefused(
+                    f"Start of {spec.rollout_id!r} is refused: {live.spec.rollout_id!r} is {live.status}",
+                    hint="Roll it back first, or close it where it is promoted.",
+                )
+            if spec.rollout_id in self._states:
+                raise TransitionRefused(
+                    f"Start of {spec.rollout_id!r} is refused: there has been one by that id"
+                )
+            state = rollout.transition(None, Start(spec), self._clock())
+            self._pinning.require(state)
+            return self._take_on(state)
+
+    def act(self, rollout_id: str, event: RolloutEvent) -> RolloutChanged:
+        """Apply an event that a person asks for. Raises UnknownRollout, TransitionRefused."""
+        read_at = time.time_ns()
+        with self._lock:
+            state = self.rollout(rollout_id)
+            after = self._apply(state, event)
+        self._write_down(
+            read_at, None, type(event).__name__, rollout_id, _outcome(state, after), after.revision
+        )
+        return after
+
+    def decide(self, decision: DecisionMade) -> None:
+        """Act on a decision, once. Why one asks nothing of the rollout goes into the journal too."""
+        read_at = time.time_ns()
+        with self._lock:
+            if decision.event_id in self._decided:
+                return
+            state = self.current
+            event = event_for(decision, state)
+            outcome = f"ignored: {event}"
+            if state is not None and not isinstance(event, str):
+                try:
+                    outcome = _outcome(state, self._apply(state, event))
+                except TransitionRefused as refused:
+                    outcome = f"refused: {refused.message}"
+            self._decided.add(decision.event_id)
+            revision = self.current.revision if self.current is not None else 0
+        self._write_down(read_at, decision.event_id, decision.action, decision.rollout_id, outcome, revision)
+
+    def expire(self) -> None:
+        """Close the rollback window of a promoted rollout where it has passed."""
+        with self._lock:
+            state = self.current
+            if state is None or state.status != "promoted" or self._clock() < rollout.rollback_until(state):
+                return
+            self._apply(state, Expire())
+
+    def rollout(self, rollout_id: str) -> RolloutChanged:
+        """The latest state of a rollout. Raises UnknownRollout."""
+        with self._lock:
+            if rollout_id not in self._states:
+                known = ", ".join(map(repr, self._states)) or "none"
+                raise UnknownRollout(f"no rollout {rollout_id!r}; known are {known}")
+            return self._states[rollout_id]
+
+    def restore(self, published: list[RolloutChanged]) -> None:
+        """Take on what the topic knows and the file does not, and publish what only the file knows."""
+        with self._lock:
+            for state in published:
+                known = self._states.get(state.spec.rollout_id)
+                if known is None or state.revision > known.revision:
+                    self._states[state.spec.rollout_id] = state
+                if replaces(state, self.current):
+                    write_rollout(self._file, state)
+                    self.current = state
+                    self._pinning.follow(state)
+            # A state that the topic has must not come after a newer one: compaction keeps the last.
+            there = {state.event_id for state in published}
+            waiting = [state for state in self.outbox if state.event_id not in there]
+            newest = self.current
+            if newest is not None and newest.event_id not in there and newest not in waiting:
+                waiting.append(newest)
+            self.outbox = deque(waiting)
+
+    def _apply(self, state: RolloutChanged, event: RolloutEvent) -> RolloutChanged:
+        after = rollout.transition(state, event, self._clock())
+        return after if after is state else self._take_on(after)
+
+    def _take_on(self, state: RolloutChanged) -> RolloutChanged:
+        if not write_rollout(self._file, state):
+            raise InfrastructureError(
+                f"{self._file} holds a newer state than {state.spec.rollout_id!r} at revision {state.revision}",
+                hint="Another control writes it, or this machine's clock went back. Nothing was changed.",
+            )
+        self.current = state
+        self._states[state.spec.rollout_id] = state
+        self.outbox.append(state)
+        self._pinning.follow(state)
+        log.info(
+            "rollout %s is %s at share %g: %s", state.spec.rollout_id, state.status, state.share, state.reason
+        )
+        return state
+
+    def _restore_from_file(self) -> None:
+        try:
+            self.current = read_rollout(self._file)
+        except UnreadableRecord as error:
+            log.warning("starting without the rollout file: %s", error)
+        if self.current is not None:
+            self._states[self.current.spec.rollout_id] = self.current
+            self._pinning.follow(self.current)
+
+    def _write_down(
+        self, read_at: int, decision_id: str | None, action: str, rollout_id: str, outcome: str, revision: int
+    ) -> None:
+        line: dict[str, Any] = {
+            "decision_id": decision_id,
+            "rollout_id": rollout_id,
+            "action": action,
+            "outcome": outcome,
+            "revision": revision,
+            "read_at": read_at,
+            "applied_at": time.time_ns(),
+        }
+        try:
+            with self._journal.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError:
+            log.exception("the journal %s misses a line: %s", self._journal, line)
+
+
+def _outcome(before: RolloutChanged, after: RolloutChanged) -> str:
+    return "unchanged" if after is before else "applied"

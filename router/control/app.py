@@ -1,0 +1,75 @@
+"""Control's process: the API in front, the loop over the bus behind it. `run_control(settings)`."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import closing
+
+from pydantic import ValidationError
+
+from router.control.actor import Control
+from router.control.api import create_app
+from router.control.loop import control_loop, without_a_bus
+from router.control.settings import ControlSettings
+from serving.server import listen, serve
+from telemetry.bus.kafka_bus import BusSettings, KafkaBus
+from telemetry.bus.protocols import Bus
+from telemetry.errors import SettingsError
+from telemetry.settings import explain
+
+log = logging.getLogger(__name__)
+
+_SHUTDOWN_S = 2.0
+_LOOP_END_S = 5.0
+
+__all__ = ["Control", "control_loop", "create_app", "run_control"]
+
+
+def run_control(settings: ControlSettings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises PortTaken and SettingsError; needs no broker to start."""
+    bus = _bus(settings)
+    _make_folder(settings)
+    if settings.models_folder is None:
+        log.warning("no models_folder: nothing keeps the models of a rollout from being replaced or removed")
+    with closing(listen(settings.host, settings.port)) as listener:
+        control = Control(
+            settings.rollout_file, settings.folder / "control.jsonl", models=settings.models_folder
+        )
+        stop = threading.Event()
+        loop = threading.Thread(
+            target=_listen_to, args=(control, bus, stop), name="control-loop", daemon=True
+        )
+        loop.start()
+        log.info("control listens on %s:%d", *listener.getsockname()[:2])
+        try:
+            serve(create_app(control), listener, _SHUTDOWN_S)
+        finally:
+            stop.set()
+            loop.join(_LOOP_END_S)
+
+
+def _bus(settings: ControlSettings) -> Bus | None:
+    if settings.bootstrap_servers is None:
+        return None
+    try:
+        return KafkaBus(
+            BusSettings.model_validate({"bootstrap_servers": settings.bootstrap_servers, **settings.kafka})
+        )
+    except ValidationError as error:
+        raise SettingsError("control's broker:\n" + "\n".join(explain(error, BusSettings))) from error
+
+
+def _listen_to(control: Control, bus: Bus | None, stop: threading.Event) -> None:
+    if bus is None:
+        log.warning("no bootstrap_servers: decisions are not read, this control serves people only")
+        without_a_bus(control, stop)
+        return
+    control_loop(control, bus, stop)
+
+
+def _make_folder(settings: ControlSettings) -> None:
+    try:
+        settings.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"the run folder {settings.folder} cannot be used: {error.strerror}") from error

@@ -1,0 +1,23 @@
+"""The router's process: `run(settings)`. Imports neither torch nor kafka; a test holds it to that."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+
+from router.proxy.gateway import Gateway
+from router.proxy.settings import RouterSettings
+from serving.server import listen, serve
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: RouterSettings) -> None:
+    """Serve until SIGTERM or SIGINT, then end what is in flight within a few seconds.
+
+    Raises PortTaken, SpoolError, SettingsError.
+    """
+    with closing(listen(settings.host, settings.port)) as listener:
+        gateway = Gateway(settings)
+        log.info("router %s listens on %s:%d", settings.router_id, *listener.getsockname()[:2])
+        serve(gateway, listener, settings.timeouts.shutdown_s)

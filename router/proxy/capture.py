@@ -1,0 +1,164 @@
+"""What happened in one interaction, and how it comes into the spool.
+
+The router writes bytes and facts only; the forwarder parses them and applies the text policy. Neither the
+identity nor the authorization is ever among them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from router.proxy.assign import arm_of, digest, unit_of
+from router.proxy.counters import Counters
+from router.proxy.in_force import InForce
+from telemetry.errors import SpoolError
+from telemetry.events import Arm, SubjectSource, new_id
+from telemetry.spool.raw_record import RawRecord
+from telemetry.spool.writer import Spool
+
+log = logging.getLogger(__name__)
+
+EndpointKind = Literal["chat", "completions"]
+
+
+@dataclass(slots=True)
+class Heard:
+    """What one arm answered. Times are milliseconds since its request was sent."""
+
+    served_by: Arm
+    sent_at: float = field(default_factory=time.perf_counter)
+    status: int = 0
+    streamed: bool = False
+    first_byte_ms: float | None = None
+    total_ms: float = 0.0
+    error: str | None = None
+    chunks: list[bytes] = field(default_factory=list)
+
+    def begins(self, status: int, *, streamed: bool) -> None:
+        """The first byte is there."""
+        self.status = status
+        self.streamed = streamed
+        self.first_byte_ms = self._since()
+
+    def ends(self, error: str | None = None) -> None:
+        """The answer is complete, or will never be."""
+        self.total_ms = self._since()
+        self.error = error
+
+    def facts(self) -> dict[str, Any]:
+        """Everything but the body."""
+        return {
+            "served_by": self.served_by,
+            "status": self.status,
+            "streamed": self.streamed,
+            "first_byte_ms": self.first_byte_ms,
+            "total_ms": self.total_ms,
+            "error": self.error,
+        }
+
+    def _since(self) -> float:
+        return (time.perf_counter() - self.sent_at) * 1000.0
+
+
+class Interaction:
+    """One request: who it is assigned to under the rollout in force when it came, and what became of it."""
+
+    __slots__ = ("arm", "body", "client_left", "draw", "endpoint", "event_id", "fallback", "rollout", "source",
+                 "subject", "time_ns")  # fmt: skip
+
+    def __init__(
+        self, rollout: InForce, found: tuple[str, SubjectSource] | None, endpoint: EndpointKind, body: bytes
+    ) -> None:
+        self.event_id = new_id()
+        self.time_ns = time.time_ns()
+        self.rollout = rollout
+        identity, self.source = found or (self.event_id, "request")
+        self.subject = digest(rollout.salt, identity)
+        self.arm: Arm = arm_of(unit_of(self.subject), rollout.share)
+        self.endpoint = endpoint
+        self.body = body
+        self.fallback: str | None = None
+        self.client_left = False
+        self.draw: dict[str, Any] | None = None
+
+    def record(self, router_id: str, heard: Heard, shadow: Heard | None) -> RawRecord:
+        """The interaction as it goes into the spool."""
+        rollout = self.rollout
+        return RawRecord(
+            {
+                "event_id": self.event_id,
+                "time": datetime.fromtimestamp(self.time_ns / 1e9, UTC).isoformat(),
+                "source": router_id,
+                "rollout_id": rollout.rollout_id,
+                "assignment": {
+                    "subject": self.subject,
+                    "subject_source": self.source,
+                    "arm": self.arm,
+                    "share": rollout.share,
+                    "stage": rollout.stage,
+                    "revision": rollout.revision,
+                },
+                "endpoint": self.endpoint,
+                "answer": heard.facts(),
+                "fallback": self.fallback,
+                "client_left": self.client_left,
+                "shadow": shadow.facts() if shadow is not None else None,
+                "draw": self.draw,
+            },
+            self.body,
+            b"".join(heard.chunks),
+            b"".join(shadow.chunks) if shadow is not None else b"",
+        )
+
+
+class Recorder:
+    """Writes interactions into the spool; those with a shadow when the shadow has ended.
+
+    A kill -9 therefore loses the shadowed interactions whose shadow is still running, and no other.
+    """
+
+    def __init__(self, spool: Spool, router_id: str, counters: Counters) -> None:
+        self._spool = spool
+        self._router_id = router_id
+        self._counters = counters
+        self._waiting: dict[asyncio.Task[Heard], tuple[Interaction, Heard]] = {}
+
+    def record(self, interaction: Interaction, heard: Heard, shadow: asyncio.Task[Heard] | None) -> None:
+        """Write the interaction now, or as soon as its shadow has ended."""
+        if shadow is None or shadow.done():
+            self._write(interaction, heard, _result(shadow))
+            return
+        self._waiting[shadow] = (interaction, heard)
+        shadow.add_done_callback(self._shadow_ended)
+
+    async def close(self) -> None:
+        """Write what waits for a shadow without it, and close the spool."""
+        waiting, self._waiting = self._waiting, {}
+        for shadow, (interaction, heard) in waiting.items():
+            shadow.cancel()
+            self._write(interaction, heard, None)
+        await asyncio.gather(*waiting, return_exceptions=True)
+        self._spool.close()
+
+    def _shadow_ended(self, shadow: asyncio.Task[Heard]) -> None:
+        if held := self._waiting.pop(shadow, None):
+            self._write(*held, _result(shadow))
+
+    def _write(self, interaction: Interaction, heard: Heard, shadow: Heard | None) -> None:
+        try:
+            self._spool.append(interaction.record(self._router_id, heard, shadow).pack())
+        except SpoolError as error:
+            # The client's answer does not depend on our record of it.
+            self._counters.unrecorded += 1
+            log.error("interaction %s is not recorded: %s", interaction.event_id, error)  # noqa: TRY400 - a full disk needs no stack trace a request
+        else:
+            self._counters.recorded += 1
+
+
+def _result(shadow: asyncio.Task[Heard] | None) -> Heard | None:
+    return None if shadow is None or shadow.cancelled() else shadow.result()

@@ -1,0 +1,26 @@
+"""What the router counts. `router.proxy.about` tells it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counts since the start of the process. `requests` is by assigned arm, `fallbacks` by reason.
+
+    `shadows_failed` is by the arm that gave its shadow no answer: it scores 0, as everywhere.
+    """
+
+    requests: Counter[str] = field(default_factory=Counter)
+    fallbacks: Counter[str] = field(default_factory=Counter)
+    base_down: int = 0
+    client_left: int = 0
+    recorded: int = 0
+    unrecorded: int = 0
+    shadows: int = 0
+    shadows_skipped: int = 0
+    shadows_failed: Counter[str] = field(default_factory=Counter)
+    passed: int = 0
+    in_flight: int = 0

@@ -1,0 +1,46 @@
+"""Requests that are not interactions (`/v1/models` and the like): passed to base as they are, unrecorded."""
+
+from __future__ import annotations
+
+from router.proxy.counters import Counters
+from router.proxy.engines import Engines
+from router.proxy.settings import RouterSettings
+from router.proxy.wire import answers
+from router.proxy.wire.client import Client, Scope
+from router.proxy.wire.headers import request_lines, request_target
+from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
+
+
+async def pass_to_base(
+    scope: Scope, client: Client, engines: Engines, settings: RouterSettings, counters: Counters
+) -> None:
+    """Answer with what base answers; 503 where it does not. Raises ClientLeft and TooLarge."""
+    body = await client.body(settings.max_request_bytes)
+    counters.passed += 1
+    method: str = scope["method"]
+    request = Request(method.encode(), request_target(scope), request_lines(scope["headers"]), body)
+    exchange, _ = engines.ask("control", request)
+    client.follow(exchange)
+    try:
+        await exchange.start()
+        await client.start(exchange.status, exchange.headers)
+        await _pass_on(exchange, client)
+    except UpstreamFailed as failure:
+        # Once the head is out, the cut connection is all that can tell the client.
+        if not client.left and not client.started:
+            counters.base_down += 1
+            client.unfollow()
+            await client.answer(*answers.base_down(failure.reason, settings.retry_after_s))
+    finally:
+        client.unfollow()
+        exchange.close()
+
+
+async def _pass_on(exchange: Exchange, client: Client) -> None:
+    last = False
+    while not last:
+        data = await exchange.read()
+        last = exchange.complete
+        if last:
+            client.unfollow()
+        await client.send(data, last=last)

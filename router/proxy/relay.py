@@ -1,0 +1,236 @@
+"""One interaction from assignment to record: the assigned arm answers, base where it cannot.
+
+The order that matters:
+1. assign, before anybody is asked;
+2. ask the arm; until its first byte is there, a candidate that fails is replaced by base; while the engine
+   works, it is settled whether the other arm is asked too;
+3. an answer that is not a stream is passed on when it is complete, so it may fail over until then;
+4. the record is in the spool before the client is told that the answer is complete.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from router.proxy.assign import subject_of
+from router.proxy.capture import EndpointKind, Heard, Interaction, Recorder
+from router.proxy.counters import Counters
+from router.proxy.engines import Engines, is_stream
+from router.proxy.in_force import InForce
+from router.proxy.settings import RouterSettings
+from router.proxy.shadowing.shadows import Shadows
+from router.proxy.wire import answers
+from router.proxy.wire.client import Client, Scope
+from router.proxy.wire.headers import Headers, request_lines, request_target
+from router.proxy.wire.model_name import Renamer, with_length
+from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
+from telemetry.events import Arm
+
+_USER: Final = b'"user"'
+
+
+class Unanswered(Exception):
+    """An arm gave no answer that could be passed on. `reason` is one word, `why` tells it to people."""
+
+    def __init__(self, reason: str, why: str) -> None:
+        super().__init__(why)
+        self.reason = reason
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """What answering an interaction needs; one for the whole router."""
+
+    settings: RouterSettings
+    engines: Engines
+    shadows: Shadows
+    recorder: Recorder
+    counters: Counters
+    session_header: bytes
+    end_user_header: bytes
+
+    async def answer(self, scope: Scope, client: Client, kind: EndpointKind, rollout: InForce) -> None:
+        """Answer one request and record it. Raises ClientLeft and TooLarge."""
+        body = await client.body(self.settings.max_request_bytes)
+        found = subject_of(
+            dict(scope["headers"]),
+            end_user_in(body),
+            session_header=self.session_header,
+            end_user_header=self.end_user_header,
+        )
+        interaction = Interaction(rollout, found, kind, body)
+        self.counters.requests[interaction.arm] += 1
+        request = Request(b"POST", request_target(scope), request_lines(scope["headers"]), body)
+        await Answering(self, interaction, request, client).run()
+
+
+class Answering:
+    """One interaction under way. `heard` is the answer of the arm that serves it."""
+
+    __slots__ = (
+        "_client", "_exchange", "_interaction", "_recorded", "_relay", "_renamer", "_request", "_shadow",
+        "heard",
+    )  # fmt: skip
+
+    def __init__(self, relay: Relay, interaction: Interaction, request: Request, client: Client) -> None:
+        self._relay = relay
+        self._interaction = interaction
+        self._request = request
+        self._client = client
+        self._shadow = relay.shadows.consider(interaction, request)
+        self._exchange: Exchange | None = None
+        self._renamer: Renamer | None = None
+        self._recorded = False
+        self.heard = Heard(interaction.arm)
+
+    async def run(self) -> None:
+        """Answer and record."""
+        try:
+            exchange = await self._served()
+            if self.heard.streamed:
+                await self._stream(exchange)
+            else:
+                await self._whole(exchange)
+        except Unanswered as failed:
+            await self._nobody(failed)
+        finally:
+            self._client.unfollow()
+            if self._exchange is not None:
+                self._exchange.close()
+            self._record("given up by the router before the answer was complete")
+
+    async def _served(self) -> Exchange:
+        """The exchange of the arm that answers: the assigned one, or base for a candidate that fails."""
+        arm = self._interaction.arm
+        if arm == "candidate":
+            try:
+                return await self._ask(arm)
+            except Unanswered as failed:
+                if self._client.left:
+                    raise
+                self._interaction.fallback = failed.reason
+                self._relay.counters.fallbacks[failed.reason] += 1
+        return await self._ask("control")
+
+    async def _ask(self, arm: Arm) -> Exchange:
+        """Ask one arm; returns when its stream begins, or its whole answer is there. Raises Unanswered."""
+        self.heard = heard = Heard(arm)
+        exchange, self._renamer = self._relay.engines.ask(arm, self._request)
+        self._exchange = exchange
+        self._client.follow(exchange)
+        try:
+            await exchange.start()
+            heard.begins(exchange.status, streamed=is_stream(exchange.headers))
+            while not heard.streamed and (data := await exchange.read()):
+                heard.chunks.append(data)
+        except UpstreamFailed as failure:
+            exchange.close()
+            raise Unanswered(failure.reason, failure.message) from failure
+        if exchange.status >= 500 and arm == "candidate":
+            exchange.close()
+            raise Unanswered(f"status_{exchange.status}", f"the candidate answered {exchange.status}")
+        return exchange
+
+    async def _whole(self, exchange: Exchange) -> None:
+        body, headers = b"".join(self.heard.chunks), exchange.headers
+        if self._renamer is not None:
+            body = self._renamer.whole(body)
+            headers = with_length(headers, len(body))
+            self.heard.chunks = [body]
+        self._record()
+        self._client.unfollow()
+        await self._client.start(exchange.status, self._marked(headers))
+        await self._client.send(body, last=True)
+
+    async def _stream(self, exchange: Exchange) -> None:
+        await self._client.start(exchange.status, self._marked(exchange.headers))
+        last = False
+        try:
+            while not last:
+                data = await exchange.read()
+                last = exchange.complete
+                if self._renamer is not None:
+                    data = self._renamer.part(data, last=last)
+                self.heard.chunks.append(data)
+                # A client may act on [DONE], and leave, without waiting for the end of the message.
+                if last or data.endswith(answers.DONE):
+                    self._record()
+                if last:
+                    self._client.unfollow()
+                if data or last:
+                    await self._client.send(data, last=last)
+        except UpstreamFailed as failure:
+            await self._cut(failure)
+
+    async def _cut(self, failure: UpstreamFailed) -> None:
+        if self._client.left:
+            self._left()
+            return
+        self._record(failure.message)
+        self._client.unfollow()
+        sent = b"".join(self.heard.chunks[-2:])
+        await self._client.send(answers.stream_error(sent, failure.reason), last=True)
+
+    async def _nobody(self, failed: Unanswered) -> None:
+        if self._client.left:
+            self._left()
+            return
+        self.heard.status = 503
+        self._record(failed.why)
+        self._relay.counters.base_down += 1
+        self._client.unfollow()
+        status, headers, body = answers.base_down(failed.reason, self._relay.settings.retry_after_s)
+        await self._client.answer(status, self._marked(headers), body)
+
+    def _left(self) -> None:
+        if not self._recorded:  # else it had its [DONE] and went, as it may
+            self._interaction.client_left = True
+            self._relay.counters.client_left += 1
+            self._record()
+
+    def _record(self, error: str | None = None) -> None:
+        """Once: what counts is what was known when the client was told that the answer is complete."""
+        if not self._recorded:
+            self._recorded = True
+            self.heard.ends(error)
+            shadow = self._shadow
+            if shadow is not None:
+                shadow.settle()
+            self._relay.recorder.record(
+                self._interaction, self.heard, shadow.task if shadow is not None else None
+            )
+
+    def _marked(self, headers: Headers) -> Headers:
+        if not self._relay.settings.expose_headers:
+            return headers
+        arm, stage = self.heard.served_by.encode(), b"%d" % self._interaction.rollout.stage
+        return [*headers, (b"x-belay-arm", arm), (b"x-belay-stage", stage)]
+
+
+def end_user_in(body: bytes) -> str | None:
+    """The body's `user`, where it has one that is a string."""
+    if not _has_user_key(body):
+        return None
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        return None
+    user = fields.get("user") if isinstance(fields, dict) else None
+    return user if isinstance(user, str) else None
+
+
+def _has_user_key(body: bytes) -> bool:
+    """Whether `"user"` stands somewhere as a key, and not only as the role that every chat body has.
+
+    Looking is much cheaper than parsing; a client that escapes the key's letters is assigned by its API key.
+    """
+    at = body.find(_USER)
+    while at >= 0:
+        at += len(_USER)
+        if body[at : at + 16].lstrip().startswith(b":"):
+            return True
+        at = body.find(_USER, at)
+    return False

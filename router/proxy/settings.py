@@ -1,0 +1,83 @@
+"""What the router is told: where it listens, its two arms, and how long it waits for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from serving.engines.arms import Endpoint
+from telemetry.settings import Port, Settings
+
+Seconds = Annotated[float, Field(gt=0.0)]
+
+
+def _header_name(name: str) -> str:
+    if not name or not name.isascii() or any(c.isspace() or c == ":" for c in name):
+        raise ValueError(f"{name!r} is not the name of an HTTP header")
+    return name.lower()
+
+
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+
+
+class Timeouts(Settings):
+    """How long the router waits for an engine, in seconds.
+
+    `candidate_first_byte_s` is what the candidate has before base answers for it; a request that is not
+    streamed has its first byte when it is complete. `total_s` bounds a whole answer, of either arm.
+    """
+
+    connect_s: Seconds = 2.0
+    candidate_first_byte_s: Seconds = 60.0
+    total_s: Seconds = 600.0
+    shadow_s: Seconds = 120.0
+    shutdown_s: Seconds = 3.0
+
+
+class RouterSettings(Settings):
+    """The router. Port 0 takes a free port; the log says which.
+
+    `expose_headers` adds `x-belay-arm` and `x-belay-stage` to answers. `shadow_limit` bounds the shadows in
+    flight; an interaction beyond it goes without. `table_file` is the word table that `belay watch` writes
+    (`worker.table_file`): with it shadows go to the capabilities that need them, without it they are drawn evenly.
+    """
+
+    host: str = "127.0.0.1"
+    port: Port = 8100
+    router_id: str = "router-1"
+    control: Endpoint
+    candidate: Endpoint
+    rollout_file: Path
+    spool_folder: Path
+    spool_quota_bytes: int = Field(default=1 << 30, gt=0)
+    session_header: HeaderName = "x-session-id"
+    end_user_header: HeaderName = "x-end-user-id"
+    expose_headers: bool = True
+    timeouts: Timeouts = Timeouts()
+    retry_after_s: int = Field(default=1, ge=1)
+    max_request_bytes: int = Field(default=64 << 20, gt=0)
+    shadow_limit: int = Field(default=64, ge=0)
+    table_file: Path | None = None
+
+    @field_validator("control", "candidate")
+    @classmethod
+    def _reachable(cls, endpoint: Endpoint) -> Endpoint:
+        url = urlsplit(endpoint.url)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError(f"url is {endpoint.url!r}, expected something like 'http://127.0.0.1:8001'")
+        return endpoint
+
+    @model_validator(mode="after")
+    def _arms_in_their_places(self) -> Self:
+        for expected, endpoint in (("control", self.control), ("candidate", self.candidate)):
+            if endpoint.arm != expected:
+                raise ValueError(f"{expected}.arm is {endpoint.arm!r}, expected {expected!r}")
+        return self

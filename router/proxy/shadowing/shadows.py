@@ -1,0 +1,112 @@
+"""Shadows: some requests are also sent to the arm that was not assigned. Nobody waits for it but the record.
+
+Which ones is settled by the prompt alone, before any answer is seen: a lot (a hash of the interaction's id)
+against the fraction that the prompt's capability has in the rollout's state. Settling it comes after the client's
+own request has gone out, while its engine works, so that it costs no client time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from router.proxy.assign import shadow_lot
+from router.proxy.capture import Heard, Interaction
+from router.proxy.counters import Counters
+from router.proxy.engines import Engines, is_stream
+from router.proxy.settings import RouterSettings
+from router.proxy.shadowing.prompt import prompt_in
+from router.proxy.shadowing.table_watch import TableWatch
+from router.proxy.wire.upstream import Request, UpstreamFailed
+from telemetry.events import Arm
+
+
+class Shadow:
+    """One interaction's chance of a shadow. `task` hears the other arm, where it was drawn."""
+
+    __slots__ = ("_interaction", "_lot", "_request", "_shadows", "settled", "task")
+
+    def __init__(self, shadows: Shadows, interaction: Interaction, request: Request, lot: float) -> None:
+        self._shadows = shadows
+        self._interaction = interaction
+        self._request = request
+        self._lot = lot
+        self.settled = False
+        self.task: asyncio.Task[Heard] | None = None
+
+    def settle(self) -> None:
+        """Draw, once: note the draw in the interaction, and ask the other arm where it fell so."""
+        if self.settled:
+            return
+        self.settled = True
+        interaction, shadows = self._interaction, self._shadows
+        table = shadows.table.current
+        capability = table.tag(prompt_in(interaction.body)) if table is not None else None
+        fraction = interaction.rollout.fraction_of(capability)
+        drawn = self._lot < fraction and shadows.has_room()
+        interaction.draw = {"capability": capability, "fraction": fraction, "drawn": drawn}
+        if drawn:
+            self.task = shadows.ask(interaction, self._request)
+
+
+class Shadows:
+    """Draws and asks. `table` is what tells capabilities apart, if anything does."""
+
+    def __init__(
+        self, engines: Engines, table: TableWatch, settings: RouterSettings, counters: Counters
+    ) -> None:
+        self.table = table
+        self._engines = engines
+        self._limit = settings.shadow_limit
+        self._patience_s = settings.timeouts.shadow_s
+        self._counters = counters
+        self._running: set[asyncio.Task[Heard]] = set()
+
+    def consider(self, interaction: Interaction, request: Request) -> Shadow | None:
+        """Have it settled as soon as the loop is free; None where no prompt could be drawn with this lot."""
+        rollout = interaction.rollout
+        if rollout.most <= 0.0:
+            return None
+        lot = shadow_lot(rollout.salt, interaction.event_id)
+        if lot >= rollout.most:
+            return None
+        shadow = Shadow(self, interaction, request, lot)
+        asyncio.get_running_loop().call_soon(shadow.settle)
+        return shadow
+
+    def has_room(self) -> bool:
+        """Whether another shadow may run; what goes without is counted."""
+        if len(self._running) < self._limit:
+            return True
+        self._counters.shadows_skipped += 1
+        return False
+
+    def ask(self, interaction: Interaction, request: Request) -> asyncio.Task[Heard]:
+        """Ask the arm that was not assigned."""
+        self._counters.shadows += 1
+        other: Arm = "control" if interaction.arm == "candidate" else "candidate"
+        task = asyncio.create_task(self._hear(other, request))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _hear(self, arm: Arm, request: Request) -> Heard:
+        heard = Heard(arm)
+        exchange, renamer = self._engines.ask(arm, request)
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await exchange.start()
+                heard.begins(exchange.status, streamed=is_stream(exchange.headers))
+                while data := await exchange.read():
+                    heard.chunks.append(data)
+            heard.ends()
+        except UpstreamFailed as failure:
+            heard.ends(failure.message)
+        except TimeoutError:
+            heard.ends(f"no answer within {self._patience_s:g} s")
+        finally:
+            exchange.close()
+        if heard.error is not None:
+            self._counters.shadows_failed[arm] += 1
+        if renamer is not None:
+            heard.chunks = [renamer.whole(b"".join(heard.chunks))]
+        return heard

@@ -1,0 +1,101 @@
+"""The client's side of one request: its body, its leaving, and what it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from router.proxy.wire.headers import Headers
+from router.proxy.wire.upstream import Exchange
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# Watching for a client that leaves costs a task, more than the rest of a short request: it begins only
+# once the answer takes longer than this. Nobody's cancelled generation runs on for longer than that.
+WATCH_AFTER_S: Final = 0.05
+
+
+class ClientLeft(Exception):
+    """The client closed its connection before its request was complete."""
+
+
+class TooLarge(Exception):
+    """The request's body exceeds the limit."""
+
+
+class Client:
+    """One request's client. `left` is True once it is known to have gone."""
+
+    __slots__ = ("_exchange", "_receive", "_send", "_timer", "_watch", "left", "started")
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._exchange: Exchange | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self.left = False
+        self.started = False
+
+    async def body(self, limit: int) -> bytes:
+        """The whole request body. Raises ClientLeft and TooLarge."""
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            chunk: bytes = message.get("body", b"")
+            if len(chunk) > limit:
+                raise TooLarge
+            return chunk
+        chunks, size = [], 0
+        while message["type"] == "http.request":
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > limit:
+                raise TooLarge
+            if not message.get("more_body"):
+                return b"".join(chunks)
+            message = await self._receive()
+        raise ClientLeft
+
+    def follow(self, exchange: Exchange) -> None:
+        """Have this exchange closed when the client leaves."""
+        self._exchange = exchange
+        if self.left:
+            exchange.close()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin_watch)
+
+    def unfollow(self) -> None:
+        """The answer is complete: nobody's leaving matters any more."""
+        self._exchange = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the answer's head."""
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def send(self, body: bytes, *, last: bool) -> None:
+        """Send a piece of the body; returns when there is room for more."""
+        await self._send({"type": "http.response.body", "body": body, "more_body": not last})
+
+    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer of the router's own."""
+        await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
+        await self.send(body, last=True)
+
+    def _begin_watch(self) -> None:
+        self._watch = asyncio.ensure_future(self._until_gone())
+
+    async def _until_gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if self._exchange is not None:
+            self.left = True
+            self._exchange.close()

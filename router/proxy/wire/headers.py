@@ -1,0 +1,43 @@
+"""Which headers pass from one connection to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+from typing import Any, Final
+
+Headers = list[tuple[bytes, bytes]]
+
+_HOP_BY_HOP: Final = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)  # RFC 9110, 7.6.1
+
+# The client of `router.proxy.wire.upstream` says these itself, or has already dealt with them. Without
+# `accept-encoding` an answer comes uncompressed, so that the record of it can be read.
+_REPLACED: Final = _HOP_BY_HOP | {b"host", b"content-length", b"expect", b"accept-encoding"}
+
+
+def is_hop_by_hop(name: bytes) -> bool:
+    """Whether a header (lower-case name) speaks of one connection only."""
+    return name in _HOP_BY_HOP
+
+
+def request_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The client's headers as the lines that go to the engine: names in lower case, end of line each."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers if pair[0] not in _REPLACED])
+
+
+def request_target(scope: MutableMapping[str, Any]) -> bytes:
+    """The request's path and query as the client wrote them."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope.get("query_string", b"")
+    return path + b"?" + query if query else path

@@ -1,0 +1,55 @@
+"""The model's name where an engine knows it by another one: replaced on the way out, and on the way back."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from router.proxy.wire.headers import Headers
+
+
+def rename_request(body: bytes, engine_model: str) -> tuple[bytes, str | None]:
+    """The body with the engine's model name, and the name that the client used.
+
+    A body that is not a JSON object, or names no model, stays as it is: the engine will say what is wrong.
+    """
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        return body, None
+    alias = fields.get("model") if isinstance(fields, dict) else None
+    if not isinstance(alias, str):
+        return body, None
+    fields["model"] = engine_model
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode(
+        "utf-8", "surrogatepass"
+    ), alias
+
+
+class Renamer:
+    """Puts the client's name for the model back into an answer, so that it does not tell the arm.
+
+    Only the key `"model"` is touched: within a JSON string its quotes would be escaped. Of a stream, an
+    event is held until it is complete, because the name may lie across two reads.
+    """
+
+    def __init__(self, engine_model: str, alias: str) -> None:
+        self._pattern = re.compile(rb'("model"\s*:\s*)' + re.escape(json.dumps(engine_model).encode()))
+        self._alias = json.dumps(alias).encode()
+        self._held = b""
+
+    def whole(self, body: bytes) -> bytes:
+        """A complete JSON answer."""
+        return self._pattern.sub(lambda found: found[1] + self._alias, body)
+
+    def part(self, data: bytes, *, last: bool) -> bytes:
+        """The complete events among what came so far; everything where this is the last."""
+        data = self._held + data
+        end = len(data) if last else data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
+        self._held = data[end:]
+        return self.whole(data[:end])
+
+
+def with_length(headers: Headers, length: int) -> Headers:
+    """The headers with the content-length that the renamed body has."""
+    return [(name, b"%d" % length if name == b"content-length" else value) for name, value in headers]

@@ -1,0 +1,334 @@
+"""A small HTTP/1.1 client for engines: pooled connections, answers passed on as they arrive.
+
+Written for the router because its cost is paid on every request. One `Upstream` is one engine, one
+`Exchange` one request to it. Answers may have a content-length, be chunked, or end with the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import Final, Literal, NamedTuple, cast
+from urllib.parse import urlsplit
+
+import httptools
+
+from router.proxy.wire.headers import Headers, is_hop_by_hop
+from telemetry.errors import InfrastructureError
+
+Reason = Literal["refused", "timeout", "died", "garbled", "abandoned"]
+
+# Bytes that an answer may run ahead of its reader before the engine's socket is left to fill.
+HIGH_WATER: Final = 256 * 1024
+
+
+class UpstreamFailed(InfrastructureError):
+    """An engine refused, timed out or died. `reason` is one word; `received` says whether a byte came."""
+
+    retriable = True
+
+    def __init__(self, message: str, reason: Reason, *, received: bool = False) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.received = received
+
+
+class Request(NamedTuple):
+    """A request as it goes on the wire; `headers` are whole lines without host and content-length."""
+
+    method: bytes
+    target: bytes
+    headers: bytes
+    body: bytes
+
+
+class Upstream:
+    """One engine and the idle connections to it. Used from one event loop."""
+
+    def __init__(self, url: str, *, connect_s: float = 2.0) -> None:
+        parts = urlsplit(url)
+        self.url = url
+        self.host = parts.hostname or ""
+        self.port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._connect_s = connect_s
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        # An engine's URL is often given with the `/v1` that the client's path already has.
+        self.prefix = parts.path.rstrip("/").removesuffix("/v1").encode()
+        self.host_line = b"host: " + parts.netloc.rpartition("@")[2].encode() + b"\r\n"
+        self.idle: list[Connection] = []
+
+    def exchange(self, request: Request, *, first_byte_s: float, total_s: float) -> Exchange:
+        """One request to this engine, not yet sent. Times are seconds from `start`."""
+        return Exchange(self, request, first_byte_s, total_s)
+
+    def take(self) -> Connection | None:
+        """An idle connection, the one used last first; None where there is none."""
+        while self.idle:
+            connection = self.idle.pop()
+            if not connection.transport.is_closing():
+                return connection
+        return None
+
+    async def connect(self) -> Connection:
+        """A fresh connection. Raises UpstreamFailed."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._connect_s):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self), self.host, self.port, ssl=self._tls
+                )
+        except TimeoutError:
+            message = f"no connection to {self.url} within {self._connect_s:g} s"
+            raise UpstreamFailed(message, "timeout") from None
+        except OSError as error:
+            raise UpstreamFailed(f"no connection to {self.url}: {error}", "refused") from error
+        return connection
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        for connection in self.idle:
+            connection.transport.close()
+        self.idle.clear()
+
+
+class Exchange:
+    """One request and its answer. `start`, then `read` until it gives b"", then `close` in any case."""
+
+    __slots__ = (
+        "_chunks", "_connection", "_deadline", "_first_byte_s", "_loop", "_timer", "_total_s", "_upstream",
+        "_waiter", "complete", "failure", "headers", "request", "size", "status",
+    )  # fmt: skip
+
+    def __init__(self, upstream: Upstream, request: Request, first_byte_s: float, total_s: float) -> None:
+        self._upstream = upstream
+        self.request = request
+        self._first_byte_s = first_byte_s
+        self._total_s = total_s
+        self._loop = asyncio.get_running_loop()
+        self._connection: Connection | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._chunks: list[bytes] = []
+        self.size = 0
+        self.status = 0
+        self.headers: Headers = []
+        self.complete = False
+        self.failure: UpstreamFailed | None = None
+
+    async def start(self) -> None:
+        """Send the request and wait for the answer's first body byte, or its end. Raises UpstreamFailed.
+
+        A pooled connection that the engine closed meanwhile costs one retry, on a fresh connection.
+        """
+        self._deadline = self._loop.time() + self._total_s
+        patience = min(self._first_byte_s, self._total_s)
+        self._timer = self._loop.call_later(patience, self._expire, patience)
+        pooled = self._upstream.take()
+        try:
+            await self._attempt(pooled or await self._upstream.connect())
+        except UpstreamFailed as failure:
+            if pooled is None or failure.received or failure.reason != "died":
+                raise
+            self.failure = None
+            await self._attempt(await self._upstream.connect())
+        if self._first_byte_s < self._total_s and self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._loop.call_at(self._deadline, self._expire, self._total_s)
+
+    async def read(self) -> bytes:
+        """What came since the last call, waiting for some; b"" at the end. Raises UpstreamFailed."""
+        while not self._chunks:
+            if self.failure is not None:
+                raise self.failure
+            if self.complete:
+                return b""
+            await self._wait()
+        chunks = self._chunks
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
+        self.size = 0
+        if self._connection is not None:
+            self._connection.resume()
+        return data
+
+    def close(self, reason: Reason = "abandoned", message: str = "given up by the router") -> None:
+        """Give up what is not complete: the engine sees its connection close. Harmless when repeated."""
+        if not self.complete:
+            self.fail(UpstreamFailed(message, reason, received=self.status > 0))
+        self._stop_timer()
+
+    def fail(self, failure: UpstreamFailed) -> None:
+        """End with an error; what was received before it can still be read."""
+        if self.complete or self.failure is not None:
+            return
+        self.failure = failure
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.drop()
+        self.wake()
+
+    def finish(self) -> None:
+        """The answer is complete."""
+        self.complete = True
+        self._connection = None
+        self._stop_timer()
+
+    def add(self, chunk: bytes) -> None:
+        """Body bytes have arrived."""
+        self._chunks.append(chunk)
+        self.size += len(chunk)
+
+    def wake(self) -> None:
+        """Let whoever waits look again."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _attempt(self, connection: Connection) -> None:
+        if self.failure is not None:  # given up while connecting
+            connection.transport.close()
+            raise self.failure
+        if connection.transport.is_closing():  # lost between its opening and now; uvloop refuses the write
+            raise UpstreamFailed(f"{self._upstream.url} closed a connection before its first request", "died")
+        self._connection = connection
+        connection.send(self, self._upstream)
+        while not self._chunks and not self.complete:
+            if self.failure is not None:
+                raise self.failure
+            await self._wait()
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _expire(self, seconds: float) -> None:
+        self.close("timeout", f"{self._upstream.url} did not answer within {seconds:g} s")
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Connection(asyncio.Protocol):
+    """One connection; it carries one exchange at a time and goes back to the pool by itself."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._exchange: Exchange | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: Headers = []
+        self._framed = False
+        self._paused = False
+
+    def send(self, exchange: Exchange, upstream: Upstream) -> None:
+        """Write the exchange's request."""
+        self._exchange = exchange
+        method, target, headers, body = exchange.request
+        length = b"content-length: %d\r\n" % len(body) if body or method == b"POST" else b""
+        self.transport.write(
+            b"%b %b%b HTTP/1.1\r\n%b%b%b\r\n%b"
+            % (method, upstream.prefix, target, upstream.host_line, headers, length, body)
+        )
+
+    def resume(self) -> None:
+        """Take more from the engine."""
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def drop(self) -> None:
+        """Close at once; the exchange has gone."""
+        self._exchange = None
+        self.transport.abort()
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
+        # uvloop's transports are no subclass of asyncio's, though they have all of its methods.
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, then wake the reader once for all that these bytes held."""
+        exchange = self._exchange
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._lose(f"{self._upstream.url} sent what is not HTTP: {error}", "garbled")
+        if exchange is None:
+            self.transport.close()
+            return
+        if exchange.size > HIGH_WATER and self._exchange is exchange and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+        exchange.wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end: of an answer that had no other end, or of one that was not complete."""
+        exchange = self._exchange
+        if exchange is None:
+            if self in self._upstream.idle:
+                self._upstream.idle.remove(self)
+        elif exc is None and exchange.status and not self._framed:
+            self._exchange = None
+            exchange.finish()
+            exchange.wake()
+        else:
+            self._lose(f"{self._upstream.url} closed the connection before the answer was complete", "died")
+
+    # What the parser finds.
+
+    def on_message_begin(self) -> None:
+        """An answer begins."""
+        self._headers = []
+        self._framed = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        name = name.lower()
+        if name in (b"content-length", b"transfer-encoding"):
+            self._framed = True
+        if not is_hop_by_hop(name):
+            self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        exchange, status = self._exchange, self._parser.get_status_code()
+        if exchange is None or status < 200:  # an interim answer; the real one follows
+            return
+        exchange.status = status
+        exchange.headers = self._headers
+        if exchange.request.method == b"HEAD":
+            # Its content-length announces a body that never comes, which the parser cannot know.
+            exchange.finish()
+            self.drop()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        if self._exchange is not None:
+            self._exchange.add(body)
+
+    def on_message_complete(self) -> None:
+        """The answer is complete: the connection is free for the next request."""
+        exchange = self._exchange
+        if exchange is None or not exchange.status:
+            return
+        self._exchange = None
+        exchange.finish()
+        # An engine that answered before it had read the whole request leaves bytes of it in the way.
+        if self._parser.should_keep_alive() and not self.transport.get_write_buffer_size():
+            self.resume()
+            self._upstream.idle.append(self)
+        else:
+            self.transport.close()
+
+    def _lose(self, message: str, reason: Reason) -> None:
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.fail(UpstreamFailed(message, reason, received=exchange.status > 0))
+        self.transport.abort()

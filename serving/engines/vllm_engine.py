@@ -1,0 +1,247 @@
+"""vLLM as an engine: started for one model folder, watched until it is healthy, stopped without a trace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Final
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.engines.arms import Endpoint
+from serving.models.manifest import MANIFEST, Manifest, attest
+from serving.progress import Report, silent
+from telemetry.errors import AttestationError, EngineFailed, PortTaken
+from telemetry.events import Arm
+
+_EXPECTED_START_S: Final = 45  # two cores
+_POLL_S: Final = 0.25
+_GRACE_S: Final = 10.0
+
+
+class EngineSettings(BaseModel):
+    """What an engine serves, where, and with how much of the machine.
+
+    `threads_bind` lists the cores of the model's threads (`0`, `0-1`, `auto`, `nobind`). `adapters` are LoRA
+    folders by the model name that requests give. `eager` skips compilation, which on two cores costs minutes
+    at the first start and makes small models no faster.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: Path
+    served_name: str
+    port: Annotated[int, Field(gt=0, lt=65536)]
+    log_file: Path
+    arm: Arm = "control"
+    host: str = "127.0.0.1"
+    kv_cache_gib: Annotated[int, Field(gt=0)] = 1
+    max_model_len: Annotated[int, Field(gt=0)] = 1024
+    max_num_seqs: Annotated[int, Field(gt=0)] = 32
+    dtype: str = "bfloat16"
+    threads_bind: str = "auto"
+    eager: bool = True
+    adapters: dict[str, Path] = Field(default_factory=dict)
+    max_lora_rank: Annotated[int, Field(gt=0)] = 16
+    extra_args: tuple[str, ...] = ()
+    start_timeout_s: Annotated[float, Field(gt=0)] = 300.0
+
+
+def build_command(settings: EngineSettings) -> list[str]:
+    """The command that serves `settings`, as an argument list."""
+    command = [
+        *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
+        *("--model", str(settings.folder)),
+        *("--served-model-name", settings.served_name),
+        *("--host", settings.host),
+        *("--port", str(settings.port)),
+        *("--dtype", settings.dtype),
+        *("--max-model-len", str(settings.max_model_len)),
+        *("--max-num-seqs", str(settings.max_num_seqs)),
+        "--disable-uvicorn-access-log",
+    ]
+    if settings.eager:
+        command.append("--enforce-eager")
+    if settings.adapters:
+        command += ["--enable-lora", "--max-lora-rank", str(settings.max_lora_rank), "--lora-modules"]
+        command += [f"{name}={path}" for name, path in settings.adapters.items()]
+    return [*command, *settings.extra_args]
+
+
+def build_environment(settings: EngineSettings, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The engine's environment: nothing is fetched, nothing is reported, the cache and the cores are given."""
+    return {
+        **inherited,
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "VLLM_CPU_KVCACHE_SPACE": str(settings.kv_cache_gib),
+        "VLLM_CPU_OMP_THREADS_BIND": settings.threads_bind,
+    }
+
+
+class VllmEngine:
+    """One vLLM server under a guard process. Use as a context manager, or call `stop` whatever happens.
+
+    `command` replaces the server's command line, for tests.
+    """
+
+    def __init__(self, settings: EngineSettings, *, command: Sequence[str] | None = None) -> None:
+        self.settings = settings
+        self._command = list(command) if command is not None else build_command(settings)
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self.manifest: Manifest | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without `/v1`."""
+        return f"http://{self.settings.host}:{self.settings.port}"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The arm as the router is told of it."""
+        return Endpoint(arm=self.settings.arm, url=self.url)
+
+    @property
+    def pid(self) -> int | None:
+        """The guard's process id while there is one; the engine's processes are its descendants."""
+        return self._guard.pid if self._guard else None
+
+    def alive(self) -> bool:
+        """Whether the server's process runs; whether it answers is another question."""
+        return self._guard is not None and self._guard.poll() is None
+
+    def __enter__(self) -> VllmEngine:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Attest the folder, see that the port is free, start the server; does not wait for it.
+
+        Raises:
+            AttestationError: a folder's files differ from its manifest.
+            PortTaken: something listens on the port already.
+            EngineFailed: it was started before and still runs.
+        """
+        if self.alive():
+            raise EngineFailed(f"the {self.settings.arm} engine runs already (process {self.pid})")
+        self.manifest = attest(self.settings.folder)
+        for name, path in self.settings.adapters.items():
+            attest_adapter(name, path, self.manifest)
+        check_port_free(self.settings.host, self.settings.port)
+        self.settings.log_file.parent.mkdir(parents=True, exist_ok=True)
+        with self.settings.log_file.open("wb") as log:
+            self._guard = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "serving.engines.guard",
+                    str(os.getpid()),
+                    str(_GRACE_S),
+                    *self._command,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches us only; the order of stopping is ours
+                env=build_environment(self.settings, os.environ),
+            )
+        self._started = time.monotonic()
+
+    def wait_healthy(self, progress: Report | None = None) -> None:
+        """Return when the server answers for the served name; EngineFailed when it dies or takes too long."""
+        report, note = progress or silent, f"{self.settings.arm} engine starts"
+        while not self._answers():
+            waited = time.monotonic() - self._started
+            if not self.alive():
+                code = self._guard.poll() if self._guard else None
+                raise self._failed(f"ended with status {code} {waited:.0f} s after its start")
+            if waited > self.settings.start_timeout_s:
+                raise self._failed(f"did not become healthy within {self.settings.start_timeout_s:.0f} s")
+            report(min(int(waited), _EXPECTED_START_S - 1), _EXPECTED_START_S, note)
+            time.sleep(_POLL_S)
+        report(_EXPECTED_START_S, _EXPECTED_START_S, f"{self.settings.arm} engine is healthy")
+
+    def stop(self) -> None:
+        """End every process of the engine: SIGTERM, and SIGKILL for what is left 10 s later."""
+        guard, self._guard = self._guard, None
+        if guard is None:
+            return
+        guard.terminate()
+        try:
+            guard.wait(_GRACE_S + 5.0)
+        except subprocess.TimeoutExpired:
+            guard.kill()
+            guard.wait()
+        if guard.returncode < 0:
+            # A guard that was killed took the command along, but not the command's children.
+            with suppress(ProcessLookupError):
+                os.killpg(guard.pid, signal.SIGKILL)
+
+    def _answers(self) -> bool:
+        try:
+            health = httpx.get(f"{self.url}/health", timeout=5.0)
+            if not health.is_success:
+                return False
+            models = httpx.get(f"{self.url}/v1/models", timeout=5.0).json()
+        except (httpx.HTTPError, ValueError):
+            return False
+        return any(model.get("id") == self.settings.served_name for model in models.get("data", []))
+
+    def _failed(self, what: str) -> EngineFailed:
+        log = self.settings.log_file
+        return EngineFailed(
+            f"the {self.settings.arm} engine for {self.settings.folder} {what}; it said last:\n{_tail(log)}",
+            hint=f"Its whole log is {log}.",
+        )
+
+
+def attest_adapter(name: str, path: Path, base: Manifest) -> None:
+    """Attest the folder that an adapter belongs to, and that it was trained on the base being served."""
+    owner = path if (path / MANIFEST).is_file() else path.parent
+    manifest = attest(owner)
+    if manifest.base_sha256 != base.sha256:
+        raise AttestationError(
+            f"adapter {name!r} in {path} was trained on base {manifest.base_sha256}, "
+            f"the engine serves {base.sha256}"
+        )
+
+
+def check_port_free(host: str, port: int) -> None:
+    """PortTaken where a server could not listen on `host:port` now."""
+    with socket.socket() as probe:
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as the server does: old connections pass
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(
+                f"the engine cannot listen on {host}:{port}: {error.strerror}",
+                hint=f"Stop what listens there (`ss -ltnp 'sport = :{port}'` shows it), or choose another port.",
+            ) from error
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    text = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    return "\n".join(f"    {line}" for line in text[-lines:]) or "    (nothing)"

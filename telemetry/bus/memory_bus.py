@@ -1,0 +1,174 @@
+"""A broker made of lists, for unit tests of the logic that sits on a bus. Threads may share it."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import zlib
+from collections.abc import Sequence
+from typing import Self
+
+from telemetry.bus.protocols import Encoded, Record, Start
+from telemetry.errors import BrokerUnavailable, InfrastructureError
+from telemetry.topics import TOPICS
+
+Partition = tuple[str, int]
+
+
+class MemoryBus:
+    """Partitions, offsets and groups as in Kafka; nothing is ever compacted or deleted.
+
+    Set `down` to make every call fail as a missing broker does.
+    """
+
+    def __init__(self) -> None:
+        self.down = False
+        self.logs: dict[Partition, list[Record]] = {}
+        self.committed: dict[tuple[str, Partition], int] = {}
+        self.members: dict[str, list[MemoryReader]] = {}
+        self.changed = threading.Condition(threading.RLock())
+
+    def ensure_topics(self) -> None:
+        """Create those of `topics.TOPICS` that are missing."""
+        self.check_up()
+        with self.changed:
+            for topic in TOPICS:
+                for partition in range(topic.partitions):
+                    self.logs.setdefault((topic.name, partition), [])
+
+    def publisher(self) -> MemoryPublisher:
+        """A new publisher."""
+        return MemoryPublisher(self)
+
+    def reader(
+        self, topics: Sequence[str], group: str | None = None, start: Start = "earliest"
+    ) -> MemoryReader:
+        """A new reader."""
+        self.check_up()
+        return MemoryReader(self, topics, group, start)
+
+    def partitions(self, topic: str) -> list[Partition]:
+        """All partitions of a topic, in order; InfrastructureError where there is no such topic."""
+        found = sorted(partition for partition in self.logs if partition[0] == topic)
+        if not found:
+            raise InfrastructureError(f"no topic {topic!r} in memory", hint="Call ensure_topics() first.")
+        return found
+
+    def check_up(self) -> None:
+        """Raise BrokerUnavailable while `down` is set."""
+        if self.down:
+            raise BrokerUnavailable("the broker in memory was told to be down")
+
+
+class MemoryPublisher:
+    """Records become visible to readers when they are flushed."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+        self._queued: list[Encoded] = []
+
+    def send(self, encoded: Encoded) -> None:
+        """Queue a record."""
+        self._queued.append(encoded)
+
+    def flush(self, timeout_s: float = 10.0) -> None:  # noqa: ARG002 (the protocol's; nothing here waits)
+        """Write what was queued."""
+        queued, self._queued = self._queued, []
+        self._bus.check_up()
+        with self._bus.changed:
+            for encoded in queued:
+                self._write(encoded)
+            self._bus.changed.notify_all()
+
+    def close(self) -> None:
+        """Drop what was not flushed."""
+        self._queued.clear()
+
+    def _write(self, encoded: Encoded) -> None:
+        partitions = self._bus.partitions(encoded.topic)
+        where = partitions[zlib.crc32(encoded.key) % len(partitions)]
+        log = self._bus.logs[where]
+        now_ms = time.time_ns() // 1_000_000
+        log.append(Record(*where, len(log), encoded.key, encoded.headers, encoded.value, now_ms))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class MemoryReader:
+    """When a member joins or leaves a group, all its members go back to what was committed, as in Kafka."""
+
+    def __init__(self, bus: MemoryBus, topics: Sequence[str], group: str | None, start: Start) -> None:
+        self._bus, self._group, self._start = bus, group, start
+        with bus.changed:
+            self._all = [partition for topic in topics for partition in bus.partitions(topic)]
+            self._positions: dict[Partition, int] = {}
+            if group is None:
+                self._positions = {partition: self._first(partition) for partition in self._all}
+            else:
+                bus.members.setdefault(group, []).append(self)
+                self._rebalance(group)
+
+    def poll(self, timeout_s: float = 1.0) -> list[Record]:
+        """The next records of all partitions, or an empty list after the time."""
+        self._bus.check_up()
+        with self._bus.changed:
+            self._bus.changed.wait_for(self._has_more, timeout_s)
+            found: list[Record] = []
+            for partition, position in self._positions.items():
+                found += self._bus.logs[partition][position:]
+                self._positions[partition] = len(self._bus.logs[partition])
+            return found
+
+    def commit(self) -> None:
+        """Remember for the group where this reader is."""
+        if self._group is None:
+            raise InfrastructureError("a reader without a group has nothing to commit to")
+        self._bus.check_up()
+        with self._bus.changed:
+            for partition, position in self._positions.items():
+                self._bus.committed[self._group, partition] = position
+
+    def end_offsets(self) -> dict[Partition, int]:
+        """The length of every partition."""
+        self._bus.check_up()
+        with self._bus.changed:
+            return {partition: len(self._bus.logs[partition]) for partition in self._all}
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Go on from this offset."""
+        self._positions[topic, partition] = offset
+
+    def close(self) -> None:
+        """Leave the group."""
+        with self._bus.changed:
+            members = self._bus.members.get(self._group or "", [])
+            if self._group is not None and self in members:
+                members.remove(self)
+                self._rebalance(self._group)
+
+    def _rebalance(self, group: str) -> None:
+        members = self._bus.members[group]
+        for member in members:
+            member._positions = {}
+        for partition, member in zip(self._all, itertools.cycle(members), strict=False):
+            member._positions[partition] = member._first(partition)
+
+    def _first(self, partition: Partition) -> int:
+        committed = self._bus.committed.get((self._group, partition)) if self._group is not None else None
+        if committed is not None:
+            return committed
+        return 0 if self._start == "earliest" else len(self._bus.logs[partition])
+
+    def _has_more(self) -> bool:
+        return any(len(self._bus.logs[where]) > position for where, position in self._positions.items())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -1,0 +1,209 @@
+"""The forwarder: spool to Kafka, and the rollout's state from Kafka to a router's file. Its own process.
+
+Order matters, and is what loses nothing:
+1. read a batch from the spool;
+2. make events of it: interactions, or dead letters where a record cannot be used;
+3. publish, and wait until all is acknowledged;
+4. acknowledge the batch to the spool, which deletes what is behind it.
+A crash before 4 sends the batch again, under the same event ids.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from telemetry.bus.kafka_bus import BusSettings, KafkaBus
+from telemetry.bus.protocols import Bus, Publisher
+from telemetry.codec import encode
+from telemetry.errors import BrokerUnavailable, RecordTooLarge
+from telemetry.events import TextPolicy, now
+from telemetry.files import write_renamed
+from telemetry.forwarding.outgoing import dead_letter, to_record
+from telemetry.forwarding.rollout_follower import RolloutFollower
+from telemetry.spool.reader import Spooled, SpoolReader
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT_S: Final = 0.1
+_LONGEST_WAIT_S: Final = 1.0
+_DRAIN_S: Final = 5.0
+
+
+class ForwardSettings(BaseModel):
+    """What the forwarder needs to know.
+
+    `rollout_file` is set only where control runs on another machine: it is then this process that writes
+    the file which the router reads. `status_file` is rewritten once a second.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    spool_folder: Path
+    bus: BusSettings = BusSettings()
+    text_policy: TextPolicy = "redacted"
+    source: str = "forwarder"
+    status_file: Path | None = None
+    rollout_file: Path | None = None
+    batch_records: int = Field(default=500, ge=1)
+    poll_interval_s: float = Field(default=0.01, gt=0.0)
+
+
+@dataclass(slots=True)
+class Status:
+    """What the forwarder says of itself; counts are since it started, but `dropped` of the spool's life.
+
+    `forwarded` counts the interactions acknowledged by the broker, `dead` the dead letters among what was
+    sent, `dropped` the records that the quota cost, `torn` those half-written by a router that died.
+    """
+
+    forwarded: int = 0
+    dead: int = 0
+    dropped: int = 0
+    torn: int = 0
+    waiting: int = 0
+    lag_bytes: int = 0
+    broker: str = "unknown"
+    broker_error: str = ""
+    time: str = ""
+
+
+def run(settings: ForwardSettings, stop: threading.Event) -> None:
+    """Forward until `stop` is set, then what is left in the spool if the broker answers.
+
+    Raises SpoolError where the spool cannot be used and InfrastructureError where the broker refuses us; a
+    broker that is away is waited for.
+    """
+    bus = KafkaBus(settings.bus)
+    follower = RolloutFollower(bus, settings.rollout_file, stop) if settings.rollout_file else None
+    with SpoolReader(settings.spool_folder) as spool:
+        forwarder = Forwarder(settings, bus, spool, stop)
+        try:
+            if follower is not None:
+                follower.start()
+            forwarder.run(follower.check if follower is not None else lambda: None)
+        finally:
+            stop.set()
+            forwarder.close()
+            if follower is not None:
+                follower.join()
+
+
+class Forwarder:
+    """The loop around one spool. `bus` may be any bus."""
+
+    def __init__(
+        self, settings: ForwardSettings, bus: Bus, spool: SpoolReader, stop: threading.Event
+    ) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._spool = spool
+        self._stop = stop
+        self._publisher: Publisher = bus.publisher()
+        self._topics_known = False
+        self._status_written = 0.0
+        self.status = Status()
+
+    def run(self, check: Callable[[], None] = lambda: None) -> None:
+        """Forward until told to stop; `check` is called with every round and may raise."""
+        while not self._stop.is_set():
+            check()
+            self.tell()
+            if not self.step():
+                self._stop.wait(self._settings.poll_interval_s)
+        self._drain()
+        self.tell(at_once=True)
+
+    def step(self) -> bool:
+        """One batch from spool to broker, however long the broker is away; False where there was nothing.
+
+        Returns without acknowledging when told to stop meanwhile: the next forwarder sends the batch again.
+        """
+        batch = self._spool.read(self._settings.batch_records)
+        if not batch:
+            self._spool.acknowledge()  # a torn tail or an emptied segment may lie behind
+            return False
+        self.status.waiting = len(batch)
+        wait_s = _FIRST_WAIT_S
+        while not self._try_publish(batch):
+            self.tell()
+            if self._stop.wait(wait_s):
+                return False
+            wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
+        self._spool.acknowledge()
+        self.status.waiting = 0
+        return True
+
+    def tell(self, *, at_once: bool = False) -> None:
+        """Write the status file, where a second has passed since the last time."""
+        path, moment = self._settings.status_file, time.monotonic()
+        if path is None or (moment - self._status_written < 1.0 and not at_once):
+            return
+        self._status_written = moment
+        self.status.lag_bytes = self._spool.lag_bytes()
+        self.status.dropped, self.status.torn = self._spool.dropped(), self._spool.torn
+        self.status.time = now().isoformat()
+        try:
+            write_renamed(path, json.dumps(asdict(self.status)).encode())
+        except OSError as error:
+            # Forwarding matters more than saying so.
+            log.warning("cannot write the status file %s: %s", path, error)
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._publisher.close()
+
+    def _try_publish(self, batch: list[Spooled]) -> bool:
+        try:
+            if not self._topics_known:
+                self._bus.ensure_topics()
+                self._topics_known = True
+            dead = self._publish(batch)
+        except BrokerUnavailable as error:
+            if self.status.broker != "down":
+                log.warning("holding %d records: %s", len(batch), error)
+            self.status.broker, self.status.broker_error = "down", error.message
+            self._topics_known = False  # an embedded broker comes back empty
+            return False
+        self.status.broker, self.status.broker_error = "up", ""
+        self.status.forwarded += len(batch) - dead
+        self.status.dead += dead
+        return True
+
+    def _publish(self, batch: list[Spooled]) -> int:
+        """Publish the batch and say how many of it were dead letters."""
+        records = [to_record(spooled, self._settings.text_policy, self._settings.source) for spooled in batch]
+        try:
+            for record in records:
+                self._publisher.send(record.encoded)
+            self._publisher.flush()
+        except RecordTooLarge:
+            return sum(self._publish_alone(spooled) for spooled in batch)
+        return sum(record.dead for record in records)
+
+    def _publish_alone(self, spooled: Spooled) -> bool:
+        """Publish one record of a batch that has one too large for this broker; True for a dead letter."""
+        record = to_record(spooled, self._settings.text_policy, self._settings.source)
+        try:
+            self._publisher.send(record.encoded)
+            self._publisher.flush()
+        except RecordTooLarge as error:
+            letter = dead_letter(spooled, error.message, self._settings.text_policy, self._settings.source, 0)
+            self._publisher.send(encode(letter))
+            self._publisher.flush()
+            return True
+        return record.dead
+
+    def _drain(self) -> None:
+        deadline = time.monotonic() + _DRAIN_S
+        while time.monotonic() < deadline and self.status.broker != "down" and not self.status.waiting:
+            if not self.step():
+                return

@@ -1,0 +1,161 @@
+"""A raw record becomes an interaction: bodies parsed, the text policy applied to every text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from telemetry.codec import explain
+from telemetry.errors import UnreadableRecord
+from telemetry.events import Answer, InteractionRecorded, Message, ShadowDraw, TextPolicy
+from telemetry.forwarding.completion import parse_answer, parse_json
+from telemetry.privacy import apply, apply_to_json
+from telemetry.spool.raw_record import AnswerFacts, RawMeta, RawRecord
+
+_ROLES: Final = {"system", "developer", "user", "assistant", "tool", "function"}
+# Recorded as messages, model and streamed, or saying who the subject is, which is never written.
+_NOT_PARAMETERS: Final = {
+    "messages", "prompt", "model", "stream",
+    "user", "metadata", "safety_identifier", "prompt_cache_key",
+}  # fmt: skip
+_DATA_URL_LIMIT: Final = 512
+CLIENT_CLOSED: Final = 499  # what the router notes where the client left before any answer came
+
+
+def to_interaction(raw: RawRecord, policy: TextPolicy) -> InteractionRecorded:
+    """The interaction in a raw record. Raises UnreadableRecord where its meta is not what the router writes.
+
+    A request that is no JSON is an interaction without messages: the engine refused it, and that is known.
+    """
+    try:
+        meta = RawMeta.model_validate(raw.meta)
+    except ValidationError as error:
+        raise UnreadableRecord(f"a raw record's meta: {explain(error)}") from error
+    request = parse_json(raw.request_body)
+    request = request if isinstance(request, dict) else {}
+    model = request.get("model")
+    parameters = {name: value for name, value in request.items() if name not in _NOT_PARAMETERS}
+    return InteractionRecorded(
+        event_id=meta.event_id,
+        time=meta.time,
+        source=meta.source,
+        rollout_id=meta.rollout_id,
+        assignment=meta.assignment,
+        endpoint=meta.endpoint,
+        model=apply(model, "redacted") if isinstance(model, str) else "",
+        streamed=meta.answer.streamed,
+        text_policy=policy,
+        messages=_messages(request, policy),
+        # The names on the first level are the API's own; all below may be anybody's text.
+        parameters={
+            apply(name, "redacted"): apply_to_json(value, policy) for name, value in parameters.items()
+        },
+        answer=_answer(meta.answer, raw.response_body, policy, cut=meta.client_left),
+        fallback=meta.fallback,
+        client_left=meta.client_left,
+        shadow=_answer(meta.shadow, raw.shadow_body, policy, cut=False) if meta.shadow else None,
+        draw=_draw(meta.draw, policy),
+    )
+
+
+def _draw(draw: ShadowDraw | None, policy: TextPolicy) -> ShadowDraw | None:
+    """The draw. A hashed text is to be recognised and nothing else, so not by what it is about either."""
+    return draw if draw is None or policy != "hashed" else draw.model_copy(update={"capability": None})
+
+
+def _messages(request: dict[str, Any], policy: TextPolicy) -> tuple[Message, ...]:
+    if "messages" not in request:
+        prompt = request.get("prompt")
+        return () if prompt is None else (Message(role="user", content=_prompt(prompt, policy)),)
+    messages = request["messages"]
+    found = (
+        [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
+    )
+    return tuple(Message(role=_role(message), content=_content(message, policy)) for message in found)
+
+
+def _prompt(prompt: Any, policy: TextPolicy) -> str:
+    """The prompt of a completion: text, or texts one after the other, or token ids as JSON."""
+    if isinstance(prompt, list) and all(isinstance(part, str) for part in prompt):
+        prompt = "\n".join(prompt)
+    return apply(prompt, policy) if isinstance(prompt, str) else json.dumps(apply_to_json(prompt, policy))
+
+
+def _role(message: dict[str, Any]) -> str:
+    role = message.get("role")
+    return role if isinstance(role, str) and role in _ROLES else "other"
+
+
+def _content(message: dict[str, Any], policy: TextPolicy) -> str:
+    """The message's text; other parts, and the tool calls of an assistant, as JSON text beneath it."""
+    # A digest is taken of the whole; the patterns of the other policies need text that is not yet JSON.
+    inner: TextPolicy = "full" if policy == "hashed" else policy
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [content]
+    texts = [_part(part, inner) for part in parts if part is not None]
+    if message.get("tool_calls"):
+        texts.append(_dump(apply_to_json(message["tool_calls"], inner)))
+    text = "\n".join(texts)
+    return apply(text, policy) if policy == "hashed" else text
+
+
+def _part(part: Any, policy: TextPolicy) -> str:
+    if isinstance(part, str):
+        return apply(part, policy)
+    if isinstance(part, dict) and isinstance(part.get("text"), str):
+        return apply(part["text"], policy)
+    return _dump(apply_to_json(_without_media(part), policy))
+
+
+def _without_media(value: Any) -> Any:
+    """Images and sound inside a request become their digest: no pattern can redact them, no record hold them."""
+    if isinstance(value, dict):
+        return {name: _without_media(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_without_media(item) for item in value]
+    if isinstance(value, str) and len(value) > _DATA_URL_LIMIT:
+        digest = hashlib.blake2b(value.encode(), digest_size=32).hexdigest()
+        return f"{len(value)} characters, blake2b {digest}"
+    return value
+
+
+def _answer(facts: AnswerFacts, body: bytes, policy: TextPolicy, *, cut: bool) -> Answer:
+    """The answer. `cut` says that the client left, so that half a body is nobody's mistake."""
+    found = parse_answer(body, streamed=facts.streamed)
+    error = facts.error
+    if error is None and facts.status >= 400 and not (cut and facts.status == CLIENT_CLOSED):
+        error = f"http {facts.status}"
+    if error is None and found.error is not None and body and not cut:
+        error = "the engine's answer"
+    if error is not None:
+        error = apply(error, "redacted")
+        if found.error is not None and body:
+            error = f"{error}: {apply(found.error, policy)}"
+    return Answer(
+        served_by=facts.served_by,
+        status=facts.status,
+        text=apply(found.text, policy),
+        finish_reason=found.finish_reason,
+        tool_calls=_dump([_call(call, policy) for call in found.tool_calls]) if found.tool_calls else None,
+        prompt_tokens=found.prompt_tokens,
+        completion_tokens=found.completion_tokens,
+        first_byte_ms=facts.first_byte_ms,
+        total_ms=facts.total_ms,
+        error=error,
+    )
+
+
+def _call(call: dict[str, Any], policy: TextPolicy) -> dict[str, Any]:
+    """A tool call under the policy. Its arguments are JSON in a text, where a pattern could cut an escape."""
+    function = call["function"]
+    arguments = function["arguments"]
+    parsed = parse_json(arguments) if policy != "hashed" else None
+    clean = apply(arguments, policy) if parsed is None else _dump(apply_to_json(parsed, policy))
+    return {**call, "function": {"name": apply(function["name"], policy), "arguments": clean}}
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

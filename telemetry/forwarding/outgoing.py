@@ -1,0 +1,58 @@
+"""The forwarder's decision about one spooled record: an interaction, or a dead letter that says why not."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import NamedTuple
+
+from telemetry.bus.protocols import MAX_RECORD_BYTES, Encoded
+from telemetry.codec import encode
+from telemetry.dead_letters import PAYLOAD_LIMIT
+from telemetry.errors import UnreadableRecord
+from telemetry.events import DeadLettered, TextPolicy, derived_id
+from telemetry.forwarding.interactions import to_interaction
+from telemetry.privacy import apply
+from telemetry.spool.raw_record import unpack
+from telemetry.spool.reader import Spooled
+
+
+class Outgoing(NamedTuple):
+    """A record for the broker, and whether it is a dead letter."""
+
+    encoded: Encoded
+    dead: bool
+
+
+def to_record(spooled: Spooled, policy: TextPolicy, source: str) -> Outgoing:
+    """What to publish for a spooled record. Pure but for a dead letter's time."""
+    reason = spooled.error
+    if reason is None:
+        try:
+            encoded = encode(to_interaction(unpack(spooled.payload), policy))
+        except UnreadableRecord as error:
+            reason = error.message
+        else:
+            if encoded.size <= MAX_RECORD_BYTES:
+                return Outgoing(encoded, dead=False)
+            reason = f"an interaction of {encoded.size} bytes, at most {MAX_RECORD_BYTES} fit into a record"
+    return Outgoing(encode(dead_letter(spooled, reason, policy, source)), dead=True)
+
+
+def dead_letter(
+    spooled: Spooled, reason: str, policy: TextPolicy, source: str, payload_limit: int = PAYLOAD_LIMIT
+) -> DeadLettered:
+    """The dead letter for a spooled record; the same record always has the same event id.
+
+    `topic` is `spool`, `partition` the segment, `offset` the byte in it. The payload is under the text policy
+    as every other text: what is no UTF-8 in it is replaced, and it is cut to `payload_limit` bytes.
+    """
+    text = apply(spooled.payload.decode(errors="replace"), policy)
+    return DeadLettered(
+        event_id=derived_id("spool", source, str(spooled.segment), str(spooled.offset)),
+        source=source,
+        topic="spool",
+        partition=spooled.segment,
+        offset=spooled.offset,
+        reason=reason,
+        payload=b64encode(text.encode()[:payload_limit]).decode(),
+    )

@@ -1,0 +1,77 @@
+"""Brings the rollout's state to a router whose machine does not run control: `belay.rollouts` to a file."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Final
+
+from telemetry.bus.protocols import Bus, Reader, Record
+from telemetry.codec import decode
+from telemetry.errors import InfrastructureError, UnreadableRecord
+from telemetry.events import RolloutChanged
+from telemetry.rollout_file import write_rollout
+from telemetry.topics import ROLLOUTS
+
+log = logging.getLogger(__name__)
+
+_POLL_S: Final = 0.2
+_WAIT_S: Final = 1.0
+
+
+class RolloutFollower:
+    """A thread that writes each newer state into `path`. `check` raises what ended it, if anything did."""
+
+    def __init__(self, bus: Bus, path: Path, stop: threading.Event) -> None:
+        self._bus = bus
+        self._path = path
+        self._stop = stop
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="rollout-follower")
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until it has ended; set `stop` before."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def check(self) -> None:
+        """Raise what ended the thread."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._follow_until_broken()
+        except BaseException as error:  # noqa: BLE001 (raised again by check, in the main thread)
+            self._failure = error
+
+    def _follow_until_broken(self) -> None:
+        try:
+            self._bus.ensure_topics()
+            with self._bus.reader([ROLLOUTS]) as reader:
+                self._follow(reader)
+        except InfrastructureError as error:
+            # Whatever it is, a rollback must come through as soon as it has passed.
+            log.warning("the rollout's state is not followed: %s", error)
+            self._stop.wait(_WAIT_S)
+
+    def _follow(self, reader: Reader) -> None:
+        while not self._stop.is_set():
+            for record in reader.poll(_POLL_S):
+                keep(record, self._path)
+
+
+def keep(record: Record, path: Path) -> bool:
+    """Write the state in a record where it is newer; says whether it was. One that cannot be read is passed."""
+    try:
+        event = decode(record)
+    except UnreadableRecord as error:
+        log.warning("passing over it: %s", error)
+        return False
+    return isinstance(event, RolloutChanged) and write_rollout(path, event)

@@ -1,0 +1,199 @@
+"""A rollout by hand: one command, one HTTP call and one button roll it back, also after the full rollout."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner
+
+from belay.cli import app
+from belay.home import Home
+from router.control.actor import Control
+from router.control.api import create_app
+from router.control.rollout import TABLE, RollBack
+from serving.models.manifest import read_manifest, write_manifest
+from telemetry.errors import InfrastructureError, ModelPinned, UsageError
+from tests.places import ROOT
+from tests.router.values import spec
+
+WORD = ("--by", "ada", "--reason", "by hand")
+
+
+def belay(*arguments: str, control: str = "") -> str:
+    """Run a command in this process; its output. Raises what it raised."""
+    where = ("--control", control) if control else ()
+    result = CliRunner().invoke(app, [*arguments, *where], env={"COLUMNS": "200"}, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home with two models."""
+    place = Home(tmp_path / "home")
+    for name in ("base", "mine"):
+        folder = place.model(name)
+        folder.mkdir(parents=True)
+        (folder / "weights").write_text(name, encoding="utf-8")
+        write_manifest(folder, kind="base" if name == "base" else "candidate", name=name)
+    return place
+
+
+@pytest.fixture
+def control(tmp_path: Path, home: Home, free_port: int) -> Iterator[str]:
+    """A real control process without a broker; where it answers."""
+    settings = tmp_path / "control.yaml"
+    settings.write_text(
+        yaml.safe_dump(
+            {
+                "port": free_port,
+                "rollout_file": str(tmp_path / "rollout.json"),
+                "folder": str(tmp_path / "run"),
+                "models_folder": str(home.models),
+            }
+        ),
+        encoding="utf-8",
+    )
+    url = f"http://127.0.0.1:{free_port}"
+    with (tmp_path / "control.log").open("wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "belay", "control", "--settings", str(settings)], stdout=log, stderr=log
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while not answers(url):
+                assert child.poll() is None, (tmp_path / "control.log").read_text()
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            yield url
+            child.send_signal(signal.SIGTERM)
+            assert child.wait(20) == 0
+        finally:
+            child.kill()
+            child.wait()
+
+
+@pytest.fixture
+def api(tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """Control's API in this process; commands reach it at http://control."""
+    made = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl", models=home.models)
+    with TestClient(create_app(made), base_url="http://control") as client:
+
+        def request(method: str, url: str, **named: Any) -> httpx.Response:
+            named.pop("timeout")
+            return client.request(method, url, **named)
+
+        monkeypatch.setattr("belay.commands.rollout.httpx.request", request)
+        yield client
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz").is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture
+def rollout(tmp_path: Path, home: Home) -> Path:
+    """A rollout's file: one stage, then everybody."""
+    refs = {"base": read_manifest(home.model("base")).ref, "candidate": read_manifest(home.model("mine")).ref}
+    file = tmp_path / "rollout.yaml"
+    file.write_text(json.dumps(spec((0.5,), **refs).model_dump(mode="json")), encoding="utf-8")
+    return file
+
+
+def test_a_rollout_is_started_promoted_and_rolled_back_within_its_window_by_one_command(
+    control: str, rollout: Path, home: Home
+) -> None:
+    assert "ramping" in belay("rollout", "start", str(rollout), control=control)
+    assert "promoted" in belay("rollout", "promote", "r1", *WORD, control=control)
+    shown = belay("rollout", "status", control=control)
+    assert re.search(r"possible until \d{4}-\d\d-\d\d \d\d:\d\d UTC", shown)
+    pins = belay("rollout", "pins", "--home", str(home.root))
+    assert "r1" in pins
+    assert "base, mine" in pins
+    with pytest.raises(ModelPinned, match="until then rollout 'r1' may be rolled back"):
+        belay("clean", "--home", str(home.root))
+    shown = belay("rollout", "rollback", "r1", *WORD, control=control)
+    assert "rolled_back" in shown
+    assert "ada" in shown
+    assert "Nothing is pinned" in belay("rollout", "pins", "--home", str(home.root))
+    belay("clean", "--home", str(home.root))
+    assert not home.root.exists()
+
+
+def test_one_http_call_rolls_a_promoted_rollout_back_and_a_closed_one_says_why_not(
+    api: TestClient, rollout: Path
+) -> None:
+    belay("rollout", "start", str(rollout), control="http://control")
+    belay("rollout", "promote", "r1", *WORD, control="http://control")
+    answer = api.post("/rollouts/r1/rollback", json={"actor": "ada", "reason": "by hand"})
+    assert (answer.status_code, answer.json()["status"], answer.json()["share"]) == (200, "rolled_back", 0.0)
+    again = json.loads(rollout.read_text()) | {"rollout_id": "r2"}
+    assert api.post("/rollouts", json=again).status_code == 201
+    belay("rollout", "promote", "r2", *WORD, control="http://control")
+    assert "closed" in belay("rollout", "close", "r2", *WORD, control="http://control")
+    with pytest.raises(UsageError, match=r"RollBack of rollout 'r2' is refused: it is closed"):
+        belay("rollout", "rollback", "r2", *WORD, control="http://control")
+
+
+def test_the_button_is_there_exactly_where_a_rollback_changes_something() -> None:
+    page = (ROOT / "router" / "control" / "page.html").read_text(encoding="utf-8")
+    (listed,) = re.findall(r'\$\("rollback"\)\.disabled = !(\[[^\]]*\])\.includes\(state\.status\)', page)
+    possible = {
+        s for s, rows in TABLE.items() if RollBack in rows and "rolled_back" in rows[RollBack].leads_to
+    }
+    assert set(json.loads(listed)) == possible - {"rolled_back"}
+    assert "/rollback`" in page
+
+
+@pytest.mark.usefixtures("api")
+def test_what_control_refuses_is_told_with_what_to_do(rollout: Path) -> None:
+    belay("rollout", "start", str(rollout), control="http://control")
+    with pytest.raises(UsageError, match="'r1' is ramping") as refused:
+        belay("rollout", "start", str(rollout), control="http://control")
+    assert refused.value.hint == "Roll it back first, or close it where it is promoted."
+    with pytest.raises(UsageError, match="no rollout 'r9'; known are 'r1'"):
+        belay("rollout", "rollback", "r9", *WORD, control="http://control")
+    with pytest.raises(UsageError, match="actor: String should have at least 1 character"):
+        belay("rollout", "rollback", "r1", "--by", "", "--reason", "x", control="http://control")
+
+
+@pytest.mark.usefixtures("api")
+def test_a_pin_whose_control_is_gone_is_released_by_hand(rollout: Path, home: Home) -> None:
+    belay("rollout", "start", str(rollout), control="http://control")
+    with pytest.raises(UsageError, match="known are r1"):
+        belay("rollout", "unpin", "r7", *WORD, "--home", str(home.root))
+    belay("rollout", "unpin", "r1", *WORD, "--home", str(home.root))
+    assert "Nothing is pinned" in belay("rollout", "pins", "--home", str(home.root))
+
+
+def test_an_absent_control_is_named_with_what_to_do(free_port: int) -> None:
+    url = f"http://127.0.0.1:{free_port}"
+    with pytest.raises(InfrastructureError, match=f"control does not answer at {url}") as away:
+        belay("rollout", "status", control=url)
+    assert "belay control --settings" in away.value.hint
+
+
+def test_clean_removes_only_what_is_belays(tmp_path: Path, home: Home) -> None:
+    stranger = tmp_path / "photos"
+    stranger.mkdir()
+    with pytest.raises(UsageError, match="it is no folder of Belay's"):
+        belay("clean", "--home", str(stranger))
+    assert stranger.is_dir()
+    assert "There is nothing" in belay("clean", "--home", str(tmp_path / "absent"))
+    belay("clean", "--home", str(home.root))
+    assert not home.root.exists()

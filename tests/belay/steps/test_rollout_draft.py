@@ -1,0 +1,99 @@
+"""`belay rollout draft`: a file that `belay rollout start` takes as it is, and no rollout without a passing audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from belay.cli import app
+from belay.home import Home
+from evaluator.audit.baseline import save_baseline
+from evaluator.briefs.brief import LoadedBrief
+from router.control.rollout import Start, transition
+from serving.models.manifest import bind_audit, read_manifest, write_manifest
+from telemetry.errors import BaselineError, UsageError
+from telemetry.events import AuditRef, RolloutSpec, now
+from telemetry.settings import load_settings
+from tests.evaluator.support.audits import baseline
+from tests.evaluator.support.briefs import brief
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> LoadedBrief:
+    made = brief()
+    monkeypatch.setattr("belay.steps.rollout_draft.load_brief", lambda _: made)
+    return made
+
+
+@pytest.fixture
+def home(tmp_path: Path, loaded: LoadedBrief) -> Home:
+    """Base, a candidate, and base's baseline under the brief."""
+    place = Home(tmp_path / "home")
+    for name in ("base", "mine"):
+        folder = place.model(name)
+        folder.mkdir(parents=True)
+        (folder / "weights").write_text(name, encoding="utf-8")
+        write_manifest(folder, kind="base" if name == "base" else "candidate", name=name)
+    recorded = baseline(loaded)
+    binding = recorded.binding.model_copy(update={"base_sha256": read_manifest(place.base_model).sha256})
+    save_baseline(recorded.model_copy(update={"binding": binding}), place.baselines)
+    return place
+
+
+def draft(home: Home, out: Path, *options: str) -> RolloutSpec:
+    asked = ["rollout", "draft", "mine", "--home", str(home.root), "--out", str(out), *options]
+    result = CliRunner().invoke(app, asked, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert f"belay rollout start {out}" in " ".join(result.output.split())
+    return load_settings(out, RolloutSpec)
+
+
+def test_a_draft_can_be_started_as_it_is(home: Home, loaded: LoadedBrief, tmp_path: Path) -> None:
+    bind_audit(home.model("mine"), AuditRef(verdict="pass", sha256="e" * 64))
+    spec = draft(home, tmp_path / "rollout.yaml")
+    assert (spec.base, spec.candidate) == tuple(read_manifest(home.model(n)).ref for n in ("base", "mine"))
+    assert [(s.share, s.min_units, s.margin) for s in spec.stages] == [
+        (0.05, 2000, 0.15), (0.25, 4000, 0.08), (0.5, 0, 0.05)
+    ]  # fmt: skip
+    assert (spec.advance, spec.shadow, spec.brief_sha256) == ("evidence", 0.1, loaded.sha256)
+    assert sum(c.weight for c in spec.capabilities) == pytest.approx(1.0)
+    assert not next(c for c in spec.capabilities if c.name == "riddles").watched, "base is at the floor there"
+    assert transition(None, Start(spec), now()).status == "ramping"
+
+
+def test_two_drafts_are_two_rollouts_with_salts_of_their_own(home: Home, tmp_path: Path) -> None:
+    bind_audit(home.model("mine"), AuditRef(verdict="pass", sha256="e" * 64))
+    a, b = (
+        draft(home, tmp_path / f"{n}.yaml", "--advance", "schedule", "--stages", "10%:5,20%") for n in "ab"
+    )
+    assert a.rollout_id != b.rollout_id
+    assert a.salt != b.salt
+    assert (a.advance, [s.margin for s in a.stages]) == ("schedule", [None, None])
+
+
+def test_no_passing_audit_no_rollout_but_under_a_named_override(home: Home, tmp_path: Path) -> None:
+    out = tmp_path / "rollout.yaml"
+    with pytest.raises(UsageError, match="has no audit") as missing:
+        draft(home, out)
+    assert "belay audit mine" in missing.value.hint
+    bind_audit(home.model("mine"), AuditRef(verdict="fail", sha256="e" * 64))
+    with pytest.raises(UsageError, match="the audit of mine is 'fail'"):
+        draft(home, out, "--override-by", "ada")
+    assert not out.exists()
+    spec = draft(home, out, "--override-by", "ada", "--override-reason", "a drill")
+    assert (spec.audit.verdict, spec.audit.override_by, spec.audit.override_reason) == (
+        "fail",
+        "ada",
+        "a drill",
+    )
+
+
+def test_a_baseline_of_another_brief_is_refused(
+    home: Home, loaded: LoadedBrief, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = loaded.model_copy(update={"sha256": "0" * 64})
+    monkeypatch.setattr("belay.steps.rollout_draft.load_brief", lambda _: other)
+    with pytest.raises(BaselineError, match="another version"):
+        draft(home, tmp_path / "rollout.yaml")

@@ -1,0 +1,147 @@
+"""Scoring: what an arm did wrong is 0, what nobody can know is unscored, and twice is once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from evaluator.judge.judges.judge import Judge
+from evaluator.judge.judges.scorer import prompt_of, score
+from evaluator.judge.tagging.tagger import Tag
+from telemetry.events import InteractionRecorded, Message, ScoreRecorded, ShadowDraw
+from tests.evaluator.support.briefs import brief
+from tests.evaluator.support.interactions import START, answer, interaction
+
+JUDGE = Judge(brief())
+FACTS = Tag(capability="facts", confidence=0.9)
+WRONG = "I do not know."
+
+
+def scored(event: InteractionRecorded, tag: Tag = FACTS) -> ScoreRecorded:
+    return score(event, tag, JUDGE)
+
+
+@pytest.mark.parametrize("arm", ["control", "candidate"])
+@pytest.mark.parametrize(("text", "value"), [("It is right0.", 1.0), (WRONG, 0.0)])
+def test_an_answer_has_the_value_that_the_judge_gives_it(arm: str, text: str, value: float) -> None:
+    found = scored(interaction(arm=arm, given=answer(text, by=arm)))
+    assert (found.value, found.unscored, found.failed, found.refused) == (value, None, False, False)
+    assert found.capability == "facts"
+    assert found.assignment.arm == arm
+    assert found.judge == JUDGE.version
+
+
+@pytest.mark.parametrize("arm", ["control", "candidate"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": 500, "text": ""},
+        {"status": 503, "error": "connection refused", "text": ""},
+        {"status": 0, "error": "timeout", "text": ""},
+        {"status": 400, "text": ""},
+        {"status": 200, "error": "the stream broke", "text": "It is right0."},
+    ],
+)
+def test_an_arm_that_failed_is_zero_and_never_missing(arm: str, changes: dict[str, object]) -> None:
+    found = scored(interaction(arm=arm, given=answer(by=arm, **changes)))
+    assert (found.value, found.failed) == (0.0, True)
+
+
+def test_a_candidate_that_base_had_to_answer_for_is_zero_however_good_the_answer() -> None:
+    found = scored(interaction(arm="candidate", given=answer(by="control"), fallback="timeout"))
+    assert (found.value, found.failed, found.assignment.arm) == (0.0, True, "candidate")
+
+
+def test_a_refusal_by_the_engine_is_zero() -> None:
+    found = scored(interaction(given=answer("It is right0.", finish_reason="content_filter")))
+    assert (found.value, found.refused, found.failed) == (0.0, True, False)
+
+
+def test_a_refusal_in_words_is_marked() -> None:
+    found = scored(interaction(given=answer("I'm sorry, but I can't help with that.")))
+    assert (found.value, found.refused) == (0.0, True)
+
+
+def test_a_client_that_left_leaves_nothing_to_judge() -> None:
+    found = scored(interaction(given=answer("It is", finish_reason=None), client_left=True))
+    assert found.value is None
+    assert found.unscored == "the client left before the answer ended"
+
+
+def test_a_client_that_left_after_the_end_missed_nothing() -> None:
+    assert scored(interaction(client_left=True)).value == 1.0
+
+
+def test_a_client_that_left_an_arm_that_failed_does_not_excuse_it() -> None:
+    broken = answer("", status=502, error="reset", finish_reason=None)
+    assert scored(interaction(given=broken, client_left=True)).value == 0.0
+
+
+def test_hashed_text_cannot_be_judged() -> None:
+    found = scored(interaction(text_policy="hashed"))
+    assert (found.value, found.unscored) == (None, "text is hashed")
+
+
+def test_an_untagged_interaction_is_unscored_even_where_it_failed() -> None:
+    found = scored(interaction(given=answer("", status=500)), Tag(capability=None, confidence=0.2))
+    assert (found.value, found.unscored, found.tag_confidence) == (None, "untagged", 0.2)
+
+
+@pytest.mark.parametrize("changes", [{}, {"status": 500, "text": ""}])
+def test_whether_a_prompt_can_be_judged_does_not_depend_on_the_arm(changes: dict[str, object]) -> None:
+    found = scored(interaction(prompt="nobody wrote a reference for this", given=answer(**changes)))
+    assert found.value is None
+    assert found.unscored
+
+
+@pytest.mark.parametrize("arm", ["control", "candidate"])
+@pytest.mark.parametrize(
+    ("shadow", "expected"),
+    [
+        ({}, 1.0),
+        ({"text": WRONG}, 0.0),
+        ({"status": 500, "text": ""}, 0.0),
+        ({"status": 0, "error": "timeout", "text": ""}, 0.0),
+        ({"finish_reason": "content_filter"}, 0.0),
+    ],
+)
+def test_a_shadow_is_the_other_value_and_its_failure_is_zero_whichever_arm_it_is(
+    arm: str, shadow: dict[str, object], expected: float
+) -> None:
+    other = "candidate" if arm == "control" else "control"
+    found = scored(interaction(arm=arm, shadow=answer(**({"by": other} | shadow))))
+    assert (found.value, found.other_value) == (1.0, expected)
+
+
+def test_the_score_names_the_router_and_keeps_its_draw() -> None:
+    draw = ShadowDraw(capability="facts", fraction=0.3, drawn=True)
+    found = scored(interaction(source="router-3", draw=draw))
+    assert (found.router, found.draw) == ("router-3", draw)
+
+
+def test_a_candidate_that_failed_is_paired_with_what_control_answered() -> None:
+    found = scored(interaction(arm="candidate", fallback="refused", shadow=answer(by="control")))
+    assert (found.value, found.other_value) == (0.0, 1.0)
+
+
+def test_scoring_twice_is_scoring_once() -> None:
+    event = interaction()
+    first = score(event, FACTS, JUDGE, at=START)
+    second = score(event, FACTS, JUDGE, at=START + timedelta(hours=1))
+    assert first.event_id == second.event_id
+    assert scored(interaction(1)).event_id != first.event_id
+
+
+def test_without_a_moment_the_same_interaction_gives_the_same_score() -> None:
+    assert scored(interaction()) == scored(interaction())
+
+
+def test_the_prompt_is_what_the_user_asked_last() -> None:
+    turns = (
+        Message(role="user", content="first"),
+        Message(role="assistant", content="answer"),
+        Message(role="user", content="second"),
+    )
+    assert prompt_of(interaction(messages=turns)) == "second"
+    assert prompt_of(interaction(messages=())) == ""

@@ -1,0 +1,260 @@
+"""The decider: each score once, in the order of the log, and the same decisions whoever folds them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evaluator.watch.worker.decider import Decider
+from telemetry import topics
+from telemetry.bus.memory_bus import MemoryBus
+from telemetry.errors import BrokerUnavailable
+from telemetry.events import DeadLettered, DecisionMade, ScoreRecorded, SnapshotTaken
+from tests.evaluator.support.logs import GoesAway, announced, events, publish, publish_raw, records
+from tests.evaluator.support.scores import rollout, score, stream
+
+DROP = {"target": (0.8, 0.9), "facts": (0.9, 0.2), "json": (0.9, 0.9)}
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    return bus
+
+
+def regression(count: int = 900) -> list[ScoreRecorded]:
+    return list(stream(count, seed=3, means=DROP))
+
+
+def run(bus: MemoryBus, *, save: bool = True, **options: float) -> Decider:
+    """A decider that restores, reads all there is, and ends."""
+    decider = Decider(bus, **options)
+    decider.restore()
+    while decider.step(0.0):
+        pass
+    decider.close(save=save)
+    return decider
+
+
+def decisions(bus: MemoryBus) -> list[tuple[tuple[tuple[str, bytes], ...], bytes | None]]:
+    return [(record.headers, record.value) for record in records(bus, topics.DECISIONS)]
+
+
+def test_a_regression_ends_in_one_roll_back(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), *regression()])
+    decider = run(bus)
+    rolled_back = [d for d in events(bus, topics.DECISIONS) if d.action == "roll_back"]
+    assert len(rolled_back) == 1
+    assert "facts" in rolled_back[0].reason
+    assert decider.rollouts["r1"].evidence.settled == 900
+
+
+def test_scores_delivered_twice_change_nothing(bus: MemoryBus) -> None:
+    twice = MemoryBus()
+    twice.ensure_topics()
+    scores = regression()
+    publish(bus, [announced(rollout()), *scores])
+    publish(twice, [announced(rollout()), *(s for s in scores for _ in range(2))])
+    once, doubled = run(bus), run(twice)
+    assert doubled.duplicates == len(scores)
+    assert doubled.rollouts["r1"].evidence.e_value == once.rollouts["r1"].evidence.e_value
+    assert [d.event_id for d in events(twice, topics.DECISIONS)] == [
+        d.event_id for d in events(bus, topics.DECISIONS)
+    ]
+
+
+@pytest.mark.parametrize("killed_after", [1, 250, 499, 500, 501, 700])
+@pytest.mark.parametrize("clean", [True, False])
+def test_a_successor_comes_to_the_same_bytes(bus: MemoryBus, killed_after: int, clean: bool) -> None:
+    whole = MemoryBus()
+    whole.ensure_topics()
+    scores = regression()
+    publish(whole, [announced(rollout()), *scores])
+    run(whole)
+    publish(bus, [announced(rollout()), *scores[:killed_after]])
+    run(bus, save=clean, snapshot_every=100)
+    publish(bus, scores[killed_after:])
+    run(bus, snapshot_every=100)
+    assert decisions(bus) == decisions(whole)
+
+
+OPERATIONS = ("score", "score", "score", "again", "junk", "step", "restart", "crash")
+
+
+@settings(max_examples=25)
+@given(operations=st.lists(st.sampled_from(OPERATIONS), min_size=1, max_size=60), seed=st.integers(0, 10**6))
+def test_any_interleaving_of_deaths_duplicates_and_junk_gives_the_same_decisions_and_evidence(
+    operations: list[str], seed: int
+) -> None:
+    rng = random.Random(seed)
+    scores = regression(len(operations) + 170)
+    bus, whole = MemoryBus(), MemoryBus()
+    for each in (bus, whole):
+        each.ensure_topics()
+        publish(each, [announced(rollout()), *scores[:170]])
+    told, decider = 170, restored(bus)
+    for operation in operations:
+        if operation in ("score", "again"):
+            one = scores[told] if operation == "score" else scores[rng.randrange(told)]
+            told += operation == "score"
+            publish(bus, [one])
+            publish(whole, [one])
+        elif operation == "junk":
+            publish_raw(bus, topics.SCORES, b"junk")
+            publish_raw(whole, topics.SCORES, b"junk")
+        elif operation == "step":
+            decider.step(0.0)
+        else:
+            decider.close(save=operation == "restart")
+            decider = restored(bus)
+    while decider.step(0.0):
+        pass
+    straight = restored(whole)
+    while straight.step(0.0):
+        pass
+    assert decisions(bus) == decisions(whole)
+    assert len(decisions(whole)) >= 1
+    mine, theirs = (d.rollouts["r1"].evidence.to_snapshot() for d in (decider, straight))
+    assert mine == theirs
+    decider.close()
+    straight.close()
+
+
+def restored(bus: MemoryBus) -> Decider:
+    decider = Decider(bus, snapshot_every=7)
+    decider.restore()
+    return decider
+
+
+def test_a_successor_reads_only_what_came_after_the_snapshot(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), *regression(50)])
+    run(bus)
+    seen: list[int] = []
+    publish(bus, [score(1000)])
+    decider = Decider(bus, on_settled=lambda tracked: seen.append(tracked.evidence.last_offset))
+    decider.restore()
+    decider.step(0.0)
+    decider.close()
+    assert seen == [50]
+    assert decider.duplicates == 0
+
+
+def test_a_damaged_snapshot_is_a_dead_letter_and_the_fold_begins_at_the_beginning(bus: MemoryBus) -> None:
+    damaged = SnapshotTaken(
+        event_id="x", source="test", rollout_id="r1", partition=0, offset=5, state={"version": -1}
+    )
+    publish(bus, [announced(rollout()), *regression(20), damaged])
+    decider = run(bus)
+    assert decider.rollouts["r1"].evidence.settled == 20
+    assert [d.topic for d in events(bus, topics.DEAD_LETTERS)] == [topics.SNAPSHOTS]
+
+
+def test_a_snapshot_is_taken_every_so_many_scores_and_at_the_end(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout())])
+    decider = Decider(bus, snapshot_every=10)
+    decider.restore()
+    for number in range(25):
+        publish(bus, [score(number)])
+        decider.step(0.0)
+    decider.close()
+    assert [s.offset for s in events(bus, topics.SNAPSHOTS)] == [-1, 9, 19, 24]
+
+
+def test_a_new_rollout_is_a_snapshot_at_once_so_that_nobody_reads_what_came_before_it(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), *regression(30)])
+    decider = Decider(bus)
+    decider.restore()
+    decider.step(0.0)
+    publish(bus, [announced(rollout().model_copy(update={"rollout_id": "second"}))])
+    decider.step(0.0)
+    assert [(s.rollout_id, s.offset) for s in events(bus, topics.SNAPSHOTS)] == [("r1", -1), ("second", 29)]
+    publish(bus, [score(500, rollout_id="second")])
+    decider = run(bus)
+    assert decider.rollouts["second"].evidence.settled == 1
+
+
+def test_a_score_that_comes_before_its_rollout_waits_for_it(bus: MemoryBus) -> None:
+    decider = Decider(bus)
+    decider.restore()
+    publish(bus, [score(0), score(1)])
+    decider.step(0.0)
+    assert not decider.rollouts
+    publish(bus, [announced(rollout())])
+    decider.step(0.0)
+    decider.step(0.0)
+    decider.close()
+    assert decider.rollouts["r1"].evidence.settled == 2
+    assert not records(bus, topics.DEAD_LETTERS)
+
+
+def test_no_snapshot_hides_a_score_that_still_waits(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), score(0, rollout_id="late"), score(1), score(2)])
+    run(bus, snapshot_every=1)
+    assert [s.offset for s in events(bus, topics.SNAPSHOTS)] == [-1]
+    publish(bus, [announced(rollout().model_copy(update={"rollout_id": "late"}))])
+    decider = run(bus)
+    assert decider.rollouts["late"].evidence.settled == 1
+    assert decider.rollouts["r1"].evidence.settled == 2
+
+
+def test_a_score_of_an_unknown_rollout_becomes_a_dead_letter_with_its_bytes(bus: MemoryBus) -> None:
+    stranger = score(0, rollout_id="stranger")
+    publish(bus, [announced(rollout()), stranger, score(1)])
+    decider = run(bus, spec_wait_s=0.0)
+    (letter,) = events(bus, topics.DEAD_LETTERS)
+    assert isinstance(letter, DeadLettered)
+    assert "stranger" in letter.reason
+    assert (letter.topic, letter.offset) == (topics.SCORES, 0)
+    assert decider.dead == 1
+    assert decider.rollouts["r1"].evidence.settled == 1
+
+
+def test_an_unknown_capability_and_an_unreadable_record_become_dead_letters(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), score(0, capability="nobody_named_it")])
+    publish_raw(bus, topics.SCORES, b"\xff not an event")
+    publish(bus, [score(2)])
+    decider = run(bus)
+    reasons = [d.reason for d in events(bus, topics.DEAD_LETTERS)]
+    assert len(reasons) == 2
+    assert "nobody_named_it" in reasons[0]
+    assert decider.rollouts["r1"].evidence.settled == 1
+
+
+def test_late_scores_of_a_rollout_that_ended_are_counted_and_left_alone(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), *regression()])
+    run(bus)
+    before = decisions(bus)
+    publish(bus, [announced(rollout(), revision=2, status="rolled_back"), *regression()[:5]])
+    decider = run(bus)
+    assert decider.late > 0
+    assert decider.rollouts["r1"].evidence.settled == 900
+    assert decisions(bus) == before
+
+
+def test_a_decision_that_is_in_kafka_is_not_sent_again(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), *regression()])
+    run(bus, save=False)
+    sent = decisions(bus)
+    run(bus, save=False)
+    assert sent
+    assert decisions(bus) == sent
+
+
+def test_a_decision_that_could_not_be_sent_is_sent_by_the_successor(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(bus, [announced(rollout()), *regression(600)])
+    decider = Decider(bus)
+    decider.restore()
+    monkeypatch.setattr(decider, "_reader", GoesAway(bus, decider._reader))
+    with pytest.raises(BrokerUnavailable):
+        decider.step(0.0)
+    decider.close(save=False)
+    bus.down = False
+    assert not decisions(bus)
+    run(bus)
+    assert "roll_back" in [d.action for d in events(bus, topics.DECISIONS) if isinstance(d, DecisionMade)]

@@ -1,0 +1,104 @@
+"""The scorer at work: every interaction once or more, never less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from evaluator.judge.judges.judge import Judge
+from evaluator.judge.tagging.tagger import Tag
+from evaluator.watch.worker.scoring import Scorer
+from telemetry import topics
+from telemetry.bus.memory_bus import MemoryBus
+from telemetry.errors import BrokerUnavailable
+from tests.evaluator.support.briefs import brief
+from tests.evaluator.support.interactions import answer, interaction
+from tests.evaluator.support.logs import GoesAway, events, publish, publish_raw
+from tests.evaluator.support.scores import score
+
+JUDGE = Judge(brief())
+
+
+class FirstWord:
+    """Tags a prompt with its first word, where that is a capability."""
+
+    version = "first-word"
+
+    def tag(self, prompts: Sequence[str]) -> list[Tag]:
+        words = [prompt.split(" ")[0] for prompt in prompts]
+        return [Tag(capability=w if w in ("facts", "sums") else None, confidence=1.0) for w in words]
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    return bus
+
+
+def drain(bus: MemoryBus) -> Scorer:
+    scorer = Scorer(bus, FirstWord(), JUDGE)
+    while scorer.step(0.0):
+        pass
+    scorer.close()
+    return scorer
+
+
+def test_every_interaction_becomes_one_score(bus: MemoryBus) -> None:
+    publish(bus, [interaction(n, given=answer(text)) for n, text in enumerate(["It is right0.", "No."])])
+    counts = drain(bus).counts
+    assert {s.interaction_id: s.value for s in events(bus, topics.SCORES)} == {
+        "interaction-0": 1.0,
+        "interaction-1": 0.0,
+    }
+    assert (counts.interactions, counts.scored, counts.unscored) == (2, 2, {})
+
+
+def test_an_unscored_interaction_is_published_with_its_reason(bus: MemoryBus) -> None:
+    publish(bus, [interaction(prompt="what is this about")])
+    counts = drain(bus).counts
+    assert [s.unscored for s in events(bus, topics.SCORES)] == ["untagged"]
+    assert counts.unscored == {"untagged": 1}
+
+
+def test_what_was_committed_is_not_read_again(bus: MemoryBus) -> None:
+    publish(bus, [interaction(n) for n in range(5)])
+    drain(bus)
+    publish(bus, [interaction(5)])
+    assert drain(bus).counts.interactions == 1
+    assert len(events(bus, topics.SCORES)) == 6
+
+
+def test_nothing_is_committed_before_it_is_in_kafka(bus: MemoryBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish(bus, [interaction(n) for n in range(3)])
+    dying = Scorer(bus, FirstWord(), JUDGE)
+    monkeypatch.setattr(dying, "_reader", GoesAway(bus, dying._reader))
+    with pytest.raises(BrokerUnavailable):
+        dying.step(0.0)
+    dying.close()
+    bus.down = False
+    assert not events(bus, topics.SCORES)
+    drain(bus)
+    assert len(events(bus, topics.SCORES)) == 3
+
+
+def test_a_record_that_cannot_be_read_becomes_a_dead_letter_and_stops_nobody(bus: MemoryBus) -> None:
+    publish(bus, [interaction(0)])
+    publish_raw(bus, topics.INTERACTIONS, b"\x00nonsense")
+    publish(bus, [interaction(1)])
+    counts = drain(bus).counts
+    (letter,) = events(bus, topics.DEAD_LETTERS)
+    assert (letter.topic, letter.payload) == (topics.INTERACTIONS, "AG5vbnNlbnNl")
+    assert letter.reason
+    assert (counts.scored, counts.dead) == (2, 1)
+
+
+def test_an_event_of_another_kind_becomes_a_dead_letter(bus: MemoryBus) -> None:
+    class Misplaced(type(score(0))):  # type: ignore[misc]  # a score on the wrong topic
+        TOPIC = topics.INTERACTIONS
+
+    publish(bus, [Misplaced.model_validate(score(0).model_dump())])
+    drain(bus)
+    (letter,) = events(bus, topics.DEAD_LETTERS)
+    assert "does not belong in belay.interactions" in letter.reason

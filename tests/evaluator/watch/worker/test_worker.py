@@ -1,0 +1,188 @@
+"""The worker: from interactions to a decision, over a broker that comes and goes."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from evaluator.briefs.brief import load_brief
+from evaluator.judge.judges.judge import Judge
+from evaluator.watch.worker.status import read_status
+from evaluator.watch.worker.worker import Worker, WorkerSettings, run_worker
+from telemetry import topics
+from telemetry.bus.memory_bus import MemoryBus
+from telemetry.events import DecisionMade, InteractionRecorded, ScoreRecorded
+from telemetry.word_table import read_table
+from tests.evaluator.support.briefs import brief
+from tests.evaluator.support.interactions import answer, interaction
+from tests.evaluator.support.logs import announced, events, publish
+from tests.evaluator.support.scores import rollout
+from tests.evaluator.watch.worker.test_scoring import FirstWord
+from tests.places import BRIEF
+
+SPEC = rollout(("support", "facts", "sums"))
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    return bus
+
+
+def regression(count: int, first: int = 0) -> list[InteractionRecorded]:
+    """Control knows facts, candidate does not."""
+    return [
+        interaction(
+            n,
+            arm="candidate" if n % 2 else "control",
+            given=answer(
+                "I do not know." if n % 2 else "It is right0.", by="candidate" if n % 2 else "control"
+            ),
+        )
+        for n in range(first, first + count)
+    ]
+
+
+def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+@contextmanager
+def working(bus: MemoryBus, folder: Path) -> Iterator[Path]:
+    """A worker in a thread; its status file. What it died of is raised at the end."""
+    status, stop = folder / "worker.json", threading.Event()
+    settings = WorkerSettings(brief=folder / "brief.yaml", status_file=status, poll_s=0.01)
+    worker = Worker(settings, bus, FirstWord(), Judge(brief()), stop)
+    died: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            worker.run()
+        except RuntimeError as error:
+            died.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield status
+    finally:
+        stop.set()
+        thread.join(10.0)
+    assert not thread.is_alive()
+    if died:
+        raise died[0]
+
+
+def settled(file: Path) -> int:
+    """How many scores of the first rollout are settled, as the status says."""
+    status = read_status(file)
+    return status.rollouts[0].settled if status is not None and status.rollouts else 0
+
+
+def rolled_back(bus: MemoryBus) -> list[DecisionMade]:
+    found = [e for e in events(bus, topics.DECISIONS) if isinstance(e, DecisionMade)]
+    return [d for d in found if d.action == "roll_back"]
+
+
+def test_a_regression_in_the_interactions_ends_in_one_roll_back(bus: MemoryBus, tmp_path: Path) -> None:
+    publish(bus, [announced(SPEC)])
+    with working(bus, tmp_path):
+        publish(bus, regression(300))
+        until(lambda: bool(rolled_back(bus)))
+        until(lambda: len(events(bus, topics.SCORES)) == 300)
+    assert len(rolled_back(bus)) == 1
+
+
+def test_the_status_counts_what_came_and_what_became_of_it(bus: MemoryBus, tmp_path: Path) -> None:
+    publish(bus, [announced(SPEC), *regression(40), interaction(99, prompt="unheard of")])
+    with working(bus, tmp_path) as file:
+        until(lambda: settled(file) == 41)
+    status = read_status(file)
+    assert status is not None
+    (seen,) = status.rollouts
+    assert (status.scored, status.unscored, status.dead) == (40, {"untagged": 1}, 0)
+    assert (seen.rollout_id, seen.settled, seen.unscored, seen.bar) == ("r1", 41, 1, pytest.approx(100.0))
+    facts = next(c for c in seen.evidence if c.capability == "facts")
+    assert (facts.control.n, facts.control.mean, facts.candidate.n, facts.candidate.mean) == (
+        20,
+        1.0,
+        20,
+        0.0,
+    )
+
+
+def test_the_evidence_log_has_a_line_every_ten_scores_and_none_twice(bus: MemoryBus, tmp_path: Path) -> None:
+    publish(bus, [announced(SPEC), *regression(25)])
+    with working(bus, tmp_path) as file:
+        until(lambda: settled(file) == 25)
+    bus.logs[topics.SNAPSHOTS, 0].clear()  # the successor folds everything again
+    publish(bus, regression(10, first=25))
+    with working(bus, tmp_path) as file:
+        until(lambda: settled(file) == 35)
+    lines = [json.loads(line) for line in (tmp_path / "evidence.jsonl").read_text().splitlines()]
+    assert [line["interactions"] for line in lines] == [10, 20, 30]
+    facts = lines[-1]["capabilities"]["facts"]
+    assert facts["control"][0] + facts["candidate"][0] == 30
+    assert (facts["control"][1], facts["candidate"][1]) == (1.0, 0.0)
+    assert lines[-1]["bar"] == pytest.approx(100.0)
+
+
+def test_a_broker_that_goes_away_is_waited_for(bus: MemoryBus, tmp_path: Path) -> None:
+    publish(bus, [announced(SPEC), *regression(100)])
+    with working(bus, tmp_path):
+        until(lambda: len(events(bus, topics.SCORES)) == 100)
+        bus.down = True
+        time.sleep(0.2)
+        bus.down = False
+        publish(bus, regression(200, first=100))
+        until(lambda: len(events(bus, topics.SCORES)) >= 300 and bool(rolled_back(bus)))
+    assert len(rolled_back(bus)) == 1
+
+
+def test_an_error_in_one_loop_ends_the_worker_and_is_raised(bus: MemoryBus, tmp_path: Path) -> None:
+    class Broken(FirstWord):
+        def tag(self, prompts: object) -> list[object]:  # type: ignore[override]  # it only raises
+            raise RuntimeError(f"cannot tag {prompts}")
+
+    publish(bus, [announced(SPEC), interaction(0)])
+    settings = WorkerSettings(brief=tmp_path / "b", status_file=tmp_path / "w.json", poll_s=0.01)
+    worker = Worker(settings, bus, Broken(), Judge(brief()), threading.Event())
+    with pytest.raises(RuntimeError, match="cannot tag"):
+        worker.run()
+
+
+def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="snapshot_evry"):
+        WorkerSettings.model_validate({"brief": tmp_path, "status_file": tmp_path, "snapshot_evry": 3})
+
+
+def test_with_the_shipped_brief_a_known_task_is_tagged_and_judged(bus: MemoryBus, tmp_path: Path) -> None:
+    path = BRIEF
+    item = load_brief(path).items_of("extraction", "traffic")[0]
+    publish(bus, [announced(SPEC), interaction(prompt=item.prompt, given=answer(str(item.reference)))])
+    stop = threading.Event()
+    words = tmp_path / "words.json"
+    settings = WorkerSettings(brief=path, status_file=tmp_path / "worker.json", poll_s=0.01, table_file=words)
+    thread = threading.Thread(target=run_worker, args=(settings, bus, stop))
+    thread.start()
+    try:
+        until(lambda: bool(events(bus, topics.SCORES)), within_s=120.0)  # the tagger learns first: 4 s of CPU
+    finally:
+        stop.set()
+        thread.join(10.0)
+    (found,) = events(bus, topics.SCORES)
+    assert isinstance(found, ScoreRecorded)
+    assert (found.capability, found.value) == ("extraction", 1.0)
+    table = read_table(words)
+    assert table is not None
+    assert table.tag(item.prompt) == "extraction"

@@ -1,0 +1,82 @@
+"""Settings: read, checked, and every mistake explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from router.control.settings import ControlSettings
+from router.proxy.settings import RouterSettings
+from telemetry.errors import SettingsError
+from telemetry.settings import load_settings
+
+GOOD = """
+control: {arm: control, url: "http://127.0.0.1:8001"}
+candidate: {arm: candidate, url: "http://127.0.0.1:8002", model: adapter}
+rollout_file: run/rollout.json
+spool_folder: run/spool
+"""
+
+
+def load(tmp_path: Path, text: str) -> RouterSettings:
+    file = tmp_path / "router.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load_settings(file, RouterSettings)
+
+
+def test_a_short_file_is_enough_and_the_rest_has_defaults(tmp_path: Path) -> None:
+    settings = load(tmp_path, GOOD)
+    assert settings.candidate.model == "adapter"
+    assert settings.expose_headers is True
+    assert settings.session_header == "x-session-id"
+
+
+def test_settings_are_frozen(tmp_path: Path) -> None:
+    settings = load(tmp_path, GOOD)
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.port = 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("session_heder: x-chat", "session_heder: unknown key; did you mean 'session_header'?"),
+        ("timeouts: {totals_s: 3}", "timeouts.totals_s: unknown key; did you mean 'total_s'?"),
+        ("zzz: 1", "zzz: unknown key; known are"),
+        ("port: 99999", "port: Input should be less than or equal to 65535; it is 99999"),
+        ("session_header: 'a b'", "'a b' is not the name of an HTTP header"),
+        ("timeouts: {total_s: 0}", "timeouts.total_s"),
+    ],
+)
+def test_a_mistake_is_named_with_file_key_and_remedy(tmp_path: Path, change: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, GOOD + change)
+    assert "router.yaml" in str(caught.value)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("arm: candidate", "arm: control", "candidate.arm is 'control', expected 'candidate'"),
+        ("http://127.0.0.1:8001", "127.0.0.1:8001", "expected something like 'http://127.0.0.1:8001'"),
+        ("rollout_file: run/rollout.json", "", "rollout_file: missing, and it has no default"),
+    ],
+)
+def test_endpoints_and_paths_are_checked(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, GOOD.replace(old, new))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "", "a: [1"])
+def test_what_is_not_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError):
+        load(tmp_path, text)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no settings file at .*absent\.yaml"):
+        load_settings(tmp_path / "absent.yaml", ControlSettings)

@@ -1,0 +1,187 @@
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from belay.launcher.embedded_broker import EmbeddedBroker
+from telemetry import topics
+from telemetry.bus.kafka_bus import BusSettings, KafkaBus
+from telemetry.bus.protocols import MAX_RECORD_BYTES, Encoded, Reader, Record
+from telemetry.errors import BrokerUnavailable, InfrastructureError, RecordTooLarge, SettingsError
+from telemetry.events import new_id
+
+QUICK = {"connect_timeout_ms": 1500, "request_timeout_ms": 2000}
+
+
+@pytest.fixture
+def bus(broker: str) -> KafkaBus:
+    bus = KafkaBus(BusSettings(bootstrap_servers=broker))
+    bus.ensure_topics()
+    return bus
+
+
+def encoded(topic: str, key: str, value: str) -> Encoded:
+    return Encoded(topic, key.encode(), (("ce_id", key.encode()),), value.encode())
+
+
+def publish(bus: KafkaBus, records: list[Encoded]) -> None:
+    with bus.publisher() as publisher:
+        for record in records:
+            publisher.send(record)
+        publisher.flush()
+
+
+def poll_until(reader: Reader, count: int, timeout_s: float = 20.0) -> list[Record]:
+    deadline = time.monotonic() + timeout_s
+    found: list[Record] = []
+    while len(found) < count and time.monotonic() < deadline:
+        found += reader.poll(0.1)
+    return found
+
+
+def test_topics_are_created_once_with_their_partitions_and_creating_them_again_is_harmless(
+    bus: KafkaBus,
+) -> None:
+    bus.ensure_topics()
+    for topic in topics.TOPICS:
+        with bus.reader([topic.name]) as reader:
+            assert len(reader.end_offsets()) == topic.partitions
+
+
+def test_a_record_comes_back_as_it_was_sent(bus: KafkaBus) -> None:
+    sent = Encoded(topics.SCORES, b"k\xff", (("ce_id", "ü".encode()), ("empty", b"")), b'{"a": "\\u0000"}')
+    before = time.time() * 1000
+    with bus.reader([topics.SCORES], start="latest") as reader:
+        publish(bus, [sent])
+        (record,) = poll_until(reader, 1)
+    assert (record.topic, record.key, record.headers, record.value) == tuple(
+        getattr(sent, name) for name in ("topic", "key", "headers", "value")
+    )
+    assert before - 1000 <= record.timestamp_ms <= time.time() * 1000 + 1000
+
+
+def test_order_within_a_partition_is_the_order_of_sending_across_batches(bus: KafkaBus) -> None:
+    keys = [new_id() for _ in range(8)]
+    with bus.reader([topics.INTERACTIONS], start="latest") as reader:
+        publish(bus, [encoded(topics.INTERACTIONS, keys[n % 8], f"{n:06d}" + "x" * 500) for n in range(2000)])
+        records = poll_until(reader, 2000)
+    by_key = defaultdict(list)
+    for record in records:
+        by_key[record.key].append(int((record.value or b"")[:6]))
+    assert {key: by_key[key.encode()] for key in keys} == {
+        k: list(range(i, 2000, 8)) for i, k in enumerate(keys)
+    }
+    partitions = defaultdict(list)
+    for record in records:
+        partitions[record.partition].append(record.offset)
+    assert all(offsets == sorted(set(offsets)) for offsets in partitions.values())
+
+
+def test_the_end_counts_every_record_of_the_last_batch(bus: KafkaBus) -> None:
+    with bus.reader([topics.SCORES]) as reader:
+        before = reader.end_offsets()[topics.SCORES, 0]
+        publish(bus, [encoded(topics.SCORES, "k", str(n)) for n in range(25)])
+        assert reader.end_offsets() == {(topics.SCORES, 0): before + 25}
+
+
+def test_latest_begins_after_all_that_is_there_and_earliest_at_the_first(bus: KafkaBus) -> None:
+    mark = new_id()
+    publish(bus, [encoded(topics.SCORES, "k", f"old {mark} {n}") for n in range(20)])
+    with bus.reader([topics.SCORES], start="latest") as late, bus.reader([topics.SCORES]) as early:
+        publish(bus, [encoded(topics.SCORES, "k", f"new {mark}")])
+        assert [record.value for record in poll_until(late, 1)] == [f"new {mark}".encode()]
+        records = poll_until(early, late.end_offsets()[topics.SCORES, 0])
+    assert records[0].offset == 0
+    assert [record.offset for record in records] == list(range(len(records)))
+
+
+def test_seek_goes_back_and_forth(bus: KafkaBus) -> None:
+    with bus.reader([topics.SCORES]) as reader:
+        first = reader.end_offsets()[topics.SCORES, 0]
+        publish(bus, [encoded(topics.SCORES, "k", str(n)) for n in range(10)])
+        for position in (7, 2, 9):
+            reader.seek(topics.SCORES, 0, first + position)
+            records = poll_until(reader, 10 - position)
+            assert [record.value for record in records] == [b"%d" % n for n in range(position, 10)]
+
+
+def test_a_group_goes_on_from_its_last_commit_and_not_from_what_it_read(bus: KafkaBus) -> None:
+    group = f"group-{new_id()}"
+    with bus.reader([topics.DECISIONS]) as reader:
+        before = reader.end_offsets()[topics.DECISIONS, 0]
+    publish(bus, [encoded(topics.DECISIONS, "k", str(n)) for n in range(5)])
+    with bus.reader([topics.DECISIONS], group=group) as reader:
+        assert len(poll_until(reader, before + 5)) == before + 5
+        reader.commit()
+        publish(bus, [encoded(topics.DECISIONS, "k", "uncommitted")])
+        assert [record.value for record in poll_until(reader, 1)] == [b"uncommitted"]
+    with bus.reader([topics.DECISIONS], group=group) as reader:
+        assert [record.value for record in poll_until(reader, 1)] == [b"uncommitted"]
+
+
+def test_a_record_beyond_the_limit_is_refused_and_one_at_the_limit_is_taken(bus: KafkaBus) -> None:
+    with bus.publisher() as publisher:
+        with pytest.raises(RecordTooLarge):
+            publisher.send(encoded(topics.SCORES, "k", "x" * (2 * MAX_RECORD_BYTES)))
+        largest = encoded(topics.SCORES, "k", "x" * (MAX_RECORD_BYTES - 7))
+        assert largest.size == MAX_RECORD_BYTES
+        publisher.send(largest)
+        publisher.flush()
+
+
+def test_a_missing_topic_is_an_error_that_names_it(bus: KafkaBus) -> None:
+    with pytest.raises(InfrastructureError, match=r"has no topic 'belay\.none'"):
+        bus.reader(["belay.none"])
+
+
+def test_no_broker_is_one_clear_error_everywhere(free_port: int) -> None:
+    bus = KafkaBus(BusSettings(bootstrap_servers=f"127.0.0.1:{free_port}", **QUICK))
+    with pytest.raises(BrokerUnavailable, match=rf"127\.0\.0\.1:{free_port}.*\n.*Is it running"):
+        bus.ensure_topics()
+    with pytest.raises(BrokerUnavailable, match=str(free_port)):
+        bus.reader([topics.SCORES])
+    with bus.publisher() as publisher, pytest.raises(BrokerUnavailable, match=str(free_port)):
+        publisher.send(encoded(topics.SCORES, "k", "v"))
+
+
+def test_a_publisher_outlives_its_broker_and_leaves_no_thread_behind(free_port: int, tmp_path: Path) -> None:
+    threads = set(threading.enumerate())
+    settings = BusSettings(bootstrap_servers=f"127.0.0.1:{free_port}", **QUICK)
+    bus, broker = KafkaBus(settings), EmbeddedBroker(free_port, tmp_path / "log")
+    with broker, bus.publisher() as publisher:
+        bus.ensure_topics()
+        publisher.send(encoded(topics.SCORES, "k", "1"))
+        publisher.flush()
+        broker.stop()
+        with pytest.raises(BrokerUnavailable):  # noqa: PT012 (either call may be the one that notices)
+            publisher.send(encoded(topics.SCORES, "k", "2"))
+            publisher.flush(1.0)
+        broker.start()
+        bus.ensure_topics()
+        publisher.send(encoded(topics.SCORES, "k", "2"))
+        publisher.flush()
+        with bus.reader([topics.SCORES]) as reader:
+            assert [record.value for record in poll_until(reader, 1)] == [b"2"]
+    deadline = time.monotonic() + 5
+    while set(threading.enumerate()) - threads and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert set(threading.enumerate()) - threads == set()
+
+
+def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="needs sasl_mechanism"):
+        BusSettings(security_protocol="SASL_SSL")
+    with pytest.raises(ValidationError, match="expected SASL_PLAINTEXT or SASL_SSL"):
+        BusSettings(sasl_mechanism="PLAIN")
+    with pytest.raises(SettingsError, match="which does not exist"):
+        KafkaBus(BusSettings(security_protocol="SSL", ssl_cafile=tmp_path / "none.pem"))
+
+
+def test_a_password_does_not_show_in_the_settings() -> None:
+    settings = BusSettings(
+        security_protocol="SASL_SSL", sasl_mechanism="PLAIN", sasl_username="me", sasl_password="secret"
+    )
+    assert "secret" not in repr(settings) + settings.model_dump_json()

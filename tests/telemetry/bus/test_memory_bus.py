@@ -1,0 +1,94 @@
+import threading
+
+import pytest
+
+from telemetry.bus.memory_bus import MemoryBus
+from telemetry.bus.protocols import Encoded, Record
+from telemetry.errors import BrokerUnavailable, InfrastructureError
+from telemetry.topics import INTERACTIONS, SCORES
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    return bus
+
+
+def publish(bus: MemoryBus, *values: str, topic: str = SCORES) -> None:
+    with bus.publisher() as publisher:
+        for value in values:
+            publisher.send(Encoded(topic, value.encode(), (), value.encode()))
+        publisher.flush()
+
+
+def values(records: list[Record]) -> list[str]:
+    return [(record.value or b"").decode() for record in records]
+
+
+def test_only_flushed_records_are_visible_and_offsets_count_from_zero(bus: MemoryBus) -> None:
+    publisher, reader = bus.publisher(), bus.reader([SCORES])
+    publisher.send(Encoded(SCORES, b"k", (), b"a"))
+    assert reader.poll(0) == []
+    publisher.flush()
+    publish(bus, "b")
+    assert [(r.offset, r.value) for r in reader.poll(0)] == [(0, b"a"), (1, b"b")]
+    assert reader.poll(0) == []
+    assert reader.end_offsets() == {(SCORES, 0): 2}
+
+
+def test_one_key_stays_in_one_partition(bus: MemoryBus) -> None:
+    publish(bus, *"abcdefgh" * 5, topic=INTERACTIONS)
+    records = bus.reader([INTERACTIONS]).poll(0)
+    partitions = {record.key: {r.partition for r in records if r.key == record.key} for record in records}
+    assert all(len(found) == 1 for found in partitions.values())
+    assert len(set.union(*partitions.values())) > 1
+
+
+def test_latest_skips_what_is_there_and_seek_goes_back(bus: MemoryBus) -> None:
+    publish(bus, "a", "b")
+    reader = bus.reader([SCORES], start="latest")
+    publish(bus, "c")
+    assert values(reader.poll(0)) == ["c"]
+    reader.seek(SCORES, 0, 1)
+    assert values(reader.poll(0)) == ["b", "c"]
+
+
+def test_a_group_goes_on_from_its_commit_and_shares_its_partitions(bus: MemoryBus) -> None:
+    publish(bus, *"abcdefgh", topic=INTERACTIONS)
+    with bus.reader([INTERACTIONS], group="g") as reader:
+        assert len(reader.poll(0)) == 8
+        reader.commit()
+        publish(bus, *"ijkl", topic=INTERACTIONS)
+        assert len(reader.poll(0)) == 4
+    with bus.reader([INTERACTIONS], group="g") as one, bus.reader([INTERACTIONS], group="g") as two:
+        assert sorted(values(one.poll(0)) + values(two.poll(0))) == list("ijkl")
+    assert len(bus.reader([INTERACTIONS], group="other").poll(0)) == 12
+
+
+def test_poll_wakes_when_a_record_comes(bus: MemoryBus) -> None:
+    reader = bus.reader([SCORES])
+    writer = threading.Timer(0.05, publish, (bus, "a"))
+    writer.start()
+    assert values(reader.poll(5)) == ["a"]
+    writer.join()
+
+
+def test_a_broker_that_is_down_fails_as_kafka_does_and_drops_the_queue(bus: MemoryBus) -> None:
+    publisher, reader = bus.publisher(), bus.reader([SCORES])
+    publisher.send(Encoded(SCORES, b"k", (), b"lost"))
+    bus.down = True
+    with pytest.raises(BrokerUnavailable):
+        publisher.flush()
+    with pytest.raises(BrokerUnavailable):
+        reader.poll(0)
+    bus.down = False
+    publisher.flush()
+    assert reader.poll(0) == []
+
+
+def test_a_missing_topic_and_a_commit_without_group_are_errors(bus: MemoryBus) -> None:
+    with pytest.raises(InfrastructureError, match="no topic 'none'"):
+        bus.reader(["none"])
+    with pytest.raises(InfrastructureError, match="without a group"):
+        bus.reader([SCORES]).commit()

@@ -1,0 +1,300 @@
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from belay.launcher.embedded_broker import EmbeddedBroker
+from telemetry.bus.kafka_bus import BusSettings, KafkaBus
+from telemetry.bus.memory_bus import MemoryBus, MemoryPublisher
+from telemetry.bus.protocols import MAX_RECORD_BYTES, Bus, Encoded, Record
+from telemetry.codec import decode, encode
+from telemetry.errors import RecordTooLarge
+from telemetry.events import DeadLettered, InteractionRecorded, new_id
+from telemetry.forwarding.forwarder import Forwarder, ForwardSettings, run
+from telemetry.forwarding.outgoing import to_record
+from telemetry.forwarding.rollout_follower import RolloutFollower
+from telemetry.rollout_file import read_rollout
+from telemetry.spool.reader import Spooled, SpoolReader
+from telemetry.spool.writer import Spool, segment_numbers
+from telemetry.topics import DEAD_LETTERS, INTERACTIONS
+from tests.telemetry.samples import TIME, chat_request, raw, rollout
+
+MB = 1024 * 1024
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+@contextmanager
+def running(settings: ForwardSettings) -> Iterator[threading.Event]:
+    stop, failures = threading.Event(), []
+
+    def body() -> None:
+        try:
+            run(settings, stop)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    try:
+        yield stop
+    finally:
+        stop.set()
+        thread.join(20)
+    assert not thread.is_alive()
+    assert failures == []
+
+
+def in_memory(folder: Path, bus: Bus, **options: object) -> tuple[Forwarder, SpoolReader, threading.Event]:
+    stop, spool = threading.Event(), SpoolReader(folder)
+    settings = ForwardSettings(spool_folder=folder, **options)  # type: ignore[arg-type]  # named by each test
+    return Forwarder(settings, bus, spool, stop), spool, stop
+
+
+def ids(bus: Bus, topic: str = INTERACTIONS) -> list[str]:
+    with bus.reader([topic]) as reader:
+        return [decode(record).event_id for record in reader.poll(0)]
+
+
+def status_of(path: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def test_what_was_spooled_is_in_the_broker_once_and_gone_from_the_spool(broker: str, tmp_path: Path) -> None:
+    bus = KafkaBus(BusSettings(bootstrap_servers=broker))
+    bus.ensure_topics()
+    sent = [raw(event_id=new_id()) for _ in range(1200)]
+    status = tmp_path / "status.json"
+    settings = ForwardSettings(spool_folder=tmp_path / "spool", bus=bus.settings, status_file=status)
+    with (
+        bus.reader([INTERACTIONS], start="latest") as reader,
+        Spool(tmp_path / "spool", 50 * MB, segment_bytes=100_000) as spool,
+    ):
+        for record in sent[:600]:
+            spool.append(record.pack())
+        with running(settings):
+            for record in sent[600:]:
+                spool.append(record.pack())
+            found: list[Record] = []
+            wait_until(lambda: bool(found.extend(reader.poll(0.1))) or len(found) >= 1200)
+        found += reader.poll(0.3)
+        assert sorted(decode(record).event_id for record in found) == sorted(r.meta["event_id"] for r in sent)
+        # All have one subject, hence one partition, and keep their order in it.
+        assert [decode(record).event_id for record in found] == [r.meta["event_id"] for r in sent]
+    said = status_of(status)
+    assert (said["forwarded"], said["dead"], said["lag_bytes"], said["broker"]) == (1200, 0, 0, "up")
+    assert len(segment_numbers(tmp_path / "spool")) == 1
+
+
+def test_a_broker_that_is_away_costs_no_interaction(free_port: int, tmp_path: Path) -> None:
+    bus = KafkaBus(
+        BusSettings(
+            bootstrap_servers=f"127.0.0.1:{free_port}", connect_timeout_ms=1000, request_timeout_ms=1000
+        )
+    )
+    status = tmp_path / "status.json"
+    settings = ForwardSettings(spool_folder=tmp_path / "spool", bus=bus.settings, status_file=status)
+    broker = EmbeddedBroker(free_port, tmp_path / "log")
+    sent = [raw(event_id=new_id()) for _ in range(60)]
+    with Spool(tmp_path / "spool", MB) as spool, running(settings), broker:
+        broker.stop()
+        for record in sent[:20]:
+            spool.append(record.pack())
+        wait_until(lambda: status_of(status).get("broker") == "down")
+        broker.start()
+        wait_until(lambda: status_of(status).get("forwarded") == 20)
+        broker.stop()
+        for record in sent[20:40]:
+            spool.append(record.pack())
+        wait_until(lambda: status_of(status).get("broker") == "down")
+        assert status_of(status)["forwarded"] == 20
+        for record in sent[40:]:
+            spool.append(record.pack())
+        broker.start()
+        wait_until(lambda: status_of(status).get("forwarded") == 60)
+        # The embedded broker forgets what it held; what it was given since is all that was not acknowledged.
+        with bus.reader([INTERACTIONS]) as reader:
+            found = []
+            wait_until(lambda: bool(found.extend(reader.poll(0.1))) or len(found) >= 40)
+    assert {decode(record).event_id for record in found} == {r.meta["event_id"] for r in sent[20:]}
+
+
+def test_a_batch_that_was_not_acknowledged_is_sent_again_by_the_next_forwarder(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    with Spool(tmp_path, MB) as spool:
+        sent = [raw() for _ in range(5)]
+        for record in sent:
+            spool.append(record.pack())
+        bus.down = True
+        forwarder, reader, stop = in_memory(tmp_path, bus)
+        timer = threading.Timer(0.2, stop.set)
+        timer.start()
+        assert not forwarder.step()
+        timer.join()
+        reader.close()
+        bus.down = False
+        forwarder, reader, stop = in_memory(tmp_path, bus)
+        with reader:
+            assert forwarder.step()
+        assert ids(bus) == [record.meta["event_id"] for record in sent]
+
+
+def test_a_forwarder_that_dies_between_broker_and_spool_sends_the_same_ids_again(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    with Spool(tmp_path, MB) as spool:
+        for payload in (raw().pack(), b"damaged"):
+            spool.append(payload)
+        for _ in range(2):
+            forwarder, reader, _stop = in_memory(tmp_path, bus)
+            with reader, pytest.MonkeyPatch.context() as patch:
+                patch.setattr(reader, "acknowledge", lambda: None)
+                assert forwarder.step()
+    for topic in (INTERACTIONS, DEAD_LETTERS):
+        first, second = ids(bus, topic)
+        assert first == second
+
+
+def test_a_record_that_cannot_be_used_becomes_a_dead_letter_and_the_rest_goes_on(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    with Spool(tmp_path, MB) as spool:
+        for payload in (raw().pack(), b"\x05\0\0\0write to bob@example.org", raw().pack()):
+            spool.append(payload)
+        forwarder, reader, _stop = in_memory(tmp_path, bus)
+        with reader:
+            assert forwarder.step()
+            assert not forwarder.step()
+            assert reader.lag_bytes() == 0
+    assert len(ids(bus)) == 2
+    (record,) = bus.reader([DEAD_LETTERS]).poll(0)
+    letter = decode(record)
+    assert isinstance(letter, DeadLettered)
+    assert (letter.topic, letter.partition) == ("spool", 1)
+    assert "raw record" in letter.reason
+    assert b"[email]" in base64.b64decode(letter.payload)
+    assert (forwarder.status.forwarded, forwarder.status.dead) == (2, 1)
+
+
+def test_an_interaction_too_large_for_a_record_is_a_dead_letter_that_fits() -> None:
+    packed = raw(request=chat_request("word " * MAX_RECORD_BYTES)).pack()
+    outgoing = to_record(Spooled(packed, 1, 0), "full", "f")
+    assert outgoing.dead
+    assert outgoing.encoded.topic == DEAD_LETTERS
+    assert outgoing.encoded.size < MAX_RECORD_BYTES
+    assert b"fit into a record" in outgoing.encoded.value
+
+
+class SmallPublisher(MemoryPublisher):
+    """One to a broker that takes no record above 1,500 bytes."""
+
+    def send(self, encoded: Encoded) -> None:
+        if encoded.size > 1500:
+            raise RecordTooLarge(f"{encoded.size} bytes are too many")
+        super().send(encoded)
+
+
+class SmallBus(MemoryBus):
+    def publisher(self) -> SmallPublisher:
+        return SmallPublisher(self)
+
+
+def test_a_broker_with_a_lower_limit_does_not_stop_the_forwarder(tmp_path: Path) -> None:
+    bus = SmallBus()
+    sent = [raw(), raw(request=chat_request("x" * 3000)), raw()]
+    with Spool(tmp_path, MB) as spool:
+        for record in sent:
+            spool.append(record.pack())
+        forwarder, reader, _stop = in_memory(tmp_path, bus)
+        with reader:
+            assert forwarder.step()
+    assert set(ids(bus)) == {sent[0].meta["event_id"], sent[2].meta["event_id"]}
+    (letter,) = (decode(record) for record in bus.reader([DEAD_LETTERS]).poll(0))
+    assert isinstance(letter, DeadLettered)
+    assert "bytes are too many" in letter.reason
+    assert letter.payload == ""
+
+
+def test_what_is_left_in_the_spool_is_forwarded_when_told_to_stop(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    with Spool(tmp_path, MB) as spool:
+        for _ in range(25):
+            spool.append(raw().pack())
+        forwarder, reader, stop = in_memory(tmp_path, bus, batch_records=10, status_file=tmp_path / "status")
+        stop.set()
+        with reader:
+            forwarder.run()
+    assert len(ids(bus)) == 25
+    assert status_of(tmp_path / "status")["forwarded"] == 25
+
+
+def test_the_text_policy_is_applied_and_redacted_is_the_default(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    with Spool(tmp_path, MB) as spool:
+        spool.append(raw(request=chat_request("I am bob@example.org")).pack())
+        forwarder, reader, _stop = in_memory(tmp_path, bus)
+        with reader:
+            forwarder.step()
+    (event,) = (decode(record) for record in bus.reader([INTERACTIONS]).poll(0))
+    assert isinstance(event, InteractionRecorded)
+    assert (event.text_policy, event.messages[0].content) == ("redacted", "I am [email]")
+
+
+def test_the_latest_state_of_a_rollout_reaches_the_routers_file(broker: str, tmp_path: Path) -> None:
+    bus = KafkaBus(BusSettings(bootstrap_servers=broker))
+    bus.ensure_topics()
+    path, name = tmp_path / "rollout.json", new_id()
+    later = TIME + timedelta(days=time.time_ns() / 1e14)
+    settings = ForwardSettings(spool_folder=tmp_path / "spool", bus=bus.settings, rollout_file=path)
+
+    def publish(*revisions: int) -> None:
+        with bus.publisher() as publisher:
+            for revision in revisions:
+                publisher.send(encode(rollout(name, revision, later)))
+            publisher.flush()
+
+    def holds(revision: int) -> bool:
+        held = read_rollout(path)
+        return held is not None and (held.spec.rollout_id, held.revision) == (name, revision)
+
+    publish(1, 2)
+    with running(settings):
+        wait_until(lambda: holds(2))
+        publish(3, 1)
+        wait_until(lambda: holds(3))
+        began = time.monotonic()
+        publish(4)
+        wait_until(lambda: holds(4))
+        assert time.monotonic() - began < 1.0
+    assert holds(4)
+
+
+def test_a_file_that_could_not_be_written_is_written_once_it_can(tmp_path: Path) -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    with bus.publisher() as publisher:
+        publisher.send(encode(rollout()))
+        publisher.flush()
+    (tmp_path / "run").write_text("a file where a folder belongs")
+    stop = threading.Event()
+    follower = RolloutFollower(bus, tmp_path / "run" / "rollout.json", stop)
+    follower.start()
+    try:
+        time.sleep(0.3)
+        follower.check()
+        (tmp_path / "run").unlink()
+        wait_until((tmp_path / "run" / "rollout.json").exists)
+    finally:
+        stop.set()
+        follower.join()

@@ -1,0 +1,46 @@
+"""The data of a training as they lie in files: read, cleaned, and named by hash. Loads no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from evaluator.audit.benchmarks.texts import brief_texts
+from evaluator.briefs.brief import LoadedBrief
+from trainer.config import TrainSettings
+from trainer.data.decontaminate import Protected, Report, clean
+from trainer.data.dialogues import Source, data_sha256
+from trainer.data.formats import load_sources
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The sources as they were read, without what overlaps a benchmark; `report` says what that was."""
+
+    sources: tuple[Source, ...]
+    report: Report | None
+
+
+def read_data(settings: TrainSettings, loaded: LoadedBrief | None) -> Data:
+    """Read every source and drop what overlaps a benchmark. Without torch: a wrong line is told at once."""
+    sources = load_sources(settings)
+    if settings.decontaminate is None or loaded is None:
+        return Data(tuple(sources), None)
+    cleaned, report = clean(sources, Protected(brief_texts(loaded), settings.decontaminate))
+    return Data(tuple(cleaned), report)
+
+
+def named_by_content(settings: TrainSettings, loaded: LoadedBrief | None) -> dict[str, Any]:
+    """The settings that decide the result, with every file by its hash.
+
+    Where files lie, how many threads there are and who is told of the progress decide nothing.
+    """
+    found = settings.model_dump(mode="json", exclude={"base", "data", "output", "threads", "track"})
+    found["brief"] = loaded.sha256 if loaded is not None else None
+    for source, row in zip(settings.mix, found["mix"], strict=True):
+        row["path"] = data_sha256(source.path)
+    if settings.rehearsal is not None and settings.rehearsal.prompts is not None:
+        found["rehearsal"]["prompts"] = data_sha256(settings.rehearsal.prompts)
+    if settings.ewc is not None:
+        del found["ewc"]["sidecar"]
+    return found

@@ -1,0 +1,4 @@
+"""The training's page and its pictures.
+
+From outside: `page.write_page`.
+"""
