@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,21 @@ def test_the_module_table_of_a_folder_names_its_modules_and_no_others(folder: st
         (file.parent.as_posix().strip("."), file.stem) for file in files if not file.stem.startswith("__")
     ]
     assert sorted(named) == sorted(there)
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "bench" / "README.md"], ids=lambda page: page.name)
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(
+        rf"`((?:{'|'.join((*FOLDERS, 'tests', 'bench', 'docs', 'examples'))})/[\w./-]+)`", text
+    )
+    assert [name for name in named if "NAME" not in name and not (ROOT / name).exists()] == []
+
+
+def test_every_folder_says_what_lives_in_it_and_what_may_be_touched_from_outside() -> None:
+    for file in (found for folder in FOLDERS for found in (ROOT / folder).rglob("__init__.py")):
+        said = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").splitlines()
+        assert len(said) >= 3, f"{file.relative_to(ROOT)} says {said}"
 
 
 def values(model: BaseModel, place: Place = ()) -> Iterator[tuple[Place, Any, Any]]:
