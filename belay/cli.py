@@ -16,7 +16,7 @@ from belay.commands.clean import add_to as add_home
 from belay.commands.demo import add_to as add_offline
 from belay.commands.map import add_to as add_map
 from belay.commands.online import add_to as add_online
-from belay.commands.plan import add_to as add_gate
+from belay.commands.plan import add_to as add_plan
 from belay.commands.train import add_to as add_train
 from telemetry.errors import BelayError
 
@@ -38,7 +38,7 @@ add_audit(app)
 add_benchmark(app)
 add_train(app)
 add_online(app)
-add_gate(app)
+add_plan(app)
 add_home(app)
 
 

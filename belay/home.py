@@ -43,11 +43,6 @@ class RunFolder:
         return self.root / "evidence.jsonl"
 
     @property
-    def control_log(self) -> Path:
-        """Decisions as the controller applied them, with times."""
-        return self.root / "control.jsonl"
-
-    @property
     def word_table(self) -> Path:
         """By what the router tells capabilities apart; the worker writes it."""
         return self.root / "words.json"

@@ -285,6 +285,11 @@ class RolloutChanged(Event):
     decision_id: str | None = None
     allotment: Allotment | None = None
 
+    @property
+    def live(self) -> bool:
+        """Whether the candidate may still get traffic: models are pinned, shadows drawn, a rollback possible."""
+        return self.status in ("ramping", "promoted")
+
 
 # --- the decision ------------------------------------------------------------------------------------
 

@@ -13,19 +13,18 @@ DEAD_LETTERS: Final = "belay.dead-letters"
 
 
 class Topic(NamedTuple):
-    """A topic's layout: `key` names what its records are keyed (and so partitioned and compacted) by."""
+    """A topic's layout. An event's key (`telemetry.events`) says what it is partitioned and compacted by."""
 
     name: str
     partitions: int
     compacted: bool
-    key: str
 
 
 TOPICS: Final = (
-    Topic(INTERACTIONS, 4, False, "subject"),
-    Topic(SCORES, 1, False, "rollout_id"),
-    Topic(DECISIONS, 1, False, "rollout_id"),
-    Topic(ROLLOUTS, 1, True, "rollout_id"),
-    Topic(SNAPSHOTS, 1, True, "rollout_id"),
-    Topic(DEAD_LETTERS, 1, False, "source"),
+    Topic(INTERACTIONS, 4, False),
+    Topic(SCORES, 1, False),
+    Topic(DECISIONS, 1, False),
+    Topic(ROLLOUTS, 1, True),
+    Topic(SNAPSHOTS, 1, True),
+    Topic(DEAD_LETTERS, 1, False),
 )

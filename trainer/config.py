@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from telemetry.errors import SettingsError
+from telemetry.settings import Settings, load_settings
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -18,11 +16,7 @@ ANSWER_PHRASE = "The answer is {answer}."
 _PATHS = ("base", "data", "output", "brief")
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LoraSettings(_Settings):
+class LoraSettings(Settings):
     """The low-rank adapter. `targets` names the linear layers that get one; `all-linear` is every one of them.
 
     `variant` is peft's: `dora` (weight-decomposed), `rslora` (scaled by 1/sqrt(r)), `corda` (initialised from the
@@ -37,7 +31,7 @@ class LoraSettings(_Settings):
     variant: Literal["lora", "dora", "rslora", "corda", "osf"] = "lora"
 
 
-class SourceSettings(_Settings):
+class SourceSettings(Settings):
     """Data mixed in beside the target's: `share` of every batch comes from `path`.
 
     `format` auto goes by the ending: `.jsonl` and `.parquet` hold dialogues under `messages` or a `prompt` and a
@@ -52,7 +46,7 @@ class SourceSettings(_Settings):
     answer_phrase: Annotated[str, Field(pattern=r"\{answer\}")] = ANSWER_PHRASE
 
 
-class RehearsalSettings(_Settings):
+class RehearsalSettings(Settings):
     """Self-synthesized rehearsal: base answers prompts of the adjacent capabilities, and its answers are replayed.
 
     The prompts are the brief's exemplars, or the lines of `prompts` (JSONL `{"capability", "prompt"}`), or
@@ -79,7 +73,7 @@ class RehearsalSettings(_Settings):
         return self
 
 
-class DecontaminationSettings(_Settings):
+class DecontaminationSettings(Settings):
     """Training examples that share `ngram` words in a row with any benchmark item are dropped and reported.
 
     Words that more than `common` items share are the benchmark's template and tell nothing.
@@ -89,7 +83,7 @@ class DecontaminationSettings(_Settings):
     common: Count = 10
 
 
-class EwcSettings(_Settings):
+class EwcSettings(Settings):
     """EWC on the adapter's product: strength/2 * sum_ij F_ij * (s*BA)_ij^2, F the diagonal Fisher of base.
 
     `fisher` empirical squares the gradients of the data's own tokens, true those of tokens drawn from the model.
@@ -105,7 +99,7 @@ class EwcSettings(_Settings):
     sidecar: Path | None = None
 
 
-class SamSettings(_Settings):
+class SamSettings(Settings):
     """Sharpness-aware minimisation of the adapter: the gradient is taken at distance `rho` uphill.
 
     `layers` below 1 is the sparse variant: only that fraction of layers, those with the largest gradient norms,
@@ -117,7 +111,7 @@ class SamSettings(_Settings):
     every: Count = 1
 
 
-class MergeSettings(_Settings):
+class MergeSettings(Settings):
     """Interpolation between base and fine-tuned: weight 1 is the fine-tuned model, 0 is base.
 
     With more than one weight, the heaviest whose capabilities all stay within their thresholds on `items` tuning items
@@ -130,7 +124,7 @@ class MergeSettings(_Settings):
     items: Count = 32
 
 
-class CheckpointSettings(_Settings):
+class CheckpointSettings(Settings):
     """Every `every` steps the training is saved, to go on from after a kill, and the capability suite asked.
 
     It asks at most `items` tuning items a capability; 0 save without asking. Training stops early once `patience`
@@ -142,7 +136,7 @@ class CheckpointSettings(_Settings):
     patience: Count = 3
 
 
-class WatchingSettings(_Settings):
+class WatchingSettings(Settings):
     """What is logged of each layer: gradient and update norms at each step, the rest every `every` steps.
 
     The rest is measured on `probes` short prompts. A layer whose gradient or update norm exceeds `alarm` times its
@@ -157,7 +151,7 @@ class WatchingSettings(_Settings):
 Tracker = Literal["tensorboard", "mlflow", "wandb"]
 
 
-class SweepSettings(_Settings):
+class SweepSettings(Settings):
     """Tries every learning rate, each with every number of steps, and keeps the best on the target.
 
     Scored on `items` of the target's tuning items, never on those of the audit.
@@ -168,7 +162,7 @@ class SweepSettings(_Settings):
     items: Count = 64
 
 
-class TrainSettings(_Settings):
+class TrainSettings(Settings):
     """One fine-tune: from which base, on which data, into which folder, and how hard.
 
     `data` is the target's. `steps` are optimiser steps of `batch_size` dialogues, each cut after `max_length`
@@ -237,20 +231,7 @@ def load_train_settings(path: Path) -> TrainSettings:
 
     Raises SettingsError that says which key is wrong, and which one may have been meant.
     """
-    if not path.is_file():
-        raise SettingsError(f"no training settings at {path}", hint="Give the path of a YAML file.")
-    try:
-        raw = yaml.safe_load(path.read_bytes())
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(raw, dict):
-        raise SettingsError(f"{path}: expected a mapping at the top, found {type(raw).__name__}")
-    try:
-        settings = TrainSettings.model_validate(raw)
-    except ValidationError as error:
-        lines = "\n".join(_explain(dict(detail)) for detail in error.errors())
-        raise SettingsError(f"{path}:\n{lines}") from error
-    return beside(settings, path.parent)
+    return beside(load_settings(path, TrainSettings, hint="Give the path of a YAML file."), path.parent)
 
 
 def beside(settings: TrainSettings, folder: Path) -> TrainSettings:
@@ -265,25 +246,3 @@ def beside(settings: TrainSettings, folder: Path) -> TrainSettings:
     if settings.ewc is not None and settings.ewc.sidecar is not None:
         changed["ewc"] = settings.ewc.model_copy(update={"sidecar": folder / settings.ewc.sidecar})
     return settings.model_copy(update=changed)
-
-
-def _explain(detail: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in detail["loc"]) or "(the settings)"
-    if detail["type"] != "extra_forbidden":
-        shown = f", found {detail['input']!r}" if isinstance(detail["input"], str | int | float) else ""
-        return f"  {where}: {str(detail['msg']).removeprefix('Value error, ')}{shown}"
-    fields = _fields_at(detail["loc"][:-1])
-    near = difflib.get_close_matches(str(detail["loc"][-1]), sorted(fields), n=1)
-    suggestion = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(sorted(fields))}"
-    return f"  {where}: unknown key{suggestion}"
-
-
-def _fields_at(place: tuple[Any, ...]) -> list[str]:
-    """The keys that the settings have at `place`, a path of keys and list indices."""
-    model: type[BaseModel] = TrainSettings
-    for part in place:
-        if isinstance(part, str) and part in model.model_fields:
-            annotation = model.model_fields[part].annotation
-            inside = [annotation, *get_args(annotation)]
-            model = next((a for a in inside if isinstance(a, type) and issubclass(a, BaseModel)), model)
-    return list(model.model_fields)

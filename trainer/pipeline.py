@@ -35,7 +35,7 @@ Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Gate:
+class Auditing:
     """What stands before and after a training: base's baseline, and the audit of the finished candidate's folder.
 
     `audit` of None leaves that for later: the candidate cannot be rolled out before.
@@ -49,16 +49,16 @@ def run(
     settings: TrainSettings,
     progress: Report | None = None,
     *,
-    gate: Gate | None = None,
+    auditing: Auditing | None = None,
     notice: Notice | None = None,
 ) -> Path:
     """Train a candidate and return its folder; interrupted, it goes on where it was.
 
     In the folder lie merged safetensors with tokenizer, `adapter/`, the report `training.html` with `training.json`,
     `training.jsonl` (each step) and `watch.parquet` (each layer in each step), and the manifest. It appears under its
-    name only when it is complete, and replaces an older one. With `gate`, it is audited then.
+    name only when it is complete, and replaces an older one. With `auditing`, it is audited then.
 
-    Raises AttestationError where the base is not what its manifest says, BaselineError where the gate's baseline is
+    Raises AttestationError where the base is not what its manifest says, BaselineError where the baseline is
     another base's, UsageError for unusable data, DiskFull, and TrainingDiverged.
     """
     report, notice = progress or silent, notice or _nobody
@@ -66,9 +66,9 @@ def run(
     # 1. What must survive, and what base can do: no baseline, no training.
     loaded = load_brief(settings.brief) if settings.brief is not None else None
     base = _base(settings.base)
-    if gate is not None and gate.baseline.binding.base_sha256 != base.sha256:
+    if auditing is not None and auditing.baseline.binding.base_sha256 != base.sha256:
         raise BaselineError(
-            f"the baseline is of base {gate.baseline.binding.base_sha256[:12]}, not {base.sha256[:12]}"
+            f"the baseline is of base {auditing.baseline.binding.base_sha256[:12]}, not {base.sha256[:12]}"
         )
     # 2. The data, before torch is loaded: a wrong line is told at once.
     data = read_data(settings, loaded)
@@ -100,8 +100,8 @@ def run(
             training=record.for_manifest(),
         )
     place.clear()
-    if gate is not None and gate.audit is not None:
-        bind_audit(settings.output, gate.audit(settings.output))
+    if auditing is not None and auditing.audit is not None:
+        bind_audit(settings.output, auditing.audit(settings.output))
     return settings.output
 
 

@@ -1,4 +1,4 @@
-"""The commands about the gate itself: plan before launch, drill, replay a decision."""
+"""The commands about the watch itself: plan before launch, drill, replay a decision."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ StagesOption = Annotated[
     str, typer.Option(help="share:interactions, comma separated; the last stage needs no number.")
 ]
 
-_GATE = "The gate"
+_WATCH = "The watch itself"
 _BRIEF = Path("examples/support/brief.yaml")
 _HOME = Path(".belay")
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command(rich_help_panel=_GATE)(plan)
-    app.command(rich_help_panel=_GATE)(drill)
-    app.command(rich_help_panel=_GATE)(replay)
+    app.command(rich_help_panel=_WATCH)(plan)
+    app.command(rich_help_panel=_WATCH)(drill)
+    app.command(rich_help_panel=_WATCH)(replay)
 
 
 def plan(
@@ -53,7 +53,7 @@ def drill(
     report: Annotated[Path | None, typer.Option("--json", help="Write the report to this file too.")] = None,
     home: HomeOption = _HOME,
 ) -> None:
-    """Run A/A and planted regressions through the gate: how often it fires, and after how long."""
+    """Run A/A and planted regressions through the watch: how often it fires, and after how long."""
     from belay.steps.plan import show_drill  # noqa: PLC0415 - as above
 
     show_drill(

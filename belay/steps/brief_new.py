@@ -14,7 +14,6 @@ from rich.markup import escape
 
 from evaluator.briefs.brief import load_brief
 from evaluator.briefs.problems import HINT_INDENT, keys_at
-from evaluator.briefs.schema import near
 from evaluator.briefs.yaml_text import Place, YamlError, read_yaml
 from evaluator.map.drafting.draft import Draft, finished
 from evaluator.map.drafting.interview import Next, answered, default_of, help_of, next_question, retold
@@ -22,6 +21,7 @@ from evaluator.map.drafting.questions import LATER
 from evaluator.map.drafting.writer import assumed_of, brief_text, skeletons
 from telemetry.errors import BriefError, UsageError
 from telemetry.files import write_renamed
+from telemetry.suggestions import did_you_mean
 
 BACK: Final = "<"
 FORMAT: Final = "belay-brief-draft-1"
@@ -166,7 +166,7 @@ def _unknown(value: Any, place: Place) -> list[str]:
             if key not in known:
                 where = ".".join(map(str, (*place, key)))
                 found.append(
-                    f"{where}: unknown key{near(str(key), known) or '; known are ' + ', '.join(known)}"
+                    f"{where}: unknown key{did_you_mean(str(key), known) or '; known are ' + ', '.join(known)}"
                 )
             else:
                 found += _unknown(inner, (*place, key))

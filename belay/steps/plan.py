@@ -1,4 +1,4 @@
-"""What `belay plan`, `belay drill` and `belay replay` do: a brief's numbers, through the gate's own code."""
+"""What `belay plan`, `belay drill` and `belay replay` do: a brief's numbers, through the watch's own code."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def repair(home: Home, settings: RepairSettings, bus: Bus, console: Console) -> 
     All of it lies in `repairs/<rollout>/`: replay.jsonl (as private as the log that it comes from), run.yaml, with
     which `belay train` does the same again, and repair.json.
     """
-    from trainer.pipeline import Gate, run  # noqa: PLC0415 - torch takes seconds to import; other commands need none
+    from trainer.pipeline import Auditing, run  # noqa: PLC0415 - torch takes seconds to import; other commands need none
 
     loaded = load_brief(settings.brief)
     proof = collect_proof(bus, rolled_back(bus, settings.rollback).event_id)
@@ -67,7 +67,7 @@ def repair(home: Home, settings: RepairSettings, bus: Bus, console: Console) -> 
     again = repaired(trained, _written(folder, found, trained), home.model(name), name, longest)
     write_renamed(folder / "run.yaml", _yaml(again))
     with bar(console, f"   training {name}") as report:
-        run(again, report, gate=Gate(baseline, None), notice=lambda text: console.print(f"   {text}"))
+        run(again, report, auditing=Auditing(baseline, None), notice=lambda text: console.print(f"   {text}"))
     result = Repair(
         rollout_id=rollout,
         decision_id=decision.event_id,

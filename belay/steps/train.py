@@ -70,7 +70,7 @@ class _Run:
 
     def go(self, *, audited: bool) -> AuditResult | None:
         """Train unless the very same candidate is there, audit, and show what came of both."""
-        from trainer.pipeline import Gate, run  # noqa: PLC0415 - as above
+        from trainer.pipeline import Auditing, run  # noqa: PLC0415 - as above
 
         settings, console = self._settings, self._console
         if _same_candidate(settings):
@@ -85,8 +85,8 @@ class _Run:
                 showing.close()  # the audit has bars of its own
                 return self.audit(folder)
 
-            gate = Gate(self._baseline, audit if audited else None)
-            run(settings, report, gate=gate, notice=lambda text: console.print(f"   {text}"))
+            bound = Auditing(self._baseline, audit if audited else None)
+            run(settings, report, auditing=bound, notice=lambda text: console.print(f"   {text}"))
         return self._shown()
 
     def audit(self, folder: Path) -> AuditRef:

@@ -9,9 +9,10 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from evaluator.briefs.schema import UNFILLED, Brief, Outline, contradictions, near
+from evaluator.briefs.schema import UNFILLED, Brief, Outline, contradictions
 from evaluator.briefs.yaml_text import Place, YamlText
 from telemetry.errors import BriefError
+from telemetry.suggestions import did_you_mean
 
 HINT_INDENT: Final = "      "
 """What stands before a hint under its problem, where there are several."""
@@ -87,7 +88,7 @@ def _explain(detail: Mapping[str, Any], source: YamlText) -> list[str]:
     found = detail.get("input")
     if detail["type"] == "extra_forbidden":
         keys = keys_at(place[:-1])
-        meant = near(str(place[-1]), keys) or f"; known are {', '.join(keys)}"
+        meant = did_you_mean(str(place[-1]), keys, f"; known are {', '.join(keys)}")
         return [f"{where}: unknown key{meant}{end}"]
     if detail["type"] == "missing":
         return [f"{where}: required, but it is not there{end}"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from evaluator.verifiers import VERIFIERS
 from evaluator.verifiers.options import check_options
 from telemetry.errors import BriefError
+from telemetry.suggestions import did_you_mean
 
 UNFILLED = "TODO"
 """What stands where somebody has still to decide; a brief that holds it is not finished, and does not load."""
@@ -65,7 +65,9 @@ class JudgeSettings(Settings):
     @classmethod
     def _known(cls, name: str | None) -> str | None:
         if name is not None and name not in VERIFIERS:
-            raise ValueError(f"no verifier {name!r}{near(name, VERIFIERS)}; there are {', '.join(VERIFIERS)}")
+            raise ValueError(
+                f"no verifier {name!r}{did_you_mean(name, VERIFIERS)}; there are {', '.join(VERIFIERS)}"
+            )
         return name
 
     @model_validator(mode="after")
@@ -223,9 +225,3 @@ class Brief(Settings):
                 return found
         known = [c.name for c in self.capabilities]
         raise BriefError(f"the brief names no capability {name!r}; it has {', '.join(known)}")
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """The words that suggest the nearest of the known names, or nothing where none is near."""
-    found = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""

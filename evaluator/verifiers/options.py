@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from telemetry.suggestions import did_you_mean
 
 Words = Annotated[int, Field(gt=0)]
 
@@ -88,8 +89,7 @@ def _explain(verifier: str, detail: dict[str, Any], model: type[NoOptions]) -> s
     if detail["type"] == "missing":
         return f"verifier {verifier!r} needs the option {name!r}"
     if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, model.model_fields, n=1)
         known = ", ".join(model.model_fields) or "none"
-        meant = f"; did you mean {near[0]!r}?" if near else f"; it has {known}"
+        meant = did_you_mean(name, model.model_fields, f"; it has {known}")
         return f"verifier {verifier!r} has no option {name!r}{meant}"
     return f"option {name!r} of verifier {verifier!r}: {detail['msg']}, found {detail['input']!r}"

@@ -27,8 +27,6 @@ from telemetry.rollout_file import read_rollout, replaces, write_rollout
 
 log = logging.getLogger(__name__)
 
-LIVE = ("ramping", "promoted")
-
 
 class UnknownRollout(UsageError):
     """No rollout has this id."""
@@ -84,7 +82,7 @@ class Control:
         """Start a rollout. Raises TransitionRefused where one is live, or this one has been."""
         with self._lock:
             live = self.current
-            if live is not None and live.status in LIVE:
+            if live is not None and live.live:
                 raise TransitionRefused(
                     f"Start of {spec.rollout_id!r} is refused: {live.spec.rollout_id!r} is {live.status}",
                     hint="Roll it back first, or close it where it is promoted.",

@@ -18,7 +18,7 @@ def pin_of(state: RolloutChanged) -> Pin | None:
 
     Base and candidate are both needed: the rollback goes to base, and until then the candidate serves.
     """
-    if state.status not in ("ramping", "promoted"):
+    if not state.live:
         return None
     spec = state.spec
     return Pin(

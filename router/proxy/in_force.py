@@ -54,9 +54,8 @@ def in_force(changed: RolloutChanged | None, default_salt: str, at_ns: int) -> I
     """
     if changed is None:
         return InForce(NO_ROLLOUT, NO_ROLLOUT, 0, 0, 0.0, default_salt, 0.0, at_ns)
-    live = changed.status in ("ramping", "promoted")
-    allotment = changed.allotment if live else None
-    shadow = changed.spec.shadow if live else 0.0
+    allotment = changed.allotment if changed.live else None
+    shadow = changed.spec.shadow if changed.live else 0.0
     fractions = allotment.by_capability if allotment is not None else {}
     otherwise = allotment.otherwise if allotment is not None else shadow
     return InForce(

@@ -124,11 +124,6 @@ def bind_audit(folder: Path, audit: AuditRef) -> Manifest:
     return manifest
 
 
-def folder_sha256(folder: Path) -> str:
-    """The hash of a model folder as its manifest would have it."""
-    return whole_sha256(hash_files(folder))
-
-
 def file_sha256(path: Path) -> str:
     """SHA-256 of one file, hex."""
     with path.open("rb") as file:

@@ -22,7 +22,6 @@ _NOT_PARAMETERS: Final = {
     "user", "metadata", "safety_identifier", "prompt_cache_key",
 }  # fmt: skip
 _DATA_URL_LIMIT: Final = 512
-CLIENT_CLOSED: Final = 499  # what the router notes where the client left before any answer came
 
 
 def to_interaction(raw: RawRecord, policy: TextPolicy) -> InteractionRecorded:
@@ -126,7 +125,7 @@ def _answer(facts: AnswerFacts, body: bytes, policy: TextPolicy, *, cut: bool) -
     """The answer. `cut` says that the client left, so that half a body is nobody's mistake."""
     found = parse_answer(body, streamed=facts.streamed)
     error = facts.error
-    if error is None and facts.status >= 400 and not (cut and facts.status == CLIENT_CLOSED):
+    if error is None and facts.status >= 400:
         error = f"http {facts.status}"
     if error is None and found.error is not None and body and not cut:
         error = "the engine's answer"

@@ -17,7 +17,7 @@ from telemetry.errors import BaselineError, SettingsError
 from telemetry.events import AuditRef
 from tests.trainer.tiny_shop import TRAFFIC, tiny_settings, tiny_shop
 from trainer.loop.disk import DiskFull
-from trainer.pipeline import Gate, recipe, run
+from trainer.pipeline import Auditing, recipe, run
 from trainer.scoring.records import Record
 from trainer.watching.watch_log import read_rows
 
@@ -162,16 +162,16 @@ def test_training_stops_early_once_nothing_new_is_gained(shop: Path, tmp_path: P
     assert (found.steps, found.checkpoint) == (6, 2)
 
 
-def _gate(shop: Path, base_sha256: str, **changes: Any) -> Gate:
+def _auditing(shop: Path, base_sha256: str, **changes: Any) -> Auditing:
     loaded = load_brief(shop / "brief.yaml")
     binding = binding_of(loaded, (), base_sha256=base_sha256, judge_version="j", engine_version="e")
     given = {"audit": None, **changes}
-    return Gate(Baseline(binding=binding, measures=()), given["audit"])
+    return Auditing(Baseline(binding=binding, measures=()), given["audit"])
 
 
 def test_a_baseline_of_another_base_is_refused_before_anything_is_made(shop: Path, tmp_path: Path) -> None:
     with pytest.raises(BaselineError, match="the baseline is of base ffffffffffff"):
-        run(tiny_settings(shop, tmp_path / "c"), gate=_gate(shop, "f" * 64))
+        run(tiny_settings(shop, tmp_path / "c"), auditing=_auditing(shop, "f" * 64))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -184,8 +184,8 @@ def test_the_audit_is_of_the_finished_candidate_and_is_bound_into_its_manifest(
         seen.append(attest(folder).sha256)
         return AuditRef(verdict="fail", sha256="a" * 64)
 
-    gate = _gate(shop, read_manifest(shop / "base").sha256, audit=audit)
-    folder = run(tiny_settings(shop, tmp_path / "c", steps=2), gate=gate)
+    auditing = _auditing(shop, read_manifest(shop / "base").sha256, audit=audit)
+    folder = run(tiny_settings(shop, tmp_path / "c", steps=2), auditing=auditing)
     manifest = read_manifest(folder)
     assert manifest.audit == AuditRef(verdict="fail", sha256="a" * 64)
     assert seen == [manifest.sha256]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from telemetry.errors import UsageError
 
@@ -118,18 +116,6 @@ def drawn(ingredients: Sequence[Ingredient], draws: Iterable[Draw]) -> list[Draw
         Drawn(one.name, one.share, one.examples, counts[number], round(counts[number] / one.examples, 4))
         for number, one in enumerate(ingredients)
     ]
-
-
-def drawn_json(rows: Sequence[Drawn]) -> list[dict[str, Any]]:
-    """The same as JSON holds it."""
-    return [asdict(row) for row in rows]
-
-
-def combined_sha256(sources: Mapping[str, str]) -> str:
-    """One hash for the hashes of several named sources; that of the only one where there is one."""
-    if len(sources) == 1:
-        return next(iter(sources.values()))
-    return hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
 
 
 def _check(ingredients: Sequence[Ingredient]) -> None:

@@ -51,6 +51,7 @@ from evaluator.audit.measures.measure import Measure, MeasureItem, ServedModel
 from evaluator.audit.measures.pooled_measure import PooledMeasure
 from evaluator.briefs.brief import LoadedBrief
 from telemetry.errors import BriefError, InfrastructureError
+from telemetry.suggestions import nearest
 
 CONCURRENCY: Final = 16
 _FEWSHOT_SEED: Final = 1234
@@ -280,9 +281,7 @@ def load_tasks(name: str, include_path: Path | None = None) -> dict[str, Any]:
     """
     manager = _manager_of([name], include_path)
     if name not in manager.task_index:
-        import difflib  # noqa: PLC0415 - only for a wrong name
-
-        near = difflib.get_close_matches(name, manager.all_tasks, n=3)
+        near = nearest(name, manager.all_tasks, 3)
         raise BriefError(
             f"lm-eval has no task {name!r}"
             + (f"; did you mean {' or '.join(map(repr, near))}?" if near else ""),

@@ -12,10 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from evaluator.audit.measures.measure import ServedModel
 from evaluator.audit.mt_bench import prompts as mt_bench_prompts
 from evaluator.audit.mt_bench.data import Question, category_order
-from evaluator.audit.mt_bench.measure import ANSWER_TOKENS, JUDGE_TOKENS, converse
+from evaluator.audit.mt_bench.measure import JUDGE_TOKENS
 from evaluator.briefs.brief import JudgeEndpoint
 from evaluator.judge.judges.client import JudgeClient
 from evaluator.judge.judges.judge import AT_ONCE
@@ -54,23 +53,6 @@ class PairScore:
         """What the candidate won, in [0, 1]; 0.5 is no difference."""
         scored = self.candidate + self.base + self.ties
         return (self.candidate + 0.5 * self.ties) / scored if scored else None
-
-
-def compare_pairs(
-    questions: Sequence[Question],
-    base: ServedModel,
-    candidate: ServedModel,
-    judge: JudgeEndpoint,
-    *,
-    max_tokens: int = ANSWER_TOKENS,
-    client: JudgeClient | None = None,
-) -> tuple[PairVerdict, ...]:
-    """Have both models answer every turn and the judge compare them, four calls a question. Raises EngineFailed."""
-    asked = [(question, 2) for question in questions]
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="mt-bench") as threads:
-        both = [threads.submit(converse, model, asked, max_tokens) for model in (base, candidate)]
-        ours, theirs = (one.result() for one in both)
-    return judge_pairs(questions, ours, theirs, judge, client=client)
 
 
 def judge_pairs(

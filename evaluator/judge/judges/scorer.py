@@ -16,8 +16,6 @@ if TYPE_CHECKING:  # it brings sklearn, for which whoever only judges need not w
     from evaluator.judge.tagging.tagger import Tag
 
 SOURCE: Final = "belay/scorer"
-CLIENT_CLOSED: Final = 499
-"""The status that nginx gave to a client that left; an answer with it is unfinished, not failed."""
 REFUSED: Final = "content_filter"
 """The `finish_reason` with which an engine says that it would not answer."""
 
@@ -109,7 +107,7 @@ def _shadow_value(shadow: Answer, capability: str, judge: Judging, prompt: str) 
 
 
 def _failed(answer: Answer) -> bool:
-    return answer.status != CLIENT_CLOSED and (answer.error is not None or answer.status >= 400)
+    return answer.error is not None or answer.status >= 400
 
 
 def _unfinished(interaction: InteractionRecorded) -> bool:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from evaluator.briefs.schema import near
 from evaluator.map.drafting.draft import BENCHMARK
+from telemetry.suggestions import did_you_mean
 
 
 def line(text: str) -> str:
@@ -105,7 +105,7 @@ def one_of(choices: Mapping[str, str]) -> Callable[[str], str]:
 
     def read(text: str) -> str:
         if text.strip() not in choices:
-            raise ValueError(f"{text!r} is none of {', '.join(choices)}{near(text.strip(), choices)}")
+            raise ValueError(f"{text!r} is none of {', '.join(choices)}{did_you_mean(text.strip(), choices)}")
         return text.strip()
 
     return read

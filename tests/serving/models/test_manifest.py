@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from serving.models.manifest import (
     attest,
     bind_audit,
-    folder_sha256,
+    hash_files,
     read_manifest,
     whole_sha256,
     write_manifest,
@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 def test_an_untouched_folder_attests(folder: Path) -> None:
     manifest = attest(folder)
     assert manifest == read_manifest(folder)
-    assert manifest.sha256 == folder_sha256(folder)
+    assert manifest.sha256 == whole_sha256(hash_files(folder))
     assert manifest.settings == {"lr": 0.1}
     assert manifest.ref.sha256 == manifest.sha256
     assert manifest.adapter_sha256 not in (None, manifest.sha256)
@@ -51,7 +51,7 @@ def test_one_changed_byte_is_named_with_both_hashes(folder: Path) -> None:
         attest(folder)
     assert "model.safetensors" in str(caught.value)
     assert expected in str(caught.value)
-    assert folder_sha256(folder) != read_manifest(folder).sha256
+    assert whole_sha256(hash_files(folder)) != read_manifest(folder).sha256
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:
@@ -121,4 +121,4 @@ def test_the_hash_does_not_depend_on_the_order_of_files() -> None:
 
 def test_a_copy_has_the_same_hash(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "copy")
-    assert folder_sha256(tmp_path / "copy") == folder_sha256(folder)
+    assert whole_sha256(hash_files(tmp_path / "copy")) == whole_sha256(hash_files(folder))

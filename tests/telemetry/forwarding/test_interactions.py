@@ -185,7 +185,7 @@ def test_a_client_that_left_leaves_its_partial_counts_and_no_error() -> None:
     found = to_interaction(raw(response=sent, answer=facts(streamed=True), **left), "full")
     assert found.client_left
     assert (found.answer.text, found.answer.completion_tokens, found.answer.error) == ("one two ", 2, None)
-    before_any = to_interaction(raw(response=b"", answer=facts(status=499), **left), "full")
+    before_any = to_interaction(raw(response=b"", answer=facts(status=0), **left), "full")
     assert (before_any.answer.text, before_any.answer.error) == ("", None)
     half = to_interaction(raw(response=chat_answer()[:40], **left), "full")
     assert half.answer.error is None

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 
 import pytest
@@ -8,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.errors import UsageError
-from trainer.data.mixture import Draw, Drawn, Ingredient, Mixture, combined_sha256, drawn, schedule
+from trainer.data.mixture import Draw, Drawn, Ingredient, Mixture, drawn, schedule
 
 weights = st.lists(st.integers(1, 60), min_size=1, max_size=9)
 sizes = st.integers(1, 12)
@@ -93,20 +92,3 @@ def test_what_was_drawn_is_recorded() -> None:
 def test_a_mixture_that_makes_no_sense_is_refused(given_: list[Ingredient], why: str) -> None:
     with pytest.raises(UsageError, match=why):
         Mixture(given_, 7)
-
-
-def test_the_hash_of_one_source_is_its_own_and_that_of_many_changes_with_each() -> None:
-    one, other = (hashlib.sha256(text).hexdigest() for text in (b"a", b"b"))
-    assert combined_sha256({"target": one}) == one
-    both = combined_sha256({"target": one, "cot": other})
-    assert both == combined_sha256({"cot": other, "target": one})
-    assert (
-        len(
-            {
-                both,
-                combined_sha256({"target": other, "cot": one}),
-                combined_sha256({"target": one, "c": other}),
-            }
-        )
-        == 3
-    )

@@ -12,8 +12,8 @@ import pytest
 
 from evaluator.audit.measures.measure import ServedModel
 from evaluator.audit.mt_bench.data import CATEGORIES, GUIDED, Question, load_questions
-from evaluator.audit.mt_bench.measure import ALL, MtBenchMeasure, category_scores, mt_bench_measures
-from evaluator.audit.mt_bench.pairs import compare_pairs, pair_scores, place_of, verdict_of
+from evaluator.audit.mt_bench.measure import ALL, MtBenchMeasure, category_scores, converse, mt_bench_measures
+from evaluator.audit.mt_bench.pairs import PairVerdict, judge_pairs, pair_scores, place_of, verdict_of
 from evaluator.briefs.brief import JudgeEndpoint
 from telemetry.errors import BriefError
 from telemetry.events import Message
@@ -155,10 +155,16 @@ def test_unknown_categories_and_other_scales_are_refused() -> None:
         MtBenchMeasure("math", QUESTIONS, endpoint(best=5), capability="sums", threshold=0.1)
 
 
+def compared(base: Model, candidate: Model, judge: JudgeEndpoint) -> tuple[PairVerdict, ...]:
+    asked = [(question, 2) for question in QUESTIONS]
+    answers = (converse(model.served(), asked, 64) for model in (base, candidate))
+    return judge_pairs(QUESTIONS, *answers, judge)
+
+
 def test_a_judge_that_prefers_whoever_stands_first_makes_ties_and_one_that_knows_decides() -> None:
     base, candidate = Model("base"), Model("candidate")
     with serving(judged_by({}, "The first one: [[A]]")) as fake:
-        biased = compare_pairs(QUESTIONS, base.served(), candidate.served(), endpoint(fake.url))
+        biased = compared(base, candidate, endpoint(fake.url))
     assert {one.verdict for one in biased} == {"tie"}
     assert len(biased) == 2 * len(QUESTIONS)
     assert len(fake.requests) == 4 * len(QUESTIONS)
@@ -173,7 +179,7 @@ def test_a_judge_that_prefers_whoever_stands_first_makes_ties_and_one_that_knows
         return 200, chat_completion("[[A]]" if shown.index(better) < shown.index(other) else "[[B]]")
 
     with serving(knows) as fake:
-        found = compare_pairs(QUESTIONS, base.served(), candidate.served(), endpoint(fake.url))
+        found = compared(base, candidate, endpoint(fake.url))
     verdicts = {(one.question, one.turn): one.verdict for one in found}
     assert verdicts == {
         (1, 1): "unscored", (1, 2): "unscored", (2, 1): "candidate", (2, 2): "candidate", (3, 1): "base",
