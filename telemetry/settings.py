@@ -26,7 +26,8 @@ S = TypeVar("S", bound=BaseModel)
 def load_settings(path: Path, kind: type[S], *, hint: str = "") -> S:
     """Settings from a YAML file; relative paths in it are taken as they are.
 
-    Raises SettingsError (with `hint` where there is no such file), which names the file, each key that is wrong, and for an unknown key the near one.
+    Raises SettingsError, which names the file, each key that is wrong, and for an unknown key the near one; with `hint`
+    where there is no such file.
     """
     if not path.is_file():
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""What the router says of itself: as JSON for people and programs, as text for Prometheus."""
+"""What the router says of itself. `router.proxy.metrics` says it to Prometheus."""
 
 from __future__ import annotations
 
@@ -55,42 +55,3 @@ def status(
         "in_flight": counters.in_flight,
         "rollout_file_unreadable": unreadable,
     }
-
-
-_PLAIN = (
-    ("belay_base_down_total", "counter", "base_down", "Requests that no engine answered."),
-    ("belay_client_left_total", "counter", "client_left", "Clients that left before the end."),
-    ("belay_recorded_total", "counter", "recorded", "Interactions written to the spool."),
-    ("belay_unrecorded_total", "counter", "unrecorded", "Interactions that the spool did not take."),
-    ("belay_spool_dropped_total", "counter", "dropped", "Interactions that the spool's quota has cost."),
-    ("belay_shadows_total", "counter", "shadows", "Requests also sent to the other arm."),
-    ("belay_shadows_skipped_total", "counter", "shadows_skipped", "Shadows beyond the limit in flight."),
-    ("belay_passed_total", "counter", "passed", "Requests passed to base unrecorded."),
-    ("belay_rollout_file_unreadable_total", "counter", "rollout_file_unreadable", "Broken rollout files."),
-    ("belay_in_flight", "gauge", "in_flight", "Requests being answered."),
-    ("belay_rollout_share", "gauge", "share", "Fraction of subjects that the candidate has."),
-    ("belay_rollout_stage", "gauge", "stage", "Stage of the rollout."),
-    ("belay_rollout_revision", "gauge", "revision", "Revision of the rollout's state in force."),
-)  # fmt: skip
-
-
-def prometheus(state: dict[str, Any]) -> str:
-    """The same as Prometheus' text format (version 0.0.4)."""
-    lines = _labelled("belay_requests_total", "Requests by assigned arm.", "arm", state["requests"])
-    lines += _labelled(
-        "belay_fallbacks_total",
-        "Answers by base for a candidate that failed.",
-        "reason",
-        state["fallback_reasons"],
-    )
-    lines += _labelled(
-        "belay_shadows_failed_total", "Shadows without an answer, by arm.", "arm", state["shadows_failed"]
-    )
-    for name, kind, key, text in _PLAIN:
-        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {state[key]}"]
-    return "\n".join(lines) + "\n"
-
-
-def _labelled(name: str, text: str, label: str, values: dict[str, int]) -> list[str]:
-    rows = [f'{name}{{{label}="{value}"}} {count}' for value, count in values.items()]
-    return [f"# HELP {name} {text}", f"# TYPE {name} counter", *rows]

@@ -2,7 +2,7 @@
 
 POST /v1/chat/completions, /v1/completions   assigned, answered, recorded      (router.proxy.relay)
 anything else under /v1/                     passed to base, unrecorded        (router.proxy.passing)
-GET  /belay/healthz, /belay/status, /metrics the router about itself           (router.proxy.counters)
+GET  /belay/healthz, /belay/status, /metrics the router about itself           (router.proxy.about, metrics)
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import logging
 from collections.abc import MutableMapping
 from typing import Any, Final
 
-from router.proxy.about import prometheus, status
+from router.proxy.about import status
 from router.proxy.capture import EndpointKind, Recorder
 from router.proxy.counters import Counters
 from router.proxy.engines import Engines
 from router.proxy.in_force import RolloutWatch
+from router.proxy.metrics import CONTENT_TYPE, Metrics
 from router.proxy.passing import pass_to_base
 from router.proxy.relay import Relay
 from router.proxy.settings import RouterSettings
@@ -32,7 +33,7 @@ from telemetry.spool.writer import Spool
 log = logging.getLogger(__name__)
 
 _RECORDED: Final[dict[str, EndpointKind]] = {"/v1/chat/completions": "chat", "/v1/completions": "completions"}
-_PROMETHEUS: Final = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+_PROMETHEUS: Final = (b"content-type", CONTENT_TYPE.encode())
 
 
 class Gateway:
@@ -56,6 +57,7 @@ class Gateway:
             session_header=settings.session_header.encode(),
             end_user_header=settings.end_user_header.encode(),
         )
+        self._metrics = Metrics(self.status)
         self._following: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +92,7 @@ class Gateway:
         if path == "/belay/status":
             return 200, [answers.JSON], json.dumps(self.status()).encode()
         if path == "/metrics":
-            return 200, [_PROMETHEUS], prometheus(self.status()).encode()
+            return 200, [_PROMETHEUS], self._metrics.text()
         return answers.not_found(path)
 
     def status(self) -> dict[str, Any]:

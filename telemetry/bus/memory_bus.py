@@ -1,4 +1,7 @@
-"""A broker made of lists, for unit tests of the logic that sits on a bus. Threads may share it."""
+"""A broker made of lists, for unit tests of the logic that sits on a bus. Threads may share it.
+
+It refuses what a broker refuses (a record of more than a megabyte), and forgets where it is told to.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ import zlib
 from collections.abc import Sequence
 from typing import Self
 
-from telemetry.bus.protocols import Encoded, Record, Start
-from telemetry.errors import BrokerUnavailable, InfrastructureError
+from telemetry.bus.protocols import BROKER_RECORD_BYTES, Encoded, Record, Start
+from telemetry.errors import BrokerUnavailable, InfrastructureError, RecordTooLarge
 from telemetry.topics import TOPICS
 
 Partition = tuple[str, int]
 
 
 class MemoryBus:
-    """Partitions, offsets and groups as in Kafka; nothing is ever compacted or deleted.
+    """Partitions, offsets and groups as in Kafka. `forget` deletes as retention does; nothing is ever compacted.
 
     Set `down` to make every call fail as a missing broker does.
     """
@@ -25,6 +28,7 @@ class MemoryBus:
     def __init__(self) -> None:
         self.down = False
         self.logs: dict[Partition, list[Record]] = {}
+        self.forgotten: dict[Partition, int] = {}
         self.committed: dict[tuple[str, Partition], int] = {}
         self.members: dict[str, list[MemoryReader]] = {}
         self.changed = threading.Condition(threading.RLock())
@@ -55,6 +59,22 @@ class MemoryBus:
             raise InfrastructureError(f"no topic {topic!r} in memory", hint="Call ensure_topics() first.")
         return found
 
+    def forget(self, topic: str, partition: int, before: int) -> None:
+        """Delete the records below the offset `before`, as a topic's retention does; offsets stay as they are."""
+        with self.changed:
+            where = (topic, partition)
+            gone = min(max(0, before - self.first(where)), len(self.logs[where]))
+            del self.logs[where][:gone]
+            self.forgotten[where] = self.first(where) + gone
+
+    def first(self, where: Partition) -> int:
+        """The offset of the oldest record that is left, or of the next one where none is."""
+        return self.forgotten.get(where, 0)
+
+    def end(self, where: Partition) -> int:
+        """The offset that the next record will have."""
+        return self.first(where) + len(self.logs[where])
+
     def check_up(self) -> None:
         """Raise BrokerUnavailable while `down` is set."""
         if self.down:
@@ -69,7 +89,11 @@ class MemoryPublisher:
         self._queued: list[Encoded] = []
 
     def send(self, encoded: Encoded) -> None:
-        """Queue a record."""
+        """Queue a record. Raises RecordTooLarge."""
+        if encoded.size > BROKER_RECORD_BYTES:
+            raise RecordTooLarge(
+                f"a record of {encoded.size} bytes for {encoded.topic}: a broker takes {BROKER_RECORD_BYTES}"
+            )
         self._queued.append(encoded)
 
     def flush(self, timeout_s: float = 10.0) -> None:  # noqa: ARG002 (the protocol's; nothing here waits)
@@ -90,7 +114,7 @@ class MemoryPublisher:
         where = partitions[zlib.crc32(encoded.key) % len(partitions)]
         log = self._bus.logs[where]
         now_ms = time.time_ns() // 1_000_000
-        log.append(Record(*where, len(log), encoded.key, encoded.headers, encoded.value, now_ms))
+        log.append(Record(*where, self._bus.end(where), encoded.key, encoded.headers, encoded.value, now_ms))
 
     def __enter__(self) -> Self:
         return self
@@ -120,8 +144,9 @@ class MemoryReader:
             self._bus.changed.wait_for(self._has_more, timeout_s)
             found: list[Record] = []
             for partition, position in self._positions.items():
-                found += self._bus.logs[partition][position:]
-                self._positions[partition] = len(self._bus.logs[partition])
+                # What was deleted under a reader is passed over, as Kafka's readers do by default.
+                found += self._bus.logs[partition][max(0, position - self._bus.first(partition)) :]
+                self._positions[partition] = self._bus.end(partition)
             return found
 
     def commit(self) -> None:
@@ -134,10 +159,10 @@ class MemoryReader:
                 self._bus.committed[self._group, partition] = position
 
     def end_offsets(self) -> dict[Partition, int]:
-        """The length of every partition."""
+        """Where every partition ends."""
         self._bus.check_up()
         with self._bus.changed:
-            return {partition: len(self._bus.logs[partition]) for partition in self._all}
+            return {partition: self._bus.end(partition) for partition in self._all}
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """Go on from this offset."""
@@ -162,10 +187,10 @@ class MemoryReader:
         committed = self._bus.committed.get((self._group, partition)) if self._group is not None else None
         if committed is not None:
             return committed
-        return 0 if self._start == "earliest" else len(self._bus.logs[partition])
+        return self._bus.first(partition) if self._start == "earliest" else self._bus.end(partition)
 
     def _has_more(self) -> bool:
-        return any(len(self._bus.logs[where]) > position for where, position in self._positions.items())
+        return any(self._bus.end(where) > position for where, position in self._positions.items())
 
     def __enter__(self) -> Self:
         return self

@@ -13,6 +13,9 @@ from typing import Final, Literal, Protocol, Self
 Headers = tuple[tuple[str, bytes], ...]
 Start = Literal["earliest", "latest"]
 
+BROKER_RECORD_BYTES: Final = 1 << 20
+"""What kafka-python (`max_request_size`) and Apache Kafka take of one record, unless somebody changed it."""
+
 # Apache Kafka's `message.max.bytes` is 1,048,588 unless somebody changed it; a larger record is refused for
 # ever, and whoever kept offering it would never get past it.
 MAX_RECORD_BYTES: Final = 1_000_000

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from evaluator.briefs.items import normalised_prompt
-from evaluator.judge.judges.scorer import prompt_of
 from evaluator.map.advice.mix import KL, SHARE
 from evaluator.watch.evidence.decide import RATIO_TEST
 from serving.models.manifest import Manifest
 from telemetry.errors import SettingsError, UsageError
 from telemetry.events import DecisionMade, InteractionRecorded, RolloutSpec, ScoreRecorded
+from telemetry.prompts import prompt_of
 from trainer.config import RehearsalSettings, TrainSettings
 from trainer.rehearsing.self_prompts import Prompt
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from evaluator.verifiers import Judgement, is_refusal
 from telemetry.events import Answer, InteractionRecorded, ScoreRecorded, derived_id
+from telemetry.prompts import prompt_of
 
 if TYPE_CHECKING:  # it brings sklearn, for which whoever only judges need not wait
     from evaluator.judge.tagging.tagger import Tag
@@ -31,11 +32,6 @@ class Judging(Protocol):
     def judge(self, capability: str, prompt: str, answer: str) -> Judgement:
         """The quality of one answer, or None with the reason."""
         ...
-
-
-def prompt_of(interaction: InteractionRecorded) -> str:
-    """What the user asked last: what the tagger reads and the judge looks up. Empty without any."""
-    return next((m.content for m in reversed(interaction.messages) if m.role == "user"), "")
 
 
 def score(

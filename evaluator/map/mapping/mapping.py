@@ -10,12 +10,12 @@ from typing import Final, Literal
 from pydantic import AwareDatetime, computed_field
 
 from evaluator.briefs.brief import LoadedBrief
-from evaluator.judge.judges.scorer import prompt_of
 from evaluator.judge.tagging.tagger import Tag
 from evaluator.map.mapping.confusion import Confusion
 from evaluator.map.mapping.shares import Clustered, Corrected, Estimate, clustered, corrected
 from telemetry.events import InteractionRecorded, Value
 from telemetry.privacy import redacted
+from telemetry.prompts import prompt_of
 
 Unusable = Literal["hashed text", "no prompt", "unreadable", "read twice", "outside the window"]
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from evaluator.judge.judges.scorer import prompt_of
 from evaluator.map.mapping.mapping import Traffic
 from evaluator.watch.worker.scoring import Tagging
 from telemetry import codec, topics
@@ -17,6 +16,7 @@ from telemetry.bus.catching_up import read_to_end
 from telemetry.bus.protocols import Bus, Reader, Record
 from telemetry.errors import UnreadableRecord, UsageError
 from telemetry.events import InteractionRecorded
+from telemetry.prompts import prompt_of
 
 _BATCH: Final = 500
 _QUIET_S: Final = 10.0

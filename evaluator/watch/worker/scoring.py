@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from evaluator.judge.judges.scorer import SOURCE, Judging, prompt_of, score
+from evaluator.judge.judges.scorer import SOURCE, Judging, score
 from evaluator.judge.tagging.tagger import Tag
 from telemetry import codec, topics
 from telemetry.bus.protocols import Bus, Publisher, Reader, Record
 from telemetry.dead_letters import dead_record
 from telemetry.errors import UnreadableRecord
 from telemetry.events import InteractionRecorded, now
+from telemetry.prompts import prompt_of
 
 GROUP: Final = "belay-scorer"
 

@@ -14,10 +14,10 @@ from router.proxy.capture import Heard, Interaction
 from router.proxy.counters import Counters
 from router.proxy.engines import Engines, is_stream
 from router.proxy.settings import RouterSettings
-from router.proxy.shadowing.prompt import prompt_in
 from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.wire.upstream import Request, UpstreamFailed
 from telemetry.events import Arm
+from telemetry.prompts import prompt_in
 
 
 class Shadow:

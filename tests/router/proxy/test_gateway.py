@@ -561,5 +561,5 @@ async def test_the_router_tells_how_it_is(tmp_path: Path) -> None:
         assert {name: status[name] for name in expected} == expected
         metrics = await http.get("/metrics")
         assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
-        assert 'belay_requests_total{arm="candidate"} 1\n' in metrics.text
+        assert 'belay_requests_total{arm="candidate"} 1.0\n' in metrics.text
         assert "belay_rollout_share 1.0\n" in metrics.text

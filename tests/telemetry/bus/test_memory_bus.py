@@ -3,8 +3,8 @@ import threading
 import pytest
 
 from telemetry.bus.memory_bus import MemoryBus
-from telemetry.bus.protocols import Encoded, Record
-from telemetry.errors import BrokerUnavailable, InfrastructureError
+from telemetry.bus.protocols import BROKER_RECORD_BYTES, Encoded, Record
+from telemetry.errors import BrokerUnavailable, InfrastructureError, RecordTooLarge
 from telemetry.topics import INTERACTIONS, SCORES
 
 
@@ -92,3 +92,38 @@ def test_a_missing_topic_and_a_commit_without_group_are_errors(bus: MemoryBus) -
         bus.reader(["none"])
     with pytest.raises(InfrastructureError, match="without a group"):
         bus.reader([SCORES]).commit()
+
+
+def test_a_record_that_a_broker_refuses_is_refused_when_it_is_sent() -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    with bus.publisher() as publisher:
+        publisher.send(Encoded(SCORES, b"k", (), b"x" * (BROKER_RECORD_BYTES - 1)))
+        with pytest.raises(RecordTooLarge, match=rf"{BROKER_RECORD_BYTES + 1} bytes for belay.scores"):
+            publisher.send(Encoded(SCORES, b"k", (), b"x" * BROKER_RECORD_BYTES))
+        publisher.flush()
+    with bus.reader([SCORES]) as reader:
+        assert len(reader.poll(0)) == 1
+
+
+def test_what_retention_took_is_gone_and_offsets_stay() -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    with bus.publisher() as publisher, bus.reader([SCORES]) as early:
+        for number in range(5):
+            publisher.send(Encoded(SCORES, b"k", (), b"%d" % number))
+        publisher.flush()
+        bus.forget(SCORES, 0, before=3)
+        with bus.reader([SCORES]) as late:
+            assert [(r.offset, r.value) for r in late.poll(0)] == [(3, b"3"), (4, b"4")]
+            assert late.end_offsets() == {(SCORES, 0): 5}
+            publisher.send(Encoded(SCORES, b"k", (), b"5"))
+            publisher.flush()
+            assert [r.offset for r in late.poll(0)] == [5]
+        assert [r.offset for r in early.poll(0)] == [3, 4, 5], (
+            "a reader passes over what was deleted under it"
+        )
+        bus.forget(SCORES, 0, before=99)
+        with bus.reader([SCORES]) as nothing:
+            assert nothing.poll(0) == []
+            assert nothing.end_offsets() == {(SCORES, 0): 6}

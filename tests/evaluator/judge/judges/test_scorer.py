@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from evaluator.judge.judges.judge import Judge
-from evaluator.judge.judges.scorer import prompt_of, score
+from evaluator.judge.judges.scorer import score
 from evaluator.judge.tagging.tagger import Tag
-from telemetry.events import InteractionRecorded, Message, ScoreRecorded, ShadowDraw
+from telemetry.events import InteractionRecorded, ScoreRecorded, ShadowDraw
 from tests.evaluator.support.briefs import brief
 from tests.evaluator.support.interactions import START, answer, interaction
 
@@ -135,13 +135,3 @@ def test_scoring_twice_is_scoring_once() -> None:
 
 def test_without_a_moment_the_same_interaction_gives_the_same_score() -> None:
     assert scored(interaction()) == scored(interaction())
-
-
-def test_the_prompt_is_what_the_user_asked_last() -> None:
-    turns = (
-        Message(role="user", content="first"),
-        Message(role="assistant", content="answer"),
-        Message(role="user", content="second"),
-    )
-    assert prompt_of(interaction(messages=turns)) == "second"
-    assert prompt_of(interaction(messages=())) == ""

@@ -8,10 +8,10 @@ import random
 import pytest
 
 from evaluator.briefs.brief import load_brief
-from evaluator.judge.judges.scorer import prompt_of
 from evaluator.map.mapping.confusion import held_out
 from evaluator.map.mapping.mapping import Traffic, measure
 from evaluator.map.mapping.resemblance import CautiousTagger
+from telemetry.prompts import prompt_of
 from tests.evaluator.support.interactions import interaction
 from tests.places import ROOT
 

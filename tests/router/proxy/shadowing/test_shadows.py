@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -15,11 +14,11 @@ from router.proxy.about import shadow_draw
 from router.proxy.capture import Interaction
 from router.proxy.in_force import in_force
 from router.proxy.shadowing import shadows
-from router.proxy.shadowing.prompt import LARGEST_BODY, prompt_in
 from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.wire.upstream import Connection, Exchange, Upstream
 from telemetry.events import Allotment, ShadowDraw
 from telemetry.forwarding.interactions import to_interaction
+from telemetry.prompts import prompt_in
 from telemetry.rollout_file import write_rollout
 from telemetry.word_table import TableFile, table_of, write_table
 from tests.router.proxy.fakes import FakeEngine, Router, running, says, until
@@ -167,28 +166,3 @@ def test_a_table_that_comes_later_is_taken_on_and_a_broken_one_changes_nothing(
 
 async def test_following_without_a_file_ends_at_once() -> None:
     await asyncio.wait_for(TableWatch(None).follow(), 1)
-
-
-# --- the prompt --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("request_body", "expected"),
-    [
-        ({"messages": [{"role": "user", "content": "one"}, {"role": "user", "content": "two"}]}, "two"),
-        ({"messages": [{"role": "user", "content": "ask"}, {"role": "assistant", "content": "so"}]}, "ask"),
-        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"x": 1}]}]}, "a"),
-        ({"messages": [{"role": "system", "content": "be kind"}]}, ""),
-        ({"messages": "odd", "prompt": "p"}, "p"),
-        ({"prompt": ["p", "q"]}, "p\nq"),
-        ({"prompt": [1, 2]}, ""),
-        ([1], ""),
-    ],
-)
-def test_the_prompt_is_what_the_user_asked_last(request_body: Any, expected: str) -> None:
-    assert prompt_in(json.dumps(request_body).encode()) == expected
-
-
-@pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 100_000, b'{"prompt": "x"}' + b" " * LARGEST_BODY])
-def test_a_body_that_is_no_json_or_too_large_has_no_prompt(body: bytes) -> None:
-    assert prompt_in(body) == ""

@@ -1,0 +1,66 @@
+"""What the router says to Prometheus: the figures of its status, under names that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+
+_LABELLED: Final = (
+    ("belay_requests", "arm", "requests", "Requests by assigned arm."),
+    ("belay_fallbacks", "reason", "fallback_reasons", "Answers by base for a candidate that failed."),
+    ("belay_shadows_failed", "arm", "shadows_failed", "Shadows without an answer, by arm."),
+)
+_COUNTERS: Final = (
+    ("belay_base_down", "base_down", "Requests that no engine answered."),
+    ("belay_client_left", "client_left", "Clients that left before the end."),
+    ("belay_recorded", "recorded", "Interactions written to the spool."),
+    ("belay_unrecorded", "unrecorded", "Interactions that the spool did not take."),
+    ("belay_spool_dropped", "dropped", "Interactions that the spool's quota has cost."),
+    ("belay_shadows", "shadows", "Requests also sent to the other arm."),
+    ("belay_shadows_skipped", "shadows_skipped", "Shadows beyond the limit in flight."),
+    ("belay_passed", "passed", "Requests passed to base unrecorded."),
+    ("belay_rollout_file_unreadable", "rollout_file_unreadable", "Broken rollout files."),
+)
+_GAUGES: Final = (
+    ("belay_in_flight", "in_flight", "Requests being answered."),
+    ("belay_rollout_share", "share", "Fraction of subjects that the candidate has."),
+    ("belay_rollout_stage", "stage", "Stage of the rollout."),
+    ("belay_rollout_revision", "revision", "Revision of the rollout's state in force."),
+)
+
+
+class Metrics(Collector):
+    """The metrics of one router, out of its status at the moment of a scrape. Counters get `_total` by the format."""
+
+    def __init__(self, status: Callable[[], dict[str, Any]]) -> None:
+        self._status = status
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def text(self) -> bytes:
+        """The body of GET /metrics, in Prometheus' text format (`CONTENT_TYPE`)."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """All figures, as prometheus_client asks for them."""
+        state = self._status()
+        for name, label, key, text in _LABELLED:
+            family = CounterMetricFamily(name, text, labels=[label])
+            for value, count in state[key].items():
+                family.add_metric([value], count)
+            yield family
+        for name, key, text in _COUNTERS:
+            yield CounterMetricFamily(name, text, value=state[key])
+        for name, key, text in _GAUGES:
+            yield GaugeMetricFamily(name, text, value=state[key])
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing beforehand: a registry that asks would collect before the router is made."""
+        return iter(())
