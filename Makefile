@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test lint check bench clean
 
 PY := .venv/bin
 
@@ -16,11 +16,14 @@ setup: ## make .venv with the pinned versions (seconds when nothing changed)
 demo: setup ## train a naive fine-tune, roll it out on real parts, watch it being rolled back (10 to 12 minutes)
 	@$(PY)/belay demo
 
-test: setup ## every test, the slow end-to-end ones on real parts included (20 to 25 minutes)
-	@$(PY)/pytest
+test: setup ## every test, the slow end-to-end ones on real parts included, with coverage (20 to 25 minutes)
+	@$(PY)/pytest --cov
 
-check: setup ## ruff, mypy, import-linter and the quick tests (two to six minutes)
-	@$(PY)/ruff format --check . && $(PY)/ruff check . && $(PY)/mypy && $(PY)/lint-imports && $(PY)/pytest -m "not slow"
+lint: setup ## ruff, mypy strict and import-linter (under a minute)
+	@$(PY)/ruff format --check . && $(PY)/ruff check . && $(PY)/mypy && $(PY)/lint-imports
+
+check: lint ## the same, and the quick tests (two to six minutes)
+	@$(PY)/pytest -m "not slow"
 
 bench: setup ## every benchmark with --quick
 	@for file in bench/[a-z]*.py; do echo "== $$file"; $(PY)/python $$file --quick || exit 1; done
