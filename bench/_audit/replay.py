@@ -17,7 +17,7 @@ from _audit.planted import Plant, PlantedAnswers
 from _audit.recorded import Recorded, RecordedAnswers, RecordedMeasure
 from evaluator.audit.diff.settings import GateSettings
 from evaluator.audit.sequential_audit import ask_until_certain
-from evaluator.audit.state import Asked, Watched
+from evaluator.audit.state import Watched
 from evaluator.watch.planning.limits import pair_information
 
 
@@ -63,7 +63,7 @@ def replay_cell(recorded: Recorded, plant: Plant, settings: GateSettings, *, bas
         calls=base.calls + behind.calls,
         limit_calls=2 * recorded.all_calls * limit(plant, recorded.threshold, len(recorded.ids), alpha),
         full_calls=2 * recorded.all_calls,
-        ours=verdict_of(found[0], settings),
+        ours=found[0].verdict,
         paired=z_verdict(paired_z(recorded.values, spoiled, recorded.threshold), alpha),
         usual=z_verdict(usual_z(recorded.values, spoiled, recorded.threshold), alpha),
         power=power(plant.drop, plant.churn, recorded.threshold, len(recorded.ids), alpha),
@@ -78,16 +78,7 @@ def replay_together(
     watched = [Watched(RecordedMeasure(r), r.threshold, r.threshold) for r in recorded]
     spoiling = PlantedAnswers(behind, {p.set_name: p for p in plants})
     found = ask_until_certain(watched, base, spoiling, settings)
-    return base.calls + behind.calls, tuple(verdict_of(a, settings) for a in found)
-
-
-def verdict_of(asked: Asked, settings: GateSettings) -> Verdict:
-    """What the product says of one measure."""
-    if asked.floor is not None:
-        return "inconclusive"
-    if asked.evidence.p_fail <= asked.level_fail:
-        return "fail"
-    return "pass" if asked.evidence.p_pass <= settings.alpha_pass else "inconclusive"
+    return base.calls + behind.calls, tuple(a.verdict for a in found)
 
 
 def power(drop: float, churn: float, threshold: float, n: int, alpha: float) -> float:

@@ -14,7 +14,6 @@ from _audit.live import IN_FLIGHT, conditions, keep, measure_of, served_base
 from _audit.peer import full_run, paired_z, z_verdict
 from _audit.planted import Plant, PlantedAnswers
 from _audit.recorded import load
-from _audit.replay import verdict_of
 from _audit.sets import TestSet, prepare
 from _audit.timings import Audited, Wall, write_wall
 from belay.wiring import engine_version
@@ -93,7 +92,7 @@ def _audited(
     watched = [Watched(measure, one.threshold, one.threshold)]
     (found,) = ask_until_certain(watched, base, PlantedAnswers(behind, {measure.name: plant}), settings)
     seconds, items = time.monotonic() - begin, sum(map(len, found.pairs))
-    verdict = verdict_of(found, settings)
+    verdict = found.verdict
     say(
         f"  drop {plant.drop:.0%}, seed {plant.seed}: {verdict} after {items} items, {seconds:.0f} s; "
         f"two full runs say {theirs}"

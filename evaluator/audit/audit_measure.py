@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from evaluator.audit.diff.paired_test import interval_of
 from evaluator.audit.diff.settings import GateSettings
 from evaluator.audit.nll import nll_change
-from evaluator.audit.result import ItemPair, MeasureAudit, Verdict
+from evaluator.audit.result import ItemPair, MeasureAudit
 from evaluator.audit.state import Asked, Pair
 
 
@@ -43,25 +43,12 @@ def audited(asked: Asked, settings: GateSettings) -> MeasureAudit:
         unable=watched.unable,
         no_pass=watched.no_pass,
         stopped=asked.stopped,
-        verdict=verdict_of(asked, settings.alpha_pass),
+        verdict=asked.verdict,
         lost=len(lost),
         gained=len(changed) - len(lost),
         worst=tuple(lost[: settings.worst_pairs]),
         nll=nll_change(pairs),
     )
-
-
-def verdict_of(asked: Asked, alpha_pass: float) -> Verdict:
-    """`fail` where the drop is certainly beyond what is tolerated, `pass` where it certainly is not.
-
-    At the floor, and where nothing can be told, it is `inconclusive`, whatever the evidence. Both can be certain only
-    by an error of one of them: the drop then counts.
-    """
-    if asked.floor is not None or asked.watched.unable is not None:
-        return "inconclusive"
-    if asked.evidence.p_fail <= asked.level_fail:
-        return "fail"
-    return "pass" if asked.evidence.p_pass <= alpha_pass else "inconclusive"
 
 
 def _means(draws: Sequence[Sequence[Pair]]) -> tuple[float | None, float | None]:

@@ -9,13 +9,13 @@ from typing import Final, Literal
 from pydantic import AwareDatetime, ValidationError
 
 from evaluator.audit.baseline import Binding
+from evaluator.audit.diff.paired_set import Verdict
 from evaluator.audit.diff.settings import GateSettings
 from evaluator.audit.state import Stop
 from telemetry.errors import UsageError
 from telemetry.events import AuditRef, ModelRef, Value
 from telemetry.files import write_renamed
 
-Verdict = Literal["pass", "fail", "inconclusive"]
 EXIT_CODES: Final[dict[Verdict, int]] = {"pass": 0, "fail": 1, "inconclusive": 3}
 
 

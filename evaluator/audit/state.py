@@ -13,9 +13,9 @@ from typing import Final, Literal
 import numpy as np
 
 from evaluator.audit.diff.floor import at_floor
-from evaluator.audit.diff.holm import holm_levels
 from evaluator.audit.diff.item_order import ordered_draws
 from evaluator.audit.diff.pacing import draws_to_go, next_chunk, out_of_reach
+from evaluator.audit.diff.paired_set import PairedSet, Verdict
 from evaluator.audit.diff.paired_test import Draw, Evidence, draw_of, evidence_of
 from evaluator.audit.diff.settings import GateSettings
 from evaluator.audit.measures.answers import ItemAnswer
@@ -76,6 +76,7 @@ class Asked:
     evidence: Evidence
     floor: str | None
     level_fail: float
+    verdict: Verdict
     stopped: Stop
 
 
@@ -95,6 +96,11 @@ class Run:
         self.floor = watched.floor
         self.hopeless = False
         self._look()
+
+    @property
+    def silent(self) -> bool:
+        """Whether its terms leave it neither to pass nor to fail."""
+        return self.watched.silent
 
     @property
     def left(self) -> int:
@@ -146,18 +152,16 @@ class AuditState:
     def __init__(self, watched: Sequence[Watched], settings: GateSettings) -> None:
         self.settings = settings
         self.runs = tuple(Run(w, settings) for w in watched)
-        self._levels: dict[Run, float] = {}
-        self.settle()
+        # At the floor or not, a measure has its part of the error: what base happened to score moves no level.
+        self._tests = PairedSet(self.runs, settings.alpha_fail, settings.alpha_pass, silent_counts=True)
 
     def settle(self) -> None:
-        """Share the error out anew, after a run took answers in. Measures that can say nothing count too."""
-        p_values = [1.0 if run.watched.silent else run.evidence.p_fail for run in self.runs]
-        levels = holm_levels(p_values, self.settings.alpha_fail)
-        self._levels = dict(zip(self.runs, levels, strict=True))
+        """Share the error out anew, after a run took answers in."""
+        self._tests.settle()
 
     def level(self, run: Run) -> float:
         """Holm's level for `run` as things stand."""
-        return self._levels[run]
+        return self._tests.level(run)
 
     @property
     def open(self) -> tuple[Run, ...]:
@@ -199,6 +203,7 @@ class AuditState:
                     evidence=run.evidence,
                     floor=run.floor,
                     level_fail=self.level(run),
+                    verdict=self._tests.verdict(run),
                     stopped=stopped,
                 )
             )
@@ -207,17 +212,12 @@ class AuditState:
     def _settled_by_another(self, run: Run) -> bool:
         """Whether a failure elsewhere leaves nothing to decide here: in its capability, or anywhere at all."""
         return any(
-            self._failed(other)
+            self._tests.verdict(other) == "fail"
             for other in self.runs
             if self.settings.first_fail or other.watched.measure.capability == run.watched.measure.capability
         )
 
     def _certain(self, run: Run) -> bool:
-        passed = run.evidence.p_pass <= self.settings.alpha_pass
-        if run.watched.floor is not None:
-            return passed
-        return run.floor is None and (passed or self._failed(run))
-
-    def _failed(self, run: Run) -> bool:
-        refused = not run.watched.silent and run.evidence.p_fail <= self.level(run)
-        return refused and run.floor is None
+        if run.watched.floor is not None:  # only whether it gained is asked
+            return run.evidence.p_pass <= self.settings.alpha_pass
+        return self._tests.verdict(run) != "inconclusive"

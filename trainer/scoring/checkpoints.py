@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from evaluator.audit.result import Verdict
+from evaluator.audit.diff.paired_set import Verdict
 from telemetry.events import Value
 
 RULE = (

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from evaluator.audit.diff.floor import at_floor
-from evaluator.audit.diff.holm import holm_levels
 from evaluator.audit.diff.item_order import ordered_draws
+from evaluator.audit.diff.paired_set import PairedSet, Verdict
 from evaluator.audit.diff.paired_test import Draw, Evidence, draw_of, evidence_of
 from evaluator.audit.measures.measure import MeasureItem
-from evaluator.audit.result import Verdict
 from evaluator.briefs.brief import Capability, LoadedBrief
 from evaluator.briefs.items import Item, normalised_prompt
 from evaluator.judge.judges.judge import judge_many
@@ -104,14 +103,17 @@ class Suite:
         not asked at all. With `whole`, everything is asked.
         """
         runs = [_Run(part, whole) for part in self._parts]
-        while open_ones := _open(runs):
+        # Base has answered everything before: what is at the floor takes no part of the error.
+        tests = PairedSet(runs, ALPHA, ALPHA, silent_counts=False)
+        while open_ones := [run for run in runs if run.open(tests)]:
             asked = [(run.part, run.next_items()) for run in open_ones]
             for run, scores in zip(open_ones, self._scores(candidate, asked), strict=True):
                 run.take(scores)
+            tests.settle()
             progress(sum(len(run.scores) for run in runs), 0, f"asking the suite at step {step}")
         return Evaluation(
             step=step,
-            capabilities=tuple(run.result(level) for run, level in zip(runs, _levels(runs), strict=True)),
+            capabilities=tuple(run.result(tests.verdict(run)) for run in runs),
         )
 
     def _scores(self, model: Answering, asked: Sequence[tuple[_Part, Sequence[Item]]]) -> list[Scores]:
@@ -140,7 +142,7 @@ class _Part:
     floor: str | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class _Run:
     """One capability in one evaluation; `scores` by item, in the order in which they were asked."""
 
@@ -154,13 +156,21 @@ class _Run:
         threshold = self.part.capability.threshold
         return evidence_of(self.draws, threshold, threshold)
 
-    def open(self, level: float) -> bool:
+    @property
+    def floor(self) -> str | None:
+        return self.part.floor
+
+    @property
+    def silent(self) -> bool:
+        return self.floor is not None
+
+    def open(self, tests: PairedSet[_Run]) -> bool:
         """Whether more items would tell more."""
         if len(self.draws) == len(self.part.draws):
             return False
         if self.whole or self.part.capability.role == "target":
             return True
-        return self.part.floor is None and self.verdict(level) == "inconclusive"
+        return not self.silent and tests.verdict(self) == "inconclusive"
 
     def next_items(self) -> list[Item]:
         return [item for draw in self.part.draws[len(self.draws) :][:CHUNK] for item in draw]
@@ -173,13 +183,7 @@ class _Run:
             draw_of([(self.part.base[item.id], self.scores[item.id]) for item in draw]) for draw in fresh
         ]
 
-    def verdict(self, level: float) -> Verdict:
-        found = self.evidence
-        if self.part.floor is not None:
-            return "inconclusive"
-        return "fail" if found.p_fail <= level else "pass" if found.p_pass <= ALPHA else "inconclusive"
-
-    def result(self, level: float) -> CapabilityScore:
+    def result(self, verdict: Verdict) -> CapabilityScore:
         capability = self.part.capability
         return CapabilityScore(
             name=capability.name,
@@ -188,20 +192,9 @@ class _Run:
             n=len(self.scores),
             base=_mean([self.part.base[item] for item in self.scores]),
             candidate=_mean(list(self.scores.values())),
-            verdict=self.verdict(level),
-            floor=self.part.floor,
+            verdict=verdict,
+            floor=self.floor,
         )
-
-
-def _levels(runs: Sequence[_Run]) -> list[float]:
-    """Holm's level for each; what is at the floor cannot fail, and takes no part of the error."""
-    watched = [run for run in runs if run.part.floor is None]
-    levels = iter(holm_levels([run.evidence.p_fail for run in watched], ALPHA))
-    return [next(levels) if run.part.floor is None else 0.0 for run in runs]
-
-
-def _open(runs: Sequence[_Run]) -> list[_Run]:
-    return [run for run, level in zip(runs, _levels(runs), strict=True) if run.open(level)]
 
 
 def _drawn(items: Sequence[Item], most: int, seed: int, capability: str) -> tuple[tuple[Item, ...], ...]:

@@ -8,8 +8,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from evaluator.audit.diff.paired_set import Verdict
 from evaluator.audit.measures.items_measure import ITEMS
-from evaluator.audit.result import AuditResult, CapabilityAudit, Cost, MeasureAudit, Verdict
+from evaluator.audit.result import AuditResult, CapabilityAudit, Cost, MeasureAudit
 
 EMPTY: Final = "–"  # noqa: RUF001 -- the dash of an empty cell
 MARKS: Final[dict[Verdict, str]] = {"pass": "✓", "fail": "✗", "inconclusive": "?"}

@@ -9,7 +9,6 @@ import pytest
 
 from evaluator.audit.asking.answer_cache import AnswerCache
 from evaluator.audit.asking.answering import CachedModel, Conditions
-from evaluator.audit.audit_measure import verdict_of
 from evaluator.audit.diff.settings import GateSettings
 from evaluator.audit.measures.answers import ItemAnswer
 from evaluator.audit.measures.measure import Measure, ServedModel
@@ -70,9 +69,7 @@ def test_measures_asked_together_come_to_the_same_verdicts_and_the_same_each_tim
     alone = audit(changes)[0]
     together, again = (audit(changes, at_once=3)[0] for _ in range(2))
     assert together == again
-    assert {n: verdict_of(a, 0.01) for n, a in together.items()} == {
-        n: verdict_of(a, 0.01) for n, a in alone.items()
-    }
+    assert {n: a.verdict for n, a in together.items()} == {n: a.verdict for n, a in alone.items()}
 
 
 def test_items_that_are_too_few_for_any_verdict_are_not_asked_to_the_last() -> None:
