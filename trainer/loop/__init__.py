@@ -1,4 +1,5 @@
 """One training, step by step, and what makes it go on after any kill.
 
-From outside: `fit.fit` (one training), `sweep.run_sweep` (several), `place`, `processes`, `disk`.
+From outside: `stock` (what is trained on), `fit.fit` (one training), `tracked` (and told of), `sweep.run_sweep`
+(several), `evaluating`, `place`, `processes`, `disk`.
 """

@@ -13,43 +13,16 @@ from serving.models.manifest import file_sha256
 from telemetry.errors import SettingsError
 from trainer.config import TrainSettings
 from trainer.data.encoding import Example
-from trainer.data.feed import EncodedSource, Feed
 from trainer.loop.keeping import Checkpoints, Evaluate
 from trainer.loop.processes import accelerator, is_main
 from trainer.loop.resume import LoggedStep, Tensors
+from trainer.loop.stock import Stock
 from trainer.loop.train import Parts, Told, Training, prepared_torch
 from trainer.methods import fisher_file, lora
 from trainer.methods.fisher import Fisher, estimate, examples_sha256
 from trainer.methods.objective import tensors
 from trainer.scoring.checkpoints import Evaluation
-from trainer.watching.drift import Probes
 from trainer.watching.watch_log import Row
-
-
-@dataclass(frozen=True, slots=True)
-class Stock:
-    """What the trainings of one run share. `notice` is told what a person should know.
-
-    `only_measured` are examples of what should be retained, for the Fisher and CorDA where no source holds any.
-    """
-
-    base_sha256: str
-    sources: tuple[EncodedSource, ...]
-    padding: int
-    probes: Probes | None
-    notice: Callable[[str], None]
-    only_measured: tuple[Example, ...] = ()
-
-    @property
-    def retention(self) -> tuple[Example, ...]:
-        """All examples of what should be retained."""
-        replayed = (e for source in self.sources if not source.new_task for e in source.examples)
-        return tuple(replayed) or self.only_measured
-
-    def feed(self, settings: TrainSettings) -> Feed:
-        """What each step is given."""
-        packed_to = settings.max_length if settings.packing else None
-        return Feed(self.sources, settings.batch_size, settings.seed, packed_to)
 
 
 @dataclass(frozen=True, slots=True)

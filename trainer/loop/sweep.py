@@ -14,8 +14,9 @@ from pathlib import Path
 from serving.progress import Report
 from trainer.config import SweepSettings, TrainSettings
 from trainer.loop.diverged import TrainingDiverged
-from trainer.loop.fit import Keeping, Stock, fit
+from trainer.loop.fit import Keeping, fit
 from trainer.loop.keeping import Evaluate
+from trainer.loop.stock import Stock
 from trainer.loop.train import Told
 from trainer.scoring.records import Sweep, SweepRow
 

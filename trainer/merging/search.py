@@ -21,6 +21,23 @@ Asking = Callable[[Any], Evaluation]
 """Asks the capability suite of a model."""
 
 
+def merge_searched(
+    settings: TrainSettings, adapter: Path, folder: Path, scratch: Path, asking: Callable[[], Asking]
+) -> Merge:
+    """Write the merged model of `adapter` into `folder`: at the one weight that is set, or as `search` chose.
+
+    `asking` is called only where there is something to choose, since it has base answer the suite.
+    """
+    merge = settings.merge
+    chosen = Merge(method=merge.method, weights=merge.weights)
+    if len(merge.weights) > 1:
+        evaluate = asking()
+        scratch.mkdir(parents=True, exist_ok=True)
+        chosen = search(settings, adapter, scratch, evaluate)
+    interpolate(settings.base, adapter, folder, chosen.method, chosen.weights)
+    return chosen
+
+
 def search(settings: TrainSettings, adapter: Path, scratch: Path, evaluate: Asking) -> Merge:
     """The heaviest weights with which no capability's mean falls beyond its threshold; else the lightest.
 

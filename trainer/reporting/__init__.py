@@ -1,4 +1,4 @@
-"""The training's page and its pictures.
+"""What is written of a training: its record, its page, its pictures.
 
-From outside: `page.write_page`.
+From outside: `record`, `page.write_page`.
 """

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from serving.progress import silent
 from trainer.config import SweepSettings, TrainSettings
+from trainer.data.feed import Encoded
 from trainer.loop import sweep
 from trainer.loop.diverged import TrainingDiverged
-from trainer.loop.fit import Fitted, Keeping, Stock
+from trainer.loop.fit import Fitted, Keeping
 from trainer.loop.resume import LoggedStep
+from trainer.loop.stock import Stock
 from trainer.loop.sweep import choose, run_sweep
 from trainer.scoring.checkpoints import CapabilityScore, Evaluation
 from trainer.scoring.records import SweepRow
@@ -64,7 +66,7 @@ def test_one_training_passes_through_all_numbers_of_steps_only_where_the_rate_st
     asked = SweepSettings(learning_rates=(1e-3, 1e-2), steps=(40, 10))
     path = Path("x")
     settings = TrainSettings(base=path, data=path, output=path, brief=path, name="c", decay=decay)
-    stock = Stock("", (), 0, None, lambda _: None)
+    stock = Stock("", Encoded((), (), {}), 0, None, lambda _: None)
     found = run_sweep(settings, asked, stock, lambda *_: None, tmp_path, "r", silent)  # type: ignore[arg-type,return-value]  # never asked
     assert taken == trained
     assert [(row.learning_rate, row.steps, row.target) for row in found.rows] == [

@@ -14,13 +14,13 @@ from evaluator.briefs.brief import load_brief
 from serving.models.manifest import read_manifest
 from telemetry.events import Message
 from tests.trainer.tiny_shop import tiny_settings, tiny_shop
-from trainer import workshop
 from trainer.data.dialogues import Dialogue
 from trainer.data.encoding import encode
 from trainer.methods import lora
 from trainer.methods.kl import divergence
 from trainer.methods.objective import labelled_logits, tensors
 from trainer.pipeline import run
+from trainer.rehearsing import lazy_base
 from trainer.rehearsing.base_answers import Asking
 from trainer.rehearsing.generate import generate
 
@@ -76,13 +76,13 @@ def test_a_second_run_gives_the_same_bytes_and_asks_base_nothing(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    asking = workshop.asking
+    asking = lazy_base.asking
 
     def counted(*given: Any) -> Asking:
         asked.append(1)
         return asking(*given)
 
-    monkeypatch.setattr(workshop, "asking", counted)
+    monkeypatch.setattr(lazy_base, "asking", counted)
     folders = [run(tiny_settings(shop, tmp_path / name, **EVERYTHING)) for name in ("one", "two")]
     assert len(asked) == 1
     one, two = ((folder / "model.safetensors").read_bytes() for folder in folders)
