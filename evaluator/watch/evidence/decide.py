@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 
 from evaluator.watch.evidence.allocation import next_allotment
-from evaluator.watch.evidence.fold import RUN_LENGTH, RolloutEvidence
+from evaluator.watch.evidence.fold import RolloutEvidence
+from evaluator.watch.evidence.state import RUN_LENGTH
 from telemetry import topics
 from telemetry.events import Action, DecisionMade, Proof, RolloutSpec, derived_id
 

@@ -1,0 +1,195 @@
+"""What is remembered of one rollout's evidence, to a snapshot and from one, and what can be read off it.
+
+What is here changes in `fold` alone.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import Any, Self
+
+from evaluator.watch.evidence import guardrails
+from evaluator.watch.evidence.capability_fold import CapabilityFold
+from evaluator.watch.evidence.guardrails import GuardrailFold
+from evaluator.watch.evidence.ratio import RatioCheck
+from evaluator.watch.evidence.sequential import GRID, BroadPool
+from evaluator.watch.evidence.units import Units, pack, unpack
+from telemetry.errors import SettingsError, UnreadableRecord
+from telemetry.events import CapabilityEvidence, RolloutSpec, ScoreRecorded
+
+STATE_VERSION = 5
+RUN_LENGTH = 100_000.0
+"""After the full rollout: units per capability (weighted mean) until a false alarm, on average."""
+
+
+class EvidenceState:
+    """The evidence of one rollout as it stands: young, or as a snapshot had it."""
+
+    def __init__(self, spec: RolloutSpec) -> None:
+        watched = [c for c in spec.capabilities if c.watched]
+        total = sum(c.weight for c in watched)
+        if total > 1.0 + 1e-6:
+            raise SettingsError(
+                f"rollout {spec.rollout_id}: the watched capabilities' weights add up to {total:.6f}, not 1",
+                hint="Weights share out alpha among the capabilities; give each of n capabilities 1/n.",
+            )
+        self.spec = spec
+        self.bar = 1.0 / spec.alpha
+        # Only the policy `evidence` asks the promotion test; its processes cost as much as the others.
+        margins = [stage.margin for stage in spec.stages] if spec.advance == "evidence" else []
+        self.folds = {c.name: CapabilityFold(c, margins if c.watched else []) for c in spec.capabilities}
+        self._watched = [self.folds[c.name] for c in watched]
+        # With guardrails the capabilities have what is left of alpha.
+        self._part = 1.0 - guardrails.PART if spec.guardrails else 1.0
+        self.e_value = self.peak = self._part
+        self._rails = [GuardrailFold(r, guardrails.PART / len(spec.guardrails)) for r in spec.guardrails]
+        self._weights = [c.weight for c in watched]
+        self.ratio = RatioCheck()
+        # The target is meant to change; pooled with the others, its gain would hide their loss.
+        adjacent = {c.name for c in watched if c.role == "adjacent"}
+        self._pooled = adjacent or {c.name for c in watched}
+        self._pool = BroadPool()
+        self._units = Units()
+        self._guarded = Units()
+        self._events: set[int] = set()
+        self._heaviest: list[tuple[float, int, str]] = []
+        self.settled = 0
+        self.untagged = 0
+        self.tags: dict[str, int] = {}
+        self.full = False
+        self.late = 0.0
+        self.late_peak = 0.0
+        self.partition: int | None = None
+        self.first_offset = -1
+        self.last_offset = -1
+        self.last_score: ScoreRecorded | None = None
+        self.stage = 0
+        self.stage_units: dict[int, int] = {}
+        self.digest = ""
+        self.emitted: dict[str, int] = {}
+
+    # --- what it says ---------------------------------------------------------------------------------
+
+    @property
+    def breached(self) -> bool:
+        """Whether M has ever reached the bar."""
+        return self.peak >= self.bar
+
+    @property
+    def broke_after_rollout(self) -> bool:
+        """Whether the Shiryaev-Roberts statistic has ever reached the run length after the full rollout."""
+        return self.late_peak >= RUN_LENGTH
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Every judge version seen."""
+        return tuple(sorted(set().union(*(fold.judges for fold in self.folds.values()))))
+
+    @property
+    def rejudged(self) -> tuple[str, ...]:
+        """Capabilities whose scores came from more than one judge version."""
+        return tuple(name for name, fold in self.folds.items() if len(fold.judges) > 1)
+
+    def summary(self) -> tuple[CapabilityEvidence, ...]:
+        """Every capability's evidence in the order of the spec, then every guardrail's."""
+        folds = tuple(fold.summary() for fold in self.folds.values())
+        return folds + tuple(rail.summary() for rail in self._rails)
+
+    def blamed(self) -> tuple[str, ...]:
+        """Capabilities with w_k * E_k >= 1/alpha. Empty where only the drop as a whole is proven."""
+        weighed = [
+            *((f.watch.name, self._part * f.watch.weight * f.drop.e_value) for f in self._watched),
+            *((rail.name, rail.weight * rail.drop.e_value) for rail in self._rails),
+        ]
+        return tuple(name for name, evidence in weighed if evidence >= self.bar)
+
+    def leading(self, most: int = 3) -> tuple[str, ...]:
+        """The watched capabilities with the most evidence, largest first; no claim that each is proven."""
+        order = sorted(self._watched, key=lambda f: -f.drop.e_value * f.watch.weight)
+        return tuple(f.watch.name for f in order[:most])
+
+    def promotion_evidence(self, stage: int) -> dict[str, float]:
+        """For each watched capability, the highest value its test of this stage's margin has reached."""
+        return {f.watch.name: f.promotions[stage].best for f in self._watched if stage < len(f.promotions)}
+
+    def heaviest(self) -> tuple[str, ...]:
+        """The interactions that moved M most, up or down by the largest factor, heaviest first."""
+        return tuple(interaction for _, _, interaction in sorted(self._heaviest, reverse=True))
+
+    # --- snapshots ------------------------------------------------------------------------------------
+
+    def to_snapshot(self) -> dict[str, Any]:
+        """Everything, as JSON values; floats round-trip exactly."""
+        return {
+            "version": STATE_VERSION,
+            "rollout_id": self.spec.rollout_id,
+            "grid": list(GRID),
+            "capabilities": {name: fold.to_dict() for name, fold in self.folds.items()},
+            "guardrails": {rail.name: rail.to_dict() for rail in self._rails},
+            "ratio": self.ratio.to_dict(),
+            "pool": list(self._pool.wealth),
+            "units": self._units.to_dict(),
+            "guarded": self._guarded.to_dict(),
+            "tags": dict(sorted(self.tags.items())),
+            "full": self.full,
+            "events": pack(self._events),
+            "heaviest": [list(entry) for entry in sorted(self._heaviest)],
+            "settled": self.settled,
+            "untagged": self.untagged,
+            "e_value": self.e_value,
+            "peak": self.peak,
+            "late": self.late,
+            "late_peak": self.late_peak,
+            "partition": self.partition,
+            "first_offset": self.first_offset,
+            "last_offset": self.last_offset,
+            "last_score": self.last_score.model_dump(mode="json") if self.last_score else None,
+            "stage": self.stage,
+            "stage_units": {str(stage): units for stage, units in sorted(self.stage_units.items())},
+            "digest": self.digest,
+            "emitted": dict(self.emitted),
+        }
+
+    @classmethod
+    def from_snapshot(cls, spec: RolloutSpec, state: dict[str, Any]) -> Self:
+        """The evidence that `to_snapshot` wrote. Raises UnreadableRecord where it is not this rollout's."""
+        new = cls(spec)
+        new._check_snapshot(state)
+        for name, fold in new.folds.items():
+            fold.restore(state["capabilities"][name])
+        for rail in new._rails:
+            rail.restore(state["guardrails"][rail.name])
+        new.ratio = RatioCheck.from_dict(state["ratio"])
+        new._pool.restore(state["pool"])
+        new._units = Units.from_dict(state["units"])
+        new._guarded = Units.from_dict(state["guarded"])
+        new.tags = {str(name): int(count) for name, count in state["tags"].items()}
+        new.full = bool(state["full"])
+        new._events = set(unpack(state["events"]))
+        new._heaviest = [(float(w), int(n), str(i)) for w, n, i in state["heaviest"]]
+        heapq.heapify(new._heaviest)
+        new.settled, new.untagged = int(state["settled"]), int(state["untagged"])
+        new.e_value, new.peak = float(state["e_value"]), float(state["peak"])
+        new.late, new.late_peak = float(state["late"]), float(state["late_peak"])
+        new.partition = state["partition"]
+        new.first_offset, new.last_offset = int(state["first_offset"]), int(state["last_offset"])
+        last = state["last_score"]
+        new.last_score = ScoreRecorded.model_validate(last) if last else None
+        new.stage = int(state["stage"])
+        new.stage_units = {int(stage): int(units) for stage, units in state["stage_units"].items()}
+        new.digest = str(state["digest"])
+        new.emitted = {str(key): int(at) for key, at in state["emitted"].items()}
+        return new
+
+    def _check_snapshot(self, state: dict[str, Any]) -> None:
+        if state.get("version") != STATE_VERSION or state.get("rollout_id") != self.spec.rollout_id:
+            raise UnreadableRecord(
+                f"snapshot of rollout {state.get('rollout_id')!r}, version {state.get('version')!r}; "
+                f"expected {self.spec.rollout_id!r}, version {STATE_VERSION}",
+                hint="Fold the scores from the beginning instead.",
+            )
+        if list(self.folds) != list(state["capabilities"]) or list(GRID) != state["grid"]:
+            raise UnreadableRecord(
+                f"snapshot of rollout {self.spec.rollout_id!r} has other capabilities or bets than expected",
+                hint="Fold the scores from the beginning instead.",
+            )
