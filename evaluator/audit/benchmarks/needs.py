@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 from telemetry.errors import BriefError
 
-_DOWNLOADER: Final = "nltk.downloader"
 _RESOURCE: Final = re.compile(r"Resource\W+(?:\x1b\[\d+m)?([\w.-]+)")
 """How NLTK says which data it did not find."""
 
@@ -68,38 +64,17 @@ def named(task: Any, otherwise: str) -> str:
 def keep_nltk_offline() -> None:
     """From now on NLTK finds data on this machine or raises NltkDataMissing, whoever asks it to download some.
 
-    Tasks ask while they are imported, go on without what they did not get, and fail at some item or other. NLTK takes
-    seconds to import and few tasks need it: where nobody has imported it yet, this waits for whoever does.
+    Tasks ask while they are imported, go on without what they did not get, and fail at some item or other; others ask
+    when they score, from several threads. So it is called before lm-eval loads any task, and stays.
     """
-    downloader = sys.modules.get(_DOWNLOADER)
-    if downloader is not None:
-        _without_downloads(downloader)
-    elif not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
-
-
-class _Finder:
-    """Finds NLTK's downloader where it lies, and takes its download away as soon as it has run."""
-
-    @staticmethod
-    def find_spec(fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG004 - importlib's signature
-        if fullname != _DOWNLOADER:
-            return None
-        spec = PathFinder.find_spec(fullname, path)
-        if spec is not None and spec.loader is not None:
-            run = spec.loader.exec_module
-
-            def run_without(module: ModuleType) -> None:
-                run(module)
-                _without_downloads(module)
-
-            spec.loader.exec_module = run_without  # type: ignore[method-assign] # of this one loader
-        return spec
-
-
-def _without_downloads(downloader: ModuleType) -> None:
-    package = sys.modules["nltk"]
-    downloader.download = package.download = _local_only  # type: ignore[attr-defined] # a module's own
+    try:
+        package, downloader = import_module("nltk"), import_module("nltk.downloader")
+    except ModuleNotFoundError as error:
+        if error.name != "nltk":
+            raise
+        return  # what is not installed downloads nothing
+    for module in (package, downloader):
+        module.download = _local_only  # type: ignore[attr-defined] # a module's own
 
 
 def _local_only(info_or_id: str | None = None, *_: Any, **__: Any) -> bool:

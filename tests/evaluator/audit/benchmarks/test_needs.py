@@ -47,7 +47,6 @@ def no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The only folder in which NLTK looks for data, empty."""
     import nltk  # noqa: PLC0415 - seconds to load
 
-    keep_nltk_offline()
     folder = tmp_path / "nltk_data"
     folder.mkdir()
     monkeypatch.setattr(nltk.data, "path", [str(folder)])
@@ -113,13 +112,16 @@ def test_data_that_only_scoring_looks_for_are_named_before_any_model_is_asked(tm
 def test_data_that_are_here_need_no_download(no_data: Path, there: str) -> None:
     import nltk  # noqa: PLC0415 - seconds to load
 
+    keep_nltk_offline()
     (no_data / there).mkdir(parents=True)
     assert nltk.download("punkt_tab") is True
     with pytest.raises(NltkDataMissing, match="punkt"):
         nltk.download("punkt")
 
 
-def test_whoever_imports_nltk_later_downloads_nothing_either(tmp_path: Path) -> None:
+def test_whoever_imports_nltk_later_downloads_nothing_either_and_nobodys_imports_are_changed(
+    tmp_path: Path,
+) -> None:
     package = tmp_path / "nltk"
     package.mkdir()
     (package / "__init__.py").write_text("from nltk.downloader import download\n", encoding="utf-8")
@@ -130,14 +132,22 @@ def test_whoever_imports_nltk_later_downloads_nothing_either(tmp_path: Path) -> 
     script = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "from evaluator.audit.benchmarks.needs import NltkDataMissing, keep_nltk_offline\n"
+        "finders = list(sys.meta_path)\n"
         "keep_nltk_offline(); keep_nltk_offline()\n"
-        "assert 'nltk' not in sys.modules and len([f for f in sys.meta_path if type(f).__name__ == '_Finder']) == 1\n"
+        "assert sys.meta_path == finders\n"
         "import nltk\n"
-        "try:\n    nltk.download('punkt_tab')\n"
-        "except NltkDataMissing as error:\n    print(error)\n"
+        "from nltk.downloader import download\n"
+        "for ask in (nltk.download, download):\n"
+        "    try:\n        ask('punkt_tab')\n"
+        "    except NltkDataMissing as error:\n        print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert (done.stdout.strip(), done.returncode) == ("punkt_tab", 0), done.stderr
+    assert (done.stdout.split(), done.returncode) == (["punkt_tab", "punkt_tab"], 0), done.stderr
+
+
+def test_without_nltk_nothing_is_kept_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nltk", None)  # as if it were not installed
+    keep_nltk_offline()
 
 
 def test_another_lookup_that_fails_is_no_lack_of_data() -> None:
