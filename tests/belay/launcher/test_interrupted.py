@@ -26,7 +26,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's c
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from belay.home import Home
-from belay.ports import free_port
+from serving.server import free_port
 from belay.launcher.rollout_run import RolloutRun, run_rollout
 from belay.launcher.traffic import plan_traffic
 from evaluator.briefs.brief import load_brief
