@@ -6,23 +6,20 @@ It keeps everything in memory: what it held is gone when it stops. For one machi
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib.resources
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import IO, Final, Self
+from typing import Final, Self
 
+from serving.processes import end, spawn, tail
 from telemetry.errors import InfrastructureError, PortTaken
 
 _HOST: Final = "127.0.0.1"
-_PR_SET_PDEATHSIG: Final = 1
-# Loaded before any fork: the child may only call it, not look for it.
-_LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
+_SAID_LAST: Final = 5  # lines
 
 
 class EmbeddedBroker:
@@ -57,11 +54,10 @@ class EmbeddedBroker:
         """Start it and wait until it answers. Raises PortTaken, or InfrastructureError where it dies."""
         _check_free(self.port)
         binary = tansu_binary()
-        self.log_file.parent.mkdir(parents=True, exist_ok=True)
         url = f"tcp://{_HOST}:{self.port}"
         command = [str(binary), "broker", "--listener-url", url, "--advertised-listener-url", url]
-        with self.log_file.open("ab") as log:
-            self._process = _spawn([*command, "--storage-engine", "memory://tansu/"], log)
+        command += ["--storage-engine", "memory://tansu/"]
+        self._process = spawn(command, self.log_file, orphaned=signal.SIGKILL)
         try:
             self._wait_until_it_answers()
         except BaseException:
@@ -74,14 +70,8 @@ class EmbeddedBroker:
 
         With SIGTERM it waits for its clients to leave. There is nothing to be saved by waiting with it.
         """
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if self._process is not None:
+            end([self._process], timeout_s)
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + self._start_timeout_s
@@ -95,10 +85,9 @@ class EmbeddedBroker:
         raise self._failed(f"did not answer within {self._start_timeout_s:g} s")
 
     def _failed(self, what: str) -> InfrastructureError:
-        tail = self.log_file.read_text(errors="replace").splitlines()[-5:]
+        last = tail(self.log_file, _SAID_LAST)
         return InfrastructureError(
-            f"the embedded broker on {self.bootstrap_servers} {what}; its last words:\n"
-            + "\n".join(f"    {line}" for line in tail or ["(nothing)"]),
+            f"the embedded broker on {self.bootstrap_servers} {what}; its last words:\n{last}",
             hint=f"The whole log is {self.log_file}.",
         )
 
@@ -140,20 +129,3 @@ def _check_free(port: int) -> None:
                 f"port {port} on {_HOST}, which the embedded broker needs, is in use: {error.strerror}",
                 hint="Choose another port, or stop what listens there.",
             ) from error
-
-
-def _spawn(command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    # A session of its own: Ctrl-C in the terminal reaches only us, and we stop it in our order.
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        preexec_fn=_die_with_parent if _LIBC else None,  # noqa: PLW1509 (one call into libc, no locks taken)
-    )
-
-
-def _die_with_parent() -> None:
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import signal
 import subprocess
 import sys
@@ -13,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from serving.processes import end, spawn, tail
 from telemetry.errors import InfrastructureError
 
-_PR_SET_PDEATHSIG = 1
+_SAID_LAST = 8  # lines
 _STOP_GRACE_S = 8.0
 
 
@@ -49,17 +48,8 @@ class Supervisor:
 
     def start(self, name: str, arguments: Sequence[str]) -> Child:
         """Start `belay ARGUMENTS` with its output in `logs/NAME.log`."""
-        self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{name}.log"
-        with log.open("ab") as out:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "belay", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=_die_with_parent(os.getpid()),  # noqa: PLW1509 - one prctl call, async-signal-safe
-            )
+        process = spawn([sys.executable, "-m", "belay", *arguments], log, orphaned=signal.SIGTERM)
         child = Child(name, process, log)
         self._children.append(child)
         return child
@@ -71,7 +61,7 @@ class Supervisor:
             if code is not None:
                 raise InfrastructureError(
                     f"the {child.name} process ended by itself with status {code}; it said last:\n"
-                    f"{tail(child.log)}",
+                    f"{tail(child.log, _SAID_LAST)}",
                     hint=f"Its whole log is {child.log}.",
                 )
 
@@ -95,31 +85,5 @@ class Supervisor:
 
     def stop_all(self) -> None:
         """SIGTERM every child, newest first, then SIGKILL what is left after the grace period."""
-        for child in reversed(self._children):
-            if child.process.poll() is None:
-                child.process.terminate()
-        deadline = time.monotonic() + _STOP_GRACE_S
-        for child in reversed(self._children):
-            try:
-                child.process.wait(max(0.05, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                child.process.kill()
-                child.process.wait()
+        end([child.process for child in reversed(self._children)], _STOP_GRACE_S)
         self._children.clear()
-
-
-def tail(log: Path, lines: int = 8) -> str:
-    """The last lines of a log, indented; says so where there are none."""
-    text = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    return "\n".join(f"    {line}" for line in text[-lines:]) or "    (nothing)"
-
-
-def _die_with_parent(parent: int) -> Callable[[], None]:
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def prepare() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    return prepare

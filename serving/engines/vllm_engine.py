@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.engines.arms import Endpoint
 from serving.models.manifest import MANIFEST, Manifest, attest
+from serving.processes import end, spawn, tail
 from serving.progress import Report, silent
 from telemetry.errors import AttestationError, EngineFailed, PortTaken
 from telemetry.events import Arm
@@ -26,6 +27,7 @@ from telemetry.events import Arm
 _EXPECTED_START_S: Final = 45  # two cores
 _POLL_S: Final = 0.25
 _GRACE_S: Final = 10.0
+_SAID_LAST: Final = 15  # lines
 
 
 class EngineSettings(BaseModel):
@@ -149,23 +151,14 @@ class VllmEngine:
         for name, path in self.settings.adapters.items():
             attest_adapter(name, path, self.manifest)
         check_port_free(self.settings.host, self.settings.port)
-        self.settings.log_file.parent.mkdir(parents=True, exist_ok=True)
-        with self.settings.log_file.open("wb") as log:
-            self._guard = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "serving.engines.guard",
-                    str(os.getpid()),
-                    str(_GRACE_S),
-                    *self._command,
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches us only; the order of stopping is ours
-                env=build_environment(self.settings, os.environ),
-            )
+        guard = [sys.executable, "-m", "serving.engines.guard", str(os.getpid()), str(_GRACE_S)]
+        # The guard watches us itself, so that an engine may be started by a thread that ends.
+        self._guard = spawn(
+            [*guard, *self._command],
+            self.settings.log_file,
+            keep_log=False,
+            environment=build_environment(self.settings, os.environ),
+        )
         self._started = time.monotonic()
 
     def wait_healthy(self, progress: Report | None = None) -> None:
@@ -187,12 +180,7 @@ class VllmEngine:
         guard, self._guard = self._guard, None
         if guard is None:
             return
-        guard.terminate()
-        try:
-            guard.wait(_GRACE_S + 5.0)
-        except subprocess.TimeoutExpired:
-            guard.kill()
-            guard.wait()
+        end([guard], _GRACE_S + 5.0)
         if guard.returncode < 0:
             # A guard that was killed took the command along, but not the command's children.
             with suppress(ProcessLookupError):
@@ -211,7 +199,8 @@ class VllmEngine:
     def _failed(self, what: str) -> EngineFailed:
         log = self.settings.log_file
         return EngineFailed(
-            f"the {self.settings.arm} engine for {self.settings.folder} {what}; it said last:\n{_tail(log)}",
+            f"the {self.settings.arm} engine for {self.settings.folder} {what}; it said last:\n"
+            f"{tail(log, _SAID_LAST)}",
             hint=f"Its whole log is {log}.",
         )
 
@@ -240,8 +229,3 @@ def check_port_free(host: str, port: int) -> None:
                 f"the engine cannot listen on {host}:{port}: {error.strerror}",
                 hint=f"Stop what listens there (`ss -ltnp 'sport = :{port}'` shows it), or choose another port.",
             ) from error
-
-
-def _tail(log: Path, lines: int = 15) -> str:
-    text = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
-    return "\n".join(f"    {line}" for line in text[-lines:]) or "    (nothing)"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from belay.launcher.supervisor import Supervisor, tail
+from belay.launcher.supervisor import Supervisor
 from telemetry.errors import InfrastructureError
 
 
@@ -73,7 +73,3 @@ def test_children_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         assert alive(pid)
         os.kill(parent.pid, signal.SIGKILL)
     assert wait_gone(pid)
-
-
-def test_tail_of_a_log_that_is_not_there_says_so(tmp_path: Path) -> None:
-    assert "(nothing)" in tail(tmp_path / "none.log")
