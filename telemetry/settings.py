@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from telemetry.errors import SettingsError
-from telemetry.suggestions import explain
+from telemetry.mistakes import explain
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 

@@ -231,7 +231,7 @@ def load_train_settings(path: Path) -> TrainSettings:
 
     Raises SettingsError that says which key is wrong, and which one may have been meant.
     """
-    return beside(load_settings(path, TrainSettings, hint="Give the path of a YAML file."), path.parent)
+    return beside(load_settings(path, TrainSettings), path.parent)
 
 
 def beside(settings: TrainSettings, folder: Path) -> TrainSettings:

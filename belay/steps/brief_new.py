@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from evaluator.briefs.brief import load_brief
-from evaluator.briefs.problems import HINT_INDENT, keys_at
+from evaluator.briefs.problems import HINT_INDENT
+from evaluator.briefs.schema import Brief
 from evaluator.briefs.yaml_text import Place, YamlError, read_yaml
 from evaluator.map.drafting.draft import Draft, finished
 from evaluator.map.drafting.interview import Next, answered, default_of, help_of, next_question, retold
@@ -21,7 +22,7 @@ from evaluator.map.drafting.questions import LATER
 from evaluator.map.drafting.writer import assumed_of, brief_text, skeletons
 from telemetry.errors import BriefError, UsageError
 from telemetry.files import write_renamed
-from telemetry.suggestions import did_you_mean
+from telemetry.mistakes import keys_at, unknown_key
 
 BACK: Final = "<"
 FORMAT: Final = "belay-brief-draft-1"
@@ -161,13 +162,11 @@ def _unknown(value: Any, place: Place) -> list[str]:
         for index, inner in enumerate(value):
             found += _unknown(inner, (*place, index))
     elif isinstance(value, dict) and place[-1:] != ("options",):
-        known = keys_at(place)
+        known = keys_at(Brief, place)
         for key, inner in value.items():
             if key not in known:
                 where = ".".join(map(str, (*place, key)))
-                found.append(
-                    f"{where}: unknown key{did_you_mean(str(key), known) or '; known are ' + ', '.join(known)}"
-                )
+                found.append(f"{where}: {unknown_key(str(key), known)}")
             else:
                 found += _unknown(inner, (*place, key))
     return found

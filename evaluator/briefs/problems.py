@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from evaluator.briefs.schema import UNFILLED, Brief, Outline, contradictions
 from evaluator.briefs.yaml_text import Place, YamlText
 from telemetry.errors import BriefError
-from telemetry.suggestions import did_you_mean
+from telemetry.mistakes import in_words
 
 HINT_INDENT: Final = "      "
 """What stands before a hint under its problem, where there are several."""
@@ -86,33 +86,10 @@ def _explain(detail: Mapping[str, Any], source: YamlText) -> list[str]:
     line = source.line(place)
     where, end = place_name(place, source.data), f" (line {line})" if line else ""
     found = detail.get("input")
-    if detail["type"] == "extra_forbidden":
-        keys = keys_at(place[:-1])
-        meant = did_you_mean(str(place[-1]), keys, f"; known are {', '.join(keys)}")
-        return [f"{where}: unknown key{meant}{end}"]
-    if detail["type"] == "missing":
-        return [f"{where}: required, but it is not there{end}"]
-    if isinstance(found, str) and found.lstrip().startswith(UNFILLED):
+    unfilled = isinstance(found, str) and found.lstrip().startswith(UNFILLED)
+    if unfilled and detail["type"] != "extra_forbidden":
         return [f"{where}: still to be filled in{end}"]
-    shown = f", found {found!r}" if isinstance(found, str | int | float | bool) else ""
-    said = str(detail["msg"]).removeprefix("Value error, ")
-    return [f"{where}: {one}{shown}{end}" for one in said.splitlines()]
-
-
-def keys_at(place: Place) -> list[str]:
-    """The keys that a brief knows at a place."""
-    model: type[BaseModel] = Brief
-    for part in place:
-        if isinstance(part, str) and part in model.model_fields:
-            model = _model_in(model.model_fields[part].annotation) or model
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model inside an annotation such as `tuple[Model, ...]` or `Model | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)
+    return [f"{where}: {one}{end}" for one in in_words(detail, Brief).splitlines()]
 
 
 def _outlines(data: Any) -> list[Outline]:

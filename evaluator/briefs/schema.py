@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from evaluator.verifiers import VERIFIERS
 from evaluator.verifiers.options import check_options
 from telemetry.errors import BriefError
-from telemetry.suggestions import did_you_mean
+from telemetry.mistakes import did_you_mean
 
 UNFILLED = "TODO"
 """What stands where somebody has still to decide; a brief that holds it is not finished, and does not load."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from telemetry.suggestions import did_you_mean
+from telemetry.mistakes import in_words, near_or_known
 
 Words = Annotated[int, Field(gt=0)]
 
@@ -89,7 +89,5 @@ def _explain(verifier: str, detail: dict[str, Any], model: type[NoOptions]) -> s
     if detail["type"] == "missing":
         return f"verifier {verifier!r} needs the option {name!r}"
     if detail["type"] == "extra_forbidden":
-        known = ", ".join(model.model_fields) or "none"
-        meant = did_you_mean(name, model.model_fields, f"; it has {known}")
-        return f"verifier {verifier!r} has no option {name!r}{meant}"
-    return f"option {name!r} of verifier {verifier!r}: {detail['msg']}, found {detail['input']!r}"
+        return f"verifier {verifier!r} has no option {name!r}{near_or_known(name, model.model_fields)}"
+    return f"option {name!r} of verifier {verifier!r}: {in_words(detail, model)}"

@@ -16,7 +16,7 @@ from serving.server import listen, serve
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Bus
 from telemetry.errors import SettingsError
-from telemetry.suggestions import explain
+from telemetry.mistakes import explain
 
 log = logging.getLogger(__name__)
 

@@ -45,7 +45,7 @@ def test_a_file_that_is_no_mapping_is_refused_with_its_path(tmp_path: Path, text
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"no settings file at .*\n.*Give the path of a YAML file"):
+    with pytest.raises(SettingsError, match="no settings file"):
         load_train_settings(tmp_path / "no.yaml")
 
 

@@ -51,7 +51,7 @@ from evaluator.audit.measures.measure import Measure, MeasureItem, ServedModel
 from evaluator.audit.measures.pooled_measure import PooledMeasure
 from evaluator.briefs.brief import LoadedBrief
 from telemetry.errors import BriefError, InfrastructureError
-from telemetry.suggestions import nearest
+from telemetry.mistakes import did_you_mean
 
 CONCURRENCY: Final = 16
 _FEWSHOT_SEED: Final = 1234
@@ -281,10 +281,8 @@ def load_tasks(name: str, include_path: Path | None = None) -> dict[str, Any]:
     """
     manager = _manager_of([name], include_path)
     if name not in manager.task_index:
-        near = nearest(name, manager.all_tasks, 3)
         raise BriefError(
-            f"lm-eval has no task {name!r}"
-            + (f"; did you mean {' or '.join(map(repr, near))}?" if near else ""),
+            f"lm-eval has no task {name!r}{did_you_mean(name, manager.all_tasks, most=3)}",
             hint="Give lm-eval's own name, or a folder of task files as the brief's `lm_eval_tasks`.",
         )
     with naming(name):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from evaluator.map.drafting.draft import BENCHMARK
-from telemetry.suggestions import did_you_mean
+from telemetry.mistakes import did_you_mean
 
 
 def line(text: str) -> str:

@@ -45,7 +45,7 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
         ("session_heder: x-chat", "session_heder: unknown key; did you mean 'session_header'?"),
         ("timeouts: {totals_s: 3}", "timeouts.totals_s: unknown key; did you mean 'total_s'?"),
         ("zzz: 1", "zzz: unknown key; known are"),
-        ("port: 99999", "port: Input should be less than or equal to 65535; it is 99999"),
+        ("port: 99999", "port: Input should be less than or equal to 65535, found 99999"),
         ("session_header: 'a b'", "'a b' is not the name of an HTTP header"),
         ("timeouts: {total_s: 0}", "timeouts.total_s"),
     ],
@@ -62,7 +62,7 @@ def test_a_mistake_is_named_with_file_key_and_remedy(tmp_path: Path, change: str
     [
         ("arm: candidate", "arm: control", "candidate.arm is 'control', expected 'candidate'"),
         ("http://127.0.0.1:8001", "127.0.0.1:8001", "expected something like 'http://127.0.0.1:8001'"),
-        ("rollout_file: run/rollout.json", "", "rollout_file: missing, and it has no default"),
+        ("rollout_file: run/rollout.json", "", "rollout_file: required, but it is not there"),
     ],
 )
 def test_endpoints_and_paths_are_checked(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from evaluator.audit.diff.paired_test import pairs_to_pass
 from evaluator.audit.diff.settings import GateSettings
-from evaluator.briefs.problems import keys_at
 from evaluator.briefs.schema import Brief, Kind
 from evaluator.map.drafting.draft import (
     Draft,
@@ -26,6 +25,7 @@ from evaluator.map.drafting.questions import ANOTHER, CAPABILITY, JUDGES, KINDS,
 from evaluator.map.drafting.readers import fraction, points
 from evaluator.verifiers import VERIFIERS
 from telemetry.errors import UsageError
+from telemetry.mistakes import keys_at
 
 START = Draft({"folder": "shop"})
 ENTER = ""
@@ -67,9 +67,9 @@ def test_what_was_answered_is_a_brief_that_the_schema_takes() -> None:
 
 
 def test_every_question_is_about_a_key_that_a_brief_has() -> None:
-    assert {q.key for q in TOP} <= set(keys_at(()))
+    assert {q.key for q in TOP} <= set(keys_at(Brief, ()))
     of_a_judge = {"labels", "opening", "closing", "url", "model", "rubric"}
-    assert {q.key for q in CAPABILITY} - of_a_judge <= set(keys_at(("capabilities", 0)))
+    assert {q.key for q in CAPABILITY} - of_a_judge <= set(keys_at(Brief, ("capabilities", 0)))
 
 
 def test_every_kind_is_offered() -> None:
