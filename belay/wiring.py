@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 
 from belay.home import Home
@@ -28,13 +27,11 @@ from telemetry.bus.protocols import Bus
 from telemetry.errors import EngineFailed
 from telemetry.events import Arm, Message
 from telemetry.forwarding.forwarder import ForwardSettings
-from telemetry.settings import load_settings
+from telemetry.settings import Settings, load_settings
 
 
-class WatchSettings(BaseModel):
+class WatchSettings(Settings):
     """The settings of `belay watch`: where the broker is, and what the worker needs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     bus: BusSettings
     worker: WorkerSettings

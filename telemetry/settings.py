@@ -1,13 +1,14 @@
-"""Settings: frozen, checked, read from YAML, and every mistake in them explained."""
+"""Settings: frozen, checked, read from YAML, environment and secrets, and every mistake in them explained."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from telemetry.environment import Overlay, overlay
 from telemetry.errors import SettingsError
 from telemetry.mistakes import explain
 
@@ -15,20 +16,36 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Settings(BaseModel):
-    """What all settings are: frozen, and an unknown key is an error."""
+    """What all settings are: frozen, and an unknown key is an error; an error never shows the whole of them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 S = TypeVar("S", bound=BaseModel)
 
 
-def load_settings(path: Path, kind: type[S], *, hint: str = "") -> S:
-    """Settings from a YAML file; relative paths in it are taken as they are.
+def load_settings(path: Path, kind: type[S]) -> S:
+    """Settings of a process from a YAML file, secrets and the environment, of which the later goes before.
 
-    Raises SettingsError, which names the file, each key that is wrong, and for an unknown key the near one; with `hint`
-    where there is no such file.
+    Relative paths are taken as they are. Raises SettingsError, which names the file, each key that is wrong with the
+    variable or secret that set it, and for an unknown key the near one.
     """
+    return _checked(path, kind, overlay(kind))
+
+
+def load_document(path: Path, kind: type[S]) -> S:
+    """As `load_settings`, from the file alone: what it says goes under a hash, and is the same wherever it is read."""
+    return _checked(path, kind, Overlay())
+
+
+def _checked(path: Path, kind: type[S], beside: Overlay) -> S:
+    try:
+        return kind.model_validate(beside.over(_mapping(path, kind)))
+    except ValidationError as error:
+        raise SettingsError(f"{path}:\n" + "\n".join(explain(error, kind, beside.origins))) from error
+
+
+def _mapping(path: Path, kind: type[BaseModel]) -> dict[str, Any]:
     if not path.is_file():
         raise SettingsError(
             f"no settings file at {path}",
@@ -41,7 +58,4 @@ def load_settings(path: Path, kind: type[S], *, hint: str = "") -> S:
         raise SettingsError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(data, dict):
         raise SettingsError(f"{path}: expected a mapping at the top, found {type(data).__name__}")
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        raise SettingsError(f"{path}:\n" + "\n".join(explain(error, kind))) from error
+    return data

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from telemetry.settings import Settings, load_settings
+from telemetry.settings import Settings, load_document
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -231,7 +231,7 @@ def load_train_settings(path: Path) -> TrainSettings:
 
     Raises SettingsError that says which key is wrong, and which one may have been meant.
     """
-    return beside(load_settings(path, TrainSettings), path.parent)
+    return beside(load_document(path, TrainSettings), path.parent)
 
 
 def beside(settings: TrainSettings, folder: Path) -> TrainSettings:

@@ -87,9 +87,9 @@ def start(
 ) -> None:
     """Start a rollout with its first stage. Its models are pinned from here on."""
     from telemetry.events import RolloutSpec  # noqa: PLC0415 - as above
-    from telemetry.settings import load_settings  # noqa: PLC0415 - pydantic models only when they are needed
+    from telemetry.settings import load_document  # noqa: PLC0415 - pydantic models only when they are needed
 
-    _show(_call("POST", f"{control}/rollouts", load_settings(spec, RolloutSpec).model_dump(mode="json")))
+    _show(_call("POST", f"{control}/rollouts", load_document(spec, RolloutSpec).model_dump(mode="json")))
 
 
 @_ROLLOUT.command()

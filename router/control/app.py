@@ -6,8 +6,6 @@ import logging
 import threading
 from contextlib import closing
 
-from pydantic import ValidationError
-
 from router.control.actor import Control
 from router.control.api import create_app
 from router.control.loop import control_loop, without_a_bus
@@ -16,7 +14,6 @@ from serving.server import listen, serve
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Bus
 from telemetry.errors import SettingsError
-from telemetry.mistakes import explain
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +49,8 @@ def run_control(settings: ControlSettings) -> None:
 def _bus(settings: ControlSettings) -> Bus | None:
     if settings.bootstrap_servers is None:
         return None
-    try:
-        return KafkaBus(
-            BusSettings.model_validate({"bootstrap_servers": settings.bootstrap_servers, **settings.kafka})
-        )
-    except ValidationError as error:
-        raise SettingsError("control's broker:\n" + "\n".join(explain(error, BusSettings))) from error
+    given = settings.kafka.model_dump(exclude_unset=True)
+    return KafkaBus(BusSettings.model_validate({"bootstrap_servers": settings.bootstrap_servers, **given}))
 
 
 def _listen_to(control: Control, bus: Bus | None, stop: threading.Event) -> None:

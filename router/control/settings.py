@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from pydantic import Field
-
+from telemetry.bus.settings import BusSettings, Servers
 from telemetry.settings import Port, Settings
 
 
@@ -25,5 +23,5 @@ class ControlSettings(Settings):
     rollout_file: Path
     folder: Path
     models_folder: Path | None = None
-    bootstrap_servers: str | None = None
-    kafka: dict[str, Any] = Field(default_factory=dict)
+    bootstrap_servers: Servers | None = None
+    kafka: BusSettings = BusSettings()

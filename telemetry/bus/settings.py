@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
+
+from telemetry.settings import Settings
+
+Servers = Annotated[str, Field(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]
 
 
-class BusSettings(BaseModel):
+class BusSettings(Settings):
     """How to reach the broker: `bootstrap_servers` is `host:port`, several separated by commas.
 
     `replication_factor` -1 leaves it to the broker's own default.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    bootstrap_servers: Annotated[str, Field(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")] = "127.0.0.1:9092"
+    bootstrap_servers: Servers = "127.0.0.1:9092"
     client_id: str = "belay"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None

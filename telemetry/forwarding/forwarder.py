@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Bus, Publisher
@@ -29,6 +29,7 @@ from telemetry.events import TextPolicy, now
 from telemetry.files import write_renamed
 from telemetry.forwarding.outgoing import dead_letter, to_record
 from telemetry.forwarding.rollout_follower import RolloutFollower
+from telemetry.settings import Settings
 from telemetry.spool.reader import Spooled, SpoolReader
 
 log = logging.getLogger(__name__)
@@ -38,14 +39,12 @@ _LONGEST_WAIT_S: Final = 1.0
 _DRAIN_S: Final = 5.0
 
 
-class ForwardSettings(BaseModel):
+class ForwardSettings(Settings):
     """What the forwarder needs to know.
 
     `rollout_file` is set only where control runs on another machine: it is then this process that writes
     the file which the router reads. `status_file` is rewritten once a second.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     spool_folder: Path
     bus: BusSettings = BusSettings()

@@ -9,7 +9,7 @@ import pytest
 
 from telemetry.errors import SettingsError
 from telemetry.events import RolloutSpec
-from telemetry.settings import load_settings
+from telemetry.settings import load_document
 from tests.router.values import spec
 
 
@@ -27,5 +27,5 @@ def test_a_rollouts_file_is_explained_down_to_its_lists(
     file = tmp_path / "rollout.yaml"
     file.write_text(json.dumps(spec().model_dump(mode="json") | change), encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
-        load_settings(file, RolloutSpec)
+        load_document(file, RolloutSpec)
     assert message in str(caught.value)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.judge.judges.judge import Judge
@@ -26,6 +26,7 @@ from evaluator.watch.worker.scoring import Scorer, ScorerCounts, Tagging
 from evaluator.watch.worker.status import EvidenceLog, worker_status, write_status
 from telemetry.bus.protocols import Bus
 from telemetry.errors import BrokerUnavailable
+from telemetry.settings import Settings
 from telemetry.word_table import write_table
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ COMPARE_EVERY: Final = 5
 """Every fifth of the brief's prompts is enough to see whether word table and tagger agree."""
 
 
-class WorkerSettings(BaseModel):
+class WorkerSettings(Settings):
     """What a worker needs to know.
 
     `status_file` is replaced twice a second; `evidence_file` (by default `evidence.jsonl` beside it) grows by
@@ -44,8 +45,6 @@ class WorkerSettings(BaseModel):
     record that arrives is read at once. `spec_wait_s` is how long a score may wait for its rollout.
     `table_file` gets the brief's word table, by which routers tell capabilities apart (their `table_file`).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     brief: Path
     status_file: Path

@@ -15,7 +15,7 @@ from router.control.rollout import Start, transition
 from serving.models.manifest import bind_audit, read_manifest, write_manifest
 from telemetry.errors import BaselineError, UsageError
 from telemetry.events import AuditRef, RolloutSpec, now
-from telemetry.settings import load_settings
+from telemetry.settings import load_document
 from tests.evaluator.support.audits import baseline
 from tests.evaluator.support.briefs import brief
 
@@ -47,7 +47,7 @@ def draft(home: Home, out: Path, *options: str) -> RolloutSpec:
     result = CliRunner().invoke(app, asked, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert f"belay rollout start {out}" in " ".join(result.output.split())
-    return load_settings(out, RolloutSpec)
+    return load_document(out, RolloutSpec)
 
 
 def test_a_draft_can_be_started_as_it_is(home: Home, loaded: LoadedBrief, tmp_path: Path) -> None:

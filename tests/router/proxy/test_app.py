@@ -206,15 +206,3 @@ def test_control_starts_and_rolls_back_without_a_broker(tmp_path: Path) -> None:
         child.send_signal(signal.SIGTERM)
         assert child.wait(10) == 0, (tmp_path / "log").read_text()
     assert "applied" in (tmp_path / "run" / "control.jsonl").read_text()
-
-
-def test_a_broker_setting_that_is_unknown_suggests_the_near_one(tmp_path: Path) -> None:
-    settings = ControlSettings(
-        port=0,
-        rollout_file=tmp_path / "r.json",
-        folder=tmp_path,
-        bootstrap_servers="127.0.0.1:1",
-        kafka={"sasl_usrname": "x"},
-    )
-    with pytest.raises(SettingsError, match="did you mean 'sasl_username'"):
-        run_control(settings)

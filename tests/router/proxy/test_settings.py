@@ -77,6 +77,15 @@ def test_what_is_not_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
         load(tmp_path, text)
 
 
+def test_a_broker_setting_that_is_unknown_suggests_the_near_one(tmp_path: Path) -> None:
+    file = tmp_path / "control.yaml"
+    file.write_text("rollout_file: r.json\nfolder: .\nkafka: {sasl_usrname: x}\n", encoding="utf-8")
+    with pytest.raises(
+        SettingsError, match=r"kafka\.sasl_usrname: unknown key; did you mean 'sasl_username'"
+    ):
+        load_settings(file, ControlSettings)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"no settings file at .*absent\.yaml"):
         load_settings(tmp_path / "absent.yaml", ControlSettings)
