@@ -30,27 +30,26 @@ def load_settings(path: Path, kind: type[S]) -> S:
     Relative paths are taken as they are. Raises SettingsError, which names the file, each key that is wrong with the
     variable or secret that set it, and for an unknown key the near one.
     """
-    return _checked(path, kind, overlay(kind))
+    return _checked(path, kind, overlay(kind), "`belay demo` leaves one of each in .belay/runs/.")
 
 
 def load_document(path: Path, kind: type[S]) -> S:
     """As `load_settings`, from the file alone: what it says goes under a hash, and is the same wherever it is read."""
-    return _checked(path, kind, Overlay())
+    return _checked(path, kind, Overlay(), "Give the path of such a file.")
 
 
-def _checked(path: Path, kind: type[S], beside: Overlay) -> S:
+def _checked(path: Path, kind: type[S], beside: Overlay, hint: str) -> S:
     try:
-        return kind.model_validate(beside.over(_mapping(path, kind)))
+        return kind.model_validate(beside.over(_mapping(path, kind, hint)))
     except ValidationError as error:
         raise SettingsError(f"{path}:\n" + "\n".join(explain(error, kind, beside.origins))) from error
 
 
-def _mapping(path: Path, kind: type[BaseModel]) -> dict[str, Any]:
+def _mapping(path: Path, kind: type[BaseModel], hint: str) -> dict[str, Any]:
     if not path.is_file():
         raise SettingsError(
             f"no settings file at {path}",
-            hint=hint
-            or f"It should hold the {kind.__name__} as YAML; `belay demo` leaves one of each in .belay/runs/.",
+            hint=f"It should hold the {kind.__name__} as YAML. {hint}",
         )
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -34,7 +34,7 @@ def test_an_unknown_key_suggests_the_near_one(tmp_path: Path, extra: str, near: 
 
 
 def test_a_wrong_value_is_shown_with_its_key(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"steps: .*it is -1"):
+    with pytest.raises(SettingsError, match=r"steps: .*found -1"):
         load_train_settings(write(tmp_path, GOOD + "steps: -1\n"))
 
 
