@@ -2,7 +2,7 @@
 
 There the claim "the drop is below the threshold" is (just) false and so is "it is beyond it": every `pass` and every
 `fail` is an error, and both must stay within alpha however often one looks. Ours is the product's own
-e-process, looked at after every draw (`evaluator.audit.diff.paired_test` does nothing else with scores that are
+e-process, looked at after every draw (`evaluator.audit.diff.paired` does nothing else with scores that are
 all known); theirs are the z-tests, looked at once, after the last.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evaluator.audit.diff.paired_test import interval_of
+from evaluator.audit.diff.paired import interval_of
 from evaluator.audit.diff.settings import GateSettings
 from evaluator.audit.nll import nll_change
 from evaluator.audit.result import ItemPair, MeasureAudit

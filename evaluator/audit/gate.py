@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evaluator.audit.diff.paired import pairs_to_pass
 from evaluator.audit.diff.paired_set import Verdict
-from evaluator.audit.diff.paired_test import pairs_to_pass
 from evaluator.audit.measures.items_measure import ITEMS
 from evaluator.audit.result import CapabilityAudit, MeasureAudit
 from telemetry.events import Value

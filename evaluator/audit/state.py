@@ -15,8 +15,8 @@ import numpy as np
 from evaluator.audit.diff.floor import at_floor
 from evaluator.audit.diff.item_order import ordered_draws
 from evaluator.audit.diff.pacing import draws_to_go, next_chunk, out_of_reach
+from evaluator.audit.diff.paired import Draw, Evidence, draw_of, evidence_of
 from evaluator.audit.diff.paired_set import PairedSet, Verdict
-from evaluator.audit.diff.paired_test import Draw, Evidence, draw_of, evidence_of
 from evaluator.audit.diff.settings import GateSettings
 from evaluator.audit.measures.answers import ItemAnswer
 from evaluator.audit.measures.measure import Measure

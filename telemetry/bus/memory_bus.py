@@ -9,6 +9,7 @@ import itertools
 import threading
 import time
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Self
 
@@ -22,11 +23,14 @@ Partition = tuple[str, int]
 class MemoryBus:
     """Partitions, offsets and groups as in Kafka. `forget` deletes as retention does; nothing is ever compacted.
 
-    Set `down` to make every call fail as a missing broker does.
+    Set `down` to make every call fail as a missing broker does. What others do with it can be waited for: `refused`
+    counts the calls that failed so, `idle` by topic the polls that came back empty.
     """
 
     def __init__(self) -> None:
         self.down = False
+        self.refused = 0
+        self.idle: Counter[str] = Counter()
         self.logs: dict[Partition, list[Record]] = {}
         self.forgotten: dict[Partition, int] = {}
         self.committed: dict[tuple[str, Partition], int] = {}
@@ -78,6 +82,7 @@ class MemoryBus:
     def check_up(self) -> None:
         """Raise BrokerUnavailable while `down` is set."""
         if self.down:
+            self.refused += 1
             raise BrokerUnavailable("the broker in memory was told to be down")
 
 
@@ -147,6 +152,8 @@ class MemoryReader:
                 # What was deleted under a reader is passed over, as Kafka's readers do by default.
                 found += self._bus.logs[partition][max(0, position - self._bus.first(partition)) :]
                 self._positions[partition] = self._bus.end(partition)
+            if not found:
+                self._bus.idle.update({topic for topic, _ in self._all})
             return found
 
     def commit(self) -> None:

@@ -12,7 +12,7 @@ from _audit import recorded as recording
 from _audit.sets import ROOT, SETS
 from scipy.stats import norm, ttest_ind, ttest_rel
 
-from evaluator.audit.diff.paired_test import Draw, evidence_of
+from evaluator.audit.diff.paired import Draw, evidence_of
 from evaluator.audit.diff.settings import GateSettings
 
 SETTINGS = GateSettings(alpha_fail=0.01, alpha_pass=0.01)

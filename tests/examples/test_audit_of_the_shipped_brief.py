@@ -14,7 +14,7 @@ from evaluator.audit.asking.answering import CachedModel, Conditions
 from evaluator.audit.audit import run_audit
 from evaluator.audit.baseline import binding_of, record_baseline
 from evaluator.audit.brief_measures import brief_measures
-from evaluator.audit.diff.paired_test import Draw, evidence_of
+from evaluator.audit.diff.paired import Draw, evidence_of
 from evaluator.audit.diff.settings import GateSettings
 from evaluator.audit.measures.measure import ServedModel
 from evaluator.audit.result import AuditResult

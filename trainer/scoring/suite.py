@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from evaluator.audit.diff.floor import at_floor
 from evaluator.audit.diff.item_order import ordered_draws
+from evaluator.audit.diff.paired import Draw, Evidence, draw_of, evidence_of
 from evaluator.audit.diff.paired_set import PairedSet, Verdict
-from evaluator.audit.diff.paired_test import Draw, Evidence, draw_of, evidence_of
 from evaluator.audit.measures.measure import MeasureItem
 from evaluator.briefs.brief import Capability, LoadedBrief
 from evaluator.briefs.items import Item, normalised_prompt

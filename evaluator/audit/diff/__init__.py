@@ -1,4 +1,4 @@
 """The paired sequential test and what it is made of. Pure.
 
-From outside: `paired_test`, `settings.GateSettings`, `paired_set`, `floor`, `item_order`.
+From outside: `paired`, `settings.GateSettings`, `paired_set`, `floor`, `item_order`.
 """

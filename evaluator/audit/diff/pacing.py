@@ -7,7 +7,7 @@ from math import ceil, inf, log
 import numpy as np
 
 from evaluator.audit.diff.betting import Floats
-from evaluator.audit.diff.paired_test import Draw, Evidence, evidence_of
+from evaluator.audit.diff.paired import Draw, Evidence, evidence_of
 from evaluator.audit.diff.settings import GateSettings
 
 _MOST_CHUNKS = 8

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Generic, Literal, Protocol, TypeVar
 
 from evaluator.audit.diff.holm import holm_levels
-from evaluator.audit.diff.paired_test import Evidence
+from evaluator.audit.diff.paired import Evidence
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from evaluator.audit.diff.paired_test import pairs_to_pass
+from evaluator.audit.diff.paired import pairs_to_pass
 from evaluator.audit.diff.settings import GateSettings
 from evaluator.briefs.schema import SHARES_OFF, UNFILLED
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from evaluator.audit.diff.item_order import ordered_draws
-from evaluator.audit.diff.paired_test import pairs_to_pass
+from evaluator.audit.diff.paired import pairs_to_pass
 from evaluator.audit.diff.settings import GateSettings
 from evaluator.audit.measures.measure import MeasureItem
 from evaluator.audit.terms import Thresholds, thresholds_of

@@ -292,7 +292,7 @@ def test_a_broker_that_is_down_does_not_stop_a_manual_rollback(
     file = read_rollout(tmp_path / "rollout.json")
     assert file is not None
     assert file.status == "rolled_back"
-    time.sleep(0.2)
+    wait_for(lambda: bus.refused >= 2)
     assert len(control.outbox) == 1
     bus.down = False
     wait_for(lambda: [state.revision for state in published(bus)] == [1, 2])
@@ -301,13 +301,13 @@ def test_a_broker_that_is_down_does_not_stop_a_manual_rollback(
 
 @pytest.mark.usefixtures("loop")
 def test_a_decision_that_met_a_full_disk_is_tried_again(
-    control: Control, bus: MemoryBus, tmp_path: Path
+    control: Control, bus: MemoryBus, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     control.start(spec())
     (tmp_path / "rollout.json").unlink()
     (tmp_path / "rollout.json").mkdir()
     publish(bus, decision())
-    time.sleep(0.2)
+    wait_for(lambda: caplog.text.count("control tries again") >= 2)
     assert control.current is not None
     assert control.current.status == "ramping"
     (tmp_path / "rollout.json").rmdir()
@@ -344,11 +344,11 @@ def test_decisions_of_the_past_repeat_nothing_after_a_restart(bus: MemoryBus, tm
 
 
 def once(control: Control, bus: MemoryBus) -> None:
-    """Let the loop restore, read and publish what there is."""
+    """Let the loop restore, read and publish what there is, until it waits for decisions in vain."""
     stop = threading.Event()
     thread = threading.Thread(target=control_loop, args=(control, bus, stop))
     thread.start()
-    time.sleep(0.3)
+    wait_for(lambda: bus.idle[topics.DECISIONS] > 0)
     stop.set()
     thread.join(5)
     assert not thread.is_alive()

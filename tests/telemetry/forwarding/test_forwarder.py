@@ -280,7 +280,9 @@ def test_the_latest_state_of_a_rollout_reaches_the_routers_file(broker: str, tmp
     assert holds(4)
 
 
-def test_a_file_that_could_not_be_written_is_written_once_it_can(tmp_path: Path) -> None:
+def test_a_file_that_could_not_be_written_is_written_once_it_can(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     bus = MemoryBus()
     bus.ensure_topics()
     with bus.publisher() as publisher:
@@ -291,7 +293,7 @@ def test_a_file_that_could_not_be_written_is_written_once_it_can(tmp_path: Path)
     follower = RolloutFollower(bus, tmp_path / "run" / "rollout.json", stop)
     follower.start()
     try:
-        time.sleep(0.3)
+        wait_until(lambda: "the rollout's state is not followed" in caplog.text)
         follower.check()
         (tmp_path / "run").unlink()
         wait_until((tmp_path / "run" / "rollout.json").exists)

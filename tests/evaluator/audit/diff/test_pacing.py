@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.audit.diff.pacing import draws_to_go, next_chunk, out_of_reach
-from evaluator.audit.diff.paired_test import Evidence, evidence_of
+from evaluator.audit.diff.paired import Evidence, evidence_of
 from evaluator.audit.diff.settings import GateSettings
 
 SETTINGS = GateSettings()

@@ -7,8 +7,8 @@ from math import log
 
 import pytest
 
+from evaluator.audit.diff.paired import Evidence
 from evaluator.audit.diff.paired_set import PairedSet
-from evaluator.audit.diff.paired_test import Evidence
 
 
 @dataclass(eq=False)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.audit.diff.paired_test import pairs_to_pass
+from evaluator.audit.diff.paired import pairs_to_pass
 from evaluator.audit.diff.settings import GateSettings
 from evaluator.briefs.schema import Brief, Kind
 from evaluator.map.drafting.draft import (

@@ -142,7 +142,7 @@ def test_a_broker_that_goes_away_is_waited_for(bus: MemoryBus, tmp_path: Path) -
     with working(bus, tmp_path):
         until(lambda: len(events(bus, topics.SCORES)) == 100)
         bus.down = True
-        time.sleep(0.2)
+        until(lambda: bus.refused >= 4)  # scorer and decider, more than once
         bus.down = False
         publish(bus, regression(200, first=100))
         until(lambda: len(events(bus, topics.SCORES)) >= 300 and bool(rolled_back(bus)))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from evaluator.audit.diff.paired_test import Draw, draw_of, evidence_of, interval_of, pairs_to_pass
+from evaluator.audit.diff.paired import Draw, draw_of, evidence_of, interval_of, pairs_to_pass
 
 SCORE = st.one_of(st.none(), st.floats(0.0, 1.0))
 PAIRS = st.lists(st.tuples(SCORE, SCORE), min_size=1, max_size=5)
