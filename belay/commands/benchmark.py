@@ -7,21 +7,18 @@ from typing import Annotated
 
 import typer
 
-from belay.commands.options import ALIAS, OFFLINE, ModelName
+from belay.commands.options import ALIAS, ModelName
 from belay.progress import console_of
+from belay.steps import benchmark
+from evaluator.briefs.schema import JudgeEndpoint
 
 Url = Annotated[str, typer.Option("--url", help="The engine that serves the model, without /v1.")]
-_BENCHMARK = typer.Typer(
+BENCHMARK_COMMANDS = typer.Typer(
     no_args_is_help=True, help="Run a public benchmark whole. An audit asks of it only what it needs."
 )
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.add_typer(_BENCHMARK, name="benchmark", rich_help_panel=OFFLINE)
-
-
-@_BENCHMARK.command("lm-eval")
+@BENCHMARK_COMMANDS.command("lm-eval")
 def lm_eval(
     tasks: Annotated[list[str], typer.Argument(help="Tasks or groups by lm-eval's own names.")],
     folder: Annotated[Path, typer.Option(help="The model's folder, with its tokenizer and manifest.")],
@@ -38,8 +35,6 @@ def lm_eval(
     ] = False,
 ) -> None:
     """Run lm-eval's tasks on a served model and keep lm-eval's files. Data come from this machine, not from a hub."""
-    from belay.steps import benchmark  # noqa: PLC0415 - light commands do not wait for scipy
-
     benchmark.lm_eval(
         tasks,
         folder,
@@ -54,7 +49,7 @@ def lm_eval(
     )
 
 
-@_BENCHMARK.command("mt-bench")
+@BENCHMARK_COMMANDS.command("mt-bench")
 def mt_bench(
     questions: Annotated[
         Path, typer.Option(help="MT-Bench's question.jsonl, with its reference answers beside it.")
@@ -77,9 +72,6 @@ def mt_bench(
     out: Annotated[Path | None, typer.Option(help="Write answers, grades and verdicts to this file.")] = None,
 ) -> None:
     """Have a model answer MT-Bench and another one grade it from 1 to 10, by category."""
-    from belay.steps import benchmark  # noqa: PLC0415 - as above
-    from evaluator.briefs.schema import JudgeEndpoint  # noqa: PLC0415 - as above
-
     judge = JudgeEndpoint(url=judge_url, model=judge_model, rubric=judge_rubric, api_key_env=judge_key_env)
     models = [(url, model)] + ([(other_url, other_model)] if other_url else [])
     benchmark.mt_bench(questions, category, judge, models, max_tokens, out, console_of())

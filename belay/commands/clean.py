@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import shutil
 
-import typer
-
 from belay.commands.options import HOME, HomeFolder
 from belay.home import Home
 from belay.progress import console_of
+from serving.models.pins import require_unpinned
 from telemetry.errors import UsageError
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the command."""
-    app.command(rich_help_panel="Start here")(clean)
 
 
 def clean(home: HomeFolder = HOME) -> None:
     """Remove everything that Belay made: models, baselines, audits, runs. Refuses while a rollout needs a model."""
-    from serving.models.pins import require_unpinned  # noqa: PLC0415 - pydantic models only when they are needed
-
     place, console = Home(home.resolve()), console_of()
     if not place.root.exists():
         console.print(f"There is nothing at {place.root}.")

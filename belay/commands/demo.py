@@ -1,4 +1,4 @@
-"""The demo, and the base model."""
+"""`belay demo`: the whole story on this machine."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from typing import Annotated
 
 import typer
 
-from belay.commands.options import BRIEF, HOME, OFFLINE, BriefFile, HomeFolder
-from belay.home import Home
+from belay.commands.options import BRIEF, HOME, BriefFile, HomeFolder
+from belay.launcher.demo import DemoSettings, run_demo
 from belay.progress import console_of
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command(rich_help_panel="Start here")(demo)
-    app.command(rich_help_panel=OFFLINE)(prepare)
 
 
 def demo(
@@ -32,8 +26,6 @@ def demo(
     ] = None,
 ) -> None:
     """The whole story on this machine: train naively, audit, roll out, watch it being rolled back."""
-    from belay.launcher.demo import DemoSettings, run_demo  # noqa: PLC0415 - torch and vLLM's side are heavy
-
     console = console_of()
     settings = DemoSettings(
         home=home,
@@ -47,10 +39,3 @@ def demo(
     if (summary.outcome == "rolled_back") == identical:
         console.print("[bold red]   This is not how the story should end.[/]")
         raise typer.Exit(1)
-
-
-def prepare(home: HomeFolder = HOME) -> None:
-    """Make the base model's folder out of the installed package."""
-    from belay.steps import prepare as preparing  # noqa: PLC0415 - torch and vLLM's side are heavy
-
-    preparing.prepare(Home(home.resolve()), console_of())

@@ -17,4 +17,3 @@ ModelName = Annotated[str, typer.Option("--model", help="The model's name at tha
 HOME = Path(".belay")
 BRIEF = Path("examples/support/brief.yaml")
 ALIAS = "support"
-OFFLINE = "Offline"

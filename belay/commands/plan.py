@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from belay.progress import console_of
+from belay.steps.plan import replay_decision, show_drill, show_plan
 from belay.steps.stages import STAGES
 
 BriefArgument = Annotated[Path, typer.Argument(help="The capability brief.")]
@@ -21,13 +22,6 @@ _BRIEF = Path("examples/support/brief.yaml")
 _HOME = Path(".belay")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
-    app.command(rich_help_panel=_WATCH)(plan)
-    app.command(rich_help_panel=_WATCH)(drill)
-    app.command(rich_help_panel=_WATCH)(replay)
-
-
 def plan(
     brief: BriefArgument = _BRIEF,
     rate: Annotated[str, typer.Option(help="Interactions a second, as 40 or 40/s.")] = "40/s",
@@ -38,8 +32,6 @@ def plan(
     home: HomeOption = _HOME,
 ) -> None:
     """Before launch: how long a drop lives in each capability, what it costs, what shadow pairs buy."""
-    from belay.steps.plan import show_plan  # noqa: PLC0415 - scipy and matplotlib are of these commands only
-
     show_plan(brief, rate, stages, shadow, home, console_of(), simulate=simulate, picture=picture)
 
 
@@ -54,8 +46,6 @@ def drill(
     home: HomeOption = _HOME,
 ) -> None:
     """Run A/A and planted regressions through the watch: how often it fires, and after how long."""
-    from belay.steps.plan import show_drill  # noqa: PLC0415 - as above
-
     show_drill(
         brief, stages, shadow, home, console_of(), runs=runs, horizon=horizon, seed=seed, report_file=report
     )
@@ -67,6 +57,4 @@ def replay(
     export: Annotated[Path | None, typer.Option(help="Write the proof to this file.")] = None,
 ) -> None:
     """Reproduce a decision from Kafka or from a proof file. Status 0 where it is the same byte for byte."""
-    from belay.steps.plan import replay_decision  # noqa: PLC0415 - as above
-
     raise typer.Exit(0 if replay_decision(decision, bootstrap_servers, export, console_of()) else 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,116 +10,73 @@ import httpx
 import typer
 from rich.table import Table
 
-from belay.commands.options import ALIAS, BRIEF, HOME, BriefFile, HomeFolder
+from belay.commands.options import HOME, HomeFolder
 from belay.home import Home
+from belay.lazy import Entry, lazy
 from belay.progress import console_of
-from belay.steps.stages import STAGES
+from serving.models.pins import pinned_folders, read_pins, release_by_hand
 from telemetry.errors import InfrastructureError, UsageError
+from telemetry.events import RolloutSpec
+from telemetry.settings import load_document
 
 ControlUrl = Annotated[str, typer.Option("--control", help="Where control answers.")]
 RolloutId = Annotated[str, typer.Argument(help="The rollout's id, as `belay rollout status` shows it.")]
 Actor = Annotated[str, typer.Option("--by", help="Your name; it is recorded.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded.")]
 
-
-class Policy(str, Enum):  # noqa: UP042 - typer shows a StrEnum's members in upper case
-    """Who promotes a stage."""
-
-    manual = "manual"
-    schedule = "schedule"
-    evidence = "evidence"
-
-
 _CONTROL = "http://127.0.0.1:8090"
-_ROLLOUT = typer.Typer(
+ROLLOUT_COMMANDS = typer.Typer(
+    cls=lazy(
+        {
+            "draft": Entry(
+                "belay.commands.rollout_draft:draft",
+                None,
+                "Write a rollout's file from the models, their audit, the brief and the baseline, to read before "
+                "`start`.",
+            )
+        }
+    ),
     no_args_is_help=True,
     help="Draft, start, inspect, promote, roll back or close a rollout; see what is pinned.",
 )
 
 
-def add_to(app: typer.Typer, panel: str) -> None:
-    """Register the commands."""
-    app.add_typer(_ROLLOUT, name="rollout", rich_help_panel=panel)
-
-
-@_ROLLOUT.command()
-def draft(
-    candidate: Annotated[str, typer.Argument(help="The candidate's name, as it was trained and audited.")],
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("rollout.yaml"),
-    home: HomeFolder = HOME,
-    brief: BriefFile = BRIEF,
-    model: Annotated[str, typer.Option("--model", help="The name that clients ask for.")] = ALIAS,
-    stages: Annotated[
-        str,
-        typer.Option(help="share:units before the next stage, comma separated; the last needs no number."),
-    ] = STAGES,
-    advance: Annotated[
-        Policy, typer.Option(help="Who promotes: a person, enough units, or proof in every capability.")
-    ] = Policy.evidence,
-    shadow: Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction answered by both arms.")] = 0.1,
-    override_by: Annotated[str, typer.Option(help="Your name, where its audit did not pass.")] = "",
-    override_reason: Annotated[str, typer.Option(help="Why it may go out all the same.")] = "",
-) -> None:
-    """Write a rollout's file from the models, their audit, the brief and the baseline, to read before `start`."""
-    from belay.steps.rollout_draft import draft as made  # noqa: PLC0415 - the evaluator's side is heavy
-    from belay.steps.rollout_draft import write_draft  # noqa: PLC0415 - as above
-
-    spec = made(
-        Home(home.resolve()),
-        brief,
-        candidate,
-        alias=model,
-        stages=stages,
-        advance=advance.value,
-        shadow=shadow,
-        override_by=override_by,
-        override_reason=override_reason,
-    )
-    write_draft(out, spec)
-    console_of().print(f"{out} has rollout {spec.rollout_id}. Start it: `belay rollout start {out}`.")
-
-
-@_ROLLOUT.command()
+@ROLLOUT_COMMANDS.command()
 def start(
     spec: Annotated[Path, typer.Argument(help="The rollout as YAML or JSON (a RolloutSpec).")],
     control: ControlUrl = _CONTROL,
 ) -> None:
     """Start a rollout with its first stage. Its models are pinned from here on."""
-    from telemetry.events import RolloutSpec  # noqa: PLC0415 - as above
-    from telemetry.settings import load_document  # noqa: PLC0415 - pydantic models only when they are needed
-
     _show(_call("POST", f"{control}/rollouts", load_document(spec, RolloutSpec).model_dump(mode="json")))
 
 
-@_ROLLOUT.command()
+@ROLLOUT_COMMANDS.command()
 def status(control: ControlUrl = _CONTROL) -> None:
     """Show the current rollout, and until when it can be rolled back."""
     _show(_call("GET", f"{control}/rollouts/current"))
 
 
-@_ROLLOUT.command()
+@ROLLOUT_COMMANDS.command()
 def rollback(rollout_id: RolloutId, by: Actor, reason: Reason, control: ControlUrl = _CONTROL) -> None:
     """Put all traffic back on base, now. Possible while it ramps up, and for 30 days after the full rollout."""
     _show(_call("POST", f"{control}/rollouts/{rollout_id}/rollback", {"actor": by, "reason": reason}))
 
 
-@_ROLLOUT.command()
+@ROLLOUT_COMMANDS.command()
 def promote(rollout_id: RolloutId, by: Actor, reason: Reason, control: ControlUrl = _CONTROL) -> None:
     """Go one stage on, by hand."""
     _show(_call("POST", f"{control}/rollouts/{rollout_id}/promote", {"actor": by, "reason": reason}))
 
 
-@_ROLLOUT.command()
+@ROLLOUT_COMMANDS.command()
 def close(rollout_id: RolloutId, by: Actor, reason: Reason, control: ControlUrl = _CONTROL) -> None:
     """End a promoted rollout once the control engine serves its model: all traffic goes there, nothing is pinned."""
     _show(_call("POST", f"{control}/rollouts/{rollout_id}/close", {"actor": by, "reason": reason}))
 
 
-@_ROLLOUT.command()
+@ROLLOUT_COMMANDS.command()
 def pins(home: HomeFolder = HOME) -> None:
     """Show the models that may not be replaced or removed, by which rollout and until when."""
-    from serving.models.pins import pinned_folders, read_pins  # noqa: PLC0415 - as above
-
     models = Home(home.resolve()).models
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("rollout", "since", "until", "model", "folder"):
@@ -135,11 +91,9 @@ def pins(home: HomeFolder = HOME) -> None:
     console_of().print(table if found else f"Nothing is pinned in {models}.")
 
 
-@_ROLLOUT.command()
+@ROLLOUT_COMMANDS.command()
 def unpin(rollout_id: RolloutId, by: Actor, reason: Reason, home: HomeFolder = HOME) -> None:
     """Release a rollout's models by hand, where it is over and nobody could say so (its control was killed)."""
-    from serving.models.pins import read_pins, release_by_hand  # noqa: PLC0415 - as above
-
     models = Home(home.resolve()).models
     if not release_by_hand(models, rollout_id, by, reason):
         known = ", ".join(pin.rollout_id for pin in read_pins(models)) or "none"

@@ -15,6 +15,7 @@ import yaml
 
 from belay.cli import app
 from belay.home import Home
+from belay.lazy import real
 from tests.places import ROOT
 
 FILE = ROOT / "examples" / "ci" / "github-audit.yml"
@@ -73,7 +74,7 @@ def test_every_command_and_option_exists() -> None:
     for words in called():
         command, rest = group, words[1:]
         while hasattr(command, "commands"):
-            command, rest = command.commands[rest[0]], rest[1:]
+            command, rest = real(command, rest[0]), rest[1:]
         options = {name for parameter in command.params for name in parameter.opts}
         assert {word for word in rest if word.startswith("-")} <= options, words
         seen.append(command.name)

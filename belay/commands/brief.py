@@ -1,0 +1,66 @@
+"""`belay brief`: show, check or write a capability brief."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from belay.commands.options import BRIEF
+from belay.progress import console_of
+from belay.steps import brief_new
+from evaluator.briefs.brief import load_brief
+from evaluator.briefs.table import brief_table
+from evaluator.map.drafting.weaknesses import weaknesses
+
+BriefPath = Annotated[Path, typer.Argument(help="The capability brief.")]
+
+BRIEF_COMMANDS = typer.Typer(no_args_is_help=True, help="Show, check or write a capability brief.")
+
+
+@BRIEF_COMMANDS.command()
+def show(path: BriefPath = BRIEF) -> None:
+    """Show a capability brief as a table."""
+    console_of().print(brief_table(load_brief(path)))
+
+
+@BRIEF_COMMANDS.command()
+def check(path: BriefPath = BRIEF) -> None:
+    """Tell everything that is wrong with a capability brief, and where it is weak. Status 2 where it cannot be used."""
+    loaded, console = load_brief(path), console_of()
+    weak = weaknesses(loaded)
+    asked = sum(item.split == "audit" for items in loaded.items.values() for item in items)
+    console.print(
+        f"[bold]{path}[/] can be used: {len(loaded.brief.capabilities)} capabilities, {asked:,} audit items, "
+        f"sha256 {loaded.sha256[:12]}."
+    )
+    if weak:
+        console.print(f"Where it is weak ({len(weak)}):")
+    for line in weak:
+        console.print(f"  - {line}", markup=False)
+
+
+@BRIEF_COMMANDS.command()
+def new(
+    path: Annotated[Path, typer.Argument(help="Where the brief is to lie; nothing is overwritten.")],
+    answers: Annotated[
+        Path | None,
+        typer.Option("--from", help="Take the answers from this YAML file (a brief's keys) and ask nothing."),
+    ] = None,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Forget the answers of an interrupted interview.")
+    ] = False,
+) -> None:
+    """Ask for a brief step by step and write it, with skeletons of its items and exemplars. Can be interrupted."""
+    console = console_of()
+    brief_new.refuse_to_overwrite(path)
+    if answers is not None:
+        brief_new.write_brief(path, brief_new.draft_from(answers), console)
+        return
+    try:
+        draft = brief_new.interview(path, console, afresh=afresh)
+    except brief_new.Interrupted:
+        raise typer.Exit(brief_new.interrupted(path, console)) from None
+    brief_new.write_brief(path, draft, console)
+    brief_new.DraftFile.of(path).remove()

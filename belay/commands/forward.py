@@ -1,0 +1,13 @@
+"""`belay forward`: from the spool to Kafka."""
+
+from __future__ import annotations
+
+from belay.commands.processes import SettingsFile, log_to_stderr, stop_on_signals
+from telemetry.forwarding.forwarder import ForwardSettings, run
+from telemetry.settings import load_settings
+
+
+def forward(settings: SettingsFile) -> None:
+    """Carry interactions from the spool to Kafka, and the rollout's state from Kafka to the router."""
+    log_to_stderr()
+    run(load_settings(settings, ForwardSettings), stop_on_signals())

@@ -1,0 +1,57 @@
+"""`belay rollout draft`."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from belay.commands.options import ALIAS, BRIEF, HOME, BriefFile, HomeFolder
+from belay.home import Home
+from belay.progress import console_of
+from belay.steps.rollout_draft import draft as made
+from belay.steps.rollout_draft import write_draft
+from belay.steps.stages import STAGES
+
+
+class Policy(str, Enum):  # noqa: UP042 - typer shows a StrEnum's members in upper case
+    """Who promotes a stage."""
+
+    manual = "manual"
+    schedule = "schedule"
+    evidence = "evidence"
+
+
+def draft(
+    candidate: Annotated[str, typer.Argument(help="The candidate's name, as it was trained and audited.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("rollout.yaml"),
+    home: HomeFolder = HOME,
+    brief: BriefFile = BRIEF,
+    model: Annotated[str, typer.Option("--model", help="The name that clients ask for.")] = ALIAS,
+    stages: Annotated[
+        str,
+        typer.Option(help="share:units before the next stage, comma separated; the last needs no number."),
+    ] = STAGES,
+    advance: Annotated[
+        Policy, typer.Option(help="Who promotes: a person, enough units, or proof in every capability.")
+    ] = Policy.evidence,
+    shadow: Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction answered by both arms.")] = 0.1,
+    override_by: Annotated[str, typer.Option(help="Your name, where its audit did not pass.")] = "",
+    override_reason: Annotated[str, typer.Option(help="Why it may go out all the same.")] = "",
+) -> None:
+    """Write a rollout's file from the models, their audit, the brief and the baseline, to read before `start`."""
+    spec = made(
+        Home(home.resolve()),
+        brief,
+        candidate,
+        alias=model,
+        stages=stages,
+        advance=advance.value,
+        shadow=shadow,
+        override_by=override_by,
+        override_reason=override_reason,
+    )
+    write_draft(out, spec)
+    console_of().print(f"{out} has rollout {spec.rollout_id}. Start it: `belay rollout start {out}`.")

@@ -1,0 +1,14 @@
+"""`belay router`: the data plane. Loads neither torch nor kafka."""
+
+from __future__ import annotations
+
+from belay.commands.processes import SettingsFile, log_to_stderr
+from router.proxy.app import run
+from router.proxy.settings import RouterSettings
+from telemetry.settings import load_settings
+
+
+def router(settings: SettingsFile) -> None:
+    """Route clients' requests to control or candidate, and record every interaction."""
+    log_to_stderr()
+    run(load_settings(settings, RouterSettings))

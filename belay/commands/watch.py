@@ -1,0 +1,15 @@
+"""`belay watch`: scorer and decider."""
+
+from __future__ import annotations
+
+from belay.commands.processes import SettingsFile, log_to_stderr, stop_on_signals
+from belay.wiring import load_watch
+from evaluator.watch.worker.worker import run_worker
+
+
+def watch(settings: SettingsFile) -> None:
+    """Tag, judge and test every interaction; publish scores and decisions."""
+    log_to_stderr()
+    worker, bus = load_watch(settings)
+    bus.ensure_topics()
+    run_worker(worker, bus, stop_on_signals())
