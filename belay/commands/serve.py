@@ -1,4 +1,4 @@
-"""`belay serve`: one model behind vLLM."""
+"""`belay serve`: a model and its adapters behind one vLLM."""
 
 from __future__ import annotations
 
@@ -8,23 +8,66 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from belay.commands.options import HOME, HomeFolder
 from belay.commands.processes import log_to_stderr, stop_on_signals
-from belay.wiring import engine_for
-from telemetry.errors import InfrastructureError
+from belay.engines import engine_settings
+from belay.home import Home
+from serving.engines.plans import EnginePlan
+from serving.engines.vllm_engine import VllmEngine
+from serving.models.store import ModelStore, StoredModel
+from telemetry.errors import InfrastructureError, UsageError
 
 
 def serve(
-    model: Annotated[Path, typer.Argument(help="A model folder with its manifest.")],
+    model: Annotated[str, typer.Argument(help="A model's name in the home, or its folder with a manifest.")],
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--adapter", help="An adapter to serve beside its base, by NAME@SHA256; may be repeated."
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8001,
     name: Annotated[str, typer.Option(help="The model's name as clients ask for it.")] = "support",
+    memory: Annotated[
+        float | None,
+        typer.Option(help="The share of a GPU's memory that it may take, so that engines share one."),
+    ] = None,
+    home: HomeFolder = HOME,
 ) -> None:
-    """Serve one model folder with vLLM until interrupted; refuses a folder whose hash differs."""
+    """Serve one model with vLLM until interrupted, its adapters beside it; refuses files whose hash differs.
+
+    Example: `belay serve base --port 8001`, `belay serve mine --adapter my-lora --name support`.
+    """
     log_to_stderr()
     stop = stop_on_signals()
-    with engine_for(model, port=port, name=name, log=Path(f"{model.name}-{port}.log")) as engine:
-        Console(stderr=True).print(f"belay: {model} answers at {engine.url}/v1 as {name!r}")
+    store, console = ModelStore(home.resolve() / "models"), Console(stderr=True)
+    served = StoredModel.at(Path(model)) if "/" in model or Path(model).is_dir() else store.get(model)
+    plan = EnginePlan(served, tuple(_adapter(store, one, served) for one in adapter or ()))
+    log = Home(home.resolve()).logs / f"vllm-{served.name}-{port}.log"
+    settings = engine_settings(plan, port=port, alias=name, log=log, memory=memory)
+    with VllmEngine(settings) as engine:
+        engine.wait_healthy()
+        console.print(f"belay: {served.name} answers at {engine.url}/v1 as {name!r}", soft_wrap=True)
+        for one in plan.adapters:
+            console.print(f"belay: {one.name} answers there as {one.served_name!r}", soft_wrap=True)
         while not stop.wait(0.5):
             if not engine.alive():
                 raise InfrastructureError(
-                    f"the engine of {model} died", hint=f"Its log is {engine.settings.log_file}."
+                    f"the engine of {served.name} died", hint=f"Its log is {engine.settings.log_file}."
                 )
+
+
+def _adapter(store: ModelStore, name: str, base: StoredModel) -> StoredModel:
+    found = store.get(name)
+    if found.manifest.kind != "adapter":
+        raise UsageError(
+            f"{name!r} is a {found.manifest.kind}, expected an adapter",
+            hint="Serve it as a model of its own.",
+        )
+    if found.manifest.base_sha256 != base.manifest.sha256:
+        raise UsageError(
+            f"{name!r} is an adapter of base {str(found.manifest.base_sha256)[:12]}, {base.name!r} is "
+            f"{base.manifest.sha256[:12]}",
+            hint=f"Serve it beside its own base: `belay serve {store.base_of(found).name} --adapter {name}`.",
+        )
+    return found

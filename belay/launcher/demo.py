@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from belay.engines import Engines
 from belay.home import Home
 from belay.launcher import live
 from belay.launcher.embedded_broker import EmbeddedBroker
@@ -20,6 +21,8 @@ from belay.progress import bar
 from belay.steps import audit as auditing
 from belay.steps import prepare as preparing
 from belay.steps import train as training
+from belay.steps.asking import Asking, ModelAt
+from belay.steps.baseline import record
 from belay.wiring import engine_for, half_of_the_cores
 from evaluator.audit.reporting.text import audit_table
 from evaluator.audit.result import AuditResult
@@ -28,9 +31,11 @@ from evaluator.briefs.table import brief_table
 from evaluator.watch.planning.terms import rollout_spec
 from evaluator.watch.reporting.page import facts, headline
 from evaluator.watch.reporting.summary import Summary
+from serving.engines.address import ModelAddress
 from serving.engines.arms import Endpoint
 from serving.engines.vllm_engine import VllmEngine
 from serving.models.manifest import read_manifest
+from serving.models.store import ModelStore
 from serving.server import free_port
 from telemetry.bus.kafka_bus import KafkaBus
 from telemetry.bus.settings import BusSettings
@@ -78,7 +83,9 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
         console.print(brief_table(loaded))
         control = _engine(parts, home, base, "control", console)
         _heading(console, 3, "Baseline: what base can do, before anything is trained")
-        baseline = auditing.record(home, loaded, base, control.url, ALIAS, console)
+        asking, store = Asking(home, loaded, console), ModelStore(home.models)
+        control_at = ModelAt(store.get(base.name), ModelAddress(control.url, ALIAS))
+        baseline = record(asking, control_at)
         candidate = control
         audit: AuditResult | None = None
         if settings.identical:
@@ -88,9 +95,15 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
             folder = training.train(home, loaded, base, CANDIDATE, console)
             candidate = _engine(parts, home, folder, "candidate", console)
             _heading(console, 5, "Audit: candidate against base, item by item")
-            audit = auditing.audit(
-                home, loaded, baseline, folder, candidate.url, ALIAS, console, base_url=control.url
+            contest = auditing.Contest(
+                baseline,
+                control_at.model,
+                store.get(folder.name),
+                base_at=control_at.address,
+                candidate_at=ModelAddress(candidate.url, ALIAS),
             )
+            engines = parts.enter_context(Engines(store, ALIAS, home.logs, console))
+            audit = auditing.audit(asking, contest, engines)
             console.print(audit_table(audit))
             console.print(_verdict(audit, home))
         _heading(console, 6, "Roll out: 5 -> 25 -> 50%, watched")

@@ -12,13 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from belay.progress import bar
-from belay.wiring import HttpChat, served_model
+from belay.steps.asking import HttpChat, ModelAt, served_model, unrecorded
 from evaluator.audit.measures.answers import ItemAnswer
 from evaluator.audit.measures.measure import ServedModel
 from evaluator.audit.mt_bench.data import Question, load_questions
 from evaluator.audit.mt_bench.measure import CategoryScore, MtBenchMeasure, category_scores, turn_id
 from evaluator.audit.mt_bench.pairs import PairScore, PairVerdict, judge_pairs, pair_scores
 from evaluator.briefs.schema import JudgeEndpoint
+from serving.engines.address import ModelAddress
+from serving.models.store import ModelStore, StoredModel
 from telemetry.files import write_renamed
 
 _AT_ONCE: Final = 8
@@ -37,7 +39,8 @@ def lm_eval(
     """Run lm-eval's `tasks` on the model of `folder`, which answers at `url`; `settings` are `run_full`'s."""
     from evaluator.audit.benchmarks.lm_eval_measure import run_full  # noqa: PLC0415 - lm_eval takes seconds to import
 
-    served = served_model(folder, url, model, None)[0].model
+    where = ModelAt(StoredModel.at(folder), ModelAddress(url, model))
+    served = served_model(where, ModelStore(folder.parent), None)[0].model
     with bar(console, "   lm-eval") as report:
         figures = run_full(tasks, served, out, progress=report, **settings)
     console.print(_figures(figures))
@@ -84,12 +87,7 @@ def mt_bench(
 
 def _plain(url: str, name: str) -> ServedModel:
     """A model of which nothing but its answers is needed."""
-    ask = HttpChat(url, name)
-    return ServedModel(url, name, "", Path(), lambda turns, tokens: ask(turns, tokens, _forget))
-
-
-def _forget(index: int, answer: str) -> None:
-    """Keep nothing."""
+    return ServedModel(url, name, "", None, unrecorded(HttpChat(ModelAddress(url, name))))
 
 
 def _graded(measure: MtBenchMeasure, model: ServedModel, console: Console) -> list[ItemAnswer]:

@@ -10,6 +10,15 @@ from belay.home import Home
 from belay.progress import bar
 from serving.models.base_model import prepare_base_model
 from serving.models.manifest import read_manifest
+from serving.models.store import ModelStore, StoredModel
+
+
+def base_of(home: Home, name: str | None, console: Console) -> StoredModel:
+    """The base called `name`, or the only one there is; the shipped one, made now, where there is none at all."""
+    store = ModelStore(home.models)
+    if name is None and not any(store.every("base")):
+        prepare(home, console)
+    return store.base(name)
 
 
 def prepare(home: Home, console: Console) -> Path:

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from belay.engines import Engines
 from belay.home import Home
 from belay.progress import bar
+from belay.steps.asking import Asking
 from evaluator.audit.baseline import Baseline, load_baseline
 from evaluator.audit.result import AuditResult, load_audit
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from serving.models.manifest import attest, bind_audit, read_manifest
+from serving.models.store import StoredModel
 from telemetry.errors import BelayError, SettingsError
 from telemetry.events import AuditRef
 from trainer.config import TrainSettings, load_train_settings
@@ -64,7 +67,8 @@ class _Run:
         model: str,
         console: Console,
     ) -> None:
-        self._home, self._settings, self._loaded, self._baseline = home, settings, loaded, baseline
+        self._home, self._settings, self._baseline = home, settings, baseline
+        self._asking = Asking(home, loaded, console)
         self._model, self._console = model, console
         self._result: AuditResult | None = None
 
@@ -92,26 +96,13 @@ class _Run:
     def audit(self, folder: Path) -> AuditRef:
         """Audit the candidate in `folder` on an engine started for it, and on one for base where that has to answer."""
         from belay.steps import audit as auditing  # noqa: PLC0415 - vLLM's side is heavy
-        from belay.wiring import started  # noqa: PLC0415 - as above
 
         self._console.print(f"   {folder}; its report: {folder}/training.html")
-        base = self._settings.base
-        with ExitStack() as parts:
-            url = started(parts, self._home, folder, self._model, self._console)
-            base_url = None
-            if not all(measure.recorded for measure in self._baseline.measures):
-                base_url = started(parts, self._home, base, self._model, self._console)
-            self._result = auditing.audit(
-                self._home,
-                self._loaded,
-                self._baseline,
-                folder,
-                url,
-                self._model,
-                self._console,
-                base=base,
-                base_url=base_url,
-            )
+        contest = auditing.Contest(
+            self._baseline, StoredModel.at(self._settings.base), StoredModel.at(folder)
+        )
+        with Engines(self._asking.models, self._model, self._home.logs, self._console) as engines:
+            self._result = auditing.audit(self._asking, contest, engines)
         return self._result.to_ref()
 
     def _known(self) -> bool:
@@ -125,13 +116,10 @@ class _Run:
     def _shown(self) -> AuditResult | None:
         result, console = self._result, self._console
         if result is not None:
-            from evaluator.audit.reporting.text import audit_table  # noqa: PLC0415 - as above
+            from belay.steps import audit as auditing  # noqa: PLC0415 - as above
 
-            console.print(audit_table(result))
-            for finding in result.findings:
-                console.print(f"   - {finding}")
             page = self._home.audit(self._settings.output.name) / "report.html"
-            console.print(f"   Verdict: [bold]{result.verdict}[/]. Report: {page}")
+            auditing.show(result, page, console)
         return result
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import aiohttp
@@ -16,6 +17,7 @@ from telemetry.events import Message
 
 _ATTEMPTS: Final = 4
 _FIRST_PAUSE_S: Final = 0.25
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def complete_many(
     concurrency: int = 16,
     temperature: float = 0.0,
     timeout_s: float = 120.0,
+    headers: Mapping[str, str] = _NONE,
     progress: Report | None = None,
     on_answer: OnAnswer = no_one,
 ) -> list[Completion]:
@@ -72,6 +75,7 @@ def complete_many(
             concurrency=concurrency,
             temperature=temperature,
             timeout_s=timeout_s,
+            headers=headers,
             progress=progress,
             on_answer=on_answer,
         )
@@ -87,20 +91,24 @@ async def complete_many_async(
     concurrency: int = 16,
     temperature: float = 0.0,
     timeout_s: float = 120.0,
+    headers: Mapping[str, str] = _NONE,
     progress: Report | None = None,
     on_answer: OnAnswer = no_one,
 ) -> list[Completion]:
     """The answers to `prompts`, in their order, at most `concurrency` at a time; temperature 0 is greedy.
 
-    A lost connection or a 5xx is tried four times. A prompt that the engine refuses, or does not answer in
-    `timeout_s`, yields a completion with `error`; an engine that nobody can connect to raises EngineFailed. Each
-    completion is handed to `on_answer` as it arrives, so that what is there can be kept when the rest fails.
+    `headers` go with every request, such as the engine's key. A lost connection or a 5xx is tried four times. A prompt
+    that the engine refuses, or does not answer in `timeout_s`, yields a completion with `error`; an engine that
+    nobody can connect to raises EngineFailed. Each completion is handed to `on_answer` as it arrives, so that what is
+    there can be kept when the rest fails.
     """
     ask = _Ask(url.rstrip("/").removesuffix("/v1"), model, max_tokens, temperature)
     report, done = progress or silent, 0
     free = asyncio.Semaphore(concurrency)
     client = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=concurrency), timeout=aiohttp.ClientTimeout(total=timeout_s)
+        connector=aiohttp.TCPConnector(limit=concurrency),
+        timeout=aiohttp.ClientTimeout(total=timeout_s),
+        headers=headers,
     )
 
     async def one(index: int, prompt: Sequence[Message]) -> Completion:

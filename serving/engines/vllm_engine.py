@@ -34,7 +34,8 @@ class EngineSettings(BaseModel):
     """What an engine serves, where, and with how much of the machine.
 
     `threads_bind` lists the cores of the model's threads (`0`, `0-1`, `auto`, `nobind`). `adapters` are LoRA
-    folders by the model name that requests give. `eager` skips compilation, which on two cores costs minutes
+    folders by the model name that requests give. `gpu_memory_share` is how much of a GPU's memory it may take (vLLM's
+    own default where None), so that two engines fit one. `eager` skips compilation, which on two cores costs minutes
     at the first start and makes small models no faster.
     """
 
@@ -54,6 +55,7 @@ class EngineSettings(BaseModel):
     eager: bool = True
     adapters: dict[str, Path] = Field(default_factory=dict)
     max_lora_rank: Annotated[int, Field(gt=0)] = 16
+    gpu_memory_share: Annotated[float, Field(gt=0, le=1)] | None = None
     extra_args: tuple[str, ...] = ()
     start_timeout_s: Annotated[float, Field(gt=0)] = 300.0
 
@@ -74,8 +76,11 @@ def build_command(settings: EngineSettings) -> list[str]:
     if settings.eager:
         command.append("--enforce-eager")
     if settings.adapters:
-        command += ["--enable-lora", "--max-lora-rank", str(settings.max_lora_rank), "--lora-modules"]
+        command += ["--enable-lora", "--max-loras", str(len(settings.adapters))]
+        command += ["--max-lora-rank", str(settings.max_lora_rank), "--lora-modules"]
         command += [f"{name}={path}" for name, path in settings.adapters.items()]
+    if settings.gpu_memory_share is not None:
+        command += ["--gpu-memory-utilization", str(settings.gpu_memory_share)]
     return [*command, *settings.extra_args]
 
 

@@ -19,15 +19,45 @@ from telemetry.files import write_renamed
 MANIFEST: Final = "manifest.json"
 
 
+Kind = Literal["base", "candidate", "adapter"]
+
+
+class Origin(Value):
+    """How a model came to be here: made from an installed package, trained here, or adopted from elsewhere.
+
+    `source` is what it was made of: a package's file, a folder, a hub's name, a URL. Files that are `linked` lie
+    where they were; whoever changes them there changes this model, which is then refused.
+    """
+
+    how: Literal["package", "trained", "adopted"]
+    source: str
+    linked: bool = False
+
+
+class EngineOfOthers(Value):
+    """Where a model answers that others run: the engine's root, the model's name there, and who holds the key.
+
+    `key_env` names the environment variable with the key. `tokenizer` is a folder with the model's tokenizer; without
+    one nothing can be asked that needs tokens.
+    """
+
+    url: str
+    model: str
+    key_env: str | None = None
+    tokenizer: str | None = None
+
+
 class Manifest(Value):
     """What a model folder is. `sha256` is over the sorted file hashes; the audit is not part of it.
+
+    A model that others run has an `engine`, and for files what it answered when it was adopted.
 
     `files` maps each path, relative to the folder, to its SHA-256. `adapter_sha256` is over the files below
     `adapter/`, where a candidate keeps the adapter that was merged into it. `settings` are what a training was asked
     for, `training` what came of it: the hash of each of its data, the checkpoint and the merge weights taken.
     """
 
-    kind: Literal["base", "candidate"]
+    kind: Kind
     name: str
     created: AwareDatetime
     files: dict[str, str]
@@ -37,6 +67,8 @@ class Manifest(Value):
     data_sha256: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
+    origin: Origin | None = None
+    engine: EngineOfOthers | None = None
     audit: AuditRef | None = None
 
     @property
@@ -48,12 +80,14 @@ class Manifest(Value):
 def write_manifest(
     folder: Path,
     *,
-    kind: Literal["base", "candidate"],
+    kind: Kind,
     name: str,
     base_sha256: str | None = None,
     data_sha256: str | None = None,
     settings: dict[str, Any] | None = None,
     training: dict[str, Any] | None = None,
+    origin: Origin | None = None,
+    engine: EngineOfOthers | None = None,
 ) -> Manifest:
     """Hash every file of `folder` and write its manifest. Raises AttestationError where there is no folder."""
     files = hash_files(folder)
@@ -69,6 +103,8 @@ def write_manifest(
         data_sha256=data_sha256,
         settings=settings or {},
         training=training or {},
+        origin=origin,
+        engine=engine,
     )
     _save(folder, manifest)
     return manifest
@@ -80,12 +116,12 @@ def read_manifest(folder: Path) -> Manifest:
     if not folder.is_dir():
         raise AttestationError(
             f"no model folder at {folder}",
-            hint="`belay demo` prepares the base model, `belay train` makes a candidate.",
+            hint="`belay prepare` makes the shipped base, `belay adopt` takes yours, `belay train` makes a candidate.",
         )
     if not path.is_file():
         raise AttestationError(
             f"{folder} has no {MANIFEST}, so nobody knows which model it should be",
-            hint="Only folders that Belay prepared or trained are served. Build it again.",
+            hint="A folder from elsewhere is taken in by `belay adopt FOLDER`, which changes nothing in it.",
         )
     try:
         return Manifest.model_validate_json(path.read_bytes())

@@ -11,15 +11,20 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from belay.engines import Engines
 from belay.home import Home
 from belay.launcher.demo import ALIAS, CANDIDATE
 from belay.steps import audit as auditing
 from belay.steps import prepare as preparing
 from belay.steps import train as training
+from belay.steps.asking import Asking, ModelAt
+from belay.steps.baseline import record
 from belay.wiring import engine_for, half_of_the_cores
 from evaluator.audit.baseline import Baseline
 from evaluator.audit.result import AuditResult
 from evaluator.briefs.brief import LoadedBrief, load_brief
+from serving.engines.address import ModelAddress
+from serving.models.store import StoredModel
 from serving.server import free_port
 from tests.places import BRIEF
 
@@ -58,7 +63,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory, real_base: Path) -> Iterat
                 cores=half_of_the_cores("control"),
             )
         )
-        baseline = auditing.record(home, loaded, base, control.url, ALIAS, console)
+        asking = Asking(home, loaded, console)
+        control_at = ModelAt(StoredModel.at(base), ModelAddress(control.url, ALIAS))
+        baseline = record(asking, control_at)
         folder = training.train(home, loaded, base, CANDIDATE, console)
         candidate = parts.enter_context(
             engine_for(
@@ -69,7 +76,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory, real_base: Path) -> Iterat
                 cores=half_of_the_cores("candidate"),
             )
         )
-        audit = auditing.audit(home, loaded, baseline, folder, candidate.url, ALIAS, console)
+        contest = auditing.Contest(
+            baseline,
+            control_at.model,
+            StoredModel.at(folder),
+            candidate_at=ModelAddress(candidate.url, ALIAS),
+        )
+        with Engines(asking.models, ALIAS, home.logs, console) as engines:
+            audit = auditing.audit(asking, contest, engines)
         yield Trained(home, loaded, base, folder, baseline, audit, control.url, candidate.url)
 
 

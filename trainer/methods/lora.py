@@ -15,7 +15,7 @@ from trainer.config import LoraSettings
 from trainer.data.encoding import Example
 from trainer.methods import variants
 
-DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
 
 def load_base(folder: Path, dtype: str) -> Any:

@@ -199,7 +199,7 @@ def _check_name(http: httpx.Client, model: ServedModel, who: str) -> None:
     """Refuse a model that its endpoint does not list: some answer with another one instead of an error."""
     url = f"{model.url.rstrip('/')}/v1/models"
     try:
-        response = http.get(url)
+        response = http.get(url, headers=dict(model.headers))
         listed = [str(one["id"]) for one in response.json()["data"]] if response.status_code == 200 else None
     except httpx.HTTPError as error:
         raise EngineFailed(
@@ -218,7 +218,8 @@ def _check_template(http: httpx.Client, model: ServedModel, who: str) -> Check:
     """Whether the endpoint turns chats into the tokens that the folder's own chat template gives."""
     ours = _rendered(model)
     if ours is None:
-        return Check("not checked", f"{model.folder} has no tokenizer with a chat template")
+        where = model.folder or f"what is known of {model.name!r}"
+        return Check("not checked", f"{where} has no tokenizer with a chat template")
     for chat, expected in zip(CHATS, ours, strict=True):
         body = {"messages": chat, "add_generation_prompt": True}
         status, said = _post(http, model, "/tokenize", body)
@@ -235,7 +236,7 @@ def _check_template(http: httpx.Client, model: ServedModel, who: str) -> Check:
 
 def _rendered(model: ServedModel) -> list[list[int]] | None:
     """The tokens of the probe's chats by the folder's tokenizer and chat template; None where it has none."""
-    if not (model.folder / "tokenizer_config.json").is_file():
+    if model.folder is None or not (model.folder / "tokenizer_config.json").is_file():
         return None
     from transformers import AutoTokenizer  # noqa: PLC0415 - heavy: only audits load it
 
@@ -261,7 +262,7 @@ def _post(http: httpx.Client, model: ServedModel, path: str, body: dict[str, Any
     """Status and JSON (None where it is none). Raises EngineFailed where nobody answers."""
     url = model.url.rstrip("/") + path
     try:
-        response = http.post(url, json={"model": model.name, **body})
+        response = http.post(url, json={"model": model.name, **body}, headers=dict(model.headers))
     except httpx.HTTPError as error:
         raise EngineFailed(
             f"no engine answers at {url}: {error!r}", hint="Start it, or see its log."

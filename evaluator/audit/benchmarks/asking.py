@@ -94,11 +94,11 @@ def asking(model: ServedModel) -> Iterator[None]:
         ) from error
 
 
-def context_length(url: str, name: str) -> int:
+def context_length(url: str, name: str, headers: Mapping[str, str]) -> int:
     """How many tokens the engine takes, as vLLM says in its list of models; lm-eval's default where it does not."""
     listed = f"{url.rstrip('/')}/v1/models"
     try:
-        models = httpx.get(listed, timeout=30.0).raise_for_status().json()["data"]
+        models = httpx.get(listed, timeout=30.0, headers=dict(headers)).raise_for_status().json()["data"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         raise EngineFailed(
             f"no engine lists its models at {listed}: {error!r}", hint="Start it, or see its log."

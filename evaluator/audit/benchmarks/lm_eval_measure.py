@@ -50,7 +50,7 @@ from evaluator.audit.measures.answers import ItemAnswer, Progress, silent
 from evaluator.audit.measures.measure import Measure, MeasureItem, ServedModel
 from evaluator.audit.measures.pooled_measure import PooledMeasure
 from evaluator.briefs.brief import LoadedBrief
-from telemetry.errors import BriefError, InfrastructureError
+from telemetry.errors import BriefError, InfrastructureError, UsageError
 from telemetry.mistakes import did_you_mean
 
 CONCURRENCY: Final = 16
@@ -135,9 +135,9 @@ class LmEvalMeasure:
         """Ask `model` these items and score its answers, in the order of `ids`. Raises EngineFailed."""
         if not ids:
             return ()
-        client = _client(model.url, model.name, model.folder, self._concurrency)
+        client = _client_of(model, self._concurrency)
         generation_length(self._task, client.max_length + 1)
-        groups = self._instances(model.folder, client)
+        groups = self._instances(_tokenizer_of(model), client)
         asked = {
             i: [replace(one, resps=[], filtered_resps={}) for one in groups[self._numbers[i]]] for i in ids
         }
@@ -238,7 +238,7 @@ def run_full(
     lm_eval = _library()
     from lm_eval.loggers import EvaluationTracker  # noqa: PLC0415, TID251 - heavy: loaded by those who run benchmarks only
 
-    client = _client(model.url, model.name, model.folder, concurrency)
+    client = _client_of(model, concurrency)
     tracker = EvaluationTracker(output_path=str(folder))
     for task in tasks:
         for one in load_tasks(task, include_path).values() if isinstance(task, str) else [task]:
@@ -373,8 +373,23 @@ def _anchor(entry: Any) -> None:
     entry.cfg, entry.yaml_path = config, None
 
 
+def _tokenizer_of(model: ServedModel) -> Path:
+    if model.folder is None:
+        raise UsageError(
+            f"lm-eval asks in tokens, and nobody knows the tokenizer of {model.name!r} at {model.url}",
+            hint="Adopt it again with its tokenizer: `belay adopt URL --tokenizer FOLDER`.",
+        )
+    return model.folder
+
+
+def _client_of(model: ServedModel, concurrency: int) -> Any:
+    return _client(
+        model.url, model.name, _tokenizer_of(model), concurrency, tuple(sorted(model.headers.items()))
+    )
+
+
 @functools.lru_cache(maxsize=8)
-def _client(url: str, name: str, folder: Path, concurrency: int) -> Any:
+def _client(url: str, name: str, folder: Path, concurrency: int, headers: tuple[tuple[str, str], ...]) -> Any:
     """lm-eval's own client of an OpenAI API for one model, with the tokenizer of its folder."""
     _library()
     from lm_eval.models.openai_completions import LocalCompletionsAPI  # noqa: PLC0415, TID251 - heavy: as above
@@ -385,6 +400,10 @@ def _client(url: str, name: str, folder: Path, concurrency: int) -> Any:
         tokenizing = threading.Lock()
         progress = staticmethod(silent)
         done = total = 0
+
+        @property
+        def header(self) -> dict[str, str]:
+            return dict(headers)
 
         async def get_batched_requests(self, requests: list[Any], *args: Any, **kwargs: Any) -> Any:
             self.done, self.total = 0, len(requests)
@@ -409,5 +428,5 @@ def _client(url: str, name: str, folder: Path, concurrency: int) -> Any:
         tokenizer=str(folder),
         tokenizer_backend="huggingface",
         num_concurrent=max(2, concurrency),
-        max_length=context_length(url, name),
+        max_length=context_length(url, name, dict(headers)),
     )

@@ -7,8 +7,8 @@ whom, and when to stop; a measure never does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -21,16 +21,18 @@ Chat = Callable[[Sequence[Sequence[Message]], int], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model that answers. `folder` holds its tokenizer; `sha256` is its manifest's; `name` is its name at `url`.
+    """A model that answers. `sha256` is its manifest's; `name` is its name at `url`.
 
-    `url` is the engine's root, without `/v1`. `chat` asks it; raises EngineFailed where it does not answer.
+    `url` is the engine's root, without `/v1`. `folder` holds its tokenizer and is None where nobody has one. `chat`
+    asks it; raises EngineFailed where it does not answer. `headers` go with every request, such as the engine's key.
     """
 
     url: str
     name: str
     sha256: str
-    folder: Path
+    folder: Path | None
     chat: Chat
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

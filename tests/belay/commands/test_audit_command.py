@@ -23,10 +23,14 @@ from typer.testing import CliRunner, Result
 
 from belay.cli import app
 from belay.home import Home
-from belay.steps import audit as auditing
+from belay.steps import baseline as recording
+from belay.steps import override as overriding
+from belay.steps.asking import Asking, ModelAt
 from evaluator.audit.result import load_audit
 from evaluator.briefs.brief import load_brief
+from serving.engines.address import ModelAddress
 from serving.models.manifest import read_manifest, write_manifest
+from serving.models.store import StoredModel
 from telemetry.errors import BaselineError, EngineFailed, UsageError
 
 ITEMS = 80
@@ -112,10 +116,11 @@ def engine() -> Iterator[Engine]:
 def home(tmp_path: Path) -> Home:
     """A home with a base and a candidate that attest; which weights they have plays no part here."""
     place = Home(tmp_path / "home")
-    for folder, kind in ((place.base_model, "base"), (place.model("mine"), "candidate")):
+    for folder in (place.base_model, place.model("mine")):
         folder.mkdir(parents=True)
         (folder / "config.json").write_text(json.dumps({"model": folder.name}), encoding="utf-8")
-        write_manifest(folder, kind=kind, name=folder.name)  # type: ignore[arg-type]
+    base = write_manifest(place.base_model, kind="base", name="base")
+    write_manifest(place.model("mine"), kind="candidate", name="mine", base_sha256=base.sha256)
     return place
 
 
@@ -159,7 +164,8 @@ def brief_file(tmp_path: Path) -> Path:
 
 def record(home: Home, brief_file: Path, engine: Engine) -> None:
     """Base answers everything right."""
-    auditing.record(home, load_brief(brief_file), home.base_model, engine.url, "support", QUIET)
+    base = ModelAt(StoredModel.at(home.base_model), ModelAddress(engine.url, "support"))
+    recording.record(Asking(home, load_brief(brief_file), QUIET), base)
 
 
 def audit(home: Home, brief_file: Path, engine: Engine, *more: str) -> Result:
@@ -233,9 +239,10 @@ def test_the_audit_of_another_candidate_cannot_be_overridden_for_this_one(
     engine.right = 0.4
     assert audit(home, brief_file, engine).exit_code == 1
     (home.model("mine") / "config.json").write_text("{}", encoding="utf-8")
-    write_manifest(home.model("mine"), kind="candidate", name="mine")
+    base = read_manifest(home.base_model).sha256
+    write_manifest(home.model("mine"), kind="candidate", name="mine", base_sha256=base)
     with pytest.raises(UsageError, match="was of a candidate with sha256"):
-        auditing.override(home, "mine", "A. Person", "a drill")
+        overriding.override(home, "mine", "A. Person", "a drill")
 
 
 def test_an_audit_that_is_repeated_asks_nothing_and_says_the_same(
