@@ -8,6 +8,7 @@ from contextlib import closing
 
 from router.control.actor import Control
 from router.control.api import create_app
+from router.control.attesting import Attesting
 from router.control.loop import control_loop, without_a_bus
 from router.control.settings import ControlSettings
 from serving.server import listen, serve
@@ -38,6 +39,11 @@ def run_control(settings: ControlSettings) -> None:
             target=_listen_to, args=(control, bus, stop), name="control-loop", daemon=True
         )
         loop.start()
+        if settings.models_folder is not None:
+            attesting = Attesting(control, settings.models_folder)
+            threading.Thread(
+                target=attesting.run, args=(settings.attest_every_s, stop), name="attesting", daemon=True
+            ).start()
         log.info("control listens on %s:%d", *listener.getsockname()[:2])
         try:
             serve(create_app(control), listener, _SHUTDOWN_S)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from router.proxy.settings import RouterSettings
-from router.proxy.wire.headers import Headers
+from router.proxy.wire.headers import Headers, with_authorization
 from router.proxy.wire.model_name import Renamer, rename_request
 from router.proxy.wire.upstream import Exchange, Request, Upstream
+from serving.engines.address import authorization
 from telemetry.events import Arm
 
 
@@ -27,11 +29,19 @@ def is_stream(headers: Headers) -> bool:
 
 
 class Engines:
-    """Asks arms. Base has the whole time for its first byte, the candidate less: base can answer for it."""
+    """Asks arms. Base has the whole time for its first byte, the candidate less: base can answer for it.
+
+    Raises SettingsError where an arm's key is not in the environment.
+    """
 
     def __init__(self, settings: RouterSettings) -> None:
         self._times = settings.timeouts
         self._models = {endpoint.arm: endpoint.model for endpoint in (settings.control, settings.candidate)}
+        self._keys: Mapping[Arm, bytes] = {
+            endpoint.arm: authorization(endpoint.key_env, f"the {endpoint.arm} arm")["authorization"].encode()
+            for endpoint in (settings.control, settings.candidate)
+            if endpoint.key_env is not None
+        }
         self._upstreams = {
             endpoint.arm: Upstream(endpoint.url, connect_s=self._times.connect_s)
             for endpoint in (settings.control, settings.candidate)
@@ -40,6 +50,8 @@ class Engines:
     def ask(self, arm: Arm, request: Request) -> Asked:
         """The request to an arm, under the name by which its engine knows the model."""
         model, renamer = self._models[arm], None
+        if arm in self._keys:
+            request = request._replace(headers=with_authorization(request.headers, self._keys[arm]))
         if model is not None:
             body, alias = rename_request(request.body, model)
             request = request._replace(body=body)

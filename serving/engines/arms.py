@@ -11,7 +11,8 @@ class Endpoint(BaseModel):
     """One arm's engine as the router sees it.
 
     `model` replaces the request's model name on the way out where the engine knows the model by another
-    name (an adapter on a shared engine); None leaves the body untouched.
+    name (an adapter on a shared engine); None leaves the body untouched. `key_env` names the environment variable with
+    the engine's own key, which then replaces what the client sent as authorization.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -19,3 +20,4 @@ class Endpoint(BaseModel):
     arm: Arm
     url: str
     model: str | None = None
+    key_env: str | None = None

@@ -26,6 +26,10 @@ _HOP_BY_HOP: Final = frozenset(
 _REPLACED: Final = _HOP_BY_HOP | {b"host", b"content-length", b"expect", b"accept-encoding"}
 
 
+# What clients authorise themselves with: OpenAI's, and what Azure and Anthropic call theirs.
+_SECRETS: Final = (b"authorization:", b"api-key:", b"x-api-key:")
+
+
 def is_hop_by_hop(name: bytes) -> bool:
     """Whether a header (lower-case name) speaks of one connection only."""
     return name in _HOP_BY_HOP
@@ -34,6 +38,12 @@ def is_hop_by_hop(name: bytes) -> bool:
 def request_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The client's headers as the lines that go to the engine: names in lower case, end of line each."""
     return b"".join([b"%b: %b\r\n" % pair for pair in headers if pair[0] not in _REPLACED])
+
+
+def with_authorization(lines: bytes, value: bytes) -> bytes:
+    """Header lines with this authorization in place of the client's, which is not for that engine's eyes."""
+    kept = [line for line in lines.splitlines(keepends=True) if not line.startswith(_SECRETS)]
+    return b"".join([*kept, b"authorization: %b\r\n" % value])
 
 
 def request_target(scope: MutableMapping[str, Any]) -> bytes:

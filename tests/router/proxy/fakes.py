@@ -224,11 +224,14 @@ async def running(folder: Path, control: str, candidate: str, **changes: Any) ->
         {
             "port": 0,
             "router_id": "router-7",
-            "control": {"arm": "control", "url": control, "model": changes.pop("control_model", None)},
-            "candidate": {
-                "arm": "candidate",
-                "url": candidate,
-                "model": changes.pop("candidate_model", None),
+            **{
+                arm: {
+                    "arm": arm,
+                    "url": url,
+                    "model": changes.pop(f"{arm}_model", None),
+                    "key_env": changes.pop(f"{arm}_key_env", None),
+                }
+                for arm, url in (("control", control), ("candidate", candidate))
             },
             "rollout_file": folder / "rollout.json",
             "spool_folder": folder / "spool",

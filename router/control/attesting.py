@@ -1,0 +1,85 @@
+"""Who answers at the URLs of others' engines, asked again and again while a rollout is live.
+
+A model folder is hashed before it is served. Behind a URL somebody may put another model at any time; then neither
+the audit nor the evidence is about what users get, so the rollout is rolled back.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from router.control.actor import Control
+from router.control.rollout import RollBack
+from serving.engines.address import ModelAddress
+from serving.engines.identity import Comparison
+from serving.engines.identity_probes import check_identity, load_identity
+from serving.models.store import ModelStore, StoredModel
+from telemetry.errors import BelayError
+from telemetry.events import RolloutChanged
+
+log = logging.getLogger(__name__)
+
+ACTOR: Final = "attestation"
+IN_A_ROW: Final = 2
+"""Mismatches that are needed: one alone may be an engine that is being restarted."""
+
+Check = Callable[[StoredModel], Comparison]
+
+
+def ask_who_answers(model: StoredModel) -> Comparison:
+    """Compare what answers at a model's URL with what was adopted. Raises EngineFailed and AttestationError."""
+    engine = model.manifest.engine
+    if engine is None:
+        raise ValueError(f"{model.name} is no model of others")
+    return check_identity(ModelAddress(engine.url, engine.model, engine.key_env), load_identity(model.folder))
+
+
+class Attesting:
+    """Asks about the models of the current rollout that others run; `models` is where the model folders lie."""
+
+    def __init__(self, control: Control, models: Path, check: Check = ask_who_answers) -> None:
+        self._control, self._store, self._check = control, ModelStore(models), check
+        self._strangers: dict[str, int] = {}
+
+    def run(self, every_s: float, stop: threading.Event) -> None:
+        """Look every `every_s` seconds until `stop`."""
+        while not stop.wait(every_s):
+            try:
+                self.look()
+            except BelayError as error:
+                log.warning("nobody could be asked who answers: %s", error)
+
+    def look(self) -> None:
+        """Ask once, and roll back where another model has answered `IN_A_ROW` times."""
+        state = self._control.current
+        if state is None or not state.live:
+            self._strangers.clear()
+            return
+        for model in self._of_others(state):
+            try:
+                found = self._check(model)
+            except BelayError as error:
+                # An engine that is away is seen by the router, which falls back to base.
+                log.warning("%s could not be asked who it is: %s", model.name, error.message)
+                continue
+            self._weigh(state, model, found)
+
+    def _weigh(self, state: RolloutChanged, model: StoredModel, found: Comparison) -> None:
+        seen = 0 if found.same else self._strangers.get(model.name, 0) + 1
+        self._strangers[model.name] = seen
+        if found.same:
+            return
+        log.warning("another model answers for %s (%d in a row): %s", model.name, seen, found.told)
+        if seen >= IN_A_ROW:
+            reason = f"another model answers for {model.name} than the one that was audited: {found.told}"
+            self._control.act(state.spec.rollout_id, RollBack(ACTOR, reason))
+
+    def _of_others(self, state: RolloutChanged) -> Iterator[StoredModel]:
+        wanted = {state.spec.base.sha256, state.spec.candidate.sha256}
+        for model in self._store.every():
+            if model.manifest.engine is not None and model.manifest.sha256 in wanted:
+                yield model

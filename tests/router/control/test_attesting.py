@@ -1,0 +1,97 @@
+"""Another model behind a URL rolls the rollout back; an engine that is away does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from router.control.actor import Control
+from router.control.attesting import ACTOR, Attesting
+from serving.engines.identity import Comparison
+from serving.models.manifest import EngineOfOthers, write_manifest
+from serving.models.store import StoredModel
+from telemetry.errors import EngineFailed
+from telemetry.events import ModelRef
+from tests.router.values import spec
+
+SAME = Comparison(same=True, gap=0.0, alike=1.0, told="the same")
+OTHER = Comparison(same=False, gap=0.3, alike=0.5, told="0.3 nats apart")
+AWAY = EngineFailed("nobody there")
+
+
+def of_others(models: Path, name: str) -> ModelRef:
+    folder = models / name
+    folder.mkdir(parents=True)
+    (folder / "identity.json").write_text(name)
+    engine = EngineOfOthers(url="http://far", model=name)
+    return write_manifest(folder, kind="candidate", name=name, engine=engine).ref
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Control:
+    return Control(tmp_path / "rollout.json", tmp_path / "control.jsonl")
+
+
+def attesting(
+    control: Control, models: Path, *said: Comparison | EngineFailed
+) -> tuple[Attesting, list[str]]:
+    """One that hears `said`, in turn, of whichever model it asks about; and the names that it asked."""
+    answers: Iterator[Comparison | EngineFailed] = iter(said)
+    asked: list[str] = []
+
+    def check(model: StoredModel) -> Comparison:
+        asked.append(model.name)
+        answer = next(answers)
+        if isinstance(answer, EngineFailed):
+            raise answer
+        return answer
+
+    return Attesting(control, models, check), asked
+
+
+def test_a_model_that_was_exchanged_is_rolled_back_at_the_second_look(
+    control: Control, tmp_path: Path
+) -> None:
+    control.start(spec(candidate=of_others(tmp_path / "models", "far")))
+    watch, asked = attesting(control, tmp_path / "models", SAME, OTHER, OTHER)
+    for status in ("ramping", "ramping", "rolled_back"):
+        watch.look()
+        assert control.current is not None
+        assert control.current.status == status
+    assert asked == ["far"] * 3
+    assert control.current is not None
+    assert control.current.actor == ACTOR
+    assert "0.3 nats apart" in control.current.reason
+
+
+@pytest.mark.parametrize("between", [SAME, AWAY])
+def test_one_strange_answer_alone_changes_nothing(
+    between: Comparison | EngineFailed, control: Control, tmp_path: Path
+) -> None:
+    control.start(spec(candidate=of_others(tmp_path / "models", "far")))
+    watch, _ = attesting(control, tmp_path / "models", OTHER, between, SAME)
+    for _ in range(3):
+        watch.look()
+    assert control.current is not None
+    assert control.current.live
+
+
+def test_base_is_asked_about_as_well(control: Control, tmp_path: Path) -> None:
+    control.start(spec(base=of_others(tmp_path / "models", "far-base")))
+    watch, asked = attesting(control, tmp_path / "models", OTHER, OTHER)
+    watch.look()
+    watch.look()
+    assert asked == ["far-base"] * 2
+    assert control.current is not None
+    assert not control.current.live
+
+
+def test_models_of_ours_and_those_of_no_live_rollout_are_not_asked(control: Control, tmp_path: Path) -> None:
+    of_others(tmp_path / "models", "bystander")
+    watch, asked = attesting(control, tmp_path / "models")
+    watch.look()
+    control.start(spec())
+    watch.look()
+    assert asked == []
