@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from belay.commands.processes import log_to_stderr, stop_on_signals
+from belay.commands.processes import stop_on_signals
 from belay.launcher.embedded_broker import EmbeddedBroker
+from belay.logs import log_to_stderr
 from telemetry.errors import InfrastructureError
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from belay.commands.processes import SettingsFile, log_to_stderr
+from belay.commands.processes import SettingsFile
+from belay.logs import log_to_stderr
 from router.control.app import run_control
 from router.control.settings import ControlSettings
 from telemetry.settings import load_settings

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from belay.commands.processes import SettingsFile, log_to_stderr, stop_on_signals
+from belay.commands.processes import SettingsFile, stop_on_signals
+from belay.logs import log_to_stderr
 from telemetry.forwarding.forwarder import ForwardSettings, run
 from telemetry.settings import load_settings
 

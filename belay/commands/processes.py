@@ -1,8 +1,7 @@
-"""What the commands of long-running processes share: their settings file, how they end, how they log."""
+"""What the commands of long-running processes share: their settings file, and how they end."""
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 from pathlib import Path
@@ -29,8 +28,3 @@ def stop_on_signals() -> threading.Event:
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
     return stop
-
-
-def log_to_stderr() -> None:
-    """Log what the process says of itself, a line each, to standard error."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from belay.commands.processes import SettingsFile, log_to_stderr
+from belay.commands.processes import SettingsFile
+from belay.logs import log_to_stderr
 from router.proxy.app import run
 from router.proxy.settings import RouterSettings
 from telemetry.settings import load_settings

@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 
 from belay.commands.options import HOME, HomeFolder
-from belay.commands.processes import log_to_stderr, stop_on_signals
+from belay.commands.processes import stop_on_signals
 from belay.engines import engine_settings
 from belay.home import Home
+from belay.logs import log_to_stderr
 from serving.engines.plans import EnginePlan
 from serving.engines.vllm_engine import VllmEngine
 from serving.models.store import ModelStore, StoredModel
