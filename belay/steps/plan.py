@@ -26,13 +26,22 @@ from evaluator.watch.planning.planner import (
 )
 from evaluator.watch.planning.planner import render as plan_table
 from evaluator.watch.planning.plot import plot
-from evaluator.watch.worker.replay import collect_proof, explain, read_proof, replay, write_proof
+from evaluator.watch.worker.replay import (
+    ProofFile,
+    collect_proof,
+    explain,
+    read_proof,
+    replay,
+    write_proof,
+)
 from serving.models.manifest import read_manifest
 from telemetry.bus.kafka_bus import KafkaBus
+from telemetry.bus.protocols import Bus
 from telemetry.bus.settings import BusSettings
 from telemetry.errors import BelayError, UsageError
 from telemetry.events import AuditRef, CapabilityWatch, ModelRef, RolloutSpec, Stage
 from telemetry.files import write_renamed
+from telemetry.reading import Unreadable
 
 _ASSUMED_BASE = 0.8
 _DRAWN_DROP = 0.10
@@ -113,12 +122,21 @@ def replay_decision(decision: str, bootstrap_servers: str, export: Path | None, 
     if file.suffix or file.is_file():
         proof = read_proof(file)
     else:
-        proof = collect_proof(KafkaBus(BusSettings(bootstrap_servers=bootstrap_servers)), decision)
+        proof = _collected(KafkaBus(BusSettings(bootstrap_servers=bootstrap_servers)), decision, console)
     if export is not None:
         write_proof(export, proof)
     result = replay(proof)
     console.print(explain(result))
     return result.same
+
+
+def _collected(bus: Bus, decision: str, console: Console) -> ProofFile:
+    unreadable = Unreadable()
+    try:
+        return collect_proof(bus, decision, unreadable)
+    finally:
+        for line in unreadable.told():
+            console.print(line)
 
 
 def _planned(loaded: LoadedBrief, home: Path, console: Console) -> tuple[PlannedCapability, ...]:

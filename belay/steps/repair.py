@@ -19,6 +19,7 @@ from serving.models.manifest import MANIFEST, Manifest, read_manifest
 from telemetry.bus.protocols import Bus
 from telemetry.errors import BelayError, SettingsError, UsageError
 from telemetry.files import write_renamed
+from telemetry.reading import Unreadable
 from trainer.config import TrainSettings, beside, load_train_settings
 from trainer.data.dialogues import load_dialogues
 from trainer.rehearsing.prompts import read_prompts
@@ -52,10 +53,15 @@ def repair(home: Home, settings: RepairSettings, bus: Bus, console: Console) -> 
     from trainer.pipeline import Auditing, run  # noqa: PLC0415 - torch takes seconds to import; other commands need none
 
     loaded = load_brief(settings.brief)
-    proof = collect_proof(bus, rolled_back(bus, settings.rollback).event_id)
-    rollout, decision = proof.spec.rollout_id, proof.decision
-    console.print(f"   rollout {rollout} was rolled back: {decision.reason}")
-    found = gathered(bus, proof, settings.prompts)
+    unreadable = Unreadable()
+    try:
+        proof = collect_proof(bus, rolled_back(bus, settings.rollback, unreadable).event_id, unreadable)
+        rollout, decision = proof.spec.rollout_id, proof.decision
+        console.print(f"   rollout {rollout} was rolled back: {decision.reason}")
+        found = gathered(bus, proof, settings.prompts, unreadable)
+    finally:  # said where nothing was found as well: it may have been in there
+        for line in unreadable.told():
+            console.print(f"   {line}")
     for line in told(found):
         console.print(f"   {line}")
     candidate = candidate_of(home, proof.spec.candidate.sha256)
@@ -76,6 +82,7 @@ def repair(home: Home, settings: RepairSettings, bus: Bus, console: Console) -> 
         prompts=len(found.prompts),
         seen=found.seen,
         missing=found.missing,
+        unreadable=len(unreadable),
         hashed=found.hashed,
         redacted=found.redacted,
         before=read_manifest(candidate).name,

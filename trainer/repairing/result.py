@@ -24,7 +24,7 @@ class RepairedCapability(Value):
 
 
 class Repair(Value):
-    """What a repair did, as `repair.json` keeps it."""
+    """What a repair did, as `repair.json` keeps it. `unreadable` records were passed over, whoever's they were."""
 
     rollout_id: str
     decision_id: str
@@ -33,6 +33,7 @@ class Repair(Value):
     prompts: int
     seen: int
     missing: int
+    unreadable: int
     hashed: int
     redacted: int
     before: str

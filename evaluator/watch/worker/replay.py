@@ -7,7 +7,6 @@ deciding one with its offset. It needs neither Kafka nor the machine on which th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,12 +15,12 @@ from pydantic import ValidationError
 
 from evaluator.watch.evidence.decide import decide
 from evaluator.watch.evidence.fold import RolloutEvidence
-from telemetry import codec, topics
-from telemetry.bus.catching_up import read_to_end
+from telemetry import topics
 from telemetry.bus.protocols import Bus
 from telemetry.errors import UnreadableRecord, UsageError
-from telemetry.events import DecisionMade, Event, RolloutChanged, RolloutSpec, ScoreRecorded
+from telemetry.events import DecisionMade, RolloutChanged, RolloutSpec, ScoreRecorded
 from telemetry.files import write_renamed
+from telemetry.reading import Unreadable, events_in
 
 FORMAT = "belay-proof-1"
 
@@ -123,9 +122,12 @@ def read_proof(path: Path) -> ProofFile:
     return ProofFile(spec, decision, tuple(scores))
 
 
-def collect_proof(bus: Bus, decision_id: str) -> ProofFile:
-    """Gather a decision's proof from Kafka. Raises UsageError where the decision or its rollout is not there."""
-    decisions = [e for _, _, e in _everything(bus, topics.DECISIONS) if isinstance(e, DecisionMade)]
+def collect_proof(bus: Bus, decision_id: str, unreadable: Unreadable) -> ProofFile:
+    """Gather a decision's proof from Kafka; records that are no events go to `unreadable`.
+
+    Raises UsageError where the decision or its rollout is not there.
+    """
+    decisions = [e for _, e in events_in(bus, topics.DECISIONS, unreadable) if isinstance(e, DecisionMade)]
     decision = next((d for d in decisions if d.event_id == decision_id), None)
     if decision is None:
         raise UsageError(
@@ -133,7 +135,7 @@ def collect_proof(bus: Bus, decision_id: str) -> ProofFile:
             hint="Give a decision's event id, as the rollout's status shows it.",
         )
     rollout = decision.rollout_id
-    states = [e for _, _, e in _everything(bus, topics.ROLLOUTS) if isinstance(e, RolloutChanged)]
+    states = [e for _, e in events_in(bus, topics.ROLLOUTS, unreadable) if isinstance(e, RolloutChanged)]
     spec = next((s.spec for s in states if s.spec.rollout_id == rollout), None)
     if spec is None:
         raise UsageError(
@@ -141,24 +143,14 @@ def collect_proof(bus: Bus, decision_id: str) -> ProofFile:
         )
     proof = decision.proof
     scores = tuple(
-        LoggedScore(offset, event)
-        for partition, offset, event in _everything(bus, topics.SCORES)
+        LoggedScore(record.offset, event)
+        for record, event in events_in(bus, topics.SCORES, unreadable)
         if isinstance(event, ScoreRecorded)
         and event.rollout_id == rollout
-        and partition == proof.partition
-        and proof.first_offset <= offset <= proof.last_offset
+        and record.partition == proof.partition
+        and proof.first_offset <= record.offset <= proof.last_offset
     )
     return ProofFile(spec, decision, scores)
-
-
-def _everything(bus: Bus, topic: str) -> Iterable[tuple[int, int, Event]]:
-    """Partition, offset and event of each readable record that the topic holds now, in offset order."""
-    with bus.reader([topic]) as reader:
-        for record in read_to_end(reader):
-            try:
-                yield record.partition, record.offset, codec.decode(record)
-            except UnreadableRecord:
-                continue
 
 
 def _differences(want: DecisionMade, made: DecisionMade) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from telemetry.events import (
     RolloutSpec,
     Stage,
 )
+from telemetry.reading import Unreadable
 from telemetry.rollout_file import read_rollout
 from tests.conftest import a_free_port
 from tests.places import BRIEF
@@ -144,7 +145,7 @@ def test_a_hold_moves_the_routers_shadows_to_where_they_are_needed(
         assert all(i.draw.drawn == (i.shadow is not None) for i in draws)
         # Which of them come up depends on how many requests were left when the first hold came.
         assert len({i.draw.capability for i in draws}) > len(shares) / 2
-        assert replay(collect_proof(stack.bus, holds[-1].event_id)).same
+        assert replay(collect_proof(stack.bus, holds[-1].event_id, Unreadable())).same
 
 
 def status_of(stack: OnlineStack) -> dict[str, object]:

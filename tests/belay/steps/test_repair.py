@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from belay.home import Home
+from belay.launcher.embedded_broker import EmbeddedBroker
 from belay.steps.repair import RepairSettings, repair
 from evaluator.audit.baseline import Baseline, binding_of, save_baseline
 from evaluator.briefs.brief import load_brief
@@ -18,20 +19,23 @@ from evaluator.judge.judges.judge import Judge
 from evaluator.watch.evidence.decide import decide
 from evaluator.watch.evidence.fold import RolloutEvidence
 from serving.models.manifest import attest, read_manifest
-from telemetry import codec, topics
-from telemetry.bus.catching_up import read_to_end
+from telemetry import topics
 from telemetry.bus.kafka_bus import KafkaBus
 from telemetry.bus.protocols import Bus
 from telemetry.bus.settings import BusSettings
 from telemetry.errors import SettingsError, UsageError
-from telemetry.events import DecisionMade, Event, RolloutSpec
+from telemetry.events import DecisionMade, Event, RolloutSpec, ScoreRecorded
+from telemetry.reading import Unreadable, events_in
+from tests.conftest import a_free_port
 from tests.evaluator.support.interactions import answer, interaction
-from tests.evaluator.support.logs import announced, publish
+from tests.evaluator.support.logs import announced, publish, publish_raw
 from tests.evaluator.support.scores import rollout, score
 from tests.trainer.tiny_shop import TRAFFIC, tiny_settings, tiny_shop
 from trainer.config import load_train_settings
 from trainer.pipeline import recipe, run
 from trainer.repairing.result import Repair, table
+
+READ = (topics.DECISIONS, topics.INTERACTIONS, topics.ROLLOUTS, topics.SCORES)
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +65,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     )
     run(naive)
     return made
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Iterator[Bus]:
+    """A broker of its own, in each of whose topics lies a record that is no event."""
+    with EmbeddedBroker(a_free_port(), tmp_path / "broker.log") as broker:
+        made = KafkaBus(BusSettings(bootstrap_servers=broker.bootstrap_servers))
+        made.ensure_topics()
+        for topic in READ:
+            publish_raw(made, topic, b"damaged")
+        yield made
 
 
 @pytest.fixture
@@ -106,15 +121,12 @@ def rolled_back(home: Home, bus: Bus, policy: str = "full") -> str:
 
 def _decision(bus: Bus, spec: RolloutSpec, evidence: RolloutEvidence) -> DecisionMade:
     """What the worker decides from the scores as they lie in the log."""
-    with bus.reader([topics.SCORES]) as reader:
-        for record in read_to_end(reader):
-            event = codec.decode(record)
-            if event.rollout_id == spec.rollout_id and evidence.settle(
-                event, record.partition, record.offset
-            ):
-                found = decide(evidence)
-                if found is not None and found.action == "roll_back":
-                    return found
+    for record, event in events_in(bus, topics.SCORES, Unreadable()):
+        mine = isinstance(event, ScoreRecorded) and event.rollout_id == spec.rollout_id
+        if mine and evidence.settle(event, record.partition, record.offset):
+            found = decide(evidence)
+            if found is not None and found.action == "roll_back":
+                return found
     raise AssertionError("nothing was rolled back")
 
 
@@ -131,13 +143,14 @@ def scores(result: Repair, name: str) -> tuple[float, float, float]:
 
 @pytest.mark.slow
 def test_what_sank_the_rollout_is_rehearsed_and_the_capability_comes_back(
-    home: Home, bus: Bus, monkeypatch: pytest.MonkeyPatch
+    home: Home, damaged: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = rolled_back(home, bus)
+    name = rolled_back(home, damaged)
     console = Console(record=True, width=160)
     monkeypatch.chdir(home.root)
-    result = repair(home, settings(home, name, brief=Path("shop/brief.yaml")), bus, console)
+    result = repair(home, settings(home, name, brief=Path("shop/brief.yaml")), damaged, console)
     assert result.capabilities == ("greetings",)
+    assert (result.missing, result.unreadable) == (0, len(READ))
     base, before, after = scores(result, "greetings")
     assert base == 1.0
     assert before < 0.3
@@ -167,6 +180,17 @@ def test_hashed_text_cannot_be_repaired_and_nothing_is_trained(home: Home, bus: 
     with pytest.raises(UsageError, match="interactions is hashed"):
         repair(home, settings(home, name, name="never"), bus, Console(quiet=True))
     assert not home.model("never").exists()
+
+
+def test_records_that_are_no_events_are_counted_told_and_passed_over(home: Home, damaged: Bus) -> None:
+    name = rolled_back(home, damaged, policy="hashed")
+    for wanted, ends in ((name, "interactions is hashed"), ("r-none", "no decision to roll back 'r-none'")):
+        console = Console(record=True, width=160)
+        with pytest.raises(UsageError, match=ends):
+            repair(home, settings(home, wanted, name="never"), damaged, console)
+        text = console.export_text()
+        told = [topic for topic in READ if f"1 record of {topic} that cannot be read" in text]
+        assert told == list(READ if wanted == name else READ[:1])
 
 
 def test_a_rollout_that_was_not_rolled_back_is_told_with_those_that_were(home: Home, bus: Bus) -> None:

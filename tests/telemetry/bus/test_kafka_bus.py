@@ -1,6 +1,7 @@
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,22 @@ from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import MAX_RECORD_BYTES, Encoded, Reader, Record
 from telemetry.errors import BrokerUnavailable, InfrastructureError, RecordTooLarge, SettingsError
 from telemetry.events import new_id
+from tests.conftest import a_free_port, running_kafka
 
 QUICK = {"connect_timeout_ms": 1500, "request_timeout_ms": 2000}
+
+
+# Brokers of their own, in the place of those that the session shares: what is sent here is no event.
+@pytest.fixture(scope="module")
+def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedBroker(a_free_port(), tmp_path_factory.mktemp("tansu") / "broker.log") as broker:
+        yield broker.bootstrap_servers
+
+
+@pytest.fixture(scope="module")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_kafka(tmp_path_factory.mktemp("kafka") / "cluster") as address:
+        yield address
 
 
 @pytest.fixture

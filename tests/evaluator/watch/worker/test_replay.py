@@ -11,9 +11,11 @@ from evaluator.watch.worker.replay import (
     replay,
     write_proof,
 )
+from telemetry import topics
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.errors import UsageError
-from tests.evaluator.support.logs import announced, publish
+from telemetry.reading import Unreadable
+from tests.evaluator.support.logs import announced, publish, publish_raw
 from tests.evaluator.support.scores import rollout, score, stream
 
 DROP = {"target": (0.3, 0.9), "facts": (0.9, 0.2), "json": (1.0, 0.2)}
@@ -73,15 +75,29 @@ def test_duplicates_and_dead_letters_in_the_log_change_nothing():
             decision = found
             break
     publish(bus, [decision])
-    collected = collect_proof(bus, decision.event_id)
+    collected = collect_proof(bus, decision.event_id, Unreadable())
     assert replay(collected).same
+
+
+def test_what_is_no_event_is_counted_once_and_changes_nothing():
+    proof = _proof()
+    bus = MemoryBus()
+    bus.ensure_topics()
+    publish(bus, [announced(proof.spec), proof.decision])
+    for topic in (topics.ROLLOUTS, topics.DECISIONS, topics.SCORES, topics.SCORES, topics.SCORES):
+        publish_raw(bus, topic, b"damaged")  # the scores of the proof begin at offset 3
+    publish(bus, [score for _, score in proof.scores])
+    unreadable = Unreadable()
+    collected = collect_proof(bus, proof.decision.event_id, unreadable)
+    assert replay(collected).same
+    assert len(unreadable) == 5
 
 
 def test_an_unknown_decision_is_a_clear_error():
     bus = MemoryBus()
     bus.ensure_topics()
     with pytest.raises(UsageError, match="no decision 'x'"):
-        collect_proof(bus, "x")
+        collect_proof(bus, "x", Unreadable())
 
 
 @pytest.mark.parametrize("content", ["", "{}\n", "not json\n", '{"format": "belay-proof-1"}\n'])
