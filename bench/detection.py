@@ -1,4 +1,4 @@
-"""How fast and how truly the gate finds a drop, beside the limit of mathematics and beside the peers' rules.
+"""How fast and how truly the watch finds a drop, beside the limit of mathematics and beside the peers' rules.
 
     python bench/detection.py            # the full run, half an hour on one core
     python bench/detection.py --quick    # under a minute

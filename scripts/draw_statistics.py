@@ -57,14 +57,14 @@ def draw_evidence() -> None:
 
 
 def draw_looking() -> None:
-    """Runs at the boundary that were ever rolled back: a z test at every look, and the gate."""
+    """Runs at the boundary that were ever rolled back: a z test at every look, and the watch."""
     runs, units = 400, 10_000
     rng = np.random.default_rng(6)
     fleet, every = Fleet(runs, [DELTA]), np.arange(runs)
     zero, half = np.zeros(runs, dtype=np.int64), np.full(runs, 0.5)
     n, s = np.zeros((2, runs)), np.zeros((2, runs))
-    by_z, by_gate = np.zeros(runs, dtype=bool), np.zeros(runs, dtype=bool)
-    lines: dict[str, list[float]] = {"z test at 1%, asked again at every unit": [], "the gate at 1%": []}
+    by_z, by_watch = np.zeros(runs, dtype=bool), np.zeros(runs, dtype=bool)
+    lines: dict[str, list[float]] = {"z test at 1%, asked again at every unit": [], "the watch at 1%": []}
     for at in range(units):
         candidate = rng.random(runs) < 0.5
         y = (rng.random(runs) < np.where(candidate, 0.78, 0.8)).astype(float)
@@ -76,8 +76,8 @@ def draw_looking() -> None:
                 mean = s / n
                 z = (mean[0] - mean[1] - DELTA) / np.sqrt((mean * (1 - mean) / n).sum(axis=0))
             by_z |= np.nan_to_num(z) > norm.ppf(0.99)
-            by_gate |= fleet.combined(every) >= 100
-        for name, hit in zip(lines, (by_z, by_gate), strict=True):
+            by_watch |= fleet.combined(every) >= 100
+        for name, hit in zip(lines, (by_z, by_watch), strict=True):
             lines[name].append(float(hit.mean()))
     figure, axes = _figure()
     for name, line in lines.items():

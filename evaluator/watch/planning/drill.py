@@ -2,7 +2,7 @@
 
 Nothing is vectorised or shortened here: each score goes through `RolloutEvidence.settle` and `decide`, stages
 advance where `decide` promotes, shadows go where it allots them, and the subjects come back as real ones do.
-What a drill reports is therefore what the gate does, measured: how often it rolls back an equal candidate, and
+What a drill reports is therefore what the watch does, measured: how often it rolls back an equal candidate, and
 how long a drop lives.
 """
 

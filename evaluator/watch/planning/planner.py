@@ -7,7 +7,7 @@ subjects and shadow pairs only set how fast that clock runs: pairs as they are a
 Towards the end more of them go where the evidence points, so that a drop in a rare capability is found up to a
 third sooner than estimated.
 n is what a capability must win to move M across the bar: log 1/(alpha * .7 * w_k), and `OVERHEAD` for the
-reserve and for not knowing the size of the drop. `check_by_simulation` runs the gate itself on the same plan.
+reserve and for not knowing the size of the drop. `check_by_simulation` runs the watch itself on the same plan.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from telemetry.errors import UsageError
 DROPS = (0.03, 0.05, 0.10, 0.20)
 SHADOWS = (0.0, 0.05, 0.10, 0.20)
 BLOCK = 200
-"""Interactions between two allotments in the simulation, about as often as the gate makes them."""
+"""Interactions between two allotments in the simulation, about as often as the watch makes them."""
 OVERHEAD = 2.5
 """Nats on top: .7 for the half in reserve, 1.8 to 2.7 for the mixture over drops, less what several components
 win together and what the reserve pays in meanwhile. Set so that the estimate meets the simulation (p50 and p90
@@ -92,7 +92,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A forecast beside what the gate did in simulation; a quantile is inf where fewer runs ended in time."""
+    """A forecast beside what the watch did in simulation; a quantile is inf where fewer runs ended in time."""
 
     forecast: Forecast
     runs: int
@@ -120,7 +120,7 @@ def forecast(
 def check_by_simulation(
     plan: Plan, forecasts: Sequence[Forecast], *, runs: int = 60, horizon: int = 50_000, seed: int = 7
 ) -> tuple[Checked, ...]:
-    """Run the gate on each forecast's drop: all capabilities, `runs` rollouts of at most `horizon` interactions."""
+    """Run the watch on each forecast's drop: all capabilities, `runs` rollouts of at most `horizon` interactions."""
     checked = []
     for one in forecasts:
         world = World(
