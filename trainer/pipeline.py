@@ -1,7 +1,7 @@
 """The whole offline path on one page: brief, baseline, data, train, evaluate, merge, audit, manifest.
 
 Run by `belay train`; under `accelerate launch` every process runs it, and the main one writes. A training method is
-added as a file beside this one, a key in `trainer.config.TrainSettings` and a part of `trainer.loop.train.Training`.
+added as a file in `methods/`, a key in `trainer.config.TrainSettings` and a part of `trainer.loop.train.Training`.
 """
 
 from __future__ import annotations
