@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 import typer
@@ -21,6 +22,16 @@ COMMANDS = {
         "belay.commands.demo:demo",
         _START,
         "The whole story on this machine: train naively, audit, roll out, watch it being rolled back.",
+    ),
+    "init": Entry(
+        "belay.commands.init:init",
+        _START,
+        "Write belay.yaml by asking, or with --yes from what is found: models, briefs, a broker, GPUs.",
+    ),
+    "doctor": Entry(
+        "belay.commands.status:doctor",
+        _START,
+        "Say what is wrong with a route and what to do. Status 2 where a person has to act, 4 where something is away.",
     ),
     "clean": Entry(
         "belay.commands.clean:clean",
@@ -83,6 +94,16 @@ COMMANDS = {
         _OFFLINE,
         "Train a rolled-back candidate again, rehearsing what sank it, and show before and after.",
     ),
+    "up": Entry(
+        "belay.commands.up:up",
+        _ONLINE,
+        "Run the online path that belay.yaml names until interrupted, or one part of it.",
+    ),
+    "status": Entry(
+        "belay.commands.status:status",
+        _ONLINE,
+        "Show the whole pipeline on one screen, from traffic to decision, with what waits for what.",
+    ),
     "broker": Entry(
         "belay.commands.broker:broker",
         _ONLINE,
@@ -144,15 +165,35 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Rolls a fine-tuned language model out beside its base, watches every capability that users rely on, "
     "and puts all traffic back on base the moment one got worse.\n\n"
-    "Start with `belay demo`. The usual order: `prepare`, `baseline`, `train`, `audit`, then `broker`, `serve` "
-    "twice, `control`, `router`, `forward`, `watch`, and `rollout draft` and `start`.\n\n"
+    "Start with `belay demo`. With a model of yours: `adopt`, `brief new`, `init`, `baseline`, `train`, `audit`, "
+    "`up --start`, `status`. Commands take what nobody says otherwise from `belay.yaml`, where there is one.\n\n"
     "Exit status: 0 pass, 1 fail, 2 usage, 3 inconclusive, 4 infrastructure.",
 )
 
 
+_OWN_WAYS = frozenset({"init", "adopt", "demo", "doctor", "status", "up"})
+"""Commands that read belay.yaml themselves, write it, or want nothing of it."""
+_GROUPS = {
+    "brief": ("show", "check"),
+    "map": ("measure",),
+    "benchmark": ("lm-eval", "mt-bench"),
+    "rollout": ("draft", "start", "status", "promote", "rollback", "close", "pins", "unpin"),
+}
+
+
 @app.callback()
-def _belay() -> None:
-    """All that the commands share is how they end: `main`."""
+def _belay(ctx: typer.Context) -> None:
+    """Give every command its defaults out of belay.yaml, where one lies here."""
+    if ctx.invoked_subcommand in _OWN_WAYS or not Path("belay.yaml").is_file():
+        return
+    from belay.project import FILE, defaults_of, load_project  # noqa: PLC0415 - only where there is such a file
+
+    known = dict(defaults_of(load_project(FILE)))
+    known["path"] = known["brief"]  # what `belay brief` calls it
+    ctx.default_map = dict.fromkeys(COMMANDS, known) | {
+        group: dict.fromkeys(names, known) for group, names in _GROUPS.items()
+    }
+    ctx.default_map["serve"] = {"home": known["home"], "name": known["model"]}
 
 
 def main() -> None:

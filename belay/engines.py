@@ -68,7 +68,7 @@ class Engines:
 
 
 def engine_settings(
-    plan: EnginePlan, *, port: int, alias: str, log: Path, memory: float | None = None
+    plan: EnginePlan, *, port: int, alias: str, log: Path, cores: str = "auto", memory: float | None = None
 ) -> EngineSettings:
     """The settings of the engine that serves `plan`: its adapters under their names, with room for the largest."""
     ranks = [lora_rank(adapter.folder) for adapter in plan.adapters]
@@ -79,5 +79,6 @@ def engine_settings(
         log_file=log,
         adapters={adapter.served_name: adapter.folder for adapter in plan.adapters},
         max_lora_rank=max(ranks, default=16),
+        threads_bind=cores,
         gpu_memory_share=memory,
     )

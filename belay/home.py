@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from serving.models.store import SHIPPED, ModelStore
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -54,9 +56,10 @@ class RunFolder:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The artefact store on this machine."""
+    """The artefact store on this machine. Of several bases in it, `base` names the one that is meant."""
 
     root: Path
+    base: str = SHIPPED
 
     @property
     def models(self) -> Path:
@@ -66,7 +69,7 @@ class Home:
     @property
     def base_model(self) -> Path:
         """The base model's Hugging Face folder."""
-        return self.models / "base"
+        return self.models / self.base
 
     @property
     def baselines(self) -> Path:
@@ -99,3 +102,12 @@ class Home:
     def logs(self) -> Path:
         """Logs of engines that serve more than one run."""
         return self.root / "logs"
+
+
+def home_at(folder: Path, base: str | None = None) -> Home:
+    """The home in `folder` with the base that a person named; else the only one that is there, else the shipped one."""
+    home = Home(folder.resolve())
+    if base is None:
+        there = [model.name for model in ModelStore(home.models).every("base")]
+        base = there[0] if len(there) == 1 else SHIPPED
+    return Home(home.root, base)

@@ -38,11 +38,20 @@ def load_document(path: Path, kind: type[S]) -> S:
     return _checked(path, kind, Overlay(), "Give the path of such a file.")
 
 
+def parse_document(text: str, kind: type[S], where: str) -> S:
+    """As `load_document`, from a text; mistakes are told as of `where`."""
+    return _valid(_parsed(text, where), kind, Overlay(), where)
+
+
 def _checked(path: Path, kind: type[S], beside: Overlay, hint: str) -> S:
+    return _valid(_mapping(path, kind, hint), kind, beside, str(path))
+
+
+def _valid(data: dict[str, Any], kind: type[S], beside: Overlay, where: str) -> S:
     try:
-        return kind.model_validate(beside.over(_mapping(path, kind, hint)))
+        return kind.model_validate(beside.over(data))
     except ValidationError as error:
-        raise SettingsError(f"{path}:\n" + "\n".join(explain(error, kind, beside.origins))) from error
+        raise SettingsError(f"{where}:\n" + "\n".join(explain(error, kind, beside.origins))) from error
 
 
 def _mapping(path: Path, kind: type[BaseModel], hint: str) -> dict[str, Any]:
@@ -52,9 +61,16 @@ def _mapping(path: Path, kind: type[BaseModel], hint: str) -> dict[str, Any]:
             hint=f"It should hold the {kind.__name__} as YAML. {hint}",
         )
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return _parsed(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not valid YAML: {error}") from error
+
+
+def _parsed(text: str, where: str) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{where} is not valid YAML: {error}") from error
     if not isinstance(data, dict):
-        raise SettingsError(f"{path}: expected a mapping at the top, found {type(data).__name__}")
+        raise SettingsError(f"{where}: expected a mapping at the top, found {type(data).__name__}")
     return data

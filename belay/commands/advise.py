@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from belay.commands.options import BRIEF, HOME, BriefFile, HomeFolder
-from belay.home import Home
+from belay.commands.options import BRIEF, HOME, BaseName, BriefFile, HomeFolder
+from belay.home import home_at
 from belay.progress import console_of
 from belay.steps import advise as advising
 from evaluator.briefs.brief import load_brief
@@ -20,6 +20,7 @@ from evaluator.map.advice.rules import advise as ask
 def advise(
     brief: BriefFile = BRIEF,
     home: HomeFolder = HOME,
+    base: BaseName = None,
     kind: Annotated[
         Kind | None, typer.Option(help="What a good answer of the target takes; the brief's, unless given.")
     ] = None,
@@ -40,7 +41,7 @@ def advise(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Advise, from the brief: fine-tune or retrieve, data mix, EWC-LoRA or SAM, merging; with every reason."""
-    loaded, place = load_brief(brief), Home(home.resolve())
+    loaded, place = load_brief(brief), home_at(home, base)
     facts = advising.gather(loaded, place, advising.Said(kind, facts_change, cites, cot, replay))
     found = ask(facts)
     if as_json:

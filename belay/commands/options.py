@@ -21,6 +21,8 @@ BaseName = Annotated[
 ]
 ModelName = Annotated[str, typer.Option("--model", help="The model's name at that engine.")]
 
+ProjectFile = Annotated[Path, typer.Option("--file", help="The project's belay.yaml.")]
+
 HOME = Path(".belay")
 BRIEF = Path("examples/support/brief.yaml")
 ALIAS = "support"

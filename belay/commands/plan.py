@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from belay.commands.options import BaseName
+from belay.home import home_at
 from belay.progress import console_of
 from belay.steps.plan import replay_decision, show_drill, show_plan
 from belay.steps.stages import STAGES
@@ -30,9 +32,12 @@ def plan(
     simulate: Annotated[bool, typer.Option(help="Check 10-point drops by simulation (a minute).")] = False,
     picture: Annotated[Path | None, typer.Option(help="Write the plot to this PNG file.")] = None,
     home: HomeOption = _HOME,
+    base: BaseName = None,
 ) -> None:
     """Before launch: how long a drop lives in each capability, what it costs, what shadow pairs buy."""
-    show_plan(brief, rate, stages, shadow, home, console_of(), simulate=simulate, picture=picture)
+    show_plan(
+        brief, rate, stages, shadow, home_at(home, base), console_of(), simulate=simulate, picture=picture
+    )
 
 
 def drill(
@@ -44,10 +49,19 @@ def drill(
     seed: Annotated[int, typer.Option(help="Seed.")] = 7,
     report: Annotated[Path | None, typer.Option("--json", help="Write the report to this file too.")] = None,
     home: HomeOption = _HOME,
+    base: BaseName = None,
 ) -> None:
     """Run A/A and planted regressions through the watch: how often it fires, and after how long."""
     show_drill(
-        brief, stages, shadow, home, console_of(), runs=runs, horizon=horizon, seed=seed, report_file=report
+        brief,
+        stages,
+        shadow,
+        home_at(home, base),
+        console_of(),
+        runs=runs,
+        horizon=horizon,
+        seed=seed,
+        report_file=report,
     )
 
 

@@ -29,6 +29,9 @@ def serve(
     ] = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8001,
     name: Annotated[str, typer.Option(help="The model's name as clients ask for it.")] = "support",
+    cores: Annotated[
+        str, typer.Option(help="The cores of the model's threads on a CPU: `0-3`; `auto` takes all.")
+    ] = "auto",
     memory: Annotated[
         float | None,
         typer.Option(help="The share of a GPU's memory that it may take, so that engines share one."),
@@ -45,7 +48,7 @@ def serve(
     served = StoredModel.at(Path(model)) if "/" in model or Path(model).is_dir() else store.get(model)
     plan = EnginePlan(served, tuple(_adapter(store, one, served) for one in adapter or ()))
     log = Home(home.resolve()).logs / f"vllm-{served.name}-{port}.log"
-    settings = engine_settings(plan, port=port, alias=name, log=log, memory=memory)
+    settings = engine_settings(plan, port=port, alias=name, log=log, cores=cores, memory=memory)
     with VllmEngine(settings) as engine:
         engine.wait_healthy()
         console.print(f"belay: {served.name} answers at {engine.url}/v1 as {name!r}", soft_wrap=True)

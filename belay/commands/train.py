@@ -7,30 +7,40 @@ from typing import Annotated
 
 import typer
 
-from belay.commands.options import ALIAS, BRIEF, HOME, BriefFile, HomeFolder, ModelName
-from belay.home import Home
+from belay.commands.options import ALIAS, BRIEF, HOME, BaseName, BriefFile, HomeFolder, ModelName, ProjectFile
+from belay.home import home_at
 from belay.progress import console_of
+from belay.project import FILE, load_project
 from belay.steps import train as training
 from evaluator.audit.baseline import load_baseline
 from evaluator.briefs.brief import load_brief
 from serving.models.manifest import read_manifest
+from trainer.config import load_train_settings
 
 
 def train(
     what: Annotated[str, typer.Argument(help="A run's settings (run.yaml), or just a candidate's name.")],
     home: HomeFolder = HOME,
+    base: BaseName = None,
     brief: BriefFile = BRIEF,
     model: ModelName = ALIAS,
+    file: ProjectFile = FILE,
     no_audit: Annotated[bool, typer.Option("--no-audit", help="Stop before the audit of a run.")] = False,
 ) -> None:
     """Train a candidate; refuses without a baseline. Interrupted, it goes on where it was.
 
-    With a run's settings: data, training, checkpoints, merge search, manifest and audit; status 0 pass, 1 fail,
-    3 inconclusive. With a name: base on the brief's target, with the defaults and without audit.
+    With a run's settings, or with those in belay.yaml: data, training, checkpoints, merge search, manifest and audit;
+    status 0 pass, 1 fail, 3 inconclusive. Without either: base on the brief's target, with the defaults, no audit.
+    Example: `belay train support-2`, `belay train run.yaml`.
     """
-    place, console = Home(home.resolve()), console_of()
+    place, console = home_at(home, base), console_of()
+    run = None
     if what.endswith((".yaml", ".yml")):
-        result = training.train_run(place, Path(what), model, console, audited=not no_audit)
+        run = load_train_settings(Path(what))
+    elif file.is_file():
+        run = training.project_run(load_project(file), what)
+    if run is not None:
+        result = training.train_run(place, run, model, console, audited=not no_audit)
         raise typer.Exit(result.exit_code if result is not None else 0)
 
     loaded = load_brief(brief)

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from belay.launcher.rollout_run import Tick
-from belay.launcher.stack import StackView
 from belay.launcher.traffic import TrafficCount
+from belay.launcher.view import StackView
 from telemetry.events import CapabilityEvidence
 
 _BAR_WIDTH = 22

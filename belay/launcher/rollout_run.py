@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from belay.home import RunFolder
-from belay.launcher.stack import OnlineStack, StackSettings, StackView
+from belay.launcher.processes import StackSettings
+from belay.launcher.stack import OnlineStack
 from belay.launcher.supervisor import Supervisor
 from belay.launcher.traffic import ReplayClient, TrafficCount, Turn
+from belay.launcher.view import StackView
 from evaluator.watch.reporting.page import write_page
 from evaluator.watch.reporting.plot import draw_summary
 from evaluator.watch.reporting.summary import Summary, read_rollout, summarise

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    arguments: tuple[str, ...] = ()
 
 
 class Supervisor:
@@ -37,6 +39,7 @@ class Supervisor:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._children: list[Child] = []
+        self._restarts: Counter[str] = Counter()
 
     def __enter__(self) -> Supervisor:
         return self
@@ -50,9 +53,20 @@ class Supervisor:
         """Start `belay ARGUMENTS` with its output in `logs/NAME.log`."""
         log = self._logs / f"{name}.log"
         process = spawn([sys.executable, "-m", "belay", *arguments], log, orphaned=signal.SIGTERM)
-        child = Child(name, process, log)
+        child = Child(name, process, log, tuple(arguments))
         self._children.append(child)
         return child
+
+    def revive(self, most: int) -> list[str]:
+        """Start again what has ended by itself; the names. InfrastructureError where one has `most` times already."""
+        ended = [child for child in self._children if child.process.poll() is not None]
+        for child in ended:
+            if self._restarts[child.name] >= most:
+                self.check()
+            self._restarts[child.name] += 1
+            self._children.remove(child)
+            self.start(child.name, child.arguments)
+        return [child.name for child in ended]
 
     def check(self) -> None:
         """Raise InfrastructureError where a child has ended, with the last lines it said."""

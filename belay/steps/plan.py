@@ -53,7 +53,7 @@ def show_plan(
     rate: str,
     stages: str,
     shadow: float,
-    home: Path,
+    home: Home,
     console: Console,
     *,
     simulate: bool,
@@ -86,7 +86,7 @@ def show_drill(
     brief: Path,
     stages: str,
     shadow: float,
-    home: Path,
+    home: Home,
     console: Console,
     *,
     runs: int,
@@ -139,11 +139,11 @@ def _collected(bus: Bus, decision: str, console: Console) -> ProofFile:
             console.print(line)
 
 
-def _planned(loaded: LoadedBrief, home: Path, console: Console) -> tuple[PlannedCapability, ...]:
+def _planned(loaded: LoadedBrief, home: Home, console: Console) -> tuple[PlannedCapability, ...]:
     """The brief's capabilities with base's rate from the baseline, without those at the floor."""
-    rates = _base_rates(loaded, Home(home.resolve()))
+    rates = _base_rates(loaded, home)
     if rates is None:
-        console.print(f"   [dim]No baseline of this brief in {home}: each base rate is taken as 80%.[/]")
+        console.print(f"   [dim]No baseline of this brief in {home.root}: each base rate is taken as 80%.[/]")
         rates = {c.name: _ASSUMED_BASE for c in loaded.brief.capabilities}
     watched = [c for c in loaded.brief.capabilities if c.name in rates]
     return tuple(

@@ -16,6 +16,7 @@ from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.briefs.items import normalised_prompt
 from evaluator.watch.worker.replay import collect_proof
 from serving.models.manifest import MANIFEST, Manifest, read_manifest
+from serving.models.store import ModelStore, StoredModel
 from telemetry.bus.protocols import Bus
 from telemetry.errors import BelayError, SettingsError, UsageError
 from telemetry.files import write_renamed
@@ -114,10 +115,11 @@ def _trained_with(
     from trainer.pipeline import recipe  # noqa: PLC0415 - as above
 
     manifest = read_manifest(candidate)
+    base = ModelStore(home.models).base_of(StoredModel.at(candidate))
     if settings.run is not None:
         found = load_train_settings(settings.run)
     else:
-        found = settings_of(manifest, home.base_model, loaded.training_file, settings.brief, candidate)
+        found = settings_of(manifest, base.folder, loaded.training_file, settings.brief, candidate)
     asked = found if settings.run is not None or manifest.settings.get("brief") else _without_brief(found)
     if differing := _differences(manifest, recipe(asked)):
         raise SettingsError(

@@ -11,7 +11,7 @@ from belay.steps.stages import parse_stages
 from evaluator.audit.baseline import load_baseline
 from evaluator.briefs.brief import load_brief
 from evaluator.watch.planning.terms import rollout_spec, stages_of
-from serving.models.manifest import read_manifest
+from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import BaselineError, UsageError
 from telemetry.events import AdvancePolicy, AuditRef, RolloutSpec
 from telemetry.files import write_renamed
@@ -40,7 +40,10 @@ def draft(
     Raises BaselineError where the baseline is not of this brief.
     """
     loaded = load_brief(brief)
-    baseline = load_baseline(home.baselines, read_manifest(home.base_model).sha256)
+    store = ModelStore(home.models)
+    model = store.get(candidate)
+    base = store.base_of(model)
+    baseline = load_baseline(home.baselines, base.manifest.sha256)
     if baseline.binding.brief_sha256 != loaded.sha256:
         raise BaselineError(
             f"the baseline in {home.baselines} was recorded for another version of {brief}",
@@ -49,12 +52,12 @@ def draft(
     return rollout_spec(
         loaded,
         baseline,
-        base=read_manifest(home.base_model).ref,
-        candidate=read_manifest(home.model(candidate)).ref,
+        base=base.ref,
+        candidate=model.ref,
         alias=alias,
         stages=stages_of(parse_stages(stages), advance),
         shadow=shadow,
-        audit=_audit(home.model(candidate), candidate, override_by, override_reason),
+        audit=_audit(model, override_by, override_reason),
         advance=advance,
     )
 
@@ -66,11 +69,12 @@ def write_draft(path: Path, spec: RolloutSpec) -> None:
     write_renamed(path, (_HEAD.format(name=path.name) + content).encode())
 
 
-def _audit(folder: Path, name: str, override_by: str, override_reason: str) -> AuditRef:
-    audit = read_manifest(folder).audit
+def _audit(model: StoredModel, override_by: str, override_reason: str) -> AuditRef:
+    audit, name = model.manifest.audit, model.name
     if audit is None:
         raise UsageError(
-            f"{folder} has no audit: no passing audit, no rollout", hint=f"Audit it: `belay audit {name}`."
+            f"{model.folder} has no audit: no passing audit, no rollout",
+            hint=f"Audit it: `belay audit {name}`.",
         )
     if audit.verdict == "pass":
         return audit

@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from belay.engines import Engines
 from belay.home import Home
 from belay.progress import bar
+from belay.project import FILE, Project
 from belay.steps.asking import Asking
 from evaluator.audit.baseline import Baseline, load_baseline
 from evaluator.audit.result import AuditResult, load_audit
@@ -18,7 +20,8 @@ from serving.models.manifest import attest, bind_audit, read_manifest
 from serving.models.store import StoredModel
 from telemetry.errors import BelayError, SettingsError
 from telemetry.events import AuditRef
-from trainer.config import TrainSettings, load_train_settings
+from telemetry.mistakes import explain
+from trainer.config import TrainSettings
 from trainer.loop.processes import is_main
 
 
@@ -35,18 +38,33 @@ def train(home: Home, loaded: LoadedBrief, base: Path, name: str, console: Conso
     return settings.output
 
 
+def project_run(project: Project, name: str) -> TrainSettings:
+    """The run that a project's `training` asks for, of a candidate called `name`. Raises SettingsError."""
+    loaded, home = load_brief(project.brief), Home(project.home, project.base)
+    paths = {
+        "base": home.base_model,
+        "data": loaded.training_file,
+        "output": home.model(name),
+        "brief": project.brief,
+    }
+    try:
+        return TrainSettings.model_validate({**project.training, "name": name, **paths})
+    except ValidationError as error:
+        told = "\n".join(explain(error, TrainSettings))
+        raise SettingsError(f"{FILE}: training, or the name {name!r}:\n{told}") from error
+
+
 def train_run(
-    home: Home, file: Path, model: str, console: Console, *, audited: bool = True
+    home: Home, settings: TrainSettings, model: str, console: Console, *, audited: bool = True
 ) -> AuditResult | None:
     """The offline path of a run's settings, end to end; its audit, None where that was left out.
 
     Raises BaselineError without a baseline of the run's base, before anything is read or trained. Started by
     `accelerate launch`, every process trains, and the main one shows and audits.
     """
-    settings = load_train_settings(file)
     if settings.brief is None:
         raise SettingsError(
-            f"{file}: no 'brief', so nobody knows what must survive this training",
+            f"{settings.name}: no 'brief', so nobody knows what must survive this training",
             hint="Give the capability brief.",
         )
     loaded = load_brief(settings.brief)

@@ -15,7 +15,8 @@ import pytest
 
 from belay.home import RunFolder
 from belay.launcher.embedded_broker import EmbeddedBroker
-from belay.launcher.stack import OnlineStack, StackSettings
+from belay.launcher.processes import StackSettings
+from belay.launcher.stack import OnlineStack
 from belay.launcher.supervisor import Supervisor
 from belay.launcher.traffic import ReplayClient, plan_traffic
 from evaluator.briefs.brief import LoadedBrief, load_brief

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from belay.launcher import live
 from belay.launcher.rollout_run import Tick
-from belay.launcher.stack import StackView
 from belay.launcher.traffic import TrafficCount
+from belay.launcher.view import StackView
 from telemetry.events import ArmCount, CapabilityEvidence
 
 

@@ -1,0 +1,204 @@
+"""`belay doctor`: everything that a route needs, looked at one by one, and what to do where it is wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import socket
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+
+import httpx
+
+from belay.launcher.parts import Route, parts_of
+from belay.project import EMBEDDED, Project, load_project
+from belay.steps.init import gpus
+from evaluator.audit.baseline import load_baseline
+from evaluator.briefs.brief import LoadedBrief, load_brief
+from serving.engines.address import ModelAddress
+from serving.models.manifest import attest
+from serving.models.store import StoredModel
+from telemetry.bus.kafka_bus import KafkaBus
+from telemetry.errors import BelayError
+
+LEAST_DISK_GB: Final = 2.0
+State = Literal["ok", "note", "wrong"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: `wrong` keeps the route from running, a `note` does not.
+
+    `exit_code` is what a command would end with for it: 2 where a person has to change something, 4 where something
+    is away.
+    """
+
+    what: str
+    state: State
+    told: str
+    do: str = ""
+    exit_code: int = 0
+
+
+def examine(file: Path) -> Iterator[Finding]:
+    """Look at everything that `file` names; what cannot be looked at because of something before is left out."""
+    try:
+        project = load_project(file)
+    except BelayError as error:
+        hint = "Write it: `belay init`." if not file.is_file() else error.hint
+        yield Finding(str(file), "wrong", error.message, hint, error.exit_code)
+        return
+    yield Finding(str(file), "ok", f"route {project.route!r}")
+    yield from _machine(project)
+    loaded = yield from _looked("brief", lambda: load_brief(project.brief), lambda found: found.brief.name)
+    yield from _judges(loaded)
+    yield from _broker(project)
+    route = yield from _looked("models", lambda: Route.of(project), _named)
+    if route is None:
+        return
+    yield from _model("base", route.base)
+    yield from _baseline(route, loaded)
+    if route.candidate is not None:
+        yield from _model("candidate", route.candidate)
+        yield _audit(route.candidate)
+    yield from _ports(route)
+
+
+def _looked(what: str, look: Callable[[], T], tell: Callable[[T], str]) -> Generator[Finding, None, T | None]:
+    """Say how it went, and return what was found; None where it could not be."""
+    try:
+        found = look()
+    except BelayError as error:
+        yield Finding(what, "wrong", error.message, error.hint, error.exit_code)
+        return None
+    yield Finding(what, "ok", tell(found))
+    return found
+
+
+def _machine(project: Project) -> Iterator[Finding]:
+    missing = [name for name in ("torch", "transformers", "vllm") if importlib.util.find_spec(name) is None]
+    if missing:
+        yield Finding(
+            "packages", "note", f"{', '.join(missing)} not installed: no engine of ours", "`make setup`."
+        )
+    else:
+        yield Finding("packages", "ok", "torch, transformers, vllm")
+    place = next(p for p in (project.home, *project.home.parents) if p.exists())
+    free = shutil.disk_usage(place).free / 1e9
+    state: State = "ok" if free >= LEAST_DISK_GB else "wrong"
+    yield Finding("disk", state, f"{free:.1f} GB free at {place}", "" if state == "ok" else "Free some.", 4)
+    cards = gpus()
+    yield Finding("GPU", "ok" if cards else "note", ", ".join(cards) or "none: engines run on the CPU")
+
+
+def _judges(loaded: LoadedBrief | None) -> Iterator[Finding]:
+    if loaded is None:
+        return
+    judges = {c.judge.endpoint.url: c.judge.endpoint for c in loaded.brief.capabilities if c.judge.endpoint}
+    for url, judge in judges.items():
+        yield _engine(f"judge {judge.model}", ModelAddress(url, judge.model, judge.api_key_env))
+
+
+def _broker(project: Project) -> Iterator[Finding]:
+    if project.broker == EMBEDDED:
+        yield Finding(
+            "broker", "note", "embedded: it forgets everything when it ends", "A Kafka's host:port keeps it."
+        )
+        return
+    try:
+        KafkaBus(project.bus()).ensure_topics()
+    except BelayError as error:
+        yield Finding("broker", "wrong", error.message, error.hint, error.exit_code)
+    else:
+        yield Finding("broker", "ok", f"{project.broker} has Belay's topics")
+
+
+def _model(what: str, model: StoredModel) -> Iterator[Finding]:
+    others = model.manifest.engine
+    if others is not None:
+        yield _engine(what, ModelAddress(others.url, others.model, others.key_env))
+        return
+    try:
+        attest(model.folder)
+    except BelayError as error:
+        yield Finding(what, "wrong", error.message, error.hint, error.exit_code)
+    else:
+        yield Finding(what, "ok", f"{model.name}, {model.manifest.kind}, sha256 {model.manifest.sha256[:12]}")
+
+
+def _baseline(route: Route, loaded: LoadedBrief | None) -> Iterator[Finding]:
+    if loaded is None:
+        return
+    try:
+        found = load_baseline(route.project.home / "baselines", route.base.manifest.sha256)
+    except BelayError as error:
+        yield Finding("baseline", "wrong", error.message, error.hint, error.exit_code)
+        return
+    if found.binding.brief_sha256 != loaded.sha256:
+        yield Finding("baseline", "wrong", "it is of another version of the brief", "`belay baseline`.", 2)
+    else:
+        yield Finding("baseline", "ok", f"{len(found.measures)} measures, of {found.recorded:%Y-%m-%d}")
+
+
+def _audit(candidate: StoredModel) -> Finding:
+    bound = candidate.manifest.audit
+    if bound is None:
+        return Finding("audit", "wrong", f"{candidate.name} has none", f"`belay audit {candidate.name}`.", 2)
+    if bound.verdict == "pass" or bound.override_by:
+        by = f", overridden by {bound.override_by}" if bound.override_by else ""
+        return Finding("audit", "ok", bound.verdict + by)
+    told = f"{bound.verdict}: no passing audit, no rollout"
+    return Finding("audit", "wrong", told, f"Train again, or `belay override {candidate.name}`.", 2)
+
+
+def _ports(route: Route) -> Iterator[Finding]:
+    for part in parts_of(route):
+        if part.url is None:
+            continue
+        port = httpx.URL(part.url).port
+        what = f"{part.name} engine" if part.name in ("base", "candidate") else part.name
+        if port is None or not _taken(port):
+            yield Finding(what, "note", f"port {port} is free: it does not run", f"`belay up {part.name}`.")
+            continue
+        try:
+            there = httpx.get(part.url, timeout=2.0).is_success
+        except httpx.HTTPError:
+            there = False
+        if there:
+            yield Finding(what, "ok", f"answers at {part.url}")
+        else:
+            told = f"port {port} is taken, and not by it"
+            yield Finding(what, "wrong", told, "Choose other `ports` in belay.yaml.", 4)
+
+
+def _engine(what: str, address: ModelAddress) -> Finding:
+    try:
+        answer = httpx.get(f"{address.root}/v1/models", headers=address.headers, timeout=5.0)
+    except httpx.HTTPError as error:
+        return Finding(
+            what, "wrong", f"nobody answers at {address.root}: {error!r}", "Start it, or correct the URL.", 4
+        )
+    except BelayError as error:
+        return Finding(what, "wrong", error.message, error.hint, error.exit_code)
+    if answer.status_code in (401, 403):
+        return Finding(
+            what, "wrong", f"{address.root} refuses the key (status {answer.status_code})", "Set its key.", 2
+        )
+    if answer.is_error:
+        return Finding(what, "note", f"{address.root} lists no models (status {answer.status_code})")
+    return Finding(what, "ok", f"{address.model} at {address.root}")
+
+
+def _taken(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.5):
+            return True
+    except OSError:
+        return False
+
+
+def _named(route: Route) -> str:
+    return route.base.name + (f" and {route.candidate.name}" if route.candidate is not None else "")

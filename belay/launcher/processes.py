@@ -1,0 +1,109 @@
+"""The four processes of the online path: their settings out of one value, and the command that each is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from belay.home import RunFolder
+from serving.engines.arms import Endpoint
+from telemetry.events import TextPolicy
+from telemetry.files import write_renamed
+
+
+@dataclass(frozen=True, slots=True)
+class StackSettings:
+    """Where the parts of one run find each other. Ports of 0 are chosen freely.
+
+    `models` is where both arms' model folders lie, so that they are pinned while the rollout is under way. `kafka` are
+    settings of the bus beside its servers; `text_policy` is what leaves the machine of what users write.
+    """
+
+    brief: Path
+    control: Endpoint
+    candidate: Endpoint
+    bootstrap: str
+    folder: RunFolder
+    models: Path | None = None
+    router_port: int = 0
+    control_port: int = 0
+    kafka: Mapping[str, Any] = field(default_factory=dict)
+    text_policy: TextPolicy = "full"
+
+    @property
+    def bus(self) -> dict[str, Any]:
+        """How processes reach the broker."""
+        return {"bootstrap_servers": self.bootstrap, **self.kafka}
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A part by the name people know it by: `belay COMMAND --settings FILE`, and what stands in the file."""
+
+    name: str
+    command: str
+    content: dict[str, Any]
+
+    def written(self, folder: RunFolder) -> list[str]:
+        """Write its settings file into the run's folder; the arguments of `belay`."""
+        path = folder.settings(self.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_renamed(path, yaml.safe_dump(self.content, sort_keys=False).encode())
+        return [self.command, "--settings", str(path)]
+
+
+def processes_of(s: StackSettings) -> list[Process]:
+    """Control, router, forwarder and worker, in the order in which they are started."""
+    folder = s.folder
+    return [
+        Process(
+            "control",
+            "control",
+            {
+                "port": s.control_port,
+                "rollout_file": str(folder.rollout_file),
+                "folder": str(folder.root),
+                "models_folder": str(s.models) if s.models is not None else None,
+                "bootstrap_servers": s.bootstrap,
+                "kafka": dict(s.kafka),
+            },
+        ),
+        Process(
+            "router",
+            "router",
+            {
+                "port": s.router_port,
+                "control": s.control.model_dump(),
+                "candidate": s.candidate.model_dump(),
+                "rollout_file": str(folder.rollout_file),
+                "spool_folder": str(folder.spool),
+                "table_file": str(folder.word_table),
+            },
+        ),
+        Process(
+            "forwarder",
+            "forward",
+            {
+                "spool_folder": str(folder.spool),
+                "text_policy": s.text_policy,
+                "status_file": str(folder.forwarder_status),
+                "bus": s.bus,
+            },
+        ),
+        Process(
+            "worker",
+            "watch",
+            {
+                "bus": s.bus,
+                "worker": {
+                    "brief": str(s.brief),
+                    "status_file": str(folder.worker_status),
+                    "table_file": str(folder.word_table),
+                },
+            },
+        ),
+    ]

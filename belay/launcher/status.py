@@ -1,0 +1,179 @@
+"""`belay status`: the whole pipeline at one moment, from traffic to decision, with what waits for what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import httpx
+from rich.table import Table
+
+from belay.launcher.parts import Route, parts_of
+from belay.launcher.view import read_json, router_status
+from evaluator.watch.worker.status import RolloutStatus, WorkerStatus, read_status
+from telemetry.errors import UnreadableRecord
+from telemetry.events import RolloutChanged, now
+from telemetry.rollout_file import read_rollout
+
+SILENT_S: Final = 10.0
+"""A worker that has written nothing for so long is not alive: it writes twice a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the parts said at one moment; of a part that did not answer there is nothing.
+
+    `engines` tells of each engine of ours or of others by its part or arm whether it answers. `worker_age_s` is how
+    long ago the worker wrote.
+    """
+
+    router: Mapping[str, Any]
+    control: bool
+    forwarder: Mapping[str, Any]
+    worker: WorkerStatus | None
+    worker_age_s: float
+    engines: Mapping[str, bool]
+    rollout: RolloutChanged | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the pipeline: what it says, and what it waits for (nothing where it flows)."""
+
+    name: str
+    told: str
+    waits_for: str = ""
+
+
+def see(route: Route) -> Seen:
+    """Ask every part how it is; takes at most a few seconds."""
+    folder = route.folder
+    worker = read_status(folder.worker_status)
+    try:
+        rollout = read_rollout(folder.rollout_file)
+    except UnreadableRecord:
+        rollout = None
+    with httpx.Client(timeout=2.0) as http:
+        return Seen(
+            router=router_status(http, route.project.router_url),
+            control=_answers(http, f"{route.project.control_url}/healthz"),
+            forwarder=read_json(folder.forwarder_status),
+            worker=worker,
+            worker_age_s=(now() - worker.time).total_seconds() if worker else float("inf"),
+            engines=dict(_engines(route, http)),
+            rollout=rollout,
+        )
+
+
+def steps(seen: Seen) -> list[Step]:
+    """The pipeline in the order in which an interaction passes through it. Pure."""
+    return [_traffic(seen), _answering(seen), _forwarding(seen), _judging(seen), *_deciding(seen)]
+
+
+def status_table(found: list[Step]) -> Table:
+    """The pipeline for people."""
+    table = Table("", "", "waits for", box=None, padding=(0, 2, 0, 0))
+    for step in found:
+        table.add_row(
+            f"[bold]{step.name}[/]", step.told, f"[yellow]{step.waits_for}[/]" if step.waits_for else "-"
+        )
+    return table
+
+
+def _engines(route: Route, http: httpx.Client) -> Iterator[tuple[str, bool]]:
+    ours = {
+        part.name: part.url for part in parts_of(route) if part.name in ("base", "candidate") and part.url
+    }
+    for name, url in ours.items():
+        yield name, _answers(http, url)
+    for name, model in (("base", route.base), ("candidate", route.candidate)):
+        if model is not None and model.manifest.engine is not None:
+            yield name, _answers(http, f"{model.manifest.engine.url}/v1/models")
+
+
+def _answers(http: httpx.Client, url: str) -> bool:
+    """Whether somebody is there; who refuses a request without a key is there too."""
+    try:
+        return http.get(url).status_code < 500
+    except httpx.HTTPError:
+        return False
+
+
+def _traffic(seen: Seen) -> Step:
+    if not seen.router:
+        return Step("traffic", "the router does not answer", "`belay up router`")
+    asked = seen.router["requests"]
+    under_way = max(0, seen.router["in_flight"] - 1)  # one is the question itself
+    told = f"{asked['control'] + asked['candidate']:,} requests, {under_way} under way"
+    return Step("traffic", told, "" if sum(asked.values()) else "clients")
+
+
+def _answering(seen: Seen) -> Step:
+    away = [name for name, there in seen.engines.items() if not there]
+    waits = f"the engine of {' and '.join(away)}" if away else ""
+    if not seen.router:
+        return Step("answers", "unknown", waits)
+    asked = seen.router["requests"]
+    told = f"base {asked['control']:,}, candidate {asked['candidate']:,}, of those {seen.router['fallbacks']} by base"
+    return Step("answers", f"{told}; shadows {seen.router['shadows']:,}", waits)
+
+
+def _forwarding(seen: Seen) -> Step:
+    said = seen.forwarder
+    if not said:
+        return Step("to Kafka", "the forwarder has not begun", "`belay up forwarder`")
+    waiting = int(said.get("waiting", 0))
+    told = f"{said.get('forwarded', 0):,} forwarded, {waiting:,} in the spool"
+    lost = f", {said['dropped']:,} lost to the quota" if said.get("dropped") else ""
+    away = said.get("broker_error") or ""
+    return Step("to Kafka", told + lost, f"the broker: {away}" if away else "")
+
+
+def _judging(seen: Seen) -> Step:
+    worker = seen.worker
+    if worker is None:
+        return Step("judged", "the worker has not begun", "`belay up worker`")
+    told = f"{worker.scored:,} of {worker.interactions:,} interactions scored"
+    failed = sum(worker.unscored.values())
+    if failed:
+        why, most = max(worker.unscored.items(), key=lambda pair: pair[1])
+        told += f", {failed:,} unscored (mostly {most:,}: {why[:60]})"
+    if seen.worker_age_s > SILENT_S:
+        return Step("judged", told, f"the worker, silent for {timedelta(seconds=int(seen.worker_age_s))}")
+    behind = worker.interactions - worker.scored - failed
+    return Step("judged", told, f"{behind:,} interactions to be judged" if behind > 0 else "")
+
+
+def _deciding(seen: Seen) -> list[Step]:
+    state = seen.rollout
+    control = "" if seen.control else "`belay up control`"
+    if state is None:
+        return [Step("rollout", "none", control or "`belay rollout start`")]
+    stage = (
+        f"stage {state.stage + 1} of {len(state.spec.stages)}" if state.status == "ramping" else state.reason
+    )
+    found = [
+        Step("rollout", f"{state.spec.rollout_id} {state.status} at {state.share:.0%}: {stage}", control)
+    ]
+    mine = (
+        next((r for r in seen.worker.rollouts if r.rollout_id == state.spec.rollout_id), None)
+        if seen.worker
+        else None
+    )
+    if mine is not None:
+        found.append(_evidence(mine, state))
+    return found
+
+
+def _evidence(mine: RolloutStatus, state: RolloutChanged) -> Step:
+    told = f"{mine.settled:,} scores weighed; roll back at e-value {mine.bar:g}, now {mine.combined:.3g}"
+    if mine.last_decision is not None:
+        told += f"; last: {mine.last_decision.action}, {mine.last_decision.reason}"
+    if state.status != "ramping":
+        return Step("decision", told)
+    least = state.spec.stages[state.stage].min_units
+    if mine.settled < least:
+        return Step("decision", told, f"{least - mine.settled:,} more interactions in this stage, at least")
+    return Step("decision", told, "a person" if state.spec.advance == "manual" else "")

@@ -1,0 +1,93 @@
+"""`belay up`: every part of the online path that a project names, started, watched and ended together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import httpx
+from rich.console import Console
+
+from belay.launcher.parts import Part, Route, parts_of, stack_settings
+from belay.launcher.processes import processes_of
+from belay.launcher.supervisor import Supervisor
+from belay.progress import bar
+from telemetry.bus.kafka_bus import KafkaBus
+from telemetry.errors import PortTaken, UsageError
+from telemetry.mistakes import near_or_known
+
+_CHECK_S = 0.5
+RESTARTS = 5
+"""So many times a part that ended by itself is started again, before all of it is given up."""
+
+
+def write_settings(route: Route) -> None:
+    """Write the settings file of each process into the route's folder."""
+    for process in processes_of(stack_settings(route)):
+        process.written(route.folder)
+
+
+def chosen(route: Route, name: str) -> Part:
+    """The part called `name`. Raises UsageError."""
+    parts = {part.name: part for part in parts_of(route)}
+    if name not in parts:
+        raise UsageError(f"there is no part {name!r} here{near_or_known(name, parts)}")
+    return parts[name]
+
+
+def run_up(route: Route, console: Console, stop: threading.Event, ready: Callable[[], None]) -> None:
+    """Start every part in its order, call `ready` when all are up, and watch them until `stop`.
+
+    Raises InfrastructureError where a part does not come up, or ends again and again; all others are ended then.
+    """
+    write_settings(route)
+    route.folder.worker_status.unlink(
+        missing_ok=True
+    )  # of a run before this one; it says that the worker is up
+    parts = parts_of(route)
+    _refuse_taken(parts)
+    with Supervisor(route.folder.logs) as children, httpx.Client(timeout=5.0) as http:
+        for part in _started(route, parts, children, http, console):
+            console.print(f"   {part.name:<10} up" + (f"   {part.url}" if part.url else ""))
+        ready()
+        while not stop.wait(_CHECK_S):
+            for name in children.revive(RESTARTS):
+                console.print(
+                    f"   {name:<10} had ended and was started again; see {route.folder.logs}/{name}.log"
+                )
+
+
+def _started(
+    route: Route, parts: Sequence[Part], children: Supervisor, http: httpx.Client, console: Console
+) -> list[Part]:
+    for part in parts:
+        if part.name == "control":
+            KafkaBus(route.project.bus()).ensure_topics()
+        with bar(console, f"   {part.name}") as report:
+            children.start(part.name, part.arguments)
+            children.wait_until(
+                lambda part=part: _is_up(part, http),  # type: ignore[misc]  # mypy cannot type a lambda's default
+                f"the start of {part.name}",
+                part.start_s,
+            )
+            report(1, 1, "")
+    return list(parts)
+
+
+def _is_up(part: Part, http: httpx.Client) -> bool:
+    if part.url is None:
+        return part.file is None or part.file.is_file()
+    try:
+        return http.get(part.url).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _refuse_taken(parts: Sequence[Part]) -> None:
+    """Raise PortTaken where something answers already: two routers on one spool would lose what users said."""
+    for part in parts:
+        if part.url is not None and _is_up(part, httpx.Client(timeout=1.0)):
+            raise PortTaken(
+                f"{part.name} cannot be started: something answers at {part.url} already",
+                hint="Is `belay up` running? `belay status` shows it. Otherwise choose other `ports` in belay.yaml.",
+            )

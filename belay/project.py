@@ -1,0 +1,95 @@
+"""`belay.yaml`: one file for one route, from which every command's defaults and every process's settings come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from telemetry.bus.settings import BusSettings, Servers
+from telemetry.errors import SettingsError
+from telemetry.events import AdvancePolicy, TextPolicy
+from telemetry.settings import Port, Settings, load_document
+
+FILE: Final = Path("belay.yaml")
+EMBEDDED: Final = "embedded"
+_PATHS: Final = ("brief", "home")
+
+
+class Ports(Settings):
+    """Where the parts listen on 127.0.0.1. A second engine takes the port after `engine`."""
+
+    router: Port = 8100
+    control: Port = 8090
+    engine: Port = 8001
+    broker: Port = 9092
+
+
+class Project(Settings):
+    """One route: the name that clients ask for, its models and brief, and how it is rolled out.
+
+    `base` and `candidate` are names in the home. `broker` is the embedded one, which forgets, or `host:port`; `kafka`
+    are further settings of it (a password comes from the environment: BELAY_BUS__SASL_PASSWORD). `training` are a
+    training's settings without paths and name. `gpu_memory` is each engine's share of a GPU's memory.
+    """
+
+    route: Annotated[str, Field(min_length=1)]
+    base: str
+    candidate: str | None = None
+    brief: Path
+    home: Path = Path(".belay")
+    broker: Literal["embedded"] | Servers = EMBEDDED
+    kafka: dict[str, Any] = Field(default_factory=dict)
+    ports: Ports = Ports()
+    privacy: TextPolicy = "redacted"
+    stages: str = "5%:2000,25%:4000,50%"
+    advance: AdvancePolicy = "evidence"
+    shadow: Annotated[float, Field(ge=0, le=1)] = 0.1
+    gpu_memory: Annotated[float, Field(gt=0, le=1)] | None = None
+    training: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where the broker answers."""
+        return f"127.0.0.1:{self.ports.broker}" if self.broker == EMBEDDED else self.broker
+
+    @property
+    def router_url(self) -> str:
+        """Where clients send their requests; add `/v1`."""
+        return f"http://127.0.0.1:{self.ports.router}"
+
+    @property
+    def control_url(self) -> str:
+        """Where control answers."""
+        return f"http://127.0.0.1:{self.ports.control}"
+
+    def bus(self) -> BusSettings:
+        """The broker's settings. Raises SettingsError where `kafka` has what a bus does not."""
+        try:
+            return BusSettings.model_validate({"bootstrap_servers": self.bootstrap_servers, **self.kafka})
+        except ValueError as error:
+            raise SettingsError(f"{FILE}: kafka: {error}") from error
+
+
+def load_project(path: Path = FILE) -> Project:
+    """The project in `path`; its relative paths start from the file's folder. Raises SettingsError."""
+    found = load_document(path, Project)
+    there = path.resolve().parent
+    return found.model_copy(update={name: there / getattr(found, name) for name in _PATHS})
+
+
+def defaults_of(project: Project) -> Mapping[str, Any]:
+    """What commands take from the file where nobody says otherwise, by the name of their parameter."""
+    return {
+        "home": str(project.home),
+        "brief": str(project.brief),
+        "base": project.base,
+        "model": project.route,
+        "control": project.control_url,
+        "bootstrap_servers": project.bootstrap_servers,
+        "stages": project.stages,
+        "advance": project.advance,
+        "shadow": project.shadow,
+    }

@@ -1,0 +1,100 @@
+"""What `belay up` runs for each kind of arm: a folder, an adapter beside base, a URL of others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from belay.launcher.parts import Route, parts_of
+from belay.project import Project
+from serving.models.manifest import EngineOfOthers, Kind, write_manifest
+from serving.models.store import ModelStore, StoredModel
+from telemetry.errors import UsageError
+
+
+def model(
+    home: Path, name: str, kind: Kind, base: StoredModel | None = None, engine: EngineOfOthers | None = None
+) -> StoredModel:
+    folder = home / "models" / name
+    folder.mkdir(parents=True)
+    (folder / "weights").write_text(name)
+    base_sha256 = base.manifest.sha256 if base else None
+    write_manifest(folder, kind=kind, name=name, base_sha256=base_sha256, engine=engine)
+    return ModelStore(home / "models").get(name)
+
+
+def route(home: Path, candidate: str | None = None, base: str = "base", broker: str = "embedded") -> Route:
+    project = Project.model_validate(
+        {
+            "route": "shop",
+            "base": base,
+            "candidate": candidate,
+            "brief": home / "brief.yaml",
+            "home": home,
+            "broker": broker,
+            "ports": {"engine": 9001},
+        }
+    )
+    return Route.of(project)
+
+
+def names(found: Route) -> list[str]:
+    return [part.name for part in parts_of(found)]
+
+
+FOUR = ["control", "router", "forwarder", "worker"]
+
+
+def test_without_a_candidate_both_arms_are_base(tmp_path: Path) -> None:
+    model(tmp_path, "base", "base")
+    found = route(tmp_path)
+    assert names(found) == ["broker", "base", *FOUR]
+    assert found.endpoint("candidate").url == found.endpoint("control").url == "http://127.0.0.1:9001"
+
+
+def test_an_adapter_is_base_s_engine_under_a_name_of_its_own(tmp_path: Path) -> None:
+    adapter = model(tmp_path, "lora", "adapter", model(tmp_path, "base", "base"))
+    found = route(tmp_path, "lora")
+    assert names(found) == ["broker", "base", *FOUR]
+    engine = next(part for part in parts_of(found) if part.name == "base")
+    assert engine.arguments[-2:] == ("--adapter", "lora")
+    control, candidate = found.endpoint("control"), found.endpoint("candidate")
+    assert control.url == candidate.url
+    assert (control.model, candidate.model) == (None, f"lora@{adapter.manifest.sha256[:12]}")
+
+
+def test_a_merged_candidate_is_a_second_engine_on_the_other_cores(tmp_path: Path) -> None:
+    model(tmp_path, "tuned", "candidate", model(tmp_path, "base", "base"))
+    found = route(tmp_path, "tuned")
+    assert names(found) == ["broker", "base", "candidate", *FOUR]
+    cores = [part.arguments[part.arguments.index("--cores") + 1] for part in parts_of(found)[1:3]]
+    assert cores[0] != cores[1] or cores == ["auto", "auto"]
+    assert found.endpoint("candidate").url == "http://127.0.0.1:9002"
+
+
+def test_what_others_run_is_not_started_and_keeps_its_key(tmp_path: Path) -> None:
+    engine = EngineOfOthers(url="http://gpu:8000", model="support-v2", key_env="GPU_KEY")
+    base = model(tmp_path, "far-base", "base", engine=engine.model_copy(update={"model": "plain"}))
+    model(tmp_path, "far", "candidate", base, engine)
+    found = route(tmp_path, "far", "far-base", broker="k:9092")
+    assert names(found) == FOUR
+    assert found.endpoint("control").model == "plain"
+    assert found.endpoint("candidate").model_dump() == {
+        "arm": "candidate", "url": "http://gpu:8000", "model": "support-v2", "key_env": "GPU_KEY"
+    }  # fmt: skip
+
+
+def test_a_candidate_of_ours_beside_a_base_of_others_has_the_first_port(tmp_path: Path) -> None:
+    base = model(tmp_path, "far", "base", engine=EngineOfOthers(url="http://gpu:8000", model="m"))
+    model(tmp_path, "tuned", "candidate", base)
+    found = route(tmp_path, "tuned", "far")
+    assert names(found) == ["broker", "candidate", *FOUR]
+    assert found.endpoint("candidate").url == "http://127.0.0.1:9001"
+
+
+def test_a_candidate_of_another_base_is_refused(tmp_path: Path) -> None:
+    model(tmp_path, "base", "base")
+    model(tmp_path, "tuned", "candidate", model(tmp_path, "other", "base"))
+    with pytest.raises(UsageError, match="made from base 'other', the route's is 'base'"):
+        route(tmp_path, "tuned")

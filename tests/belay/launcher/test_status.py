@@ -1,0 +1,88 @@
+"""What waits for what: each step of the pipeline names what it needs, and nothing where it flows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from belay.launcher.status import SILENT_S, Seen, steps
+from evaluator.watch.worker.status import RolloutStatus, WorkerStatus
+from tests.router.values import promoted, started
+
+ROUTER: dict[str, Any] = {
+    "requests": {"control": 90, "candidate": 10}, "in_flight": 1, "fallbacks": 2, "shadows": 5
+}  # fmt: skip
+RAMPING = started(shares=(0.05, 0.5))
+
+
+def worker(interactions: int = 100, scored: int = 100, settled: int = 100) -> WorkerStatus:
+    mine = RolloutStatus(
+        rollout_id="r1", status="ramping", stage=0, stages=2, share=0.05, revision=1, settled=settled, untagged=0,
+        unscored=0, combined=1.5, bar=100.0, decisions=0, last_decision=None, evidence=(),
+    )  # fmt: skip
+    return WorkerStatus(judge="j", tagger="t", interactions=interactions, scored=scored, rollouts=(mine,))
+
+
+ALL_WELL = Seen(
+    router=ROUTER,
+    control=True,
+    forwarder={"forwarded": 100, "waiting": 0},
+    worker=worker(),
+    worker_age_s=0.5,
+    engines={"base": True, "candidate": True},
+    rollout=RAMPING,
+)
+
+
+def waits(seen: Seen) -> dict[str, str]:
+    return {step.name: step.waits_for for step in steps(seen) if step.waits_for}
+
+
+def test_where_all_is_well_nothing_waits() -> None:
+    assert waits(ALL_WELL) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "step", "waited"),
+    [
+        ({"router": {}}, "traffic", "belay up router"),
+        ({"engines": {"base": True, "candidate": False}}, "answers", "the engine of candidate"),
+        ({"forwarder": {}}, "to Kafka", "belay up forwarder"),
+        ({"forwarder": {"broker_error": "no broker"}}, "to Kafka", "the broker: no broker"),
+        ({"worker": None}, "judged", "belay up worker"),
+        ({"worker_age_s": SILENT_S + 1}, "judged", "silent for 0:00:11"),
+        ({"worker": worker(scored=93)}, "judged", "7 interactions to be judged"),
+        ({"control": False}, "rollout", "belay up control"),
+        ({"rollout": None}, "rollout", "belay rollout start"),
+    ],
+)
+def test_each_step_names_what_it_waits_for(changes: dict[str, Any], step: str, waited: str) -> None:
+    assert waited in waits(replace(ALL_WELL, **changes))[step]
+
+
+def test_traffic_waits_for_clients_where_nobody_has_asked() -> None:
+    quiet = {**ROUTER, "requests": {"control": 0, "candidate": 0}}
+    assert waits(replace(ALL_WELL, router=quiet))["traffic"] == "clients"
+
+
+def test_unscored_interactions_are_not_waited_for() -> None:
+    failing = worker(scored=90).model_copy(update={"unscored": {"no reference": 8, "judge away": 2}})
+    seen = replace(ALL_WELL, worker=failing)
+    assert waits(seen) == {}
+    assert "mostly 8: no reference" in next(s.told for s in steps(seen) if s.name == "judged")
+
+
+def test_a_stage_waits_for_its_least_interactions_and_then_for_a_person_if_one_promotes() -> None:
+    spec = RAMPING.spec
+    stages = (spec.stages[0].model_copy(update={"min_units": 250}), *spec.stages[1:])
+    state = RAMPING.model_copy(update={"spec": spec.model_copy(update={"stages": stages})})
+    assert waits(replace(ALL_WELL, rollout=state))["decision"].startswith("150 more interactions")
+    by_hand = state.model_copy(update={"spec": state.spec.model_copy(update={"advance": "manual"})})
+    assert waits(replace(ALL_WELL, rollout=by_hand, worker=worker(settled=300)))["decision"] == "a person"
+
+
+def test_a_promoted_rollout_waits_for_nothing() -> None:
+    state = promoted(started(shares=(0.5,)))
+    assert waits(replace(ALL_WELL, rollout=state)) == {}

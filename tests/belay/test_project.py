@@ -1,0 +1,131 @@
+"""belay.yaml: one file from which defaults come, whose mistakes are told, and which no command needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from belay.cli import app
+from belay.project import defaults_of, load_project
+from belay.steps.init import Found, asked, project_text, proposals, write_project
+from telemetry.errors import SettingsError, UsageError
+
+NOTHING = Found(bases=(), candidates=(), briefs=(), broker="embedded", gpus=())
+PORTS = {"router": 1, "control": 2, "engine": 3, "broker": 4}
+
+
+def write(folder: Path, **changes: object) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "belay.yaml"
+    path.write_text(yaml.safe_dump({"route": "shop", "base": "b", "brief": "x/brief.yaml", **changes}))
+    return path
+
+
+def test_paths_start_from_the_files_folder(tmp_path: Path) -> None:
+    project = load_project(write(tmp_path / "here", home="../store"))
+    assert project.brief == tmp_path / "here" / "x" / "brief.yaml"
+    assert project.home.resolve() == tmp_path / "store"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"bse": "x"}, "bse.*did you mean 'base'"),
+        ({"broker": "kafka"}, "broker"),
+        ({"privacy": "none"}, "privacy"),
+        ({"ports": {"router": 70000}}, r"ports\.router"),
+        ({"shadow": 2}, "shadow"),
+        ({"route": ""}, "route"),
+        ({"advance": "never"}, "advance"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(changes: dict[str, object], told: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=told):
+        load_project(write(tmp_path, **changes))
+
+
+def test_a_setting_of_kafka_that_there_is_not_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="sasl"):
+        load_project(write(tmp_path, broker="k:9092", kafka={"sasl_name": "me"})).bus()
+
+
+def test_the_embedded_broker_is_where_its_port_says(tmp_path: Path) -> None:
+    assert load_project(write(tmp_path, ports={"broker": 1234})).bootstrap_servers == "127.0.0.1:1234"
+    assert load_project(write(tmp_path, broker="a:1,b:2")).bootstrap_servers == "a:1,b:2"
+
+
+def test_commands_take_from_the_file_what_nobody_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, home="elsewhere")
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(app, ["rollout", "pins"]).output
+    assert f"{tmp_path}/elsewhere/models" in told.replace("\n", "")
+    said = CliRunner().invoke(app, ["rollout", "pins", "--home", "mine"]).output
+    assert f"{tmp_path}/mine/models" in said.replace("\n", "")
+
+
+def test_a_broken_file_stops_a_command_and_not_its_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, bse="x")
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(CliRunner().invoke(app, ["rollout", "pins"]).exception, SettingsError)
+    assert CliRunner().invoke(app, ["--help"]).exit_code == 0
+    assert CliRunner().invoke(app, ["doctor"]).exit_code == 2
+
+
+def test_every_default_is_the_files(tmp_path: Path) -> None:
+    project = load_project(write(tmp_path, stages="1%:5,2%", shadow=0.3, advance="manual"))
+    known = defaults_of(project)
+    assert (known["stages"], known["shadow"], known["advance"]) == ("1%:5,2%", 0.3, "manual")
+    assert known["control"] == project.control_url
+
+
+@pytest.mark.parametrize("odd", ["a: b", "yes", "12", "über shop", 'say "hi"', "#1"])
+def test_whatever_a_person_answers_stays_what_it_is(odd: str, tmp_path: Path) -> None:
+    answers = proposals(NOTHING, ".belay") | {"route": odd, "candidate": odd}
+    path = tmp_path / "belay.yaml"
+    write_project(path, project_text(answers, NOTHING, PORTS))
+    project = load_project(path)
+    assert (project.route, project.candidate) == (odd, odd)
+    assert project.ports.model_dump() == PORTS
+
+
+def test_what_is_found_is_proposed_and_can_be_answered_otherwise() -> None:
+    found = Found(("mine",), ("tuned",), ("a/brief.yaml",), "127.0.0.1:9092", ("H200",))
+    known = proposals(found, ".belay")
+    assert (known["base"], known["candidate"], known["brief"]) == ("mine", "tuned", "a/brief.yaml")
+    assert known["broker"] == "127.0.0.1:9092"
+    heard: list[str] = []
+
+    def ask(question: str, proposal: str) -> str:
+        heard.append(question)
+        return "other" if question.startswith("The base") else proposal
+
+    assert asked(found, ".belay", ask)["base"] == "other"
+    assert len(heard) == 5
+    assert "gpu_memory: 0.45" in project_text(known, found, PORTS)
+    assert "gpu_memory" not in project_text(known, NOTHING, PORTS)
+
+
+def test_of_several_candidates_none_is_guessed() -> None:
+    found = Found(("mine",), ("a", "b"), (), "embedded", ())
+    text = project_text(proposals(found, ".belay"), found, PORTS)
+    assert yaml.safe_load(text).get("candidate") is None
+
+
+def test_an_answer_that_cannot_be_used_writes_nothing() -> None:
+    with pytest.raises(SettingsError, match="broker"):
+        project_text(proposals(NOTHING, ".belay") | {"broker": "somewhere"}, NOTHING, PORTS)
+
+
+def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    before = path.read_text()
+    with pytest.raises(UsageError, match="there already"):
+        write_project(path, "route: x\n")
+    assert path.read_text() == before
