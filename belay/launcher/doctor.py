@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import socket
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import httpx
 
 from belay.launcher.parts import Route, parts_of
 from belay.project import EMBEDDED, Project, load_project
-from belay.steps.init import gpus
+from belay.steps.init import gpus, listens
 from evaluator.audit.baseline import load_baseline
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from serving.engines.address import ModelAddress
@@ -160,7 +159,7 @@ def _ports(route: Route) -> Iterator[Finding]:
             continue
         port = httpx.URL(part.url).port
         what = f"{part.name} engine" if part.name in ("base", "candidate") else part.name
-        if port is None or not _taken(port):
+        if port is None or not listens("127.0.0.1", port):
             yield Finding(what, "note", f"port {port} is free: it does not run", f"`belay up {part.name}`.")
             continue
         try:
@@ -190,14 +189,6 @@ def _engine(what: str, address: ModelAddress) -> Finding:
     if answer.is_error:
         return Finding(what, "note", f"{address.root} lists no models (status {answer.status_code})")
     return Finding(what, "ok", f"{address.model} at {address.root}")
-
-
-def _taken(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=0.5):
-            return True
-    except OSError:
-        return False
 
 
 def _named(route: Route) -> str:

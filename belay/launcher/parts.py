@@ -23,12 +23,14 @@ PROCESS_START_S: Final = 60.0
 class Part:
     """One process of the online path: `belay ARGUMENTS`.
 
-    It is up when `url` answers with success, or when `file` is there; with neither it is up when it runs.
+    It is up when `url` answers with success, when something listens on `port`, or when `file` is there; with none of
+    these it is up when it runs.
     """
 
     name: str
     arguments: tuple[str, ...]
     url: str | None = None
+    port: int | None = None
     file: Path | None = None
     start_s: float = PROCESS_START_S
 
@@ -91,14 +93,15 @@ def parts_of(route: Route) -> list[Part]:
     parts = []
     if project.broker == EMBEDDED:
         log = str(route.folder.logs / "tansu.log")
-        parts.append(Part("broker", ("broker", "--port", str(project.ports.broker), "--log", log)))
+        broker = project.ports.broker
+        parts.append(Part("broker", ("broker", "--port", str(broker), "--log", log), port=broker))
     parts += _engines(route)
     settings = stack_settings(route)
     urls = {"control": f"{project.control_url}/healthz", "router": f"{project.router_url}/belay/healthz"}
     files = {"worker": route.folder.worker_status}
     for process in processes_of(settings):
         arguments = (process.command, "--settings", str(route.folder.settings(process.name)))
-        parts.append(Part(process.name, arguments, urls.get(process.name), files.get(process.name)))
+        parts.append(Part(process.name, arguments, urls.get(process.name), file=files.get(process.name)))
     return parts
 
 

@@ -12,6 +12,7 @@ from belay.launcher.parts import Part, Route, parts_of, stack_settings
 from belay.launcher.processes import processes_of
 from belay.launcher.supervisor import Supervisor
 from belay.progress import bar
+from belay.steps.init import listens
 from telemetry.bus.kafka_bus import KafkaBus
 from telemetry.errors import PortTaken, UsageError
 from telemetry.mistakes import near_or_known
@@ -75,6 +76,8 @@ def _started(
 
 
 def _is_up(part: Part, http: httpx.Client) -> bool:
+    if part.port is not None:
+        return listens("127.0.0.1", part.port)
     if part.url is None:
         return part.file is None or part.file.is_file()
     try:
@@ -86,8 +89,9 @@ def _is_up(part: Part, http: httpx.Client) -> bool:
 def _refuse_taken(parts: Sequence[Part]) -> None:
     """Raise PortTaken where something answers already: two routers on one spool would lose what users said."""
     for part in parts:
-        if part.url is not None and _is_up(part, httpx.Client(timeout=1.0)):
+        port = part.port or (httpx.URL(part.url).port if part.url else None)
+        if port is not None and listens("127.0.0.1", port):
             raise PortTaken(
-                f"{part.name} cannot be started: something answers at {part.url} already",
+                f"{part.name} cannot be started: something listens on 127.0.0.1:{port} already",
                 hint="Is `belay up` running? `belay status` shows it. Otherwise choose other `ports` in belay.yaml.",
             )

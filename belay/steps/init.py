@@ -19,7 +19,7 @@ from telemetry.errors import UsageError
 from telemetry.files import write_renamed
 from telemetry.settings import parse_document
 
-_KAFKA: Final = ("127.0.0.1:9092", "127.0.0.1:29092")
+_KAFKA_PORTS: Final = (9092, 29092)
 _BRIEFS: Final = ("brief.yaml", "*/brief.yaml", "*/*/brief.yaml")
 
 _FILE: Final = """\
@@ -67,7 +67,7 @@ def look_around(folder: Path, home: Path) -> Found:
         bases=tuple(model.name for model in store.every("base")),
         candidates=tuple(model.name for model in store.every("candidate", "adapter")),
         briefs=tuple(briefs),
-        broker=next((at for at in _KAFKA if _listens(at)), EMBEDDED),
+        broker=next((f"127.0.0.1:{port}" for port in _KAFKA_PORTS if listens("127.0.0.1", port)), EMBEDDED),
         gpus=gpus(),
     )
 
@@ -147,10 +147,10 @@ def gpus() -> tuple[str, ...]:
     return tuple(line.strip() for line in said.stdout.splitlines() if line.strip())
 
 
-def _listens(at: str) -> bool:
-    host, _, port = at.partition(":")
+def listens(host: str, port: int) -> bool:
+    """Whether somebody takes connections there."""
     try:
-        with socket.create_connection((host, int(port)), timeout=0.3):
+        with socket.create_connection((host, port), timeout=0.5):
             return True
     except OSError:
         return False
