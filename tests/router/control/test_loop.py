@@ -1,0 +1,187 @@
+"""Control's ears and mouth: decisions in, states out, and no broker, disk or record that stops it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.control.actor import Control
+from router.control.loop import control_loop, without_a_bus
+from router.control.rollout import Promote, RollBack, Start, transition
+from telemetry import codec, topics
+from telemetry.bus.memory_bus import MemoryBus
+from telemetry.bus.protocols import Encoded
+from telemetry.events import DeadLettered, Event, RolloutChanged
+from telemetry.rollout_file import read_rollout, write_rollout
+from tests.router.values import NOON, decision, journal, promoted, rolled_back, spec, started
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    return bus
+
+
+@pytest.fixture
+def loop(control: Control, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("router.control.loop.RETRY_S", 0.05)
+    stop = threading.Event()
+    thread = threading.Thread(target=control_loop, args=(control, bus, stop))
+    thread.start()
+    yield
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def publish(bus: MemoryBus, *what: Event | Encoded) -> None:
+    with bus.publisher() as publisher:
+        for each in what:
+            publisher.send(each if isinstance(each, Encoded) else codec.encode(each))
+        publisher.flush()
+
+
+def published(bus: MemoryBus) -> list[RolloutChanged]:
+    found = [codec.decode(record) for record in bus.logs[topics.ROLLOUTS, 0]]
+    assert all(isinstance(event, RolloutChanged) for event in found)
+    return found  # type: ignore[return-value]  # just asserted
+
+
+def wait_for(what: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 5
+    while not what():
+        assert time.monotonic() < deadline, "waited for 5 s"
+        time.sleep(0.01)
+
+
+def once(control: Control, bus: MemoryBus) -> None:
+    """Let the loop restore, read and publish what there is, until it waits for decisions in vain."""
+    stop = threading.Event()
+    thread = threading.Thread(target=control_loop, args=(control, bus, stop))
+    thread.start()
+    wait_for(lambda: bus.idle[topics.DECISIONS] > 0)
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+@pytest.mark.usefixtures("loop")
+def test_a_roll_back_from_the_bus_is_in_the_file_within_the_bar(
+    control: Control, bus: MemoryBus, tmp_path: Path
+) -> None:
+    control.start(spec())
+    wait_for(lambda: len(published(bus)) == 1)
+    made = decision()
+    sent_ns = time.time_ns()
+    publish(bus, made)
+    wait_for(lambda: len(published(bus)) == 2)
+    assert published(bus)[-1].status == "rolled_back"
+    assert (journal(tmp_path)[0]["applied_at"] - sent_ns) / 1e6 < 100
+
+
+@pytest.mark.usefixtures("loop")
+def test_a_record_that_is_no_event_becomes_a_dead_letter_and_stops_nothing(
+    control: Control, bus: MemoryBus
+) -> None:
+    control.start(spec())
+    publish(bus, Encoded(topics.DECISIONS, b"r1", (), b"what?"), decision())
+    wait_for(lambda: control.current is not None and control.current.status == "rolled_back")
+    (letter,) = [codec.decode(record) for record in bus.logs[topics.DEAD_LETTERS, 0]]
+    assert isinstance(letter, DeadLettered)
+    assert (letter.topic, letter.offset, b64decode(letter.payload)) == (topics.DECISIONS, 0, b"what?")
+    assert "not a CloudEvent" in letter.reason
+
+
+@pytest.mark.usefixtures("loop")
+def test_a_broker_that_is_down_does_not_stop_a_manual_rollback(
+    control: Control, bus: MemoryBus, tmp_path: Path
+) -> None:
+    control.start(spec())
+    wait_for(lambda: len(published(bus)) == 1)
+    bus.down = True
+    control.act("r1", RollBack("ada", "broker or not"))
+    file = read_rollout(tmp_path / "rollout.json")
+    assert file is not None
+    assert file.status == "rolled_back"
+    wait_for(lambda: bus.refused >= 2)
+    assert len(control.outbox) == 1
+    bus.down = False
+    wait_for(lambda: [state.revision for state in published(bus)] == [1, 2])
+    wait_for(lambda: not control.outbox)
+
+
+@pytest.mark.usefixtures("loop")
+def test_a_decision_that_met_a_full_disk_is_tried_again(
+    control: Control, bus: MemoryBus, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    control.start(spec())
+    (tmp_path / "rollout.json").unlink()
+    (tmp_path / "rollout.json").mkdir()
+    publish(bus, decision())
+    wait_for(lambda: caplog.text.count("control tries again") >= 2)
+    assert control.current is not None
+    assert control.current.status == "ramping"
+    (tmp_path / "rollout.json").rmdir()
+    wait_for(lambda: control.current is not None and control.current.status == "rolled_back")
+
+
+@pytest.mark.parametrize("broker", ["away", "none"])
+def test_the_rollback_window_closes_without_a_broker_too(
+    tmp_path: Path, bus: MemoryBus, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.control.loop.RETRY_S", 0.02)
+    moment = NOON
+
+    def clock() -> datetime:
+        return moment
+
+    control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl", clock)
+    control.start(spec((0.5,)))
+    control.act("r1", Promote("ada", "good"))
+    bus.down, stop = True, threading.Event()
+    loop = (control_loop, (control, bus, stop)) if broker == "away" else (without_a_bus, (control, stop))
+    thread = threading.Thread(target=loop[0], args=loop[1])
+    thread.start()
+    try:
+        moment += timedelta(days=31)
+        wait_for(lambda: control.current is not None and control.current.status == "closed")
+    finally:
+        stop.set()
+        thread.join(5)
+
+
+def test_the_topic_restores_what_the_file_does_not_know(
+    control: Control, bus: MemoryBus, tmp_path: Path
+) -> None:
+    state = started()
+    write_rollout(tmp_path / "rollout.json", state)
+    control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl")
+    publish(bus, state, rolled_back(state))
+    once(control, bus)
+    assert control.current == rolled_back(state)
+    assert read_rollout(tmp_path / "rollout.json") == rolled_back(state)
+    assert len(published(bus)) == 2
+
+
+def test_a_broker_that_forgot_gets_the_current_state_again(bus: MemoryBus, tmp_path: Path) -> None:
+    state = rolled_back(started())
+    write_rollout(tmp_path / "rollout.json", state)
+    once(Control(tmp_path / "rollout.json", tmp_path / "control.jsonl"), bus)
+    assert published(bus) == [state]
+
+
+def test_decisions_of_the_past_repeat_nothing_after_a_restart(bus: MemoryBus, tmp_path: Path) -> None:
+    state = transition(None, Start(spec()), NOON)
+    publish(bus, decision("promote", stage=0))
+    write_rollout(tmp_path / "rollout.json", promoted(state))
+    control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl")
+    once(control, bus)
+    assert control.current == promoted(state)
