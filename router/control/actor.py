@@ -151,17 +151,24 @@ class Control:
                     write_rollout(self._file, state)
                     self.current = state
                     self._pinning.follow(state)
-            # A state that the topic has must not come after a newer one: compaction keeps the last.
-            there = {state.event_id for state in published}
-            waiting = [state for state in self.outbox if state.event_id not in there]
+            # A state must not come after a newer one that the topic has: compaction keeps the last.
+            waiting = [state for state in self.outbox if _is_news(state, published)]
             newest = self.current
-            if newest is not None and newest.event_id not in there and newest not in waiting:
+            if newest is not None and _is_news(newest, published) and newest not in waiting:
                 waiting.append(newest)
             self.outbox = deque(waiting)
 
     def _apply(self, state: RolloutChanged, event: RolloutEvent) -> RolloutChanged:
         after = rollout.transition(state, event, self._clock())
-        return after if after is state else self._take_on(after)
+        if after is state:
+            return state
+        current, rollout_id = self.current, state.spec.rollout_id
+        if current is not None and current.spec.rollout_id != rollout_id:
+            raise TransitionRefused(
+                f"{type(event).__name__} of rollout {rollout_id!r} is refused: "
+                f"{current.spec.rollout_id!r} has taken its place"
+            )
+        return self._take_on(after)
 
     def _take_on(self, state: RolloutChanged) -> RolloutChanged:
         if not write_rollout(self._file, state):
@@ -204,6 +211,15 @@ class Control:
                 file.write(json.dumps(line) + "\n")
         except OSError:
             log.exception("the journal %s misses a line: %s", self._journal, line)
+
+
+def _is_news(state: RolloutChanged, published: list[RolloutChanged]) -> bool:
+    """Whether nothing of this rollout has been published that is as new as this state."""
+    return all(
+        known.revision < state.revision
+        for known in published
+        if known.spec.rollout_id == state.spec.rollout_id
+    )
 
 
 def _outcome(before: RolloutChanged, after: RolloutChanged) -> str:

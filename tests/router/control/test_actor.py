@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from router.control.actor import Control, event_for
-from router.control.rollout import Promote, RollBack
+from router.control.actor import Control, UnknownRollout, event_for
+from router.control.rollout import Close, Hold, Promote, RollBack
 from telemetry.errors import InfrastructureError, TransitionRefused
-from telemetry.events import DecisionMade
+from telemetry.events import Allotment, DecisionMade
 from telemetry.rollout_file import read_rollout, write_rollout
-from tests.router.values import NOON, decision, journal, promoted, spec, started
+from tests.router.values import NOON, decision, journal, promoted, rolled_back, spec, started
 
 # --- what a decision asks --------------------------------------------------------------------------
 
@@ -43,6 +45,13 @@ def test_promote_is_left_to_people_where_the_policy_is_manual_but_roll_back_is_n
 def test_a_decision_about_another_rollout_asks_nothing() -> None:
     assert event_for(decision(rollout_id="r0"), started()) == "it is about another rollout"
     assert event_for(decision(), None) == "it is about another rollout"
+
+
+def test_a_hold_says_where_the_next_shadows_go() -> None:
+    allotment = Allotment(settled=200, by_capability={"sums": 0.5}, otherwise=0.1)
+    asked = event_for(decision("hold", allotment=allotment), started())
+    assert isinstance(asked, Hold)
+    assert asked.allotment == allotment
 
 
 # --- acting ----------------------------------------------------------------------------------------
@@ -152,3 +161,116 @@ def test_one_rollout_at_a_time_and_each_id_once(control: Control) -> None:
     with pytest.raises(TransitionRefused, match="there has been one by that id"):
         control.start(spec())
     assert control.start(spec(rollout_id="r2")).revision == 1
+
+
+def test_a_promotion_that_a_person_was_quicker_with_is_not_made_on_top_of_theirs(
+    control: Control, tmp_path: Path
+) -> None:
+    control.start(spec())
+    by_hand = control.act("r1", Promote("ada", "sooner"))
+    control.decide(decision("promote", stage=0))
+    assert control.current is by_hand
+    assert [line["outcome"].split(":")[0] for line in journal(tmp_path)] == ["applied", "ignored"]
+
+
+def test_an_older_hold_that_is_read_again_does_not_move_the_shadows_back(control: Control) -> None:
+    control.start(spec())
+    older, newer = (Allotment(settled=n, by_capability={"sums": n / 1000}, otherwise=0.0) for n in (200, 400))
+    for allotment in (older, newer, older):
+        control.decide(decision("hold", allotment=allotment))
+    assert control.current is not None
+    assert (control.current.allotment, control.current.revision) == (newer, 3)
+
+
+def test_a_rollout_of_the_past_never_takes_the_place_of_the_live_one(tmp_path: Path) -> None:
+    moment = NOON
+    control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl", lambda: moment)
+    control.start(spec((0.5,)))
+    control.act("r1", Promote("ada", "good"))
+    moment += timedelta(days=30)
+    control.expire()
+    live = control.start(spec(rollout_id="r2"))
+    with pytest.raises(TransitionRefused, match="'r2' has taken its place"):
+        control.act("r1", Close("ada", "late"))
+    assert control.current is live
+    assert read_rollout(tmp_path / "rollout.json") == live
+
+
+def test_what_changes_nothing_may_be_asked_of_a_rollout_of_the_past(control: Control) -> None:
+    control.start(spec())
+    over = control.act("r1", RollBack("ada", "enough"))
+    control.start(spec(rollout_id="r2"))
+    assert control.act("r1", RollBack("ada", "again")) is over
+
+
+def test_an_unknown_rollout_is_told_with_those_that_are_known(control: Control) -> None:
+    with pytest.raises(UnknownRollout, match="known are none"):
+        control.act("r9", RollBack("ada", "enough"))
+    control.start(spec())
+    with pytest.raises(UnknownRollout, match="no rollout 'r9'; known are 'r1'"):
+        control.rollout("r9")
+
+
+def test_a_persons_word_is_journalled_as_nobodys_decision(control: Control, tmp_path: Path) -> None:
+    control.start(spec())
+    control.act("r1", RollBack("ada", "enough"))
+    control.act("r1", RollBack("ada", "again"))
+    lines = [(line["decision_id"], line["action"], line["outcome"]) for line in journal(tmp_path)]
+    assert lines == [(None, "RollBack", "applied"), (None, "RollBack", "unchanged")]
+
+
+def test_a_journal_that_cannot_be_written_costs_no_rollback(
+    control: Control, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "control.jsonl").mkdir()
+    control.start(spec())
+    with caplog.at_level(logging.ERROR):
+        control.decide(decision("roll_back"))
+    assert control.current is not None
+    assert control.current.status == "rolled_back"
+    assert "misses a line" in caplog.text
+
+
+def test_threads_that_act_at_once_make_one_history(control: Control) -> None:
+    shares = tuple(n / 100 for n in range(1, 41))
+    control.start(spec(shares))
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: control.act("r1", Promote(f"hand {n}", "next")), range(39)))
+    assert [state.revision for state in control.outbox] == list(range(1, 41))
+    assert [state.share for state in control.outbox] == list(shares)
+
+
+# --- what the topic knows ----------------------------------------------------------------------------
+
+
+def test_the_newest_state_of_a_topic_stands_in_whatever_order_it_is_read(
+    control: Control, tmp_path: Path
+) -> None:
+    first = started()
+    second = promoted(first)
+    control.restore([second, first])
+    assert control.current == second
+    assert read_rollout(tmp_path / "rollout.json") == second
+    assert not control.outbox
+
+
+def test_a_rollout_that_only_the_topic_knows_is_not_started_again(control: Control) -> None:
+    control.restore([rolled_back(started())])
+    with pytest.raises(TransitionRefused, match="there has been one by that id"):
+        control.start(spec())
+
+
+def test_no_state_is_published_after_a_newer_one_that_the_topic_has(control: Control) -> None:
+    """A topic keeps the last state of a rollout: after a newer one, an older one would be what routers find."""
+    first = control.start(spec())
+    control.act("r1", Promote("ada", "next"))
+    newest = control.act("r1", RollBack("ada", "enough"))
+    control.restore([first, newest])  # a flush that failed half-way: the second of three is missing
+    assert not control.outbox
+
+
+def test_what_the_topic_misses_is_published_in_order(control: Control) -> None:
+    first = control.start(spec())
+    rest = [control.act("r1", Promote("ada", "next")), control.act("r1", RollBack("ada", "enough"))]
+    control.restore([first])
+    assert list(control.outbox) == rest

@@ -29,11 +29,6 @@ def of_others(models: Path, name: str) -> ModelRef:
     return write_manifest(folder, kind="candidate", name=name, engine=engine).ref
 
 
-@pytest.fixture
-def control(tmp_path: Path) -> Control:
-    return Control(tmp_path / "rollout.json", tmp_path / "control.jsonl")
-
-
 def attesting(
     control: Control, models: Path, *said: Comparison | EngineFailed
 ) -> tuple[Attesting, list[str]]:
