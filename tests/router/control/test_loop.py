@@ -6,18 +6,21 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from router.control.actor import Control
+from router.control.actor import Control, UnknownRollout
 from router.control.loop import control_loop, without_a_bus
 from router.control.rollout import Promote, RollBack, Start, transition
 from telemetry import codec, topics
 from telemetry.bus.memory_bus import MemoryBus
-from telemetry.bus.protocols import Encoded
+from telemetry.bus.protocols import BROKER_RECORD_BYTES, Encoded
+from telemetry.dead_letters import PAYLOAD_LIMIT
 from telemetry.events import DeadLettered, Event, RolloutChanged
 from telemetry.rollout_file import read_rollout, write_rollout
 from tests.router.values import NOON, decision, journal, promoted, rolled_back, spec, started
@@ -30,16 +33,25 @@ def bus() -> MemoryBus:
     return bus
 
 
+@contextmanager
+def serving(loop: Callable[..., None], *parts: object) -> Iterator[None]:
+    """One of the loops in a thread of its own while this lasts."""
+    stop = threading.Event()
+    thread = threading.Thread(target=loop, args=(*parts, stop))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(5)
+    assert not thread.is_alive()
+
+
 @pytest.fixture
 def loop(control: Control, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("router.control.loop.RETRY_S", 0.05)
-    stop = threading.Event()
-    thread = threading.Thread(target=control_loop, args=(control, bus, stop))
-    thread.start()
-    yield
-    stop.set()
-    thread.join(5)
-    assert not thread.is_alive()
+    with serving(control_loop, control, bus):
+        yield
 
 
 def publish(bus: MemoryBus, *what: Event | Encoded) -> None:
@@ -64,13 +76,8 @@ def wait_for(what: Callable[[], Any]) -> None:
 
 def once(control: Control, bus: MemoryBus) -> None:
     """Let the loop restore, read and publish what there is, until it waits for decisions in vain."""
-    stop = threading.Event()
-    thread = threading.Thread(target=control_loop, args=(control, bus, stop))
-    thread.start()
-    wait_for(lambda: bus.idle[topics.DECISIONS] > 0)
-    stop.set()
-    thread.join(5)
-    assert not thread.is_alive()
+    with serving(control_loop, control, bus):
+        wait_for(lambda: bus.idle[topics.DECISIONS] > 0)
 
 
 @pytest.mark.usefixtures("loop")
@@ -98,6 +105,30 @@ def test_a_record_that_is_no_event_becomes_a_dead_letter_and_stops_nothing(
     assert isinstance(letter, DeadLettered)
     assert (letter.topic, letter.offset, b64decode(letter.payload)) == (topics.DECISIONS, 0, b"what?")
     assert "not a CloudEvent" in letter.reason
+
+
+@pytest.mark.usefixtures("loop")
+def test_a_broken_record_as_large_as_a_broker_takes_stops_nothing_either(
+    control: Control, bus: MemoryBus
+) -> None:
+    control.start(spec())
+    large = Encoded(topics.DECISIONS, b"r1", (), b"x" * (BROKER_RECORD_BYTES - 100))
+    publish(bus, large, decision())
+    wait_for(lambda: control.current is not None and control.current.status == "rolled_back")
+    (letter,) = [codec.decode(record) for record in bus.logs[topics.DEAD_LETTERS, 0]]
+    assert isinstance(letter, DeadLettered)
+    assert b64decode(letter.payload) == b"x" * PAYLOAD_LIMIT
+
+
+@pytest.mark.usefixtures("loop")
+def test_an_event_of_another_kind_among_the_decisions_asks_nothing(control: Control, bus: MemoryBus) -> None:
+    control.start(spec())
+    stray = codec.encode(started(rollout_id="r2"))
+    publish(bus, replace(stray, topic=topics.DECISIONS), decision())
+    wait_for(lambda: control.current is not None and control.current.status == "rolled_back")
+    with pytest.raises(UnknownRollout):
+        control.rollout("r2")
+    assert bus.logs[topics.DEAD_LETTERS, 0] == []
 
 
 @pytest.mark.usefixtures("loop")
@@ -139,23 +170,14 @@ def test_the_rollback_window_closes_without_a_broker_too(
 ) -> None:
     monkeypatch.setattr("router.control.loop.RETRY_S", 0.02)
     moment = NOON
-
-    def clock() -> datetime:
-        return moment
-
-    control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl", clock)
+    control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl", lambda: moment)
     control.start(spec((0.5,)))
     control.act("r1", Promote("ada", "good"))
-    bus.down, stop = True, threading.Event()
-    loop = (control_loop, (control, bus, stop)) if broker == "away" else (without_a_bus, (control, stop))
-    thread = threading.Thread(target=loop[0], args=loop[1])
-    thread.start()
-    try:
+    bus.down = True
+    loop = (control_loop, control, bus) if broker == "away" else (without_a_bus, control)
+    with serving(*loop):
         moment += timedelta(days=31)
         wait_for(lambda: control.current is not None and control.current.status == "closed")
-    finally:
-        stop.set()
-        thread.join(5)
 
 
 def test_the_topic_restores_what_the_file_does_not_know(
@@ -185,3 +207,45 @@ def test_decisions_of_the_past_repeat_nothing_after_a_restart(bus: MemoryBus, tm
     control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl")
     once(control, bus)
     assert control.current == promoted(state)
+
+
+def test_a_state_that_cannot_be_read_is_passed_over_and_the_others_are_taken_on(
+    control: Control, bus: MemoryBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = started()
+    publish(bus, state, Encoded(topics.ROLLOUTS, b"r1", (), b"what?"), rolled_back(state))
+    once(control, bus)
+    assert control.current == rolled_back(state)
+    assert "belay.rollouts/0 at offset 1" in caplog.text
+
+
+def test_what_happens_while_control_stops_is_published_before_it_ends(
+    control: Control, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control.start(spec())
+    stop = threading.Event()
+
+    def last_word() -> None:
+        control.act("r1", RollBack("ada", "at the last moment"))
+        stop.set()
+
+    monkeypatch.setattr(control, "expire", last_word)  # the last thing that the loop does in a round
+    control_loop(control, bus, stop)
+    assert [state.status for state in published(bus)] == ["ramping", "rolled_back"]
+
+
+def test_a_window_that_cannot_be_closed_yet_is_closed_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.control.loop.RETRY_S", 0.02)
+    moment = NOON
+    control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl", lambda: moment)
+    control.start(spec((0.5,)))
+    control.act("r1", Promote("ada", "good"))
+    moment += timedelta(days=31)
+    (tmp_path / "rollout.json").unlink()
+    (tmp_path / "rollout.json").mkdir()
+    with serving(without_a_bus, control):
+        wait_for(lambda: caplog.text.count("the rollback window stays open") >= 2)
+        (tmp_path / "rollout.json").rmdir()
+        wait_for(lambda: control.current is not None and control.current.status == "closed")

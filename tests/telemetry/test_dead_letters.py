@@ -1,0 +1,49 @@
+"""A dead letter says what could not be used and why, in a record that a broker takes."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+
+import pytest
+
+from telemetry import codec, topics
+from telemetry.bus.protocols import BROKER_RECORD_BYTES, MAX_RECORD_BYTES, Headers, Record
+from telemetry.dead_letters import PAYLOAD_LIMIT, dead_record
+from telemetry.errors import UnreadableRecord
+
+LARGE = BROKER_RECORD_BYTES - 200
+
+
+def dead(value: bytes | None, headers: Headers = (), offset: int = 7) -> Record:
+    return Record(topics.DECISIONS, 0, offset, b"r1", headers, value, 1)
+
+
+def test_a_small_record_is_kept_whole() -> None:
+    letter = dead_record(dead(b"what?"), "no event", "belay.control")
+    assert (letter.topic, letter.partition, letter.offset) == (topics.DECISIONS, 0, 7)
+    assert (b64decode(letter.payload), letter.reason) == (b"what?", "no event")
+
+
+def test_a_record_without_a_value_has_a_dead_letter_too() -> None:
+    assert dead_record(dead(None), "no event", "belay.control").payload == ""
+
+
+def test_the_same_record_has_the_same_dead_letter_and_another_one_another() -> None:
+    ids = [dead_record(dead(b"x", offset=at), "no", "belay.control").event_id for at in (1, 1, 2)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+@pytest.mark.parametrize("what", ["value", "header"])
+def test_a_record_as_large_as_a_broker_takes_has_a_dead_letter_that_it_takes_too(what: str) -> None:
+    strange = (
+        ("ce_specversion", b"1.0"), ("ce_type", b"\x01" * LARGE), ("ce_id", b"1"), ("ce_source", b"s"),
+        ("ce_time", b"t"),
+    )  # fmt: skip
+    record = dead(b"\x00" * LARGE) if what == "value" else dead(b"{}", strange)
+    with pytest.raises(UnreadableRecord) as caught:
+        codec.decode(record)
+    letter = dead_record(record, caught.value.message, "belay.control")
+    assert codec.encode(letter).size < MAX_RECORD_BYTES
+    assert letter.reason.startswith("record belay.decisions/0 at offset 7: ")
+    assert record.value is not None
+    assert b64decode(letter.payload) == record.value[:PAYLOAD_LIMIT]
