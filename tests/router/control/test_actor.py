@@ -17,7 +17,7 @@ from telemetry.events import Allotment, DecisionMade
 from telemetry.rollout_file import read_rollout, write_rollout
 from tests.router.values import NOON, decision, journal, promoted, rolled_back, spec, started
 
-# --- what a decision asks --------------------------------------------------------------------------
+# --- what a decision asks ----------------------------------------------------------------------------
 
 
 def test_roll_back_acts_in_whatever_stage_it_was_decided() -> None:
@@ -54,7 +54,7 @@ def test_a_hold_says_where_the_next_shadows_go() -> None:
     assert asked.allotment == allotment
 
 
-# --- acting ----------------------------------------------------------------------------------------
+# --- acting ------------------------------------------------------------------------------------------
 
 
 def test_a_start_is_in_the_file_at_once(control: Control, tmp_path: Path) -> None:

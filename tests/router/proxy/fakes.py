@@ -10,13 +10,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import uvicorn
 
 from router.proxy.gateway import Gateway
 from router.proxy.settings import RouterSettings
 from serving.server import listen
+from telemetry.rollout_file import write_rollout
 from telemetry.spool.raw_record import RawRecord, unpack
 from telemetry.spool.reader import SpoolReader
+from tests.router.values import with_share
+
+CHAT = "/v1/chat/completions"
+BODY: dict[str, Any] = {
+    "model": "m",
+    "messages": [{"role": "user", "content": "hi"}],
+    "unknown_field": {"a": [1]},
+}
+STREAM = BODY | {"stream": True}
+BASE_TEXT, CANDIDATE_TEXT = "from base", "from candidate"
 
 
 @dataclass
@@ -256,6 +268,31 @@ async def running(folder: Path, control: str, candidate: str, **changes: Any) ->
     finally:
         await router.stop()
         listener.close()
+
+
+@contextlib.asynccontextmanager
+async def rolling(
+    folder: Path,
+    candidate: Behaviour,
+    control: Behaviour | None = None,
+    *,
+    share: float = 1.0,
+    shadow: float = 0.0,
+    **settings: Any,
+) -> AsyncIterator[tuple[Router, FakeEngine, FakeEngine, httpx.AsyncClient]]:
+    """A router amid a rollout that gives everybody the candidate."""
+    write_rollout(folder / "rollout.json", with_share(share, shadow=shadow))
+    async with (
+        FakeEngine(control or says(BASE_TEXT)) as base,
+        FakeEngine(candidate) as other,
+        running(folder, base.url, other.url, **settings) as router,
+        httpx.AsyncClient(base_url=router.url, timeout=10) as http,
+    ):
+        yield router, base, other, http
+
+
+def text_of(answer: httpx.Response) -> str:
+    return str(answer.json()["choices"][0]["message"]["content"])
 
 
 async def until(what: Callable[[], Any]) -> None:

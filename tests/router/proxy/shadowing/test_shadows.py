@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,10 +22,22 @@ from telemetry.forwarding.interactions import to_interaction
 from telemetry.prompts import prompt_in
 from telemetry.rollout_file import write_rollout
 from telemetry.word_table import TableFile, table_of, write_table
-from tests.router.proxy.fakes import FakeEngine, Router, running, says, until
+from tests.router.proxy.fakes import (
+    BASE_TEXT,
+    BODY,
+    CANDIDATE_TEXT,
+    CHAT,
+    STREAM,
+    FakeEngine,
+    Router,
+    never,
+    rolling,
+    running,
+    says,
+    until,
+)
 from tests.router.values import rolled_back, with_share
 
-CHAT = "/v1/chat/completions"
 ALLOTTED = Allotment(settled=200, by_capability={"sums": 1.0, "poems": 0.0}, otherwise=0.0)
 
 
@@ -140,6 +153,47 @@ def test_after_a_rollback_there_is_no_allotment_either() -> None:
     rollout = in_force(rolled_back(state), "here", 1)
     assert (rollout.most, rollout.shadow, rollout.fraction_of("sums")) == (0.0, 0.0, 0.0)
     assert shadow_draw(rollout, TableWatch(None)) == "none are drawn"
+
+
+# --- the other arm -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [BODY, STREAM], ids=["whole", "stream"])
+async def test_a_shadow_is_the_other_arms_answer_to_the_same_request(
+    tmp_path: Path, body: dict[str, Any]
+) -> None:
+    async with rolling(tmp_path, says(CANDIDATE_TEXT), shadow=1.0) as (router, base, other, http):
+        answer = await http.post(CHAT, json=body)
+        assert answer.headers["x-belay-arm"] == "candidate"
+        await until(router.records)
+        (record,) = router.records()
+        assert base.asked[0].body == other.asked[0].body
+        interaction = to_interaction(record, "full")
+        assert interaction.shadow is not None
+        assert (interaction.answer.text, interaction.shadow.text) == (CANDIDATE_TEXT, BASE_TEXT)
+        assert interaction.shadow.served_by == "control"
+
+
+async def test_a_shadow_that_fails_or_takes_too_long_says_so(tmp_path: Path) -> None:
+    async with rolling(tmp_path, says("x"), never, shadow=1.0, timeouts={"shadow_s": 0.1}) as (
+        router,
+        _,
+        _,
+        http,
+    ):
+        await http.post(CHAT, json=BODY)
+        await until(router.records)
+        shadow = router.records()[0].meta["shadow"]
+        assert (shadow["status"], shadow["error"]) == (0, "no answer within 0.1 s")
+
+
+async def test_nothing_is_shadowed_after_a_rollback_nor_beyond_the_limit(tmp_path: Path) -> None:
+    async with rolling(tmp_path, says("x"), never, shadow=1.0, shadow_limit=1) as (router, base, _, http):
+        await http.post(CHAT, json=BODY)
+        await http.post(CHAT, json=BODY)
+        assert (router.gateway.counters.shadows, router.gateway.counters.shadows_skipped) == (1, 1)
+        assert len(router.records()) == 1
+        assert len(base.asked) == 1
 
 
 # --- the word table's file ---------------------------------------------------------------------------

@@ -1,0 +1,60 @@
+"""The engine's name for the model: it gets its own, and the client never sees it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.proxy.wire.model_name import Renamer, rename_request
+from telemetry.forwarding.interactions import to_interaction
+from tests.router.proxy.fakes import (
+    BODY,
+    CHAT,
+    DONE,
+    STREAM,
+    event,
+    rolling,
+    says,
+)
+
+
+@pytest.mark.parametrize("body", [BODY, STREAM], ids=["whole", "stream"])
+async def test_the_engines_name_for_the_model_never_reaches_the_client(
+    tmp_path: Path, body: dict[str, Any]
+) -> None:
+    adapter = says("hi", model="adapter")
+    async with rolling(tmp_path, adapter, candidate_model="adapter") as (router, _, engine, http):
+        answer = await http.post(CHAT, json=body)
+        assert engine.asked[0].json() == body | {"model": "adapter"}
+        assert b"adapter" not in answer.content
+        assert b'"model":"m"' in answer.content
+        (record,) = router.records()
+        assert json.loads(record.request_body) == body
+        assert record.response_body == answer.content
+        assert to_interaction(record, "full").answer.text == "hi"
+
+
+@given(st.binary(max_size=40), st.lists(st.integers(0, 400), max_size=6))
+def test_renaming_does_not_depend_on_where_a_stream_is_cut(noise: bytes, cuts: list[int]) -> None:
+    stream = b"data: " + noise + b"\n\n" + event("one", "long/name") + event("two", "long/name") + DONE
+    renamer = Renamer("long/name", "m")
+    at = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    parts = [stream[a:b] for a, b in itertools.pairwise(at)]
+    got = b"".join(renamer.part(part, last=number == len(parts) - 1) for number, part in enumerate(parts))
+    assert got == stream.replace(b'"model":"long/name"', b'"model":"m"')
+
+
+def test_text_that_looks_like_the_name_is_left_alone() -> None:
+    body = json.dumps({"model": "adapter", "text": '"model":"adapter"'}).encode()
+    assert json.loads(Renamer("adapter", "m").whole(body)) == {"model": "m", "text": '"model":"adapter"'}
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b'{"model": 3}', b"\xff"])
+def test_a_body_without_a_model_is_left_to_the_engine(body: bytes) -> None:
+    assert rename_request(body, "adapter") == (body, None)
