@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Final
 
 from router.proxy.wire.headers import Headers
+
+_EVENT_END: Final = re.compile(rb"\n\r?\n")
 
 
 def rename_request(body: bytes, engine_model: str) -> tuple[bytes, str | None]:
     """The body with the engine's model name, and the name that the client used.
 
-    A body that is not a JSON object, or names no model, stays as it is: the engine will say what is wrong.
+    A body that is not a JSON object, names no model or is nested too deep stays as it is: the engine will say what
+    is wrong.
     """
     try:
         fields = json.loads(body)
-    except ValueError:
+        alias = fields.get("model") if isinstance(fields, dict) else None
+        if not isinstance(alias, str):
+            return body, None
+        fields["model"] = engine_model
+        renamed = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
         return body, None
-    alias = fields.get("model") if isinstance(fields, dict) else None
-    if not isinstance(alias, str):
-        return body, None
-    fields["model"] = engine_model
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
-    ), alias
+    return renamed.encode("utf-8", "surrogatepass"), alias
 
 
 class Renamer:
@@ -34,7 +37,9 @@ class Renamer:
     """
 
     def __init__(self, engine_model: str, alias: str) -> None:
-        self._pattern = re.compile(rb'("model"\s*:\s*)' + re.escape(json.dumps(engine_model).encode()))
+        written = (json.dumps(engine_model, ensure_ascii=escaped) for escaped in (True, False))
+        names = b"|".join(re.escape(name.encode("utf-8", "surrogatepass")) for name in written)
+        self._pattern = re.compile(rb'("model"\s*:\s*)(?:' + names + b")")
         self._alias = json.dumps(alias).encode()
         self._held = b""
 
@@ -45,7 +50,7 @@ class Renamer:
     def part(self, data: bytes, *, last: bool) -> bytes:
         """The complete events among what came so far; everything where this is the last."""
         data = self._held + data
-        end = len(data) if last else data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
+        end = len(data) if last else max((found.end() for found in _EVENT_END.finditer(data)), default=0)
         self._held = data[end:]
         return self.whole(data[:end])
 

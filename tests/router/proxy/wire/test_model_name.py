@@ -58,3 +58,24 @@ def test_text_that_looks_like_the_name_is_left_alone() -> None:
 @pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b'{"model": 3}', b"\xff"])
 def test_a_body_without_a_model_is_left_to_the_engine(body: bytes) -> None:
     assert rename_request(body, "adapter") == (body, None)
+
+
+def test_a_stream_whose_lines_end_with_crlf_is_passed_on_event_by_event() -> None:
+    renamer = Renamer("adapter", "m")
+    told = [event(text, "adapter").replace(b"\n", b"\r\n") for text in ("one", "two")]
+    assert [renamer.part(part, last=False) for part in told] == [
+        event(text, "m").replace(b"\n", b"\r\n") for text in ("one", "two")
+    ]
+
+
+@pytest.mark.parametrize("escaped", [True, False])
+def test_a_name_beyond_ascii_is_found_however_the_engine_writes_it(escaped: bool) -> None:
+    body = json.dumps({"model": "modèle/é", "text": "x"}, ensure_ascii=escaped).encode()
+    assert json.loads(Renamer("modèle/é", "m").whole(body)) == {"model": "m", "text": "x"}
+
+
+def test_a_request_is_renamed_or_left_alone_however_deep_it_is_nested() -> None:
+    for depth in (*range(1, 1_001), 100_000):
+        body = b'{"model":"m","x":%b%b}' % (b"[" * depth, b"]" * depth)
+        sent, alias = rename_request(body, "adapter")
+        assert (sent, alias) in ((body, None), (body.replace(b'"m"', b'"adapter"'), "m"))
