@@ -147,7 +147,7 @@ class Answering:
 
     async def _stream(self, exchange: Exchange) -> None:
         await self._client.start(exchange.status, self._marked(exchange.headers))
-        last = False
+        last, end = False, b""
         try:
             while not last:
                 data = await exchange.read()
@@ -155,8 +155,9 @@ class Answering:
                 if self._renamer is not None:
                     data = self._renamer.part(data, last=last)
                 self.heard.chunks.append(data)
+                end = (end + data[-answers.DONE_BYTES :])[-answers.DONE_BYTES :]
                 # A client may act on [DONE], and leave, without waiting for the end of the message.
-                if last or data.endswith(answers.DONE):
+                if last or answers.is_done(end):
                     self._record()
                 if last:
                     self._client.unfollow()
@@ -168,6 +169,10 @@ class Answering:
     async def _cut(self, failure: UpstreamFailed) -> None:
         if self._client.left:
             self._left()
+            return
+        if self._recorded:  # it had said [DONE]
+            self._client.unfollow()
+            await self._client.send(b"", last=True)
             return
         self._record(failure.message)
         self._client.unfollow()
@@ -216,7 +221,7 @@ def end_user_in(body: bytes) -> str | None:
         return None
     try:
         fields = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     user = fields.get("user") if isinstance(fields, dict) else None
     return user if isinstance(user, str) else None

@@ -8,7 +8,8 @@ from typing import Final
 from router.proxy.wire.headers import Headers
 
 JSON: Final = (b"content-type", b"application/json")
-DONE: Final = b"data: [DONE]\n\n"
+_DONES: Final = (b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n")
+DONE_BYTES: Final = max(map(len, _DONES))
 
 
 def error_body(status: int, kind: str, message: str) -> bytes:
@@ -32,6 +33,11 @@ def too_large(limit: int) -> tuple[int, Headers, bytes]:
 def not_found(path: str) -> tuple[int, Headers, bytes]:
     """A path that is neither the engine's nor the router's."""
     return 404, [JSON], error_body(404, "NotFoundError", f"There is nothing at {path}.")
+
+
+def is_done(end: bytes) -> bool:
+    """Whether a stream whose last `DONE_BYTES` bytes so far are these has said that it is complete."""
+    return end.endswith(_DONES)
 
 
 def stream_error(sent: bytes, why: str) -> bytes:

@@ -1,0 +1,195 @@
+"""A stream's way from the engine to the client and into its record, and every way in which it may end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+
+from telemetry.forwarding.completion import data_of_events
+from telemetry.forwarding.interactions import to_interaction
+from tests.router.proxy.fakes import (
+    CHAT,
+    DONE,
+    SSE_HEAD,
+    STREAM,
+    Asked,
+    Behaviour,
+    answers,
+    chunk,
+    event,
+    never,
+    rolling,
+    streams_for_ever,
+    until,
+)
+
+
+def in_steps(pieces: Sequence[bytes], may_go_on: asyncio.Semaphore, then: Behaviour) -> Behaviour:
+    """A stream in pieces, the next one when the one before has been read: so none shares a read with another."""
+
+    async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(SSE_HEAD)
+        for piece in pieces:
+            writer.write(chunk(piece))
+            await writer.drain()
+            await may_go_on.acquire()
+        await then(asked, writer)
+
+    return behave
+
+
+async def ends(_: Asked, writer: asyncio.StreamWriter) -> None:
+    writer.write(chunk(b""))
+
+
+async def read(answer: httpx.Response, may_go_on: asyncio.Semaphore, up_to: int | None = None) -> list[bytes]:
+    """The parts of an answer as they come, all of them or the first `up_to` bytes."""
+    parts: list[bytes] = []
+    async for part in answer.aiter_raw():
+        parts.append(part)
+        may_go_on.release()
+        if up_to is not None and len(b"".join(parts)) >= up_to:
+            break
+    return parts
+
+
+# --- on its way --------------------------------------------------------------------------------------
+
+
+async def test_a_stream_passes_unchanged_and_unbuffered(tmp_path: Path) -> None:
+    more = asyncio.Event()
+
+    async def behave(_: object, writer: asyncio.StreamWriter) -> None:
+        writer.write(SSE_HEAD + chunk(event("one")))
+        await more.wait()
+        writer.write(chunk(event("two")) + chunk(DONE))
+        await writer.drain()
+        writer.write(chunk(b""))
+
+    async with (
+        rolling(tmp_path, behave) as (router, _, _, http),
+        http.stream("POST", CHAT, json=STREAM) as answer,
+    ):
+        assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        parts = answer.aiter_raw()
+        assert await anext(parts) == event("one")
+        assert router.records() == []
+        more.set()
+        rest = b"".join([part async for part in parts])
+        assert rest == event("two") + DONE
+        (record,) = router.records()
+        assert record.response_body == event("one") + event("two") + DONE
+        assert record.meta["answer"]["streamed"] is True
+
+
+async def test_a_character_that_lies_across_two_reads_arrives_and_is_recorded_whole(tmp_path: Path) -> None:
+    text = "Köln \N{CHERRY BLOSSOM}"
+    said = b"".join(b'data: {"choices":[{"delta":{"content":"%b"}}]}\n\n' % c.encode() for c in text) + DONE
+    cuts = [
+        at for at, byte in enumerate(said) if byte & 0xC0 == 0x80
+    ]  # within a character, at each of its bytes
+    pieces = [said[a:b] for a, b in zip([0, *cuts], [*cuts, len(said)], strict=True)]
+    go = asyncio.Semaphore(0)
+    async with (
+        rolling(tmp_path, in_steps(pieces, go, ends)) as (router, _, _, http),
+        http.stream("POST", CHAT, json=STREAM) as answer,
+    ):
+        assert await read(answer, go) == pieces
+        assert len(pieces) == 1 + 1 + 3
+        assert to_interaction(router.records()[0], "full").answer.text == text
+
+
+# --- its end -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "pieces", [[DONE], [DONE[:9], DONE[9:]], [b"data: [DONE]\r\n\r\n"]], ids=["in one", "in two", "CRLF"]
+)
+async def test_a_client_that_leaves_after_done_has_not_left_early(
+    tmp_path: Path, pieces: list[bytes]
+) -> None:
+    pieces = [event("x"), *pieces]
+    go = asyncio.Semaphore(0)
+    async with rolling(tmp_path, in_steps(pieces, go, never)) as (router, _, engine, http):
+        async with http.stream("POST", CHAT, json=STREAM) as answer:
+            assert await read(answer, go, up_to=len(b"".join(pieces))) == pieces
+            assert len(router.records()) == 1
+        await until(lambda: engine.gone == 1)
+        await until(lambda: router.gateway.counters.in_flight == 0)
+        (record,) = router.records()
+        assert record.meta["client_left"] is False
+        assert router.gateway.counters.client_left == 0
+
+
+async def test_a_client_that_leaves_mid_stream_is_recorded_and_its_request_cancelled(tmp_path: Path) -> None:
+    async with rolling(tmp_path, streams_for_ever) as (router, _, engine, http):
+        async with http.stream("POST", CHAT, json=STREAM) as answer:
+            async for _ in answer.aiter_raw():
+                break
+        await until(lambda: engine.gone == 1)
+        await until(router.records)
+        (record,) = router.records()
+        assert record.meta["client_left"] is True
+        assert record.meta["answer"]["error"] is None
+        assert record.response_body.startswith(event("x"))
+        interaction = to_interaction(record, "full")
+        assert interaction.client_left
+        assert set(interaction.answer.text) == {"x"}
+        assert router.gateway.counters.client_left == 1
+        await until(lambda: router.gateway.counters.in_flight == 0)
+
+
+async def test_a_stream_whose_engine_dies_ends_with_an_error_event(tmp_path: Path) -> None:
+    dying = answers(SSE_HEAD + chunk(event("one")), then_die=True)
+    async with rolling(tmp_path, dying) as (router, base, _, http):
+        answer = await http.post(CHAT, json=STREAM)
+        first, last = [part for part in answer.content.split(b"\n\n") if part]
+        assert first + b"\n\n" == event("one")
+        assert json.loads(last.removeprefix(b"data: "))["error"]["code"] == 502
+        assert base.asked == []
+        (record,) = router.records()
+        assert record.response_body == event("one")
+        assert "before the answer was complete" in record.meta["answer"]["error"]
+        assert record.meta["fallback"] is None
+
+
+async def test_the_error_event_is_one_of_its_own_where_the_engine_died_within_an_event(
+    tmp_path: Path,
+) -> None:
+    dying = answers(SSE_HEAD + chunk(event("one") + b'data: {"choices": [{"del'), then_die=True)
+    async with rolling(tmp_path, dying) as (router, _, _, http):
+        answer = await http.post(CHAT, json=STREAM)
+        _, half, error = data_of_events(answer.text)
+        assert half == '{"choices": [{"del'
+        assert json.loads(error)["error"]["code"] == 502
+        recorded = to_interaction(router.records()[0], "full").answer
+        assert recorded.text == "one"
+        assert recorded.error is not None
+
+
+async def test_a_stream_that_comes_to_a_halt_ends_with_an_error_event_too(tmp_path: Path) -> None:
+    go, timeouts = asyncio.Semaphore(1), {"total_s": 0.4}
+    halting = in_steps([event("one")], go, never)
+    async with rolling(tmp_path, halting, timeouts=timeouts) as (router, _, engine, http):
+        answer = await http.post(CHAT, json=STREAM)
+        *_, error = data_of_events(answer.text)
+        assert "timeout" in json.loads(error)["error"]["message"]
+        await until(lambda: engine.gone == 1)
+        assert "did not answer within 0.4 s" in router.records()[0].meta["answer"]["error"]
+
+
+async def test_an_engine_that_dies_after_done_has_answered(tmp_path: Path) -> None:
+    async with rolling(tmp_path, answers(SSE_HEAD + chunk(event("x")) + chunk(DONE), then_die=True)) as (
+        router,
+        _,
+        _,
+        http,
+    ):
+        answer = await http.post(CHAT, json=STREAM)
+        assert answer.content == event("x") + DONE
+        assert router.records()[0].meta["answer"]["error"] is None
