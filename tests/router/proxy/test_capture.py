@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +15,34 @@ import httpx
 import pytest
 
 from router.proxy.assign import digest, unit_of
+from router.proxy.capture import Heard, Interaction, Recorder
+from router.proxy.counters import Counters
+from router.proxy.in_force import in_force
+from telemetry.events import SubjectSource
+from telemetry.forwarding.interactions import to_interaction
+from telemetry.spool.raw_record import unpack
+from telemetry.spool.reader import SpoolReader
+from telemetry.spool.writer import Spool
 from tests.router.proxy.fakes import (
     BASE_TEXT,
     BODY,
     CHAT,
     DONE,
+    SSE_HEAD,
     STREAM,
     Asked,
+    answers,
+    chunk,
     event,
     never,
+    reply,
     rolling,
     says,
     streams_for_ever,
     text_of,
     until,
 )
+from tests.router.values import with_share
 
 
 @pytest.mark.parametrize("body", [BODY, STREAM], ids=["whole", "stream"])
@@ -112,3 +128,129 @@ async def test_shadows_still_running_when_the_router_stops_are_recorded_without(
         (record,) = router.records()
         assert record.meta["shadow"] is None
         assert record.meta["answer"]["status"] == 200
+
+
+# --- what is captured --------------------------------------------------------------------------------
+
+
+async def test_tool_calls_that_come_in_pieces_are_recorded_as_the_calls_that_they_make(
+    tmp_path: Path,
+) -> None:
+    """Two calls whose pieces alternate, each as an engine streams it: its name first, then its arguments."""
+    wanted = {"weather": '{"at": "Köln"}', "time": '{"zone": "CET"}'}
+    deltas = [
+        {"index": at, "id": f"call-{at}", "function": {"name": n}} for at, n in enumerate(wanted)
+    ] + [
+        {"index": at, "function": {"arguments": piece}}
+        for pieces in itertools.zip_longest(*wanted.values(), fillvalue="")
+        for at, piece in enumerate(pieces)
+    ]  # fmt: skip
+    lines = [json.dumps({"choices": [{"delta": {"tool_calls": [delta]}}]}).encode() for delta in deltas]
+    stream = b"".join(chunk(b"data: " + line + b"\n\n") for line in lines) + chunk(DONE) + chunk(b"")
+    async with rolling(tmp_path, answers(SSE_HEAD + stream)) as (router, _, _, http):
+        await http.post(CHAT, json=STREAM)
+        calls = json.loads(to_interaction(router.records()[0], "full").answer.tool_calls or "[]")
+        assert {call["function"]["name"]: call["function"]["arguments"] for call in calls} == wanted
+        assert [call["id"] for call in calls] == ["call-0", "call-1"]
+
+
+async def test_an_answer_too_large_for_the_spool_reaches_its_client_whole_and_costs_no_other_record(
+    tmp_path: Path,
+) -> None:
+    async def echo(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(200, asked.body))
+
+    async with rolling(tmp_path, echo, spool_quota_bytes=200_000) as (router, _, _, http):
+        for size in (10, 300_000, 20):
+            assert (await http.post(CHAT, content=b"x" * size)).content == b"x" * size
+        assert [len(record.response_body) for record in router.records()] == [10, 20]
+        assert (router.gateway.counters.recorded, router.gateway.counters.unrecorded) == (2, 1)
+
+
+def test_a_request_that_names_nobody_is_assigned_by_its_own_id() -> None:
+    asked = [interaction(found=None) for _ in range(50)]
+    assert {each.source for each in asked} == {"request"}
+    assert all(each.subject == digest("pepper", each.event_id) for each in asked)
+    assert {each.arm for each in asked} == {"control", "candidate"}
+
+
+def test_an_answer_that_never_began_has_no_first_byte() -> None:
+    heard = Heard("candidate")
+    heard.ends("nobody there")
+    facts = heard.facts()
+    assert (facts["status"], facts["first_byte_ms"], facts["error"]) == (0, None, "nobody there")
+    assert facts["total_ms"] >= 0.0
+
+
+# --- the recorder, with shadows that end as they are told --------------------------------------------
+
+
+@dataclass
+class Desk:
+    """A recorder over a real spool."""
+
+    folder: Path
+    counters: Counters
+    recorder: Recorder
+
+    def shadows(self) -> list[Any]:
+        """Of each record: the status that its shadow has, None where it has no shadow."""
+        with SpoolReader(self.folder) as reader:
+            facts = [unpack(spooled.payload).meta["shadow"] for spooled in reader.read(100)]
+        return [shadow and shadow["status"] for shadow in facts]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    counters, spool = Counters(), Spool(tmp_path / "spool", 1 << 20)
+    yield Desk(tmp_path / "spool", counters, Recorder(spool, "router-7", counters))
+    spool.close()
+
+
+def interaction(found: tuple[str, SubjectSource] | None = ("ann", "session")) -> Interaction:
+    return Interaction(in_force(with_share(0.5), "pepper", 1), found, "chat", b"{}")
+
+
+async def shadow_of(may_end: asyncio.Event, status: int = 200) -> Heard:
+    await may_end.wait()
+    heard = Heard("control")
+    heard.begins(status, streamed=False)
+    return heard
+
+
+async def test_an_interaction_is_written_once_when_its_shadow_has_ended(desk: Desk) -> None:
+    may_end = asyncio.Event()
+    shadow = asyncio.create_task(shadow_of(may_end, 418))
+    desk.recorder.record(interaction(), Heard("candidate"), shadow)
+    assert desk.shadows() == []
+    may_end.set()
+    await until(desk.shadows)
+    await desk.recorder.close()
+    assert desk.shadows() == [418]
+
+
+async def test_a_shadow_that_was_quicker_than_the_answer_is_in_the_record_at_once(desk: Desk) -> None:
+    may_end = asyncio.Event()
+    may_end.set()
+    shadow = asyncio.create_task(shadow_of(may_end, 418))
+    await shadow
+    desk.recorder.record(interaction(), Heard("candidate"), shadow)
+    assert desk.shadows() == [418]
+
+
+async def test_a_shadow_that_is_cancelled_costs_the_shadow_and_not_the_record(desk: Desk) -> None:
+    shadow = asyncio.create_task(shadow_of(asyncio.Event()))
+    desk.recorder.record(interaction(), Heard("candidate"), shadow)
+    shadow.cancel()
+    await until(desk.shadows)
+    assert desk.shadows() == [None]
+
+
+async def test_closing_writes_what_waits_once_and_ends_the_shadows(desk: Desk) -> None:
+    shadows = [asyncio.create_task(shadow_of(asyncio.Event())) for _ in range(3)]
+    for shadow in shadows:
+        desk.recorder.record(interaction(), Heard("candidate"), shadow)
+    await desk.recorder.close()
+    assert all(shadow.cancelled() for shadow in shadows)
+    assert desk.shadows() == [None] * 3
+    assert desk.counters.recorded == 3
