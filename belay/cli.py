@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from belay.lazy import Entry, lazy
-from telemetry.errors import BelayError
+from telemetry.errors import BelayError, InfrastructureError, UsageError
 
 _START, _OFFLINE, _ONLINE, _WATCH = "Start here", "Offline", "Online", "The watch itself"
 
@@ -203,12 +204,25 @@ def main() -> None:
     signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
-    except BelayError as error:
+    except (BelayError, OSError) as raised:
+        error = in_words(raised)
         console = Console(stderr=True, highlight=False)
         console.print(f"[bold red]belay:[/] {escape(error.message)}")
         if error.hint:
             console.print(f"       {escape(error.hint)}")
         sys.exit(error.exit_code)
+
+
+def in_words(raised: BelayError | OSError) -> BelayError:
+    """The error to be told: a file that cannot be read or written is named; other errors of the system stay raised."""
+    if isinstance(raised, BelayError):
+        return raised
+    if raised.filename is None:
+        raise raised
+    told = f"{raised.filename}: {raised.strerror}"
+    if raised.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+        return InfrastructureError(told, hint="Free space, or write to another disk.")
+    return UsageError(told, hint="Give a path that can be read and written there.")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what signal.signal calls

@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from evaluator.watch.worker.worker import WorkerSettings
 from serving.engines.vllm_engine import EngineSettings, VllmEngine
 from serving.progress import Report, silent
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Bus
+from telemetry.errors import UsageError
 from telemetry.events import Arm
 from telemetry.settings import Settings, load_settings
 
@@ -70,3 +73,13 @@ def load_watch(path: Path) -> tuple[WorkerSettings, Bus]:
     """The worker's settings file, and its broker."""
     settings = load_settings(path, WatchSettings)
     return settings.worker, KafkaBus(settings.bus)
+
+
+def bus_at(bootstrap_servers: str) -> Bus:
+    """The broker. Raises UsageError for what is no address."""
+    try:
+        return KafkaBus(BusSettings(bootstrap_servers=bootstrap_servers))
+    except ValidationError as error:
+        raise UsageError(
+            f"--bootstrap-servers is {bootstrap_servers!r}, expected host:port, several separated by commas"
+        ) from error

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from belay.commands.options import PortOption
 from belay.commands.processes import stop_on_signals
 from belay.launcher.embedded_broker import EmbeddedBroker
 from belay.logs import log_to_stderr
@@ -15,7 +16,7 @@ from telemetry.errors import InfrastructureError
 
 
 def broker(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 9092,
+    port: PortOption = 9092,
     log: Annotated[Path, typer.Option(help="Where it says what it does.")] = Path("broker.log"),
 ) -> None:
     """Run the embedded broker until interrupted: for one machine and for trying; what it holds is in memory only."""

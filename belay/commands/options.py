@@ -21,6 +21,7 @@ BaseName = Annotated[
 ]
 ModelName = Annotated[str, typer.Option("--model", help="The model's name at that engine.")]
 
+PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1.")]
 ProjectFile = Annotated[Path, typer.Option("--file", help="The project's belay.yaml.")]
 
 HOME = Path(".belay")

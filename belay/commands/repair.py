@@ -12,8 +12,7 @@ from belay.home import Home
 from belay.progress import console_of
 from belay.steps.repair import RepairSettings
 from belay.steps.repair import repair as run_repair
-from telemetry.bus.kafka_bus import KafkaBus
-from telemetry.bus.settings import BusSettings
+from belay.wiring import bus_at
 from trainer.repairing.result import table
 
 
@@ -37,7 +36,7 @@ def repair(
     """
     place, console = Home(home.resolve()), console_of()
     settings = RepairSettings(rollback, brief, run, name, prompts, items)
-    bus = KafkaBus(BusSettings(bootstrap_servers=bootstrap_servers))
+    bus = bus_at(bootstrap_servers)
     result = run_repair(place, settings, bus, console)
     console.print(table(result))
     console.print(f"   {place.model(result.after)}; audit it with `belay audit {result.after}`")

@@ -113,10 +113,17 @@ def _call(method: str, url: str, body: dict[str, object] | None = None) -> dict[
             hint="Start it with `belay control --settings control.yaml`, or say where it is with --control.",
         ) from error
     if answer.is_client_error:
-        raise UsageError(f"control refused: {_told(answer)}", hint=_field(answer, "hint"))
+        raise UsageError(f"control at {url} refused: {_told(answer)}", hint=_field(answer, "hint"))
     if answer.is_error:
-        raise InfrastructureError(f"control failed: {_told(answer)}", hint=_field(answer, "hint"))
-    found: dict[str, Any] = answer.json()
+        raise InfrastructureError(f"control at {url} failed: {_told(answer)}", hint=_field(answer, "hint"))
+    try:
+        found: dict[str, Any] = answer.json()
+        found["status"], found["spec"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InfrastructureError(
+            f"what answers at {url} sent no rollout's state: {answer.text[:120]!r}",
+            hint="Is it Belay's control?",
+        ) from error
     return found
 
 

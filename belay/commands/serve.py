@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from belay.commands.options import HOME, HomeFolder
+from belay.commands.options import HOME, HomeFolder, PortOption
 from belay.commands.processes import stop_on_signals
 from belay.engines import engine_settings
 from belay.home import Home
@@ -27,7 +27,7 @@ def serve(
             "--adapter", help="An adapter to serve beside its base, by NAME@SHA256; may be repeated."
         ),
     ] = None,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8001,
+    port: PortOption = 8001,
     name: Annotated[str, typer.Option(help="The model's name as clients ask for it.")] = "support",
     cores: Annotated[
         str, typer.Option(help="The cores of the model's threads on a CPU: `0-3`; `auto` takes all.")

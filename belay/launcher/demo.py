@@ -23,7 +23,7 @@ from belay.steps import prepare as preparing
 from belay.steps import train as training
 from belay.steps.asking import Asking, ModelAt
 from belay.steps.baseline import record
-from belay.wiring import engine_for, half_of_the_cores
+from belay.wiring import bus_at, engine_for, half_of_the_cores
 from evaluator.audit.reporting.text import audit_table
 from evaluator.audit.result import AuditResult
 from evaluator.briefs.brief import load_brief
@@ -37,8 +37,6 @@ from serving.engines.vllm_engine import VllmEngine
 from serving.models.manifest import read_manifest
 from serving.models.store import ModelStore
 from serving.server import free_port
-from telemetry.bus.kafka_bus import KafkaBus
-from telemetry.bus.settings import BusSettings
 from telemetry.events import Arm, AuditRef, Stage
 
 ALIAS = "support"
@@ -75,7 +73,7 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
     home = Home(settings.home.resolve())
     loaded = load_brief(settings.brief.resolve())
     if settings.bootstrap is not None:  # minutes of work would be for nothing if it were not there
-        KafkaBus(BusSettings(bootstrap_servers=settings.bootstrap)).ensure_topics()
+        bus_at(settings.bootstrap).ensure_topics()
     with ExitStack() as parts:
         _heading(console, 1, "The base model")
         base = preparing.prepare(home, console)

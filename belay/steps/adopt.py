@@ -47,6 +47,13 @@ class Adoption:
 def adopt(home: Home, asked: Adoption, console: Console) -> StoredModel:
     """Take the model in. Raises AttestationError, UsageError and EngineFailed; nothing half-made stays."""
     store = ModelStore(home.models)
+    if asked.name is not None:
+        _name(asked, asked.name)
+    if "://" in asked.source and not asked.source.startswith(("http://", "https://")):
+        raise UsageError(
+            f"{asked.source!r} is neither a folder nor an engine's URL",
+            hint="URLs begin with http:// or https://.",
+        )
     if re.match(r"https?://", asked.source):
         return _from_url(store, asked, console)
     folder = _downloaded(home, asked, console) if asked.download else Path(asked.source).expanduser()

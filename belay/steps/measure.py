@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
 from rich.console import Console
 
 from belay.progress import bar
@@ -14,10 +13,7 @@ from evaluator.map.mapping.confusion import held_out
 from evaluator.map.mapping.mapping import Measurement, measure
 from evaluator.map.mapping.reading import Window, read_traffic
 from evaluator.map.mapping.resemblance import CautiousTagger
-from telemetry.bus.kafka_bus import KafkaBus
 from telemetry.bus.protocols import Bus
-from telemetry.bus.settings import BusSettings
-from telemetry.errors import UsageError
 from telemetry.files import write_renamed
 
 
@@ -32,16 +28,6 @@ def measure_traffic(
     with bar(console, "   interactions") as report:
         traffic = read_traffic(names, tagger, bus, window, report)
     return measure(loaded, traffic, tagger.version, confusion, examples)
-
-
-def bus_at(bootstrap_servers: str) -> Bus:
-    """The broker. Raises UsageError for what is no address."""
-    try:
-        return KafkaBus(BusSettings(bootstrap_servers=bootstrap_servers))
-    except ValidationError as error:
-        raise UsageError(
-            f"--bootstrap-servers is {bootstrap_servers!r}, expected host:port, several separated by commas"
-        ) from error
 
 
 def write_shares(path: Path, measurement: Measurement, console: Console) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from belay.home import Home
 from belay.progress import bar
 from belay.steps.stages import parse_stages
+from belay.wiring import bus_at
 from evaluator.audit.baseline import load_baseline
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.watch.planning.drill import DrillTraffic, run_drill, to_dict
@@ -35,9 +36,7 @@ from evaluator.watch.worker.replay import (
     write_proof,
 )
 from serving.models.manifest import read_manifest
-from telemetry.bus.kafka_bus import KafkaBus
 from telemetry.bus.protocols import Bus
-from telemetry.bus.settings import BusSettings
 from telemetry.errors import BelayError, UsageError
 from telemetry.events import AuditRef, CapabilityWatch, ModelRef, RolloutSpec, Stage
 from telemetry.files import write_renamed
@@ -122,7 +121,7 @@ def replay_decision(decision: str, bootstrap_servers: str, export: Path | None, 
     if file.suffix or file.is_file():
         proof = read_proof(file)
     else:
-        proof = _collected(KafkaBus(BusSettings(bootstrap_servers=bootstrap_servers)), decision, console)
+        proof = _collected(bus_at(bootstrap_servers), decision, console)
     if export is not None:
         write_proof(export, proof)
     result = replay(proof)

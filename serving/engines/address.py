@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from telemetry.errors import SettingsError
+from telemetry.errors import SettingsError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,15 @@ class ModelAddress:
     url: str
     model: str
     key_env: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for what is no URL of an engine."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(
+                f"{self.url!r} is no engine's URL, expected something like 'http://127.0.0.1:8001'",
+                hint="Give the root of an engine that speaks the OpenAI API, with or without /v1.",
+            )
 
     @property
     def root(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -162,9 +163,11 @@ async def _post(client: aiohttp.ClientSession, ask: _Ask, prompt: Sequence[Messa
         "temperature": ask.temperature,
     }
     async with client.post(f"{ask.url}/v1/chat/completions", json=body) as response:
-        if response.content_type == "application/json":
-            return response.status, await response.json()
-        return response.status, await response.text()
+        text = await response.text(errors="replace")
+    try:
+        return response.status, json.loads(text)
+    except ValueError:
+        return response.status, text
 
 
 def _read(status: int, body: Any, started: float) -> Completion:

@@ -113,7 +113,11 @@ def _references(folder: Path) -> dict[int, Turns]:
 def _lines(file: Path) -> list[tuple[str, Any]]:
     """Each line's place, for messages, and its JSON."""
     found = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BriefError(f"{file} is no text in UTF-8: {error}") from error
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         where = f"{file}, line {number}"

@@ -35,7 +35,8 @@ def home(tmp_path: Path, loaded: LoadedBrief) -> Home:
         folder = place.model(name)
         folder.mkdir(parents=True)
         (folder / "weights").write_text(name, encoding="utf-8")
-        write_manifest(folder, kind="base" if name == "base" else "candidate", name=name)
+        base = read_manifest(place.base_model).sha256 if name != "base" else None
+        write_manifest(folder, kind="candidate" if base else "base", name=name, base_sha256=base)
     recorded = baseline(loaded)
     binding = recorded.binding.model_copy(update={"base_sha256": read_manifest(place.base_model).sha256})
     save_baseline(recorded.model_copy(update={"binding": binding}), place.baselines)
