@@ -26,9 +26,9 @@ from belay.steps import baseline as recording
 from belay.steps import override as overriding
 from belay.steps import prepare as preparing
 from belay.steps.asking import Asking, ModelAt
+from belay.steps.brief_loading import read_brief
 from evaluator.audit.baseline import load_baseline
 from evaluator.audit.diff.settings import GateSettings
-from evaluator.briefs.brief import load_brief
 from serving.engines.address import ModelAddress
 from serving.models.manifest import bind_audit
 
@@ -64,7 +64,7 @@ def baseline(
 ) -> None:
     """Record what base can do, measure by measure. What has not changed since is not asked again."""
     place, console = Home(home.resolve()), console_of()
-    asking = Asking(place, load_brief(brief), console, keep=not no_cache)
+    asking = Asking(place, read_brief(brief), console, keep=not no_cache)
     chosen = preparing.base_of(place, base, console)
     with Engines(asking.models, model, place.logs, console) as engines:
         where = ModelAddress(url, model, key_env) if url else engines.serve([chosen])[0]
@@ -94,7 +94,7 @@ def audit(
     Items are asked until every verdict is certain, and no longer. An audit that was interrupted goes on.
     """
     place, console = Home(home.resolve()), console_of()
-    asking = Asking(place, load_brief(brief), console, keep=not no_cache)
+    asking = Asking(place, read_brief(brief), console, keep=not no_cache)
     candidate = asking.models.get(name)
     base = asking.models.base_of(candidate)
     contest = auditing.Contest(

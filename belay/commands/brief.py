@@ -10,7 +10,7 @@ import typer
 from belay.commands.options import BRIEF
 from belay.progress import console_of
 from belay.steps import brief_new
-from evaluator.briefs.brief import load_brief
+from belay.steps.brief_loading import read_brief
 from evaluator.briefs.table import brief_table
 from evaluator.map.drafting.weaknesses import weaknesses
 
@@ -22,13 +22,13 @@ BRIEF_COMMANDS = typer.Typer(no_args_is_help=True, help="Show, check or write a 
 @BRIEF_COMMANDS.command()
 def show(path: BriefPath = BRIEF) -> None:
     """Show a capability brief as a table."""
-    console_of().print(brief_table(load_brief(path)))
+    console_of().print(brief_table(read_brief(path)))
 
 
 @BRIEF_COMMANDS.command()
 def check(path: BriefPath = BRIEF) -> None:
     """Tell everything that is wrong with a capability brief, and where it is weak. Status 2 where it cannot be used."""
-    loaded, console = load_brief(path), console_of()
+    loaded, console = read_brief(path), console_of()
     weak = weaknesses(loaded)
     asked = sum(item.split == "audit" for items in loaded.items.values() for item in items)
     console.print(

@@ -10,8 +10,8 @@ from rich.console import Console
 from belay.commands.options import BRIEF, BriefFile
 from belay.progress import console_of
 from belay.steps import measure as measuring
+from belay.steps.brief_loading import read_brief
 from belay.wiring import bus_at
-from evaluator.briefs.brief import load_brief
 from evaluator.map.mapping.reading import Window, since_of
 from evaluator.map.mapping.table import show_measurement
 from telemetry.events import now
@@ -48,7 +48,7 @@ def measure(
     console = Console(stderr=True, highlight=False) if as_json else console_of()
     window = Window(since_of(since, now()) if since else None, newest, group)
     bus = bus_at(bootstrap_servers)
-    found = measuring.measure_traffic(load_brief(brief), bus, window, console, examples)
+    found = measuring.measure_traffic(read_brief(brief), bus, window, console, examples)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:

@@ -12,8 +12,8 @@ from belay.home import home_at
 from belay.progress import console_of
 from belay.project import FILE, load_project
 from belay.steps import train as training
+from belay.steps.brief_loading import read_brief
 from evaluator.audit.baseline import load_baseline
-from evaluator.briefs.brief import load_brief
 from serving.models.manifest import read_manifest
 from trainer.config import load_train_settings
 
@@ -43,7 +43,7 @@ def train(
         result = training.train_run(place, run, model, console, audited=not no_audit)
         raise typer.Exit(result.exit_code if result is not None else 0)
 
-    loaded = load_brief(brief)
+    loaded = read_brief(brief)
     load_baseline(place.baselines, read_manifest(place.base_model).sha256)
     folder = training.train(place, loaded, place.base_model, what, console)
     console.print(f"   {folder}")

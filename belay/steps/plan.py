@@ -10,10 +10,11 @@ from rich.console import Console
 
 from belay.home import Home
 from belay.progress import bar
+from belay.steps.brief_loading import read_brief
 from belay.steps.stages import parse_stages
 from belay.wiring import bus_at
 from evaluator.audit.baseline import load_baseline
-from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.briefs.brief import LoadedBrief
 from evaluator.watch.planning.drill import DrillTraffic, run_drill, to_dict
 from evaluator.watch.planning.drill import render as drill_table
 from evaluator.watch.planning.planner import (
@@ -60,7 +61,7 @@ def show_plan(
 ) -> None:
     """Print how long drops live under the plan; check 10 points by simulation and draw it where asked."""
     made = Plan(
-        capabilities=_planned(load_brief(brief), home, console),
+        capabilities=_planned(read_brief(brief), home, console),
         rate=_rate(rate),
         stages=parse_stages(stages),
         shadow=shadow,
@@ -94,7 +95,7 @@ def show_drill(
     report_file: Path | None,
 ) -> None:
     """Run the drill with the brief's capabilities and print its table; write it as JSON where asked."""
-    loaded = load_brief(brief)
+    loaded = read_brief(brief)
     planned = _planned(loaded, home, console)
     traffic = DrillTraffic(
         traffic={c.name: c.traffic for c in planned}, base={c.name: c.base for c in planned}

@@ -7,9 +7,9 @@ from pathlib import Path
 import yaml
 
 from belay.home import Home
+from belay.steps.brief_loading import read_brief
 from belay.steps.stages import parse_stages
 from evaluator.audit.baseline import load_baseline
-from evaluator.briefs.brief import load_brief
 from evaluator.watch.planning.terms import rollout_spec, stages_of
 from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import BaselineError, UsageError
@@ -39,7 +39,7 @@ def draft(
 
     Raises BaselineError where the baseline is not of this brief.
     """
-    loaded = load_brief(brief)
+    loaded = read_brief(brief)
     store = ModelStore(home.models)
     model = store.get(candidate)
     base = store.base_of(model)

@@ -13,9 +13,10 @@ from belay.home import Home
 from belay.progress import bar
 from belay.project import FILE, Project
 from belay.steps.asking import Asking
+from belay.steps.brief_loading import read_brief
 from evaluator.audit.baseline import Baseline, load_baseline
 from evaluator.audit.result import AuditResult, load_audit
-from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.briefs.brief import LoadedBrief
 from serving.models.manifest import attest, bind_audit, read_manifest
 from serving.models.store import StoredModel
 from telemetry.errors import BelayError, SettingsError
@@ -40,7 +41,7 @@ def train(home: Home, loaded: LoadedBrief, base: Path, name: str, console: Conso
 
 def project_run(project: Project, name: str) -> TrainSettings:
     """The run that a project's `training` asks for, of a candidate called `name`. Raises SettingsError."""
-    loaded, home = load_brief(project.brief), Home(project.home, project.base)
+    loaded, home = read_brief(project.brief), Home(project.home, project.base)
     paths = {
         "base": home.base_model,
         "data": loaded.training_file,
@@ -67,7 +68,7 @@ def train_run(
             f"{settings.name}: no 'brief', so nobody knows what must survive this training",
             hint="Give the capability brief.",
         )
-    loaded = load_brief(settings.brief)
+    loaded = read_brief(settings.brief)
     baseline = load_baseline(home.baselines, read_manifest(settings.base).sha256)
     run = _Run(home, settings, loaded, baseline, model, console if is_main() else Console(quiet=True))
     return run.go(audited=audited)

@@ -1,12 +1,12 @@
-"""Benchmark items: reading their files, and what must hold between the items and exemplars of one brief."""
+"""Benchmark items: reading their files, line by line. What must hold between them is in `agreement`."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,13 +14,16 @@ from evaluator.briefs.problems import Problem
 from evaluator.briefs.schema import UNFILLED
 
 Split = Literal["audit", "traffic", "tuning"]
-_SHOWN = 3
+_SHOWN: Final = 3
+_DIGITS: Final = 12
 
 
 class Item(BaseModel):
     """One benchmark item. `split` keeps apart what the audit asks, what the demo's traffic asks, and what is tuned on.
 
-    Items of one `cluster` share a passage or a template: their scores are no independent draws.
+    Items of one `cluster` share a passage or a template: their scores are no independent draws. A line without an
+    `id` gets one made of its prompt (`made_id`). `proposed` is a reference that nobody has confirmed, such as what
+    was served when this was asked: no judge reads it; whoever finds it right moves it to `reference`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,6 +33,21 @@ class Item(BaseModel):
     reference: Any = None
     split: Split = "audit"
     cluster: str | None = None
+    proposed: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedItem:
+    """An item and where it stands: its file, and its line there, counted from 1."""
+
+    item: Item
+    file: Path
+    line: int
+
+    @property
+    def where(self) -> str:
+        """The place as a message says it."""
+        return f"{self.file}, line {self.line}"
 
 
 def normalised_prompt(prompt: str) -> str:
@@ -37,15 +55,28 @@ def normalised_prompt(prompt: str) -> str:
     return " ".join(prompt.split())
 
 
-def read_items(text: str, file: Path, capability: str) -> tuple[tuple[Item, ...], list[Problem]]:
-    """The items in the text of a JSONL file, and the lines that are none."""
+def made_id(capability: str, prompt: str) -> str:
+    """The id of an item that has none: the capability and a digest of the prompt, white space aside.
+
+    It does not depend on the other items, nor on reference, split or cluster: an item keeps it when those are edited.
+
+    >>> made_id("sums", "What is 9 + 7?")
+    'sums-cfa8af672fab'
+    """
+    said = normalised_prompt(prompt).encode(errors="surrogatepass")
+    return f"{capability}-{hashlib.blake2b(said, digest_size=_DIGITS // 2).hexdigest()}"
+
+
+def read_items(text: str, file: Path, capability: str) -> tuple[tuple[PlacedItem, ...], list[Problem]]:
+    """The items in the text of a JSONL file with their lines, and the lines that are none."""
     items, wrong = [], []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # By line feeds alone: JSON may hold U+2028 and U+0085, which splitlines would cut at.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
-            item = Item.model_validate(json.loads(line))
-        except json.JSONDecodeError as error:
+            item = Item.model_validate(_with_id(json.loads(line), capability))
+        except (json.JSONDecodeError, RecursionError) as error:
             wrong.append(f"line {number}: not valid JSON: {error}")
         except ValidationError as error:
             said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'item'}: {e['msg']}" for e in error.errors())
@@ -54,7 +85,7 @@ def read_items(text: str, file: Path, capability: str) -> tuple[tuple[Item, ...]
             if item.prompt.lstrip().startswith(UNFILLED):
                 wrong.append(f"line {number}: still the example; write the capability's own items")
             else:
-                items.append(item)
+                items.append(PlacedItem(item, file, number))
     problems = [Problem(f"{file}, {one}") for one in wrong[:_SHOWN]]
     if len(wrong) > _SHOWN:
         problems.append(Problem(f"{file}: {len(wrong) - _SHOWN} more lines are no items"))
@@ -63,36 +94,7 @@ def read_items(text: str, file: Path, capability: str) -> tuple[tuple[Item, ...]
     return tuple(items), problems
 
 
-def leaks(items: Mapping[str, Sequence[Item]], exemplars: Mapping[str, Sequence[str]]) -> list[Problem]:
-    """What would make scores lie. Both arguments are by capability name.
-
-    An id or a prompt that stands twice among all items (the judge could not tell which reference holds), an
-    exemplar that teaches two capabilities, or one that is an item's prompt.
-    """
-    found = []
-    every = [item for group in items.values() for item in group]
-    if twice := _twice(item.id for item in every):
-        found.append(Problem(f"items with the same id: {_listed(twice)}"))
-    if twice := _twice(normalised_prompt(item.prompt) for item in every):
-        hint = "Each prompt may stand once in the whole brief, whatever its capability and split."
-        found.append(Problem(f"items with the same prompt: {_listed(twice)}", hint))
-    taught = {name: {normalised_prompt(one) for one in prompts} for name, prompts in exemplars.items()}
-    if twice := _twice(one for prompts in taught.values() for one in prompts):
-        found.append(Problem(f"exemplars of more than one capability: {_listed(twice)}"))
-    asked = {normalised_prompt(item.prompt) for item in every}
-    hint = "The tagger would be measured on what it was taught; reword the exemplars."
-    for name, prompts in taught.items():
-        if leaked := sorted(prompts & asked):
-            found.append(
-                Problem(f"capability {name!r}: exemplars that are also items: {_listed(leaked)}", hint)
-            )
-    return found
-
-
-def _twice(values: Iterable[str]) -> list[str]:
-    return sorted(value for value, count in Counter(values).items() if count > 1)
-
-
-def _listed(values: Sequence[str]) -> str:
-    shown = ", ".join(repr(value) for value in values[:_SHOWN])
-    return f"{shown} and {len(values) - _SHOWN} more" if len(values) > _SHOWN else shown
+def _with_id(row: Any, capability: str) -> Any:
+    if isinstance(row, dict) and "id" not in row and isinstance(row.get("prompt"), str):
+        return {"id": made_id(capability, row["prompt"]), **row}
+    return row

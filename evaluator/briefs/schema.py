@@ -15,6 +15,9 @@ from telemetry.mistakes import did_you_mean
 UNFILLED = "TODO"
 """What stands where somebody has still to decide; a brief that holds it is not finished, and does not load."""
 
+PROPOSED = "To be reviewed:"
+"""What stands before a sentence that a program wrote for people to replace; the brief loads, and its check says so."""
+
 SHARES_OFF = 0.005
 """How far the shares may be from adding up to 1: people round."""
 

@@ -11,9 +11,11 @@ from evaluator.audit.diff.settings import GateSettings
 from evaluator.audit.measures.measure import MeasureItem
 from evaluator.audit.terms import Thresholds, thresholds_of
 from evaluator.briefs.brief import Capability, Item, LoadedBrief
+from evaluator.briefs.schema import PROPOSED
 from evaluator.judge.judges.suite import program_findings
 from evaluator.verifiers import VERIFIERS
 
+_SENTENCES: Final = ("why", "quality", "at_5_percent_loss", "at_15_percent_loss")
 FEW_EXEMPLARS: Final = 10
 """Fewer prompts than this teach the tagger little: taught by 3 of each capability it leaves 28% of the shipped
 brief's items untagged, by 10 7%, by 20 1.5%, by the 40 of that brief 0.3%."""
@@ -34,6 +36,15 @@ def weaknesses(loaded: LoadedBrief) -> list[str]:
             *_weaknesses_of(c, loaded),
         )
     ]
+    found += [
+        f"the brief: {key} is still to be reviewed"
+        for key in ("owner", "summary")
+        if getattr(loaded.brief, key).startswith(PROPOSED)
+    ]
+    if loaded.training_file.is_file() and not loaded.training_file.stat().st_size:
+        found.append(
+            f"the brief: {loaded.brief.training} holds no dialogue yet, so that nothing can be trained"
+        )
     if loaded.brief.target.kind is None:
         found.append(
             f"{loaded.brief.target.name}: no 'kind', so `belay advise` cannot tell whether to fine-tune or to retrieve"
@@ -61,6 +72,17 @@ def _too_few(capability: Capability, asked: Sequence[Item], tested: Thresholds) 
 
 def _weaknesses_of(capability: Capability, loaded: LoadedBrief) -> list[str]:
     name, found = capability.name, []
+    if gave := loaded.borrowed.get(name):
+        found.append(f"{name}: no exemplars, so {gave} of its items teach the tagger and are asked by nobody")
+    if unread := [i.id for i in loaded.items[name] if i.reference is None and i.proposed is not None]:
+        found.append(
+            f"{name}: {len(unread)} items have a reference that is only proposed, such as {unread[0]!r}: move what is "
+            "right from 'proposed' to 'reference'"
+        )
+    if unsaid := [key for key in _SENTENCES if getattr(capability, key).startswith(PROPOSED)]:
+        found.append(
+            f"{name}: {', '.join(unsaid)} written by a program, to be reviewed: say it in your own words"
+        )
     asked = loaded.items_of(name, "audit")
     if all(item.split == "audit" for item in loaded.items[name]):
         found.append(

@@ -23,7 +23,7 @@ from tests.evaluator.support.briefs import brief
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> LoadedBrief:
     made = brief()
-    monkeypatch.setattr("belay.steps.rollout_draft.load_brief", lambda _: made)
+    monkeypatch.setattr("belay.steps.rollout_draft.read_brief", lambda _: made)
     return made
 
 
@@ -95,6 +95,6 @@ def test_a_baseline_of_another_brief_is_refused(
     home: Home, loaded: LoadedBrief, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = loaded.model_copy(update={"sha256": "0" * 64})
-    monkeypatch.setattr("belay.steps.rollout_draft.load_brief", lambda _: other)
+    monkeypatch.setattr("belay.steps.rollout_draft.read_brief", lambda _: other)
     with pytest.raises(BaselineError, match="another version"):
         draft(home, tmp_path / "rollout.yaml")

@@ -286,18 +286,8 @@ def test_a_missing_key_is_named(tmp_path: Path, brief: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("capability", "item", "message"),
     [
-        ("facts", {"id": "f1", "prompt": "other"}, "items with the same id: 'f1'"),
+        ("facts", {"id": "f1", "prompt": "other"}, "items with the same id: 'f1' ("),
         ("facts", {"id": "r1", "prompt": "other"}, "items with the same id: 'r1'"),
-        (
-            "facts",
-            {"id": "f3", "prompt": "capital of  France? "},
-            "items with the same prompt: 'capital of France?'",
-        ),
-        (
-            "replies",
-            {"id": "r2", "prompt": "capital of Spain?"},
-            "items with the same prompt: 'capital of Spain?'",
-        ),
         ("facts", {"id": "f3"}, "facts.jsonl, line 3: not a valid item: prompt: Field required"),
         ("facts", {"id": "f3", "prompt": "x", "split": "both"}, "line 3: not a valid item: split: "),
     ],
