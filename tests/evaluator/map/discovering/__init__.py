@@ -1,0 +1,1 @@
+"""Tests of what makes a first brief out of traffic."""
