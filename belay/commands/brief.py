@@ -13,6 +13,7 @@ from belay.steps import brief_new
 from belay.steps.brief_loading import read_brief
 from evaluator.briefs.table import brief_table
 from evaluator.map.drafting.weaknesses import weaknesses
+from telemetry.errors import UsageError
 
 BriefPath = Annotated[Path, typer.Argument(help="The capability brief.")]
 
@@ -51,10 +52,38 @@ def new(
     afresh: Annotated[
         bool, typer.Option("--afresh", help="Forget the answers of an interrupted interview.")
     ] = False,
+    traffic: Annotated[
+        str | None,
+        typer.Option(
+            "--from-traffic",
+            help="Find the capabilities in a log (OpenAI, Langfuse, LiteLLM) or in topic:belay.interactions.",
+        ),
+    ] = None,
+    bootstrap_servers: Annotated[
+        str | None, typer.Option(help="The broker that holds the topic of --from-traffic.")
+    ] = None,
+    capabilities: Annotated[
+        int, typer.Option(min=2, max=50, help="How many capabilities --from-traffic looks for at most.")
+    ] = 12,
+    sample: Annotated[
+        int, typer.Option(min=100, help="How many queries --from-traffic uses at most.")
+    ] = 20_000,
 ) -> None:
-    """Ask for a brief step by step and write it, with skeletons of its items and exemplars. Can be interrupted."""
+    """Ask for a brief step by step and write it, with skeletons of its items and exemplars. Can be interrupted.
+
+    Or find its capabilities in real traffic, and write what is to be reviewed: --from-traffic.
+    """
     console = console_of()
     brief_new.refuse_to_overwrite(path)
+    if traffic is not None:
+        if answers is not None:
+            raise UsageError("--from came with --from-traffic", hint="A brief is made of one of the two.")
+        # Brings scikit-learn, which an interview does not need.
+        from belay.steps import brief_traffic  # noqa: PLC0415
+
+        gathered = brief_traffic.traffic_of(traffic, bootstrap_servers, sample)
+        brief_traffic.sketch_brief(path, traffic, gathered, capabilities, console)
+        return
     if answers is not None:
         brief_new.write_brief(path, brief_new.draft_from(answers), console)
         return
