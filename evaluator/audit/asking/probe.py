@@ -42,6 +42,9 @@ NOISE_FACTOR: Final = 4.0
 """Models differ where their gap exceeds so many times the gap of base to itself, asked twice."""
 _TIMEOUT_S: Final = 60.0
 
+_FAILED: Final = frozenset({401, 403, 408, 425, 429})
+"""Refusals that do not say what the endpoint offers; to keep them as "no log-probabilities" would keep a failure."""
+
 State = Literal["ok", "not checked"]
 
 
@@ -183,7 +186,7 @@ def _logprobs(http: httpx.Client, model: ServedModel, text: str) -> tuple[float,
     """The log-probability of each token of `text` but the first; None where the endpoint does not give them."""
     body = {"prompt": text, "max_tokens": 1, "temperature": 0.0, "logprobs": 1, "echo": True}
     status, said = _post(http, model, "/v1/completions", body)
-    if status >= 500:
+    if status >= 500 or status in _FAILED:
         raise EngineFailed(
             f"model {model.name!r} at {model.url} failed on a probe: status {status}: {str(said)[:200]}",
             hint="See the engine's log.",

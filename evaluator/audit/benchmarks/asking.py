@@ -6,6 +6,7 @@ Requests, tasks and clients are lm-eval's own objects; nothing here imports lm-e
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +46,10 @@ def ask(client: Any, model: ServedModel, instances: Sequence[Any]) -> None:
         kinds.setdefault(one.request_type, []).extend([one] * (one.repeats or 1))
     for kind, requests in kinds.items():
         with asking(model):
-            responses = getattr(client, kind)(requests, disable_tqdm=True)
+            try:
+                responses = getattr(client, kind)(requests, disable_tqdm=True)
+            except ValueError as error:  # lm-eval counts them; nothing else can be of a wrong value here
+                raise _unusable(model, error) from error
         for one, response in zip(requests, responses, strict=True):
             one.resps.append(response)
 
@@ -87,11 +91,15 @@ def asking(model: ServedModel) -> Iterator[None]:
             f"model {model.name!r} at {model.url} does not answer lm-eval's requests: {why}",
             hint="See the engine's log.",
         ) from error
-    except (TypeError, KeyError, IndexError) as error:
-        raise EngineFailed(
-            f"model {model.name!r} at {model.url} answered one of lm-eval's requests unusably: {error!r}",
-            hint="It must return the prompt's log-probabilities (`echo` with `logprobs`), as vLLM does.",
-        ) from error
+    except (TypeError, KeyError, IndexError, json.JSONDecodeError) as error:
+        raise _unusable(model, error) from error
+
+
+def _unusable(model: ServedModel, error: Exception) -> EngineFailed:
+    return EngineFailed(
+        f"model {model.name!r} at {model.url} answered one of lm-eval's requests unusably: {error!r}",
+        hint="It must return the prompt's log-probabilities (`echo` with `logprobs`), as vLLM does.",
+    )
 
 
 def context_length(url: str, name: str, headers: Mapping[str, str]) -> int:

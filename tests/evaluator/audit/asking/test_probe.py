@@ -162,3 +162,9 @@ def test_an_endpoint_without_tokenize_and_a_folder_without_template_are_not_chec
 def test_the_probes_are_different_texts_and_chats() -> None:
     assert len(set(PROBES)) == len(PROBES) >= 8
     assert any(m["role"] == "system" for chat in CHATS for m in chat)
+
+
+@pytest.mark.parametrize("status", [401, 429, 500])
+def test_an_endpoint_that_fails_is_not_said_to_offer_no_log_probabilities(status: int, folder: Path) -> None:
+    with serving(lambda path, body: (status, {"error": "not now"})) as fake, pytest.raises(EngineFailed):  # noqa: ARG005
+        take_fingerprint(model(fake.url, folder, "a"))

@@ -311,6 +311,19 @@ def test_an_endpoint_without_log_probabilities_is_an_engine_that_failed(tasks: P
         found.answer(served(fake.url, tokenizer), [found.items[0].id])
 
 
+@pytest.mark.parametrize("said", ["{not json", {"choices": []}, {"error": "no model is loaded"}, []])
+def test_an_answer_that_is_no_completion_is_an_engine_that_failed(
+    tasks: Path, tokenizer: Path, said: Any
+) -> None:
+    def garbage(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        return completions()(path, body) if path == "/v1/models" else (200, said)
+
+    for name in ("chosen", "written"):
+        found = measure(tasks, name, limit=1)
+        with serving(garbage) as fake, pytest.raises(EngineFailed, match="fake"):
+            found.answer(served(fake.url, tokenizer), [found.items[0].id])
+
+
 def test_what_an_engine_says_to_a_refused_request_stands_in_the_error(
     tasks: Path, tokenizer: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
