@@ -49,8 +49,8 @@ class Contest:
 def audit(asking: Asking, contest: Contest, engines: Engines) -> AuditResult:
     """Audit the candidate, and write its report into the home.
 
-    The candidate's endpoint is probed first, and base's where it answers too. Raises ProbeFailed, BaselineError and
-    EngineFailed.
+    The candidate's endpoint is probed first, and base's where it answers too. Raises ProbeFailed, BaselineError,
+    EngineFailed and JudgeFailed.
     """
     candidate, base = _served(contest, engines)
     judge = Judge(asking.loaded)

@@ -17,6 +17,7 @@ from evaluator.audit.baseline import (
 from evaluator.audit.brief_measures import brief_measures
 from evaluator.audit.measures.items_measure import ITEMS
 from evaluator.audit.measures.measure import Measure
+from evaluator.audit.reporting.text import said_of
 from evaluator.judge.judges.judge import Judge
 from serving.models.store import StoredModel
 from telemetry.errors import BelayError
@@ -74,6 +75,4 @@ def _line(capability: str, measure: str, baseline: Baseline) -> str:
     name = capability.replace("_", " ") if measure == ITEMS else f"  {measure}"
     if not found.recorded:
         return f"   {name:<24}{'later':>9}  an audit asks base when it needs it"
-    mean = "unscored" if found.mean is None else f"{found.mean:.0%}"
-    floor = f"  at the floor: {found.at_floor}" if found.at_floor else ""
-    return f"   {name:<24}{mean:>9}  of {found.n}{floor}"
+    return f"   {name:<24}{said_of(found)}"

@@ -14,8 +14,9 @@ from typing import Final
 from pydantic import AwareDatetime, Field
 
 from evaluator.audit.asking.answering import Answers
+from evaluator.audit.asking.everything import ask_everything
 from evaluator.audit.asking.probe import Fingerprint
-from evaluator.audit.diff.floor import at_floor
+from evaluator.audit.measure_baseline import MeasureBaseline, left, measured
 from evaluator.audit.measures.answers import ItemAnswer, Progress, silent
 from evaluator.audit.measures.items_measure import ITEMS
 from evaluator.audit.measures.measure import Measure
@@ -25,8 +26,8 @@ from telemetry.events import Value, now
 from telemetry.files import write_renamed
 
 INDEX: Final = "baseline.json"
-_AT_ONCE: Final = 64
-"""Items asked by one call: what a process that dies loses at most, where a measure keeps nothing by itself."""
+FORMAT: Final = 2
+"""Of the files. Until 1, what a judge failed to judge was kept as if it were a result; 1 stands in no file."""
 
 
 class Sampling(Value):
@@ -55,25 +56,6 @@ class Binding(Value):
             for name in dict.fromkeys([*mine, *theirs])
             if mine.get(name) != theirs.get(name)
         ]
-
-
-class MeasureBaseline(Value):
-    """Base in one measure of the capability called `name`. `mean` is over scored items, None where none was scored.
-
-    `at_floor` names why a drop could not be seen here, and is None where it could. A measure that is not `recorded`
-    was left for the audit to ask base about; of it nothing is known yet, and `at_floor` is None.
-    """
-
-    name: str
-    measure: str
-    version: str
-    n: int
-    unscored: int
-    mean: float | None
-    chance: float
-    at_floor: str | None
-    answers: tuple[ItemAnswer, ...]
-    recorded: bool = True
 
 
 class Baseline(Value):
@@ -120,6 +102,7 @@ class Baseline(Value):
 class _Index(Value):
     """The baseline without its answers, and the hash of each file of answers."""
 
+    format: int = 1
     baseline: Baseline
     answers_sha256: dict[str, str]
 
@@ -158,37 +141,13 @@ def record_baseline(
 ) -> Baseline:
     """Ask base every item of every measure. With `lazy` only the brief's own: benchmarks are left for audits to ask.
 
-    The brief's items are always asked, since they say which capabilities are watched online.
+    The brief's items are always asked, since they say which capabilities are watched online. Raises EngineFailed, and
+    JudgeFailed where an item could not be judged: a baseline has a result for each of its items, or is none.
     """
     chosen = [m for m in measures if m.name == ITEMS or not lazy]
-    total, done = sum(len(m.items) for m in chosen), 0
-    found = []
-    for measure in measures:
-        answers: list[ItemAnswer] = []
-        ids = [item.id for item in measure.items] if measure in chosen else []
-        for start in range(0, len(ids), _AT_ONCE):
-            progress(done, total, f"{measure.capability}/{measure.name}")
-            answers += base.answers(measure, ids[start : start + _AT_ONCE])
-            done = min(done + _AT_ONCE, done + len(ids) - start)
-        found.append(_measured(measure, tuple(answers), recorded=measure in chosen))
-    progress(done, total, "")
-    return Baseline(binding=binding, measures=tuple(found))
-
-
-def _measured(measure: Measure, answers: tuple[ItemAnswer, ...], *, recorded: bool) -> MeasureBaseline:
-    values = [a.value for a in answers if a.value is not None]
-    return MeasureBaseline(
-        name=measure.capability,
-        measure=measure.name,
-        version=measure.version,
-        n=len(answers),
-        unscored=len(answers) - len(values),
-        mean=sum(values) / len(values) if values else None,
-        chance=measure.chance,
-        at_floor=at_floor(values, measure.chance, measure.threshold) if recorded else None,
-        answers=answers,
-        recorded=recorded,
-    )
+    asked = iter(ask_everything(base, chosen, progress))
+    found = tuple(measured(m, next(asked)) if m in chosen else left(m) for m in measures)
+    return Baseline(binding=binding, measures=found)
 
 
 def save_baseline(baseline: Baseline, store: Path) -> Path:
@@ -201,14 +160,16 @@ def save_baseline(baseline: Baseline, store: Path) -> Path:
         hashes[_file_of(measure)] = hashlib.sha256(lines).hexdigest()
         write_renamed(folder / _file_of(measure), lines)
     bare = tuple(m.model_copy(update={"answers": ()}) for m in baseline.measures)
-    index = _Index(baseline=baseline.model_copy(update={"measures": bare}), answers_sha256=hashes)
+    index = _Index(
+        format=FORMAT, baseline=baseline.model_copy(update={"measures": bare}), answers_sha256=hashes
+    )
     # Last, so that an interrupted write leaves no index that names answers which are not there.
     write_renamed(folder / INDEX, index.model_dump_json(indent=2).encode())
     return folder
 
 
 def load_baseline(store: Path, base_sha256: str) -> Baseline:
-    """The baseline of a base. Raises BaselineError where there is none or a file is not what was written."""
+    """The baseline of a base. Raises BaselineError where there is none, or an old one, or a file was changed."""
     folder = store / base_sha256
     if not (folder / INDEX).is_file():
         raise BaselineError(
@@ -216,6 +177,7 @@ def load_baseline(store: Path, base_sha256: str) -> Baseline:
         )
     try:
         index = _Index.model_validate_json((folder / INDEX).read_bytes())
+        _require_format(index, folder)
         whole = tuple(
             m.model_copy(
                 update={
@@ -229,6 +191,20 @@ def load_baseline(store: Path, base_sha256: str) -> Baseline:
             f"the baseline in {folder} cannot be read: {error}", hint="Record it anew: `belay baseline`."
         ) from error
     return index.baseline.model_copy(update={"measures": whole})
+
+
+def _require_format(index: _Index, folder: Path) -> None:
+    if index.format < FORMAT:
+        raise BaselineError(
+            f"the baseline in {folder} was recorded by an older Belay (format {index.format}, expected {FORMAT}), "
+            "which kept what a judge failed to judge as if it were a result",
+            hint="Record it anew: `belay baseline`. What base answered is known and not asked again.",
+        )
+    if index.format > FORMAT:
+        raise BaselineError(
+            f"the baseline in {folder} was recorded by a newer Belay (format {index.format}, expected {FORMAT})",
+            hint="Use that one, or record it anew: `belay baseline`.",
+        )
 
 
 def _file_of(measure: MeasureBaseline) -> str:

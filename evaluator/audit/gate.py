@@ -23,7 +23,7 @@ def judge_audit(capabilities: Sequence[CapabilityAudit]) -> Ruling:
 
     `fail` as soon as one watched capability certainly dropped beyond its threshold; `pass` only where every
     watched one is certain; else `inconclusive`, also where none is watched. Those at the floor have no say,
-    and are listed.
+    and are listed. What is not measured is watched all the same: nobody knows that nothing was lost there.
     """
     watched = [c for c in capabilities if c.at_floor is None]
     failed = [c for c in watched if c.verdict == "fail"]
@@ -36,8 +36,9 @@ def judge_audit(capabilities: Sequence[CapabilityAudit]) -> Ruling:
     findings = [
         *_target(capabilities, failed),
         *(_fall(m, capabilities) for m in sorted(fallen, key=lambda m: -(m.gap or 0.0))),
-        *_unable(measures),
-        *_open([m for m in measures if m.verdict == "inconclusive" and not (m.at_floor or m.unable)]),
+        *_not_measured(measures),
+        *_unable([m for m in measures if not m.not_measured]),
+        *_open([m for m in measures if m.verdict == "inconclusive" and not m.silent]),
         *_floor(measures),
         *_early_warning([m for m in measures if m.verdict != "fail"]),
     ]
@@ -69,6 +70,14 @@ def _fall(measure: MeasureAudit, capabilities: Sequence[CapabilityAudit]) -> str
         f"{_called(measure)}{', which is critical,' if critical else ''} fell by {100 * (measure.gap or 0.0):.0f} "
         f"points, certainly by more than {_points(measure.fail_beyond)}; tolerated are {_points(measure.threshold)}."
     )
+
+
+def _not_measured(measures: Sequence[MeasureAudit]) -> list[str]:
+    return [
+        f"Not measured, so nothing is certain of {_called(m)}: {m.not_measured}."
+        for m in measures
+        if m.not_measured
+    ]
 
 
 def _unable(measures: Sequence[MeasureAudit]) -> list[str]:

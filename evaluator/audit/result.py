@@ -57,7 +57,8 @@ class MeasureAudit(Value):
     has no score: they are absent from means and gap, but not from the bounds, which hold whatever their scores would
     have been. P(true gap < lower) <= alpha_fail and P(true gap > upper) <= alpha_pass, at all times together.
     `fail_beyond` and `pass_within` are the threshold as the judge's errors move it. `at_floor` says why base shows
-    nothing that could be lost, `unable` why nothing can be told here, `no_pass` why a pass cannot be proved.
+    nothing that could be lost, `not_measured` that there are no scores to compare, and why, `unable` why nothing can
+    be told here, `no_pass` why a pass cannot be proved.
     `worst` are the items that lost most, at most a few; `lost` counts all that lost anything.
     """
 
@@ -81,6 +82,7 @@ class MeasureAudit(Value):
     p_fail: float
     p_pass: float
     at_floor: str | None
+    not_measured: str | None = None
     unable: str | None
     no_pass: str | None
     stopped: Stop
@@ -94,6 +96,11 @@ class MeasureAudit(Value):
     def label(self) -> str:
         """Capability and measure, unique in an audit."""
         return f"{self.capability}/{self.name}"
+
+    @property
+    def silent(self) -> str | None:
+        """Why it says nothing of the candidate; None where it does."""
+        return self.at_floor or self.not_measured or self.unable
 
 
 class CapabilityAudit(Value):
@@ -114,6 +121,12 @@ class CapabilityAudit(Value):
     def at_floor(self) -> str | None:
         """Why nothing that could be lost shows in any of its measures, or None where it does in one."""
         return None if self.watched else self.measures[0].at_floor
+
+    @property
+    def not_measured(self) -> str | None:
+        """Why none of the measures that have a say has scores to compare, or None where one has, or none has a say."""
+        reasons = [m.not_measured for m in self.watched]
+        return reasons[0] if reasons and all(reasons) else None
 
     @property
     def verdict(self) -> Verdict:

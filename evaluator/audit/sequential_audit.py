@@ -9,6 +9,7 @@ from evaluator.audit.asking.answering import Answers
 from evaluator.audit.diff.settings import GateSettings
 from evaluator.audit.measures.answers import ItemAnswer, Progress, silent
 from evaluator.audit.state import Asked, AuditState, Run, Watched
+from evaluator.judge.judges.failed import JudgeFailed, Lost
 
 
 def ask_until_certain(
@@ -26,8 +27,8 @@ def ask_until_certain(
     measures are asked together, which keeps an engine busy whose chunks have a slow last answer. Arms are then asked
     by several threads. What is asked follows from answers, never from which of them came first.
 
-    Raises EngineFailed where an arm does not answer: what was answered before is in the cache, and the next run goes
-    on where this one ended.
+    Raises EngineFailed where an arm does not answer, JudgeFailed where answers could not be judged, when all that was
+    being asked has ended: what was answered before is in the cache, and the next run goes on where this one ended.
     """
     state = AuditState(watched, settings)
     threads = ThreadPoolExecutor(max_workers=2 * at_once, thread_name_prefix="audit")
@@ -61,7 +62,21 @@ def _ask(
     for run in group:
         items = run.next_items(state.level(run))
         asked.append((run, [threads.submit(arm.answers, run.watched.measure, items) for arm in arms]))
-    for run, (ours, theirs) in asked:
+    lost: list[Lost] = []
+    for run, arms_answers in asked:
         progress(*state.expected(), run.watched.label)
-        run.take(ours.result(), theirs.result())
+        answers = [_answers(one, lost) for one in arms_answers]
+        if not lost:
+            run.take(*answers)
+    if lost:
+        raise JudgeFailed(lost)
     state.settle()
+
+
+def _answers(asked: Future[list[ItemAnswer]], lost: list[Lost]) -> list[ItemAnswer]:
+    """What one arm answered; of answers that could not be judged, what is missing is added to `lost`."""
+    try:
+        return asked.result()
+    except JudgeFailed as failed:
+        lost += failed.lost
+        return []

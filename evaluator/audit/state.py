@@ -23,7 +23,9 @@ from evaluator.audit.measures.measure import Measure
 
 Pair = tuple[ItemAnswer, ItemAnswer]
 """What base and candidate answered to one item."""
-Stop = Literal["certain", "used up", "out of reach", "at the floor", "unable", "another failed"]
+Stop = Literal[
+    "certain", "used up", "out of reach", "at the floor", "not measured", "unable", "another failed"
+]
 _NOTHING: Final = Evidence(draws=0, for_fail=0.0, for_pass=0.0)
 
 
@@ -32,7 +34,8 @@ class Watched:
     """A measure with its terms, fixed before anything is asked.
 
     `fail_beyond` and `pass_within` are the threshold, as the judge's errors move it; `pass_within` is None where the
-    judge cannot prove a pass, as `no_pass` says. `unable` says why nothing can be told here: nothing is asked then.
+    judge cannot prove a pass, as `no_pass` says. `unable` says why nothing can be told here, `not_measured` why base's
+    scores, as the baseline has them, say nothing: nothing is asked then.
     `floor` is why base is at the floor, as its baseline says, or None; `floor_open` leaves that to base's answers as
     they come in. At the floor only a measure `for_gain` (the target's) is asked: until the candidate is certainly
     better than base, or the items are used up.
@@ -42,6 +45,7 @@ class Watched:
     fail_beyond: float
     pass_within: float | None
     unable: str | None = None
+    not_measured: str | None = None
     no_pass: str | None = None
     floor: str | None = None
     floor_open: bool = False
@@ -60,7 +64,7 @@ class Watched:
     @property
     def silent(self) -> bool:
         """Whether this measure can neither pass nor fail, whatever is answered."""
-        return self.unable is not None or self.floor is not None
+        return any(why is not None for why in (self.unable, self.not_measured, self.floor))
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,8 @@ class AuditState:
         watched = run.watched
         if watched.unable is not None:
             return "unable"
+        if watched.not_measured is not None:
+            return "not measured"
         if watched.floor is not None and not watched.for_gain:
             return "at the floor"
         if self._certain(run):

@@ -61,6 +61,7 @@ def terms_of(
                 fail_beyond=moved.fail_beyond,
                 pass_within=moved.pass_within,
                 unable=moved.unable,
+                not_measured=known.not_measured,
                 no_pass=moved.no_pass,
                 floor=known.at_floor,
                 floor_open=not known.recorded,

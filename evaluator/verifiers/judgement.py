@@ -1,15 +1,36 @@
-"""What a verifier says, and the shape that all verifiers share."""
+"""What a judge says of an answer, what it is where none could be had, and the shape that all verifiers share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+NO_JUDGEMENT: Final = "no judgement: "
+"""How the reason of a failure begins, wherever it is read: that of a result never does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a judgement could not be had: which judge failed, what came instead, and when. It says nothing of the answer.
+
+    `judge` is as people are told of it, with its model and URL. `at` is in UTC, when it began to fail. One that is
+    `given_up` has failed for so long that it is not asked any more.
+    """
+
+    judge: str
+    reason: str
+    at: datetime
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The quality of one answer in [0, 1], or None where the verifier cannot tell; `reason` says why.
+    """The quality of one answer in [0, 1], or None; `reason` says why.
+
+    None is a result where the judge cannot tell, and may be kept. With a `failure` it is none: nobody judged, and
+    whoever needs the judgement asks again.
 
     >>> Judgement(1.5, "too good")
     Traceback (most recent call last):
@@ -18,10 +39,15 @@ class Judgement:
 
     value: float | None
     reason: str
+    failure: Failure | None = None
 
     def __post_init__(self) -> None:
         if self.value is not None and not 0.0 <= self.value <= 1.0:
             raise ValueError(f"a judgement lies in [0, 1] or is None, got {self.value} ({self.reason})")
+        if self.value is not None and self.failure is not None:
+            raise ValueError(
+                f"a judgement that failed has no value, got {self.value} ({self.failure.reason})"
+            )
 
 
 class Verifier(Protocol):
@@ -35,6 +61,11 @@ class Verifier(Protocol):
 def unscored(reason: str) -> Judgement:
     """The judgement of a verifier that cannot tell."""
     return Judgement(None, reason)
+
+
+def failed(failure: Failure) -> Judgement:
+    """The place of a judgement that could not be had."""
+    return Judgement(None, f"{NO_JUDGEMENT}{failure.judge}: {failure.reason}", failure)
 
 
 def passed(ok: bool, reason: str) -> Judgement:

@@ -17,7 +17,7 @@ from evaluator.audit.diff.paired_set import PairedSet, Verdict
 from evaluator.audit.measures.measure import MeasureItem
 from evaluator.briefs.brief import Capability, LoadedBrief
 from evaluator.briefs.items import Item, normalised_prompt
-from evaluator.judge.judges.judge import judge_many
+from evaluator.judge.judges.judge import judge_all
 from evaluator.judge.judges.scorer import Judging
 from serving.progress import Report, silent
 from telemetry.errors import BriefError
@@ -68,7 +68,8 @@ class Suite:
     """Scores candidates against base on at most `items` items a capability, drawn by `seed`.
 
     `base` is asked once, when the suite is made. `only` leaves out all capabilities but these. Items whose normalised
-    prompt is in `trained_on` are not asked.
+    prompt is in `trained_on` are not asked. JudgeFailed where a judge could not be had: no checkpoint is chosen by what
+    nobody judged.
     """
 
     def __init__(
@@ -92,7 +93,11 @@ class Suite:
         for (part, asked), scores in zip(everything, self._scores(base, everything), strict=True):
             part.base = dict(zip([item.id for item in asked], scores, strict=True))
             known = [score for score in scores if score is not None]
-            part.floor = at_floor(known, part.capability.chance, part.capability.threshold)
+            part.floor = (
+                at_floor(known, part.capability.chance, part.capability.threshold)
+                if known
+                else f"not measured: none of {len(scores)} of base's answers was scored"
+            )
 
     def evaluate(
         self, step: int, candidate: Answering, progress: Report = silent, *, whole: bool = False
@@ -127,14 +132,17 @@ class Suite:
         found = []
         for part, items in asked:
             pairs = [(item.prompt, next(answers)) for item in items]
-            judged = judge_many(self._judge, part.capability.name, pairs)
+            judged = judge_all(self._judge, part.capability.name, pairs)
             found.append([judgement.value for judgement in judged])
         return found
 
 
 @dataclass
 class _Part:
-    """One capability: its items in the draws that they are met in, and what base scores on each."""
+    """One capability: its items in the draws that they are met in, and what base scores on each.
+
+    `floor` says why nothing can be told of it: base is at the floor, or was not measured.
+    """
 
     capability: Capability
     draws: tuple[tuple[Item, ...], ...]

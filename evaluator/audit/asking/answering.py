@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from evaluator.audit.asking.answer_cache import AnswerCache, key_of
 from evaluator.audit.measures.answers import ItemAnswer
+from evaluator.audit.measures.judged import ItemsUnjudged
 from evaluator.audit.measures.measure import Measure, ServedModel
 from telemetry.errors import BaselineError, InfrastructureError
 from telemetry.events import Value
@@ -46,7 +47,8 @@ class Answers(Protocol):
 class CachedModel:
     """A served model. What the cache has is not asked again; what is asked is kept as soon as it is answered.
 
-    `asked` and `reused` count items. Used by any number of threads, as far as its measures allow.
+    An item that could not be judged is not kept: it is asked again next time, and its answer is known then. `asked`
+    and `reused` count items. Used by any number of threads, as far as its measures allow.
     """
 
     model: ServedModel
@@ -57,20 +59,23 @@ class CachedModel:
     _counting: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def answers(self, measure: Measure, ids: Sequence[str]) -> list[ItemAnswer]:
-        """The model's answers to these items, in the order of `ids`. Raises EngineFailed."""
+        """The model's answers to these items, in the order of `ids`. Raises EngineFailed and ItemsUnjudged."""
         keys = {item: self._key(measure, item) for item in ids}
         found = self._kept(keys)
         missing = [item for item in ids if item not in found]
         if missing:
-            fresh = measure.answer(self.model, missing)
+            try:
+                fresh = measure.answer(self.model, missing)
+            except ItemsUnjudged as failed:
+                self._keep(keys, failed.answered)
+                raise
             if [answer.item for answer in fresh] != missing:
                 raise InfrastructureError(
                     f"{measure.capability}/{measure.name} was asked {len(missing)} items and gave "
                     f"{len(fresh)} answers, or others, or in another order"
                 )
             found |= {answer.item: answer for answer in fresh}
-            if self.cache is not None:
-                self.cache.put({keys[a.item]: a.model_dump(mode="json") for a in fresh})
+            self._keep(keys, fresh)
         with self._counting:
             self.asked += len(missing)
             self.reused += len(ids) - len(missing)
@@ -84,6 +89,10 @@ class CachedModel:
             version=measure.version,
             item=item,
         )
+
+    def _keep(self, keys: Mapping[str, str], answers: Sequence[ItemAnswer]) -> None:
+        if self.cache is not None:
+            self.cache.put({keys[a.item]: a.model_dump(mode="json") for a in answers})
 
     def _kept(self, keys: Mapping[str, str]) -> dict[str, ItemAnswer]:
         if self.cache is None:

@@ -19,10 +19,11 @@ def at_floor(values: Sequence[float], chance: float, threshold: float, *, whole:
 
     Base is at the floor where its mean is not above chance at `FLOOR_ALPHA`, or where falling all the way to chance
     would not exceed the threshold. Where all items were asked (`whole`) and every score is 0 or 1 the test is the exact
-    binomial one; else it is betting, which may be looked at after every answer.
+    binomial one; else it is betting, which may be looked at after every answer. No scores say nothing, not even this:
+    what has none is not measured (`measures.unscored`).
     """
     if not values:
-        return "no item was scored"
+        return None
     mean = sum(values) / len(values)
     luck = _p_above(values, chance, whole=whole)
     if luck > FLOOR_ALPHA:

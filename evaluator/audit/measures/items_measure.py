@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from evaluator.audit.measures.answers import ItemAnswer, audit_items
+from evaluator.audit.measures.judged import judged
 from evaluator.audit.measures.measure import MeasureItem, ServedModel
 from evaluator.briefs.brief import LoadedBrief
 from evaluator.judge.judges.judge import code_sha256, fingerprint, judge_many
@@ -38,7 +39,7 @@ class ItemsMeasure:
         self.version = hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
     def answer(self, model: ServedModel, ids: Sequence[str]) -> Sequence[ItemAnswer]:
-        """Ask `model` these items and judge its answers, in the order of `ids`. Raises EngineFailed."""
+        """Ask `model` these items and judge its answers, in the order of `ids`. EngineFailed, ItemsUnjudged."""
         system = [Message(role="system", content=self._system)] if self._system else []
         items = [self._items[i] for i in ids]
         turns = [[*system, Message(role="user", content=item.prompt)] for item in items]
@@ -48,8 +49,5 @@ class ItemsMeasure:
                 f"asked {model.name} {len(items)} prompts of {self.capability!r}, got {len(answers)} answers"
             )
         prompts = [item.prompt for item in items]
-        judged = judge_many(self._judge, self.capability, list(zip(prompts, answers, strict=True)))
-        return [
-            ItemAnswer(item=item.id, prompt=item.prompt, answer=answer, value=said.value, reason=said.reason)
-            for item, answer, said in zip(items, answers, judged, strict=True)
-        ]
+        found = judge_many(self._judge, self.capability, list(zip(prompts, answers, strict=True)))
+        return judged(self.capability, list(zip(ids, prompts, answers, found, strict=True)))

@@ -77,5 +77,8 @@ class Measure(Protocol):
         ...
 
     def answer(self, model: ServedModel, ids: Sequence[str]) -> Sequence[ItemAnswer]:
-        """Ask `model` these items and score its answers, in the order of `ids`. Raises EngineFailed."""
+        """Ask `model` these items and score its answers, in the order of `ids`.
+
+        Raises EngineFailed, and ItemsUnjudged where its judge could not be had, with the items that were judged.
+        """
         ...

@@ -17,14 +17,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from evaluator.audit.measures.answers import ItemAnswer
+from evaluator.audit.measures.judged import judged
 from evaluator.audit.measures.measure import Measure, MeasureItem, ServedModel
 from evaluator.audit.mt_bench import prompts as mt_bench_prompts
 from evaluator.audit.mt_bench.data import Question, category_order, load_questions
 from evaluator.briefs.brief import BenchmarkSettings, Capability, JudgeEndpoint, LoadedBrief
-from evaluator.judge.judges.client import JudgeClient
-from evaluator.judge.judges.endpoint_judge import judgement_of
+from evaluator.judge.judges.client import Asks, JudgeClient
+from evaluator.judge.judges.clients import Clients
+from evaluator.judge.judges.endpoint_judge import judgement_of_reply
 from evaluator.judge.judges.judge import AT_ONCE
-from evaluator.verifiers.judgement import EMPTY, Judgement, unscored
+from evaluator.verifiers.judgement import EMPTY, Judgement
 from telemetry.errors import BriefError, EngineFailed
 from telemetry.events import Message
 
@@ -33,6 +35,8 @@ ANSWER_TOKENS: Final = 1024
 """The longest answer, FastChat's; the engine's context has to hold two of them and the questions."""
 JUDGE_TOKENS: Final = 2048
 """The judge's room to explain itself, FastChat's."""
+_RESULTS_ONLY: Final = "failures are no results"
+"""Part of the version: what an older one kept may be a judge's failure, as if it were a grade that cannot be read."""
 
 
 def mt_bench_measures(loaded: LoadedBrief) -> tuple[Measure, ...]:
@@ -45,12 +49,12 @@ def mt_bench_measures(loaded: LoadedBrief) -> tuple[Measure, ...]:
             f"capability {entries[0][0].name!r} has an MT-Bench benchmark, but the brief names no questions",
             hint="Give the path of MT-Bench's question.jsonl as 'mt_bench_questions'.",
         )
-    questions = load_questions(loaded.folder / loaded.brief.mt_bench_questions)
-    return tuple(_measure(capability, entry, questions) for capability, entry in entries)
+    questions, clients = load_questions(loaded.folder / loaded.brief.mt_bench_questions), Clients()
+    return tuple(_measure(capability, entry, questions, clients) for capability, entry in entries)
 
 
 def _measure(
-    capability: Capability, entry: BenchmarkSettings, questions: Sequence[Question]
+    capability: Capability, entry: BenchmarkSettings, questions: Sequence[Question], clients: Clients
 ) -> MtBenchMeasure:
     if entry.judge is None:  # the brief's schema has refused it already
         raise BriefError(f"capability {capability.name!r}: MT-Bench needs a judge")
@@ -62,6 +66,7 @@ def _measure(
         threshold=entry.threshold or capability.threshold,
         chance=entry.chance or 0.0,
         max_tokens=entry.max_tokens or ANSWER_TOKENS,
+        client=clients.of(entry.judge),
     )
 
 
@@ -82,7 +87,7 @@ class MtBenchMeasure:
         threshold: float,
         chance: float = 0.0,
         max_tokens: int = ANSWER_TOKENS,
-        client: JudgeClient | None = None,
+        client: Asks | None = None,
     ) -> None:
         chosen = [q for q in questions if category in (ALL, q.category)]
         if not chosen:
@@ -102,14 +107,14 @@ class MtBenchMeasure:
         self._turns = {turn_id(q, turn): (q, turn) for q in chosen for turn in (1, 2)}
         self.items = tuple(MeasureItem(name, str(q.id)) for name, (q, _) in self._turns.items())
         said = [[[q.id, q.turns, q.reference] for q in chosen], judge.url, judge.model, judge.rubric]
-        words = json.dumps([said, max_tokens, JUDGE_TOKENS, mt_bench_prompts.wording()])
+        words = json.dumps([said, max_tokens, JUDGE_TOKENS, mt_bench_prompts.wording(), _RESULTS_ONLY])
         self.version = f"mt_bench@{hashlib.sha256(words.encode()).hexdigest()[:12]}"
 
     def answer(self, model: ServedModel, ids: Sequence[str]) -> Sequence[ItemAnswer]:
-        """Ask `model` these turns and have its answers graded, in the order of `ids`. Raises EngineFailed.
+        """Ask `model` these turns and have its answers graded, in the order of `ids`.
 
-        A second turn needs the first one's answer, which is asked for with it. A grade that does not come, or
-        cannot be read, leaves the item unscored.
+        A second turn needs the first one's answer, which is asked for with it. A grade that cannot be read leaves the
+        item unscored. Raises EngineFailed, and ItemsUnjudged where a grade could not be had.
         """
         asked = {name: self._turns[name] for name in ids}
         deepest: dict[int, int] = {}
@@ -118,26 +123,22 @@ class MtBenchMeasure:
         by_id = {question.id: question for question, _ in asked.values()}
         answers = converse(model, [(by_id[i], turns) for i, turns in deepest.items()], self._max_tokens)
         with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="judge") as threads:
-            judged = list(
-                threads.map(lambda name: self._grade(*asked[name], answers[asked[name][0].id]), ids)
-            )
-        return [
-            ItemAnswer(
-                item=name,
-                prompt=transcript(*asked[name], answers[asked[name][0].id]),
-                answer=answers[asked[name][0].id][asked[name][1] - 1],
-                value=judgement.value,
-                reason=judgement.reason,
-            )
-            for name, judgement in zip(ids, judged, strict=True)
-        ]
+            graded = threads.map(lambda name: self._grade(*asked[name], answers[asked[name][0].id]), ids)
+            found = list(zip(ids, graded, strict=True))
+        turns = {name: (*asked[name], answers[asked[name][0].id]) for name in ids}
+        return judged(
+            f"{self.capability}/{self.name}",
+            [
+                (name, transcript(*turns[name]), turns[name][2][turns[name][1] - 1], said)
+                for name, said in found
+            ],
+        )
 
     def _grade(self, question: Question, turn: int, answers: tuple[str, ...]) -> Judgement:
         if not answers[turn - 1].strip():
             return EMPTY
         asked = mt_bench_prompts.single(question, turn, answers[:turn], self._judge.rubric)
-        reply = self._client.ask(asked, JUDGE_TOKENS)
-        return unscored(reply.failure) if reply.text is None else judgement_of(reply.text, self._judge.best)
+        return judgement_of_reply(self._client.ask(asked, JUDGE_TOKENS), self._judge.best)
 
 
 def turn_id(question: Question, turn: int) -> str:

@@ -1,7 +1,8 @@
 """MT-Bench's other way: the judge sees both models' answers and says which is better, in both orders.
 
 Judges favour the answer that stands first. So each turn is judged twice, with the places changed; where the two
-verdicts disagree it is a tie (Zheng et al. 2023, section 3.4). A verdict that cannot be read leaves it unscored.
+verdicts disagree it is a tie (Zheng et al. 2023, section 3.4). A verdict that cannot be read leaves it unscored; one
+that could not be had is none, and neither are the others then.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from evaluator.audit.mt_bench import prompts as mt_bench_prompts
 from evaluator.audit.mt_bench.data import Question, category_order
 from evaluator.audit.mt_bench.measure import JUDGE_TOKENS
 from evaluator.briefs.brief import JudgeEndpoint
-from evaluator.judge.judges.client import JudgeClient
+from evaluator.judge.judges.client import Asks, JudgeClient, Reply
+from evaluator.judge.judges.failed import JudgeFailed, lost
 from evaluator.judge.judges.judge import AT_ONCE
 
 Verdict = Literal["candidate", "base", "tie", "unscored"]
@@ -61,31 +63,36 @@ def judge_pairs(
     candidate: Mapping[int, Turns],
     judge: JudgeEndpoint,
     *,
-    client: JudgeClient | None = None,
+    client: Asks | None = None,
 ) -> tuple[PairVerdict, ...]:
-    """Have the judge compare answers that are there already, by question id."""
+    """Have the judge compare answers that are there already, by question id. Raises JudgeFailed."""
     asks = client or JudgeClient(judge.url, judge.model, api_key_env=judge.api_key_env)
 
-    def judged(question: Question, turn: int) -> PairVerdict:
-        control, other = base[question.id][:turn], candidate[question.id][:turn]
-        replies = [
-            asks.ask(mt_bench_prompts.pair(question, turn, first, second, judge.rubric), JUDGE_TOKENS)
-            for first, second in ((control, other), (other, control))
+    def replies(question: Question, turn: int) -> tuple[Reply, Reply]:
+        ours, theirs = base[question.id][:turn], candidate[question.id][:turn]
+        asked = [
+            mt_bench_prompts.pair(question, turn, *answers, judge.rubric)
+            for answers in ((ours, theirs), (theirs, ours))
         ]
-        said = [place_of(reply.text or "") for reply in replies]
-        return PairVerdict(
-            question.id,
-            question.category,
-            turn,
-            control[-1],
-            other[-1],
-            verdict_of(*said),
-            "\n---\n".join(reply.text or reply.failure for reply in replies),
-        )
+        return asks.ask(asked[0], JUDGE_TOKENS), asks.ask(asked[1], JUDGE_TOKENS)
 
     turns = [(question, turn) for question in questions for turn in (1, 2)]
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="judge") as threads:
-        return tuple(threads.map(lambda one: judged(*one), turns))
+        found = list(threads.map(lambda one: replies(*one), turns))
+    if (loss := lost("mt_bench, pairs", [reply.failure for both in found for reply in both])) is not None:
+        raise JudgeFailed([loss])
+    return tuple(
+        PairVerdict(
+            question.id,
+            question.category,
+            turn,
+            base[question.id][turn - 1],
+            candidate[question.id][turn - 1],
+            verdict_of(place_of(first.text or ""), place_of(second.text or "")),
+            "\n---\n".join(reply.text or reply.why for reply in (first, second)),
+        )
+        for (question, turn), (first, second) in zip(turns, found, strict=True)
+    )
 
 
 def place_of(reply: str) -> Place | None:

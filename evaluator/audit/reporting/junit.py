@@ -5,6 +5,7 @@ A suite is green exactly where the audit's exit status is 0:
     pass           passed
     fail           failure
     inconclusive   error: the test could not come to a result, and the gate does not let that through
+    not measured   error, of a type of its own: there are no scores to compare, and nobody knows that nothing was lost
     at the floor   skipped: it has no say, and does not stand in the way of a pass
 
 `skipped` for what is inconclusive would show a green run beside an exit status of 3. A fine point: where no capability
@@ -73,6 +74,8 @@ def _add_case(suite: ET.Element, result: AuditResult, measure: MeasureAudit) -> 
             f"\n\n{p.prompt}\n  base: {p.base}\n  candidate: {p.candidate}" for p in measure.worst
         )
         _say(case, "failure", "regression", said, worst)
+    elif measure.not_measured:
+        _say(case, "error", "not measured", f"{measure.label} was not measured: {measure.not_measured}")
     elif measure.verdict == "inconclusive":
         _say(case, "error", "inconclusive", f"{said}; {measure.unable or measure.no_pass or measure.stopped}")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from evaluator.audit.diff.paired_set import Verdict
+from evaluator.audit.measure_baseline import MeasureBaseline
 from evaluator.audit.measures.items_measure import ITEMS
 from evaluator.audit.result import AuditResult, CapabilityAudit, Cost, MeasureAudit
 
@@ -53,10 +55,22 @@ def interval(measure: MeasureAudit) -> str:
     return f"{signed(points(measure.upper))} … {signed(points(measure.lower))}"
 
 
+def said_of(base: MeasureBaseline) -> str:
+    """What a baseline says of one measure, in a line for the terminal, as text without markup."""
+    mean = EMPTY if base.mean is None else f"{base.mean:.0%}"
+    silent = f"  not measured: {base.not_measured}" if base.not_measured else ""
+    if base.at_floor:
+        silent = f"  at the floor: {base.at_floor}"
+    unscored = f", {base.unscored} unscored" if base.unscored and not base.not_measured else ""
+    return escape(f"{mean:>9}  of {base.n}{unscored}{silent}")
+
+
 def state(measure: MeasureAudit) -> str:
     """The measure's verdict, or why it has none."""
     if measure.at_floor:
         return "at the floor"
+    if measure.not_measured:
+        return "not measured"
     return "cannot tell" if measure.unable else measure.verdict
 
 
@@ -74,9 +88,12 @@ def tags(capability: CapabilityAudit) -> str:
 
 def counts(result: AuditResult) -> dict[str, int]:
     """How many capabilities came out how."""
-    found = {"pass": 0, "fail": 0, "inconclusive": 0, "at the floor": 0}
+    found = {"pass": 0, "fail": 0, "inconclusive": 0, "not measured": 0, "at the floor": 0}
     for capability in result.capabilities:
-        found["at the floor" if capability.at_floor else capability.verdict] += 1
+        silent = (
+            "at the floor" if capability.at_floor else "not measured" if capability.not_measured else None
+        )
+        found[silent or capability.verdict] += 1
     return found
 
 
@@ -139,7 +156,6 @@ def audit_table(result: AuditResult) -> Table:
 
 def _add_row(table: Table, capability: CapabilityAudit, measure: MeasureAudit) -> None:
     own = measure.name == ITEMS
-    silent = bool(measure.at_floor or measure.unable)
     table.add_row(
         Text(called(capability, measure), style="bold" if own and capability.role == "target" else "")
         + Text(tags(capability) if own else "", style="dim"),
@@ -150,7 +166,8 @@ def _add_row(table: Table, capability: CapabilityAudit, measure: MeasureAudit) -
         f"{-100 * measure.threshold:+g}",
         f"{measure.asked} of {measure.items}",
         Text(
-            f"{MARKS[measure.verdict]} {state(measure)}", style="dim" if silent else _STYLES[measure.verdict]
+            f"{MARKS[measure.verdict]} {state(measure)}",
+            style="dim" if measure.silent else _STYLES[measure.verdict],
         ),
     )
 

@@ -8,8 +8,8 @@ import re
 from typing import Any, Final
 
 from evaluator.briefs.brief import JudgeEndpoint
-from evaluator.judge.judges.client import JudgeClient
-from evaluator.verifiers.judgement import EMPTY, Judgement, unscored
+from evaluator.judge.judges.client import JudgeClient, Reply
+from evaluator.verifiers.judgement import EMPTY, Judgement, failed, unscored
 from telemetry.events import Message
 
 MAX_TOKENS: Final = 512
@@ -31,7 +31,10 @@ _SHOWN: Final = 600
 
 
 class EndpointJudge:
-    """Grades by a model. An empty answer is 0 without asking; no usable grade is `unscored`, never 0. Thread-safe."""
+    """Grades by a model. An empty answer is 0 without asking; no usable grade is `unscored`, never 0. Thread-safe.
+
+    Where the model could not be had the judgement has a `failure`.
+    """
 
     def __init__(self, settings: JudgeEndpoint, client: JudgeClient | None = None) -> None:
         self.version = version_of(settings)
@@ -43,9 +46,7 @@ class EndpointJudge:
         if not answer.strip():
             return EMPTY
         reply = self._client.ask(conversation(self._settings, prompt, answer, reference), MAX_TOKENS)
-        if reply.text is None:
-            return unscored(reply.failure)
-        return judgement_of(reply.text, self._settings.best)
+        return judgement_of_reply(reply, self._settings.best)
 
 
 def conversation(settings: JudgeEndpoint, prompt: str, answer: str, reference: Any) -> list[Message]:
@@ -56,6 +57,13 @@ def conversation(settings: JudgeEndpoint, prompt: str, answer: str, reference: A
     shown = "" if reference is None else _REFERENCE.format(reference=_text(reference))
     user = _USER.format(prompt=prompt, reference=shown, answer=answer)
     return [Message(role="system", content=system), Message(role="user", content=user)]
+
+
+def judgement_of_reply(reply: Reply, best: int) -> Judgement:
+    """The judgement in what a client brought back, which is a failure where the client failed."""
+    if reply.failure is not None:
+        return failed(reply.failure)
+    return unscored(reply.why) if reply.text is None else judgement_of(reply.text, best)
 
 
 def judgement_of(reply: str, best: int) -> Judgement:

@@ -14,8 +14,10 @@ from evaluator import verifiers
 from evaluator.briefs import items as items_module
 from evaluator.briefs.brief import JudgeSettings, LoadedBrief
 from evaluator.briefs.items import normalised_prompt
-from evaluator.judge.judges import endpoint_judge
+from evaluator.judge.judges import client, endpoint_judge
+from evaluator.judge.judges.clients import Clients
 from evaluator.judge.judges.endpoint_judge import EndpointJudge
+from evaluator.judge.judges.failed import JudgeFailed, lost
 from evaluator.judge.judges.scorer import Judging
 from evaluator.verifiers import VERIFIERS, Judgement
 
@@ -29,12 +31,16 @@ class Judge:
     Programs give the same judgement for the same brief and code; `version` changes with either. A model's
     judgement may differ from one day to the next, which is why the judge suite measures it. SettingsError where
     an endpoint's key is not in the environment.
+
+    An endpoint that has failed for long enough is not asked any more, by none of its capabilities; with `gives_up` of
+    False, for whoever judges as long as a rollout lasts, it always is.
     """
 
-    def __init__(self, loaded: LoadedBrief) -> None:
+    def __init__(self, loaded: LoadedBrief, *, gives_up: bool = True) -> None:
         self._settings = {c.name: c.judge for c in loaded.brief.capabilities}
+        clients = Clients(gives_up=gives_up)
         self._endpoints = {
-            name: EndpointJudge(one.endpoint)
+            name: EndpointJudge(one.endpoint, clients.of(one.endpoint))
             for name, one in self._settings.items()
             if one.endpoint is not None
         }
@@ -61,12 +67,20 @@ class Judge:
 
 
 def judge_many(judge: Judging, capability: str, asked: Sequence[tuple[str, str]]) -> list[Judgement]:
-    """The judgements of (prompt, answer) pairs, in their order, several at a time.
+    """The judgements of (prompt, answer) pairs, in their order, several at a time; those that failed among them.
 
     A model behind an endpoint takes seconds a judgement; a program takes microseconds, and threads cost it little.
     """
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="judge") as threads:
         return list(threads.map(lambda pair: judge.judge(capability, *pair), asked))
+
+
+def judge_all(judge: Judging, capability: str, asked: Sequence[tuple[str, str]]) -> list[Judgement]:
+    """As `judge_many`, for whoever needs every judgement and keeps none. Raises JudgeFailed where one failed."""
+    found = judge_many(judge, capability, asked)
+    if (loss := lost(capability, [one.failure for one in found])) is not None:
+        raise JudgeFailed([loss])
+    return found
 
 
 def _version(loaded: LoadedBrief) -> str:
@@ -85,10 +99,10 @@ def fingerprint(settings: JudgeSettings) -> list[object]:
 
 @functools.cache
 def code_sha256() -> str:
-    """Of the code that judges: another version of it may judge otherwise."""
+    """Of the code that judges, and tells a result from a failure: another version of it may judge otherwise."""
     digest = hashlib.sha256()
     package = Path(verifiers.__file__).parent
-    modules = [Path(__file__), Path(items_module.__file__), Path(endpoint_judge.__file__)]
-    for file in [*modules, *sorted(package.glob("*.py"))]:
+    modules = [Path(str(module.__file__)) for module in (items_module, endpoint_judge, client)]
+    for file in [Path(__file__), *modules, *sorted(package.glob("*.py"))]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()

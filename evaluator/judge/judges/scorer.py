@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from evaluator.verifiers import Judgement, is_refusal
+from evaluator.verifiers.judgement import NO_JUDGEMENT
 from telemetry.events import Answer, InteractionRecorded, ScoreRecorded, derived_id
 from telemetry.prompts import prompt_of
 
@@ -40,13 +41,15 @@ def score(
     """The score of an interaction's assigned arm, and of its shadow.
 
     `at` is when it was scored; None takes the interaction's own time. `event_id` depends on the interaction
-    and the judge's version only. Degenerate cases, in this order:
+    and the judge's version only, and on whether the judge failed: the score of one that could not be had is no
+    repetition of a later one, nor the later one of it. Degenerate cases, in this order:
 
     - hashed text or no capability: unscored;
     - the assigned arm failed (an error, a status of 400 or more, an answer that base had to give instead) or
       refused (`content_filter`): 0. A request that both refuse is 0 in both, and leaves their difference alone;
     - the client left before the answer's end: unscored, since the half that is there cannot be judged;
-    - the judge knows no answer to this prompt, whoever gave it: unscored, also for an arm that failed.
+    - the judge knows no answer to this prompt, whoever gave it: unscored, also for an arm that failed;
+    - the judge could not be had: unscored, with a reason that begins with `NO_JUDGEMENT`.
 
     An answer that declines in words is marked `refused`; its quality is the judge's, as in the audit.
     """
@@ -58,7 +61,7 @@ def score(
     if value is not None and tag.capability is not None and interaction.shadow is not None:
         other = _shadow_value(interaction.shadow, tag.capability, judge, prompt)
     return ScoreRecorded(
-        event_id=derived_id("score", interaction.event_id, judge.version),
+        event_id=_event_id(interaction, judge, unscored),
         time=at or interaction.time,
         source=SOURCE,
         rollout_id=interaction.rollout_id,
@@ -77,6 +80,11 @@ def score(
         router=interaction.source,
         draw=interaction.draw,
     )
+
+
+def _event_id(interaction: InteractionRecorded, judge: Judging, unscored: str | None) -> str:
+    parts = ("score", interaction.event_id, judge.version)
+    return derived_id(*parts, *(["failed"] if (unscored or "").startswith(NO_JUDGEMENT) else []))
 
 
 def _value(

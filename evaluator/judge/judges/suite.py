@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from evaluator.briefs.brief import Brief, LoadedBrief
 from evaluator.judge.judges.error import Gold, JudgeError, calibrate
-from evaluator.judge.judges.judge import Judge, judge_many
+from evaluator.judge.judges.judge import Judge, judge_all
 from evaluator.judge.judges.scorer import Judging
 from evaluator.verifiers import Judgement
 from telemetry.errors import BriefError
@@ -65,7 +65,8 @@ class JudgeFinding:
 def run_judge_suite(loaded: LoadedBrief, judge: Judging) -> dict[str, JudgeFinding]:
     """What the brief's judge suite says of the judge, by capability; empty where the brief names no suite.
 
-    Raises BriefError where the suite's file cannot be used; a capability without known answers has no finding.
+    Raises BriefError where the suite's file cannot be used, JudgeFailed where a judge could not be had: that says
+    nothing of how well it judges. A capability without known answers has no finding.
     """
     return _findings(loaded, judge, loaded.brief)
 
@@ -81,7 +82,7 @@ def _findings(loaded: LoadedBrief, judge: Judging, judged: Brief) -> dict[str, J
     names = {c.name for c in judged.capabilities}
     suite = load_judge_suite(loaded) if loaded.brief.judge_suite is not None else {}
     return {
-        name: finding(name, known, judge_many(judge, name, [(one.prompt, one.answer) for one in known]))
+        name: finding(name, known, judge_all(judge, name, [(one.prompt, one.answer) for one in known]))
         for name, known in suite.items()
         if name in names
     }

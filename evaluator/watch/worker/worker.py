@@ -66,7 +66,7 @@ def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> Non
     tagger = Tagger.fit(loaded)
     if settings.table_file is not None:
         _write_table(settings.table_file, loaded, tagger)
-    worker = Worker(settings, bus, tagger, Judge(loaded), stop)
+    worker = Worker(settings, bus, tagger, Judge(loaded, gives_up=False), stop)
     worker.run()
 
 

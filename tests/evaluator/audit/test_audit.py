@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from evaluator.audit.audit import TWIN_PAIRS, run_audit
 from evaluator.audit.baseline import record_baseline
 from evaluator.audit.diff.settings import GateSettings
-from evaluator.audit.measures.measure import ServedModel
+from evaluator.audit.measures.answers import ItemAnswer
+from evaluator.audit.measures.measure import Measure, ServedModel
+from evaluator.audit.reporting.report import html
+from evaluator.audit.reporting.text import counts, markdown
 from evaluator.judge.judges.error import Interval, JudgeError
 from evaluator.judge.judges.suite import JudgeFinding
 from telemetry.errors import BaselineError, InfrastructureError
@@ -188,6 +193,70 @@ def test_first_fail_ends_the_audit_and_says_what_was_left() -> None:
     assert any(
         "Not asked to the end, since another failure had settled it" in finding for finding in result.findings
     )
+
+
+@pytest.mark.parametrize("blind", ["base", "candidate"])
+def test_what_nobody_could_score_is_not_measured_and_never_passes(blind: str) -> None:
+    loaded = brief(items=100)
+    base, candidate = model(items=100, **BASE_SCORES), model("candidate", items=100, **BASE_SCORES)
+    measures = [m if m.capability != "facts" else Blind(m, blind) for m in measures_of(loaded)]
+    recorded = record_baseline(measures, arm(base), binding(loaded))
+    known = recorded.capability("facts")
+    assert known.at_floor is None
+    assert known.not_measured == (
+        "none of 100 items scored: the judge cannot tell (100)" if blind == "base" else None
+    )
+    result = run_audit(
+        loaded, measures, recorded, arm(candidate), refs=(BASE, CANDIDATE), binding=binding(loaded)
+    )
+    facts = result.capabilities[1]
+    assert (result.verdict, facts.verdict, facts.at_floor) == ("inconclusive", "inconclusive", None)
+    assert "the judge cannot tell" in (facts.not_measured or "")
+    assert facts.items.asked == 0 if blind == "base" else facts.items.asked > 0
+    assert any(
+        finding.startswith("Not measured, so nothing is certain of facts") for finding in result.findings
+    )
+    assert counts(result) == {"pass": 2, "fail": 0, "inconclusive": 0, "not measured": 1, "at the floor": 1}
+    assert "not measured" in html(result)
+    assert "not measured" in markdown(result)
+
+
+def test_base_that_a_lazy_baseline_left_and_nobody_can_score_does_not_pass_by_the_candidates_scores() -> None:
+    loaded = brief(items=100)
+    measures = [
+        m if m.capability != "facts" else Blind(m, "base")
+        for m in measures_of(loaded)
+        if m.capability != "riddles"
+    ]
+    recorded = record_baseline(measures, arm(model(items=100, **BASE_SCORES)), binding(loaded))
+    left = recorded.measures[1].model_copy(update={"recorded": False, "answers": (), "not_measured": None})
+    three = loaded.brief.model_copy(update={"capabilities": loaded.brief.capabilities[:3]})
+    result = run_audit(
+        loaded.model_copy(update={"brief": three}),
+        measures,
+        recorded.model_copy(update={"measures": (recorded.measures[0], left, recorded.measures[2])}),
+        arm(model("candidate", items=100, **(BASE_SCORES | {"facts": 1.0}))),
+        refs=(BASE, CANDIDATE),
+        binding=binding(loaded),
+        base=arm(model(items=100, **BASE_SCORES)),
+    )
+    assert (result.capabilities[1].verdict, result.verdict) == ("inconclusive", "inconclusive")
+    assert (result.capabilities[1].not_measured or "").startswith("base: none of")
+
+
+@dataclass
+class Blind:
+    """A measure that can score nothing of what one model answers."""
+
+    measure: Measure
+    of: str
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.measure, name)
+
+    def answer(self, model: ServedModel, ids: Sequence[str]) -> Sequence[ItemAnswer]:
+        changed = {"value": None, "reason": "the judge cannot tell"} if model.name == self.of else {}
+        return [one.model_copy(update=changed) for one in self.measure.answer(model, ids)]
 
 
 def test_an_engine_that_answers_too_few_prompts_is_an_error() -> None:

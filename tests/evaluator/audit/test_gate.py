@@ -23,11 +23,12 @@ def measured(
     name: str = "items",
     floor: str | None = None,
     unable: str | None = None,
+    unmeasured: str | None = None,
     stopped: Stop = "used up",
     nll: NllChange | None = None,
 ) -> MeasureAudit:
     """A measure in which the drop lies between `low` and `high`; 0.1 is tolerated."""
-    silent = floor is not None or unable is not None
+    silent = any(why is not None for why in (floor, unable, unmeasured))
     verdict = "inconclusive" if silent else "fail" if low > 0.1 else "pass" if high < 0.1 else "inconclusive"
     return MeasureAudit(
         capability=capability,
@@ -51,6 +52,7 @@ def measured(
         p_pass=0.5,
         at_floor=floor,
         unable=unable,
+        not_measured=unmeasured,
         no_pass=None,
         stopped=stopped,
         verdict=verdict,
@@ -177,6 +179,26 @@ def test_what_cannot_be_judged_blocks_a_pass_with_its_reason() -> None:
     )
     assert ruling.verdict == "inconclusive"
     assert ruling.findings == ("Nothing can be told of facts: no judge.",)
+
+
+def test_what_is_not_measured_blocks_a_pass_and_is_not_at_the_floor() -> None:
+    blind = capability("facts", measured("facts", *OPEN, unmeasured="none of 60 items scored"))
+    assert (blind.verdict, blind.at_floor, blind.not_measured) == (
+        "inconclusive",
+        None,
+        "none of 60 items scored",
+    )
+    ruling = judge_audit([part("sums", *GOOD), blind])
+    assert ruling.verdict == "inconclusive"
+    assert ruling.findings == ("Not measured, so nothing is certain of facts: none of 60 items scored.",)
+    fallen = part("riddles", *BAD)
+    assert judge_audit([blind, fallen]).verdict == "fail"
+
+
+def test_a_capability_is_measured_where_one_of_its_measures_is_and_passes_with_all_alone() -> None:
+    blind = measured("facts", *OPEN, unmeasured="none of 60 items scored")
+    both = capability("facts", blind, measured("facts", *GOOD, name="arc_easy"))
+    assert (both.verdict, both.not_measured) == ("inconclusive", None)
 
 
 def test_likelier_wrong_answers_warn_and_never_decide() -> None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from evaluator.briefs.brief import LoadedBrief
 from evaluator.briefs.items import Item
+from evaluator.judge.judges.failed import JudgeFailed
 from evaluator.judge.judges.judge import Judge
+from evaluator.verifiers.judgement import Failure, Judgement, failed
 from telemetry.errors import BriefError
 from tests.evaluator.support import briefs
 from trainer.scoring.suite import CHUNK, Question, Suite, tuning_items
@@ -147,3 +150,30 @@ def test_large_batches_are_asked_since_they_answer_quicker() -> None:
 
     suite(answering(), items=16).evaluate(1, counting)
     assert sizes[0] == 4 * CHUNK
+
+
+class Judged:
+    """A judge of its own for one capability: what it says of every answer; a program judges the others."""
+
+    version = "1"
+
+    def __init__(self, capability: str, said: Judgement) -> None:
+        self._capability, self._said, self._others = capability, said, Judge(loaded())
+
+    def judge(self, capability: str, prompt: str, answer: str) -> Judgement:
+        return (
+            self._said if capability == self._capability else self._others.judge(capability, prompt, answer)
+        )
+
+
+def test_no_checkpoint_is_scored_by_a_judge_that_could_not_be_had() -> None:
+    away = failed(Failure("the judge 'j' at http://j", "away", datetime(2026, 3, 2, tzinfo=UTC)))
+    with pytest.raises(JudgeFailed, match="failed 40 of 40 judgements of 'facts'"):
+        Suite(loaded(), Judged("facts", away), answering(), ITEMS, 7)
+
+
+def test_what_no_judge_can_score_is_not_measured_and_not_at_the_floor() -> None:
+    blind = Suite(loaded(), Judged("facts", Judgement(None, "cannot tell")), answering(), ITEMS, 7)
+    facts = blind.evaluate(1, answering()).capabilities[1]
+    assert (facts.verdict, facts.n) == ("inconclusive", 0)
+    assert facts.floor == "not measured: none of 40 of base's answers was scored"

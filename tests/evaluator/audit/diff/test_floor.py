@@ -19,7 +19,7 @@ from evaluator.audit.diff.floor import FLOOR_ALPHA, at_floor
         ([1.0] * 5 + [0.0] * 55, 0.0, 0.1, True),  # 8%: falling to nothing stays within the threshold
         ([0.5] * 60, 0.25, 0.1, False),
         ([0.26] * 10, 0.25, 0.001, True),
-        ([], 0.0, 0.1, True),
+        ([], 0.0, 0.1, False),  # no scores say nothing
     ],
 )
 def test_a_base_that_could_not_be_seen_to_fall_is_at_the_floor(

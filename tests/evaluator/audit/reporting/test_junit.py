@@ -93,6 +93,18 @@ def test_an_audit_that_could_see_nothing_is_not_green() -> None:
     assert kinds(blind) == {"tests.riddles:items": "skipped", "tests.audit:verdict": "error"}
 
 
+def test_what_was_not_measured_is_an_error_that_says_so() -> None:
+    blind = PASSED.capabilities[1].items.model_copy(
+        update={"not_measured": "none of 60 items scored", "verdict": "inconclusive"}
+    )
+    facts = PASSED.capabilities[1].model_copy(update={"measures": (blind,)})
+    result = PASSED.model_copy(update={"verdict": "inconclusive", "capabilities": (facts,)})
+    error = suite_of(result).find("testcase/error")
+    assert error is not None
+    assert error.get("type") == "not measured"
+    assert error.get("message") == "facts/items was not measured: none of 60 items scored"
+
+
 def test_a_failure_says_what_fell_and_shows_the_worst_items() -> None:
     failure = suite_of(FAILED).find("testcase/failure")
     assert failure is not None

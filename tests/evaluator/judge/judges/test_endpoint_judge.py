@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.briefs.brief import JudgeEndpoint, JudgeSettings
-from evaluator.judge.judges.client import JudgeClient
+from evaluator.judge.judges.client import JudgeClient, Reply
 from evaluator.judge.judges.endpoint_judge import EndpointJudge, conversation, judgement_of, version_of
 from evaluator.judge.judges.judge import AT_ONCE, Judge, judge_many
+from evaluator.verifiers.judgement import NO_JUDGEMENT
 from telemetry.errors import SettingsError
 from telemetry.events import Message
 from tests.evaluator.support.briefs import brief, capability
 from tests.evaluator.support.fake_openai import chat_completion, serving
+from tests.evaluator.support.judging_server import JudgingServer
 
 HELLO = [Message(role="user", content="hello")]
 KEY = "sk-very-secret"
@@ -31,6 +33,11 @@ def endpoint(url: str = "http://judge", **changes: Any) -> JudgeEndpoint:
 
 def client(url: str, **changes: Any) -> JudgeClient:
     return JudgeClient(url, "grader", **{"first_pause_s": 0.0, "timeout_s": 5.0} | changes)
+
+
+def why(reply: Reply) -> str:
+    """Why a reply failed."""
+    return reply.failure.reason if reply.failure is not None else ""
 
 
 def saying(*replies: tuple[Any, ...]) -> Callable[[str, dict[str, Any]], Any]:
@@ -106,32 +113,68 @@ def test_a_busy_or_failing_server_is_asked_again(status: int) -> None:
 def test_a_server_that_goes_on_failing_is_given_up_with_its_last_words() -> None:
     with serving(saying((500, "first"), (503, "overloaded"))) as fake:
         reply = client(fake.url, attempts=3).ask(HELLO, 8)
-    assert reply.text is None
-    assert "failed 3 times, at last: status 503: overloaded" in reply.failure
+    assert reply.failure is not None
+    assert "failed 3 times, at last: status 503: overloaded" in reply.failure.reason
+    assert reply.failure.judge == f"the judge 'grader' at {fake.url}"
     assert len(fake.requests) == 3
 
 
 def test_a_refusal_is_not_repeated() -> None:
     with serving(saying((400, {"error": "no such model"}))) as fake:
         reply = client(fake.url).ask(HELLO, 8)
-    assert reply.text is None
-    assert "status 400" in reply.failure
-    assert "no such model" in reply.failure
+    assert reply.failure is not None
+    assert "status 400" in reply.failure.reason
+    assert "no such model" in reply.failure.reason
     assert len(fake.requests) == 1
 
 
-@pytest.mark.parametrize("body", ["not json", {"choices": []}, chat_completion(None), chat_completion("  ")])
-def test_a_reply_that_is_no_answer_is_unscored(body: Any) -> None:
-    with serving(saying((200, body))) as fake:
+JUDGED = {
+    "too long": (400, {"error": {"message": "This model's maximum context length is 2048 tokens."}}),
+    "not allowed": (400, {"error": {"code": "content_filter"}}),
+    "too large": (413, "Payload Too Large"),
+    "empty": (200, chat_completion(None)),
+    "blank": (200, chat_completion("  ")),
+    "no grade": graded("I would rather not."),
+}
+FAILED = {
+    "no json": (200, "<html>log in</html>"),
+    "no choices": (200, {"choices": []}),
+    "a list": (200, []),
+    "an error": (200, {"error": "no model is loaded"}),
+    "no key": (401, "who are you?"),
+    "not allowed here": (403, "no"),
+    "no such path": (404, "no such model"),
+    "no quota": (429, {"error": "insufficient_quota"}),
+    "broken": (500, "out of memory"),
+    "another mistake": (400, {"error": "temperature must be 1"}),
+    "elsewhere": (302, "moved"),
+}
+
+
+@pytest.mark.parametrize("reply", JUDGED.values(), ids=JUDGED)
+def test_a_judge_that_was_had_and_gives_no_grade_leaves_a_result(reply: tuple[int, Any]) -> None:
+    with serving(saying(reply)) as fake:
+        found = EndpointJudge(endpoint(fake.url), client(fake.url)).judge("q", "a")
+    assert (found.value, found.failure, len(fake.requests)) == (None, None, 1)
+    assert found.reason
+    assert not found.reason.startswith(NO_JUDGEMENT)
+
+
+@pytest.mark.parametrize("reply", FAILED.values(), ids=FAILED)
+def test_a_judge_that_could_not_be_had_leaves_a_failure_and_no_result(reply: tuple[int, Any]) -> None:
+    with serving(saying(reply)) as fake:
         found = EndpointJudge(endpoint(fake.url), client(fake.url)).judge("q", "a")
     assert found.value is None
-    assert fake.url in found.reason
+    assert found.failure is not None
+    assert found.failure.judge == f"the judge 'grader' at {fake.url}"
+    assert found.reason == f"{NO_JUDGEMENT}{found.failure.judge}: {found.failure.reason}"
 
 
-def test_nobody_at_the_url_is_unscored_and_a_silent_server_too() -> None:
+def test_nobody_at_the_url_is_a_failure_and_a_silent_server_too() -> None:
     with serving(saying(graded("x"))) as fake:
         url = fake.url
-    assert "no answer: ConnectError" in client(url, attempts=2).ask(HELLO, 8).failure
+    assert "no answer: ConnectError" in why(client(url, attempts=2).ask(HELLO, 8))
+    assert "no answer: InvalidURL" in why(client("http://127.0.0.1:none", attempts=2).ask(HELLO, 8))
 
     def slow(path: str, body: dict[str, Any]) -> Any:  # noqa: ARG001 - a server's shape
         released.wait(5.0)
@@ -141,7 +184,47 @@ def test_nobody_at_the_url_is_unscored_and_a_silent_server_too() -> None:
     with serving(slow) as fake:
         reply = client(fake.url, attempts=1, timeout_s=0.1).ask(HELLO, 8)
         released.set()
-    assert "no answer: ReadTimeout" in reply.failure
+    assert "no answer: ReadTimeout" in why(reply)
+
+
+def test_a_judge_that_is_away_is_asked_as_often_for_many_as_for_a_few() -> None:
+    with serving(saying((503, "busy"))) as fake:
+        loaded = brief(
+            capability("support", role="target"),
+            capability("facts", judge=JudgeSettings(endpoint=endpoint(fake.url))),
+        )
+        judge = Judge(loaded)
+        found = judge_many(judge, "facts", [("q", f"answer {n}") for n in range(100)])
+        asked = len(fake.requests)
+        again = judge.judge("facts", "q", "another answer")
+    assert asked <= 4 * AT_ONCE
+    assert all(one.failure is not None for one in found)
+    assert found[-1].failure is not None
+    assert found[-1].failure.given_up
+    assert "not asked any more, after status 503: busy" in again.reason
+    assert len(fake.requests) == asked
+
+
+def test_a_judge_that_never_gives_up_asks_again_and_one_that_comes_back_is_heard() -> None:
+    with JudgingServer() as server:
+        pass
+    settings = JudgeSettings(endpoint=endpoint(server.url))
+    loaded = brief(capability("support", role="target"), capability("facts", judge=settings))
+    judge = Judge(loaded, gives_up=False)
+    assert all(judge.judge("facts", "q", "a").failure for _ in range(2))
+    with JudgingServer(mood="refusing", port=server.port):
+        assert judge.judge("facts", "q", "a").failure
+    with JudgingServer(mood="well", port=server.port) as back:
+        assert judge.judge("facts", "q", "a").failure is None
+    assert back.asked == 1
+
+
+def test_a_key_that_is_refused_is_refused_for_all() -> None:
+    with serving(saying((401, "no such key"))) as fake:
+        asks = client(fake.url)
+        assert [asks.ask(HELLO, 8).text for _ in range(5)] == [None] * 5
+        assert asks.given_up
+    assert len(fake.requests) == 1
 
 
 def test_the_server_says_how_long_to_wait() -> None:
@@ -155,7 +238,8 @@ def test_the_key_comes_from_the_environment_and_is_repeated_nowhere(monkeypatch:
     monkeypatch.setenv("JUDGE_KEY", f"  {KEY}\n")
     with serving(saying((401, f"wrong key {KEY}"), (200, f"<html>{KEY}</html>"))) as fake:
         judge = EndpointJudge(
-            endpoint(fake.url, api_key_env="JUDGE_KEY"), client(fake.url, api_key_env="JUDGE_KEY")
+            endpoint(fake.url, api_key_env="JUDGE_KEY"),
+            client(fake.url, api_key_env="JUDGE_KEY", gives_up=False),
         )
         reasons = [judge.judge("q", "a").reason for _ in range(2)]
     assert [headers["authorization"] for _, _, headers in fake.requests] == [f"Bearer {KEY}"] * 2

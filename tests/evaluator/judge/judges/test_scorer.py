@@ -9,13 +9,25 @@ import pytest
 from evaluator.judge.judges.judge import Judge
 from evaluator.judge.judges.scorer import score
 from evaluator.judge.tagging.tagger import Tag
+from evaluator.verifiers.judgement import NO_JUDGEMENT, Failure, Judgement, failed
 from telemetry.events import InteractionRecorded, ScoreRecorded, ShadowDraw
 from tests.evaluator.support.briefs import brief
 from tests.evaluator.support.interactions import START, answer, interaction
 
 JUDGE = Judge(brief())
+
 FACTS = Tag(capability="facts", confidence=0.9)
 WRONG = "I do not know."
+
+
+class Away:
+    """A judge that could not be had."""
+
+    def __init__(self, version: str = "away") -> None:
+        self.version = version
+
+    def judge(self, capability: str, prompt: str, answer: str) -> Judgement:  # noqa: ARG002 - a judge's shape
+        return failed(Failure("the judge 'j' at http://j", "no answer: ConnectError", START))
 
 
 def scored(event: InteractionRecorded, tag: Tag = FACTS) -> ScoreRecorded:
@@ -135,3 +147,18 @@ def test_scoring_twice_is_scoring_once() -> None:
 
 def test_without_a_moment_the_same_interaction_gives_the_same_score() -> None:
     assert scored(interaction()) == scored(interaction())
+
+
+def test_a_failure_is_told_from_a_result_by_its_reason_and_does_not_stand_in_a_later_ones_way() -> None:
+    met = interaction(prompt="facts question 3", given=answer("It is right3."))
+    lost, cannot = score(met, FACTS, Away()), score(interaction(prompt="no item"), FACTS, JUDGE)
+    assert lost.unscored == f"{NO_JUDGEMENT}the judge 'j' at http://j: no answer: ConnectError"
+    assert cannot.unscored is not None
+    assert not cannot.unscored.startswith(NO_JUDGEMENT)
+    back = score(met, FACTS, JUDGE)
+    assert back.value == 1.0
+    away = Away(JUDGE.version)
+    assert score(met, FACTS, away).event_id == score(met, FACTS, away).event_id
+    assert score(met, FACTS, away).event_id != back.event_id, (
+        "consumers would take one for a repetition of the other"
+    )
