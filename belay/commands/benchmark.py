@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from belay.commands.options import ALIAS, ModelName
+from belay.commands.options import ALIAS, HOME, HomeFolder, ModelName
+from belay.home import Home
 from belay.progress import console_of
 from belay.steps import benchmark
 from evaluator.briefs.schema import JudgeEndpoint
@@ -70,8 +71,11 @@ def mt_bench(
     other_model: Annotated[str, typer.Option(help="The other model's name there.")] = ALIAS,
     max_tokens: Annotated[int, typer.Option(help="The longest answer.")] = 1024,
     out: Annotated[Path | None, typer.Option(help="Write answers, grades and verdicts to this file.")] = None,
+    home: HomeFolder = HOME,
 ) -> None:
     """Have a model answer MT-Bench and another one grade it from 1 to 10, by category."""
     judge = JudgeEndpoint(url=judge_url, model=judge_model, rubric=judge_rubric, api_key_env=judge_key_env)
     models = [(url, model)] + ([(other_url, other_model)] if other_url else [])
-    benchmark.mt_bench(questions, category, judge, models, max_tokens, out, console_of())
+    benchmark.mt_bench(
+        questions, category, judge, models, max_tokens, out, Home(home.resolve()), console_of()
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -11,20 +12,29 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from belay.home import Home
 from belay.progress import bar
-from belay.steps.asking import HttpChat, ModelAt, served_model, unrecorded
+from belay.steps.asking import HttpChat, ModelAt, served_model
+from evaluator.audit.asking.answer_cache import AnswerCache
+from evaluator.audit.asking.answering import CachedModel, Conditions
+from evaluator.audit.asking.everything import ask_everything
+from evaluator.audit.asking.recorded_chat import recorded_chat
+from evaluator.audit.asking.recorded_judge import RecordedJudge
 from evaluator.audit.measures.answers import ItemAnswer
 from evaluator.audit.measures.measure import ServedModel
 from evaluator.audit.mt_bench.data import Question, load_questions
 from evaluator.audit.mt_bench.measure import CategoryScore, MtBenchMeasure, category_scores, turn_id
 from evaluator.audit.mt_bench.pairs import PairScore, PairVerdict, judge_pairs, pair_scores
 from evaluator.briefs.schema import JudgeEndpoint
+from evaluator.judge.judges.clients import Clients
 from serving.engines.address import ModelAddress
 from serving.models.store import ModelStore, StoredModel
 from telemetry.files import write_renamed
 
 _AT_ONCE: Final = 8
 """Questions asked between two steps of the bar."""
+_UNFINISHED: Final = "unfinished"
+"""The folder in the home in which runs that did not end keep what they have; one that ends leaves nothing there."""
 
 
 def lm_eval(
@@ -62,42 +72,63 @@ def mt_bench(
     models: Sequence[tuple[str, str]],
     max_tokens: int,
     out: Path | None,
+    home: Home,
     console: Console,
 ) -> None:
-    """Grade each of `models` (URL and name; one or two), compare the second with the first, write all to `out`."""
+    """Grade each of `models` (URL and name; one or two), compare the second with the first, write all to `out`.
+
+    What was answered and judged is kept in `home` until all is there. Raises JudgeFailed and EngineFailed.
+    """
     loaded = load_questions(questions)
+    client = Clients().of(judge)
     measure = MtBenchMeasure(
-        category, loaded, judge, capability="mt_bench", threshold=0.1, max_tokens=max_tokens
+        category, loaded, judge, capability="mt_bench", threshold=0.1, max_tokens=max_tokens, client=client
     )
     alike = len({name for _, name in models}) < len(models)
-    graded = {
-        (f"{name} at {url}" if alike else name): _graded(measure, _plain(url, name), console)
-        for url, name in models
-    }
-    for name, answers in graded.items():
-        console.print(_grades(name, category_scores(loaded, answers)))
     pairs: tuple[PairVerdict, ...] = ()
-    if len(graded) == 2:
-        pairs = _compared(loaded, list(graded.values()), judge, console)
-        console.print(_pairs(list(graded), pair_scores(pairs)))
+    with _unfinished(home, measure, console) as cache:
+        graded = {
+            (f"{name} at {url}" if alike else name): _graded(measure, _kept(url, name, cache), console)
+            for url, name in models
+        }
+        for name, answers in graded.items():
+            console.print(_grades(name, category_scores(loaded, answers)))
+        if len(graded) == 2:
+            asks = RecordedJudge(client, client.name, cache)
+            pairs = _compared(loaded, list(graded.values()), judge, asks, console)
+            console.print(_pairs(list(graded), pair_scores(pairs)))
     if out is not None:
         write_renamed(out, _content(measure, judge, loaded, graded, pairs))
         console.print(f"every answer and what the judge said of it: {out}")
 
 
-def _plain(url: str, name: str) -> ServedModel:
-    """A model of which nothing but its answers is needed."""
-    return ServedModel(url, name, "", None, unrecorded(HttpChat(ModelAddress(url, name))))
+@contextmanager
+def _unfinished(home: Home, measure: MtBenchMeasure, console: Console) -> Iterator[AnswerCache]:
+    """What a run with the same questions and judge has that did not end; removed where this one does.
+
+    Nobody knows which weights answer behind a URL, so nothing outlives the run that it was asked for.
+    """
+    file = home.root / _UNFINISHED / f"{measure.version}.{measure.name.replace('/', '-')}.sqlite"
+    if file.is_file():
+        console.print(f"   going on with a run that did not end; to begin anew, remove {file}")
+    with AnswerCache(file) as cache:
+        yield cache
+    for left in ("", "-wal", "-shm"):
+        file.with_name(f"{file.name}{left}").unlink(missing_ok=True)
+    with suppress(OSError):  # another run may have something there
+        file.parent.rmdir()
 
 
-def _graded(measure: MtBenchMeasure, model: ServedModel, console: Console) -> list[ItemAnswer]:
-    ids = [item.id for item in measure.items]
-    found: list[ItemAnswer] = []
-    with bar(console, f"   {model.name}", len(ids)) as report:
-        for start in range(0, len(ids), 2 * _AT_ONCE):
-            report(len(found), len(ids), "")
-            found += measure.answer(model, ids[start : start + 2 * _AT_ONCE])
-        report(len(found), len(ids), "")
+def _kept(url: str, name: str, cache: AnswerCache) -> CachedModel:
+    """A model of which nothing but its answers is needed, and nothing known but where it answers."""
+    conditions = Conditions(model_sha256="", engine_version=f"{name} at {url}")
+    chat = recorded_chat(HttpChat(ModelAddress(url, name)), conditions, cache)
+    return CachedModel(ServedModel(url, name, "", None, chat), conditions, cache)
+
+
+def _graded(measure: MtBenchMeasure, model: CachedModel, console: Console) -> tuple[ItemAnswer, ...]:
+    with bar(console, f"   {model.model.name}", len(measure.items)) as report:
+        (found,) = ask_everything(model, [measure], report, at_once=2 * _AT_ONCE)
     return found
 
 
@@ -105,6 +136,7 @@ def _compared(
     questions: Sequence[Question],
     graded: Sequence[Sequence[ItemAnswer]],
     judge: JudgeEndpoint,
+    asks: RecordedJudge,
     console: Console,
 ) -> tuple[PairVerdict, ...]:
     """The verdicts on the two models' answers, which are both turns of each question in turn."""
@@ -115,7 +147,7 @@ def _compared(
     with bar(console, "   pairs", 2 * len(answered)) as report:
         for start in range(0, len(answered), _AT_ONCE):
             report(len(found), 2 * len(answered), "")
-            found += judge_pairs(answered[start : start + _AT_ONCE], first, second, judge)
+            found += judge_pairs(answered[start : start + _AT_ONCE], first, second, judge, client=asks)
         report(len(found), 2 * len(answered), "")
     return tuple(found)
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from belay.cli import app
+from evaluator.judge.judges.failed import JudgeFailed
 from serving.models.manifest import write_manifest
 from telemetry.errors import BriefError
 from tests.evaluator.support.fake_openai import byte_tokenizer, chat_completion, completions, serving
+from tests.evaluator.support.judging_server import JudgingServer
 
 QUESTIONS = [
     {"question_id": 1, "category": "writing", "turns": ["write", "rewrite"]},
@@ -44,10 +47,13 @@ def test_mt_bench_grades_both_models_by_category_and_compares_them(questions: Pa
     with serving(engine) as fake:
         asked = ["--url", fake.url, "--model", "plain", "--other-url", fake.url, "--other-model", "better"]
         judge = ["--judge-url", fake.url, "--judge-model", "judge"]
+        kept = ["--out", str(out), "--home", str(tmp_path / "home")]
         result = CliRunner().invoke(
-            app, ["benchmark", "mt-bench", "--questions", str(questions), *judge, *asked, "--out", str(out)]
+            app,
+            ["benchmark", "mt-bench", "--questions", str(questions), *judge, *asked, *kept],
         )
     assert result.exit_code == 0, result.output
+    assert not list((tmp_path / "home").iterdir()), "a run that ended leaves nothing to go on with"
     assert "better wins" in result.output
     said = json.loads(out.read_text())
     assert [(c["category"], c["mean"]) for c in said["models"]["plain"]["categories"]] == [
@@ -61,9 +67,18 @@ def test_mt_bench_grades_both_models_by_category_and_compares_them(questions: Pa
     assert by_model.count("judge") == 8 + 8
 
 
-def test_one_category_of_one_model_is_graded_alone(questions: Path) -> None:
+def test_one_category_of_one_model_is_graded_alone(questions: Path, tmp_path: Path) -> None:
     with serving(engine) as fake:
-        judge = ["--judge-url", fake.url, "--judge-model", "judge", "--category", "stem"]
+        judge = [
+            "--judge-url",
+            fake.url,
+            "--judge-model",
+            "judge",
+            "--category",
+            "stem",
+            "--home",
+            str(tmp_path),
+        ]
         result = CliRunner().invoke(
             app, ["benchmark", "mt-bench", "--questions", str(questions), *judge, "--url", fake.url, "--model", "plain"]
         )  # fmt: skip
@@ -71,6 +86,37 @@ def test_one_category_of_one_model_is_graded_alone(questions: Path) -> None:
     assert "stem" in result.output
     assert "writing" not in result.output
     assert len(fake.requests) == 4
+
+
+def test_a_judge_that_dies_half_way_costs_no_answer_and_no_grade(questions: Path, tmp_path: Path) -> None:
+    judge = JudgingServer(well_for=3, then="failing")
+    out, home = tmp_path / "grades.json", tmp_path / "home"
+    asked: Counter[str] = Counter()
+
+    def model(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        asked[f"{body['model']}: {body['messages'][-1]['content']}"] += 1
+        return engine(path, body)
+
+    def run() -> Result:
+        models = ["--url", fake.url, "--model", "plain", "--other-url", fake.url, "--other-model", "better"]
+        places = ["--questions", str(questions), "--out", str(out), "--home", str(home)]
+        by = ["--judge-url", judge.url, "--judge-model", "grader"]
+        return CliRunner().invoke(app, ["benchmark", "mt-bench", *models, *places, *by])
+
+    with serving(model) as fake, judge:
+        failed = run()
+        assert isinstance(failed.exception, JudgeFailed), failed.output
+        assert failed.exception.exit_code == 4
+        assert "failed 1 of 4 judgements of 'mt_bench/mt_bench/all'" in str(failed.exception)
+        assert not out.exists()
+        judge.well_for, graded = None, len(set(judge.shown))
+        assert run().exit_code == 0
+    assert set(asked.values()) == {1}
+    said = json.loads(out.read_text())
+    assert [t["value"] for t in said["models"]["plain"]["turns"]] == [pytest.approx(7 / 9)] * 4
+    assert graded == 4
+    assert judge.shown.count(judge.shown[0]) == 1, "what was graded is not graded again"
+    assert not home.exists() or not list(home.iterdir())
 
 
 def test_lm_eval_runs_whole_and_leaves_its_files(tmp_path: Path) -> None:
