@@ -40,6 +40,7 @@ _TOKENS: Final = 16
 _TOP: Final = 5
 _TIMEOUT_S: Final = 60.0
 _AT_ONCE: Final = 8
+_FAILED: Final = frozenset({401, 403, 408, 425, 429})
 _NO_LOGPROBS: Final = frozenset({400, 404, 422, 501})
 
 
@@ -62,11 +63,25 @@ def check_identity(address: ModelAddress, known: Identity) -> Comparison:
 
 
 def engine_of(address: ModelAddress) -> str:
-    """The engine and its version, as vLLM tells it; another one is only known to speak the OpenAI API."""
+    """The engine and its version, as vLLM tells it; another one is only known to speak the OpenAI API.
+
+    Raises EngineFailed where nobody answers, or with a failure: what is not known now is no property of the engine.
+    """
+    url = f"{address.root}/version"
     try:
-        answer = httpx.get(f"{address.root}/version", headers=address.headers, timeout=_TIMEOUT_S)
-        return f"vllm {answer.raise_for_status().json()['version']}"
-    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        answer = httpx.get(url, headers=address.headers, timeout=_TIMEOUT_S)
+    except httpx.HTTPError as error:
+        raise EngineFailed(
+            f"no engine answers at {url}: {error!r}", hint="Start it, or correct the URL."
+        ) from error
+    if answer.status_code >= 500 or answer.status_code in _FAILED:
+        raise EngineFailed(
+            f"the engine at {url} failed: status {answer.status_code}: {answer.text[:200]}",
+            hint="See its log, and whether it wants a key: --key-env.",
+        )
+    try:
+        return f"vllm {answer.json()['version']}"
+    except (ValueError, KeyError, TypeError):
         return "an engine that speaks the OpenAI API"
 
 
