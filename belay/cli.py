@@ -160,7 +160,6 @@ COMMANDS = {
 app = typer.Typer(
     name="belay",
     cls=lazy(COMMANDS),
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -203,7 +202,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     try:
-        app()
+        app(prog_name="belay")  # also as `python -m belay`: shells complete what people type
     except (BelayError, OSError) as raised:
         error = in_words(raised)
         console = Console(stderr=True, highlight=False)

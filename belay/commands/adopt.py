@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from belay.commands import completing
 from belay.commands.options import HOME, HomeFolder, KeyEnv
 from belay.home import Home
 from belay.progress import console_of
@@ -31,7 +32,11 @@ def adopt(
         str | None, typer.Option(help="What it is called here; otherwise its folder's name.")
     ] = None,
     base: Annotated[
-        str | None, typer.Option(help="The base of a candidate or adapter: a model in the home.")
+        str | None,
+        typer.Option(
+            help="The base of a candidate or adapter: a model in the home.",
+            autocompletion=completing.models("base"),
+        ),
     ] = None,
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy the files, so that nobody changes them; otherwise links.")
@@ -51,8 +56,8 @@ def adopt(
 ) -> None:
     """Take in a model of yours: a folder, a PEFT adapter, or one that others serve. Nothing in it is changed.
 
-    Example: `belay adopt ./Llama-3.2-1B-Instruct --as base`, `belay adopt ./my-lora`,
-    `belay adopt http://gpu-7:8000 --as candidate --base mine --model support-v2`.
+    Example: `belay adopt ./Llama-3.2-1B-Instruct --as base` or `belay adopt ./my-lora` or
+    `belay adopt http://gpu-7:8000 --as candidate --base mine --model support-v2`
     """
     asked = Adoption(source, role, name, base, copy, chat_template, download, model, key_env, tokenizer)
     adopt_model(Home(home.resolve()), asked, console_of())
@@ -64,7 +69,7 @@ def models(
 ) -> None:
     """List the models of the home: origin, hash, audit, rollouts, pins and size.
 
-    Example: `belay models --json`.
+    Example: `belay models --json`
     """
     found = stock(Home(home.resolve()))
     if as_json:

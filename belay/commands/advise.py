@@ -11,10 +11,7 @@ import typer
 from belay.commands.options import BRIEF, HOME, BaseName, BriefFile, HomeFolder
 from belay.home import home_at
 from belay.progress import console_of
-from belay.steps import advise as advising
-from belay.steps.brief_loading import read_brief
 from evaluator.briefs.schema import FactsChange, Kind
-from evaluator.map.advice.rules import advise as ask
 
 
 def advise(
@@ -40,7 +37,14 @@ def advise(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
-    """Advise, from the brief: fine-tune or retrieve, data mix, EWC-LoRA or SAM, merging; with every reason."""
+    """Advise, from the brief: fine-tune or retrieve, data mix, EWC-LoRA or SAM, merging; with every reason.
+
+    Example: `belay advise --brief brief.yaml --write run.yaml`
+    """
+    from belay.steps import advise as advising
+    from belay.steps.brief_loading import read_brief
+    from evaluator.map.advice.rules import advise as ask
+
     loaded, place = read_brief(brief), home_at(home, base)
     facts = advising.gather(loaded, place, advising.Said(kind, facts_change, cites, cot, replay))
     found = ask(facts)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from belay.commands.completing import models
 from belay.commands.options import (
     ALIAS,
     BRIEF,
@@ -18,21 +19,15 @@ from belay.commands.options import (
     KeyEnv,
     ModelName,
 )
-from belay.engines import Engines
 from belay.home import Home
 from belay.progress import console_of
-from belay.steps import audit as auditing
-from belay.steps import baseline as recording
-from belay.steps import override as overriding
-from belay.steps import prepare as preparing
-from belay.steps.asking import Asking, ModelAt
-from belay.steps.brief_loading import read_brief
-from evaluator.audit.baseline import load_baseline
-from evaluator.audit.diff.settings import GateSettings
-from serving.engines.address import ModelAddress
-from serving.models.manifest import bind_audit
 
-CandidateName = Annotated[str, typer.Argument(help="The candidate's name, or an adapter's.")]
+CandidateName = Annotated[
+    str,
+    typer.Argument(
+        help="The candidate's name, or an adapter's.", autocompletion=models("candidate", "adapter")
+    ),
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Ask everything, also what was answered before.")]
 BaseUrl = Annotated[
     str | None,
@@ -62,7 +57,17 @@ def baseline(
     ] = False,
     no_cache: NoCache = False,
 ) -> None:
-    """Record what base can do, measure by measure. What has not changed since is not asked again."""
+    """Record what base can do, measure by measure. What has not changed since is not asked again.
+
+    Example: `belay baseline --brief brief.yaml` or `belay baseline --url http://gpu-7:8000 --model mine`
+    """
+    from belay.engines import Engines
+    from belay.steps import baseline as recording
+    from belay.steps import prepare as preparing
+    from belay.steps.asking import Asking, ModelAt
+    from belay.steps.brief_loading import read_brief
+    from serving.engines.address import ModelAddress
+
     place, console = Home(home.resolve()), console_of()
     asking = Asking(place, read_brief(brief), console, keep=not no_cache)
     chosen = preparing.base_of(place, base, console)
@@ -92,7 +97,18 @@ def audit(
     """Compare a candidate with the baseline of its base. Status 0 pass, 1 fail, 3 inconclusive.
 
     Items are asked until every verdict is certain, and no longer. An audit that was interrupted goes on.
+
+    Example: `belay audit support-2` or, in CI, `belay audit support-2 --junit audit.xml --markdown summary.md`
     """
+    from belay.engines import Engines
+    from belay.steps import audit as auditing
+    from belay.steps.asking import Asking
+    from belay.steps.brief_loading import read_brief
+    from evaluator.audit.baseline import load_baseline
+    from evaluator.audit.diff.settings import GateSettings
+    from serving.engines.address import ModelAddress
+    from serving.models.manifest import bind_audit
+
     place, console = Home(home.resolve()), console_of()
     asking = Asking(place, read_brief(brief), console, keep=not no_cache)
     candidate = asking.models.get(name)
@@ -123,7 +139,12 @@ def override(
     reason: Annotated[str, typer.Option(help="Why the candidate may go on all the same.")],
     home: HomeFolder = HOME,
 ) -> None:
-    """Let a candidate go on whose audit did not pass, under your name. Refused where it passed."""
+    """Let a candidate go on whose audit did not pass, under your name. Refused where it passed.
+
+    Example: `belay override support-2 --by Ada --reason "rhymes are no use of ours"`
+    """
+    from belay.steps import override as overriding
+
     place, console = Home(home.resolve()), console_of()
     ref = overriding.override(place, name, by, reason)
     console.print(f"   The audit's verdict stays {ref.verdict}. Overridden by {by}: {reason}")

@@ -10,12 +10,13 @@ import typer
 from belay.commands.options import ALIAS, HOME, HomeFolder, ModelName
 from belay.home import Home
 from belay.progress import console_of
-from belay.steps import benchmark
-from evaluator.briefs.schema import JudgeEndpoint
 
 Url = Annotated[str, typer.Option("--url", help="The engine that serves the model, without /v1.")]
 BENCHMARK_COMMANDS = typer.Typer(
-    no_args_is_help=True, help="Run a public benchmark whole. An audit asks of it only what it needs."
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Run a public benchmark whole. An audit asks of it only what it needs.\n\n"
+    "Example: `belay benchmark lm-eval arc_easy --folder .belay/models/mine`",
 )
 
 
@@ -35,7 +36,12 @@ def lm_eval(
         bool, typer.Option("--chat-template", help="Apply the folder's chat template.")
     ] = False,
 ) -> None:
-    """Run lm-eval's tasks on a served model and keep lm-eval's files. Data come from this machine, not from a hub."""
+    """Run lm-eval's tasks on a served model and keep lm-eval's files. Data come from this machine, not from a hub.
+
+    Example: `belay benchmark lm-eval arc_easy --folder .belay/models/mine --limit 200`
+    """
+    from belay.steps import benchmark
+
     benchmark.lm_eval(
         tasks,
         folder,
@@ -73,7 +79,13 @@ def mt_bench(
     out: Annotated[Path | None, typer.Option(help="Write answers, grades and verdicts to this file.")] = None,
     home: HomeFolder = HOME,
 ) -> None:
-    """Have a model answer MT-Bench and another one grade it from 1 to 10, by category."""
+    """Have a model answer MT-Bench and another one grade it from 1 to 10, by category.
+
+    Example: `belay benchmark mt-bench --questions question.jsonl --judge-url http://judge:8000 --judge-model judge-1`
+    """
+    from belay.steps import benchmark
+    from evaluator.briefs.schema import JudgeEndpoint
+
     judge = JudgeEndpoint(url=judge_url, model=judge_model, rubric=judge_rubric, api_key_env=judge_key_env)
     models = [(url, model)] + ([(other_url, other_model)] if other_url else [])
     benchmark.mt_bench(

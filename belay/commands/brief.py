@@ -9,26 +9,38 @@ import typer
 
 from belay.commands.options import BRIEF
 from belay.progress import console_of
-from belay.steps import brief_new
-from belay.steps.brief_loading import read_brief
-from evaluator.briefs.table import brief_table
-from evaluator.map.drafting.weaknesses import weaknesses
 from telemetry.errors import UsageError
 
 BriefPath = Annotated[Path, typer.Argument(help="The capability brief.")]
 
-BRIEF_COMMANDS = typer.Typer(no_args_is_help=True, help="Show, check or write a capability brief.")
+BRIEF_COMMANDS = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Show, check or write a capability brief.\n\nExample: `belay brief check brief.yaml`",
+)
 
 
 @BRIEF_COMMANDS.command()
 def show(path: BriefPath = BRIEF) -> None:
-    """Show a capability brief as a table."""
+    """Show a capability brief as a table.
+
+    Example: `belay brief show brief.yaml`
+    """
+    from belay.steps.brief_loading import read_brief
+    from evaluator.briefs.table import brief_table
+
     console_of().print(brief_table(read_brief(path)))
 
 
 @BRIEF_COMMANDS.command()
 def check(path: BriefPath = BRIEF) -> None:
-    """Tell everything that is wrong with a capability brief, and where it is weak. Status 2 where it cannot be used."""
+    """Tell everything that is wrong with a capability brief, and where it is weak. Status 2 where it cannot be used.
+
+    Example: `belay brief check brief.yaml`
+    """
+    from belay.steps.brief_loading import read_brief
+    from evaluator.map.drafting.weaknesses import weaknesses
+
     loaded, console = read_brief(path), console_of()
     weak = weaknesses(loaded)
     asked = sum(item.split == "audit" for items in loaded.items.values() for item in items)
@@ -72,14 +84,18 @@ def new(
     """Ask for a brief step by step and write it, with skeletons of its items and exemplars. Can be interrupted.
 
     Or find its capabilities in real traffic, and write what is to be reviewed: --from-traffic.
+
+    Example: `belay brief new brief.yaml` or `belay brief new brief.yaml --from-traffic chats.jsonl`
     """
+    from belay.steps import brief_new
+
     console = console_of()
     brief_new.refuse_to_overwrite(path)
     if traffic is not None:
         if answers is not None:
             raise UsageError("--from came with --from-traffic", hint="A brief is made of one of the two.")
         # Brings scikit-learn, which an interview does not need.
-        from belay.steps import brief_traffic  # noqa: PLC0415
+        from belay.steps import brief_traffic
 
         gathered = brief_traffic.traffic_of(traffic, bootstrap_servers, sample)
         brief_traffic.sketch_brief(path, traffic, gathered, capabilities, console)

@@ -19,7 +19,10 @@ def broker(
     port: PortOption = 9092,
     log: Annotated[Path, typer.Option(help="Where it says what it does.")] = Path("broker.log"),
 ) -> None:
-    """Run the embedded broker until interrupted: for one machine and for trying; what it holds is in memory only."""
+    """Run the embedded broker until interrupted: for one machine and for trying; what it holds is in memory only.
+
+    Example: `belay broker --port 9092`
+    """
     log_to_stderr()
     stop = stop_on_signals()
     with EmbeddedBroker(port, log) as running:

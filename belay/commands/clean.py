@@ -12,7 +12,10 @@ from telemetry.errors import UsageError
 
 
 def clean(home: HomeFolder = HOME) -> None:
-    """Remove everything that Belay made: models, baselines, audits, runs. Refuses while a rollout needs a model."""
+    """Remove everything that Belay made: models, baselines, audits, runs. Refuses while a rollout needs a model.
+
+    Example: `belay clean --home .belay`
+    """
     place, console = Home(home.resolve()), console_of()
     if not place.root.exists():
         console.print(f"There is nothing at {place.root}.")

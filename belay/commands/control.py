@@ -10,6 +10,9 @@ from telemetry.settings import load_settings
 
 
 def control(settings: SettingsFile) -> None:
-    """Hold the rollout's state: the control API, and the loop that acts on decisions."""
+    """Hold the rollout's state: the control API, and the loop that acts on decisions.
+
+    Example: `belay control --settings .belay/runs/route-support/control.yaml`
+    """
     log_to_stderr()
     run_control(load_settings(settings, ControlSettings))

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from belay.commands.options import BRIEF, HOME, BriefFile, HomeFolder
-from belay.launcher.demo import DemoSettings, run_demo
 from belay.progress import console_of
 
 
@@ -25,7 +24,12 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """The whole story on this machine: train naively, audit, roll out, watch it being rolled back."""
+    """The whole story on this machine: train naively, audit, roll out, watch it being rolled back.
+
+    Example: `belay demo` or `belay demo --identical`
+    """
+    from belay.launcher.demo import DemoSettings, run_demo
+
     console = console_of()
     settings = DemoSettings(
         home=home,

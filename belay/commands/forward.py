@@ -9,6 +9,9 @@ from telemetry.settings import load_settings
 
 
 def forward(settings: SettingsFile) -> None:
-    """Carry interactions from the spool to Kafka, and the rollout's state from Kafka to the router."""
+    """Carry interactions from the spool to Kafka, and the rollout's state from Kafka to the router.
+
+    Example: `belay forward --settings .belay/runs/route-support/forwarder.yaml`
+    """
     log_to_stderr()
     run(load_settings(settings, ForwardSettings), stop_on_signals())

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from belay.commands.completing import models
 from belay.commands.options import HOME, HomeFolder, ProjectFile
 from belay.progress import console_of
 from belay.project import FILE, Ports
@@ -18,15 +19,22 @@ def init(
     home: HomeFolder = HOME,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: take what is found.")] = False,
     route: Annotated[str | None, typer.Option(help="The model's name that clients ask for.")] = None,
-    base: Annotated[str | None, typer.Option(help="The base, a model in the home.")] = None,
-    candidate: Annotated[str | None, typer.Option(help="The candidate, a model in the home.")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="The base, a model in the home.", autocompletion=models("base"))
+    ] = None,
+    candidate: Annotated[
+        str | None,
+        typer.Option(
+            help="The candidate, a model in the home.", autocompletion=models("candidate", "adapter")
+        ),
+    ] = None,
     brief: Annotated[Path | None, typer.Option(help="The capability brief.")] = None,
     broker: Annotated[str | None, typer.Option(help="`embedded`, or host:port.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Write belay.yaml by asking, or with --yes from what is found: models, briefs, a broker, GPUs.
 
-    Example: `belay init --yes --route support --base my-base`.
+    Example: `belay init --yes --route support --base my-base`
     """
     console, folder = console_of(), file.resolve().parent
     found = look_around(folder, home.resolve() / "models")

@@ -9,14 +9,13 @@ from rich.console import Console
 
 from belay.commands.options import BRIEF, BriefFile
 from belay.progress import console_of
-from belay.steps import measure as measuring
-from belay.steps.brief_loading import read_brief
-from belay.wiring import bus_at
-from evaluator.map.mapping.reading import Window, since_of
-from evaluator.map.mapping.table import show_measurement
 from telemetry.events import now
 
-MAP_COMMANDS = typer.Typer(no_args_is_help=True, help="Measure the capability map on production traffic.")
+MAP_COMMANDS = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Measure the capability map on production traffic.\n\nExample: `belay map measure --since 30d`",
+)
 
 
 @MAP_COMMANDS.callback()
@@ -44,7 +43,16 @@ def measure(
         bool, typer.Option("--write", help="Write the shares into the brief; comments stay.")
     ] = False,
 ) -> None:
-    """Measure each capability's share of production queries. Status 3 where no query can be tagged."""
+    """Measure each capability's share of production queries. Status 3 where no query can be tagged.
+
+    Example: `belay map measure --brief brief.yaml --bootstrap-servers kafka:9092 --since 30d`
+    """
+    from belay.steps import measure as measuring
+    from belay.steps.brief_loading import read_brief
+    from belay.wiring import bus_at
+    from evaluator.map.mapping.reading import Window, since_of
+    from evaluator.map.mapping.table import show_measurement
+
     console = Console(stderr=True, highlight=False) if as_json else console_of()
     window = Window(since_of(since, now()) if since else None, newest, group)
     bus = bus_at(bootstrap_servers)

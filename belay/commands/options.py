@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from belay.commands.completing import models
+
 HomeFolder = Annotated[Path, typer.Option("--home", help="Where everything that Belay makes lies.")]
 BriefFile = Annotated[Path, typer.Option("--brief", help="The capability brief.")]
 EngineUrl = Annotated[
@@ -17,7 +19,11 @@ KeyEnv = Annotated[
 ]
 BaseName = Annotated[
     str | None,
-    typer.Option("--base", help="A base in the home; needs to be said where there are several."),
+    typer.Option(
+        "--base",
+        help="A base in the home; needs to be said where there are several.",
+        autocompletion=models("base"),
+    ),
 ]
 ModelName = Annotated[str, typer.Option("--model", help="The model's name at that engine.")]
 

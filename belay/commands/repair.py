@@ -7,17 +7,19 @@ from typing import Annotated
 
 import typer
 
+from belay.commands.completing import rollouts
 from belay.commands.options import BRIEF, HOME, BriefFile, HomeFolder
 from belay.home import Home
 from belay.progress import console_of
-from belay.steps.repair import RepairSettings
-from belay.steps.repair import repair as run_repair
-from belay.wiring import bus_at
-from trainer.repairing.result import table
 
 
 def repair(
-    rollback: Annotated[str, typer.Argument(help="The rollout that was rolled back, or the decision's id.")],
+    rollback: Annotated[
+        str,
+        typer.Argument(
+            help="The rollout that was rolled back, or the decision's id.", autocompletion=rollouts
+        ),
+    ],
     home: HomeFolder = HOME,
     brief: BriefFile = BRIEF,
     bootstrap_servers: Annotated[str, typer.Option(help="The broker that holds it.")] = "127.0.0.1:9092",
@@ -33,7 +35,14 @@ def repair(
 
     Base answers what users asked in the capabilities that fell; no candidate's answer is learnt from. Audit what
     comes of it as any other candidate.
+
+    Example: `belay repair ROLLOUT --bootstrap-servers kafka:9092 --name support-3`
     """
+    from belay.steps.repair import RepairSettings
+    from belay.steps.repair import repair as run_repair
+    from belay.wiring import bus_at
+    from trainer.repairing.result import table
+
     place, console = Home(home.resolve()), console_of()
     settings = RepairSettings(rollback, brief, run, name, prompts, items)
     bus = bus_at(bootstrap_servers)

@@ -10,6 +10,7 @@ import httpx
 import typer
 from rich.table import Table
 
+from belay.commands.completing import rollouts
 from belay.commands.options import HOME, HomeFolder
 from belay.home import Home
 from belay.lazy import Entry, lazy
@@ -20,7 +21,9 @@ from telemetry.events import RolloutSpec
 from telemetry.settings import load_document
 
 ControlUrl = Annotated[str, typer.Option("--control", help="Where control answers.")]
-RolloutId = Annotated[str, typer.Argument(help="The rollout's id, as `belay rollout status` shows it.")]
+RolloutId = Annotated[
+    str, typer.Argument(help="The rollout's id, as `belay rollout status` shows it.", autocompletion=rollouts)
+]
 Actor = Annotated[str, typer.Option("--by", help="Your name; it is recorded.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded.")]
 
@@ -37,7 +40,9 @@ ROLLOUT_COMMANDS = typer.Typer(
         }
     ),
     no_args_is_help=True,
-    help="Draft, start, inspect, promote, roll back or close a rollout; see what is pinned.",
+    rich_markup_mode="markdown",
+    help="Draft, start, inspect, promote, roll back or close a rollout; see what is pinned.\n\n"
+    "Example: `belay rollout draft support-2` and then `belay rollout start rollout.yaml`",
 )
 
 
@@ -46,37 +51,55 @@ def start(
     spec: Annotated[Path, typer.Argument(help="The rollout as YAML or JSON (a RolloutSpec).")],
     control: ControlUrl = _CONTROL,
 ) -> None:
-    """Start a rollout with its first stage. Its models are pinned from here on."""
+    """Start a rollout with its first stage. Its models are pinned from here on.
+
+    Example: `belay rollout start rollout.yaml`
+    """
     _show(_call("POST", f"{control}/rollouts", load_document(spec, RolloutSpec).model_dump(mode="json")))
 
 
 @ROLLOUT_COMMANDS.command()
 def status(control: ControlUrl = _CONTROL) -> None:
-    """Show the current rollout, and until when it can be rolled back."""
+    """Show the current rollout, and until when it can be rolled back.
+
+    Example: `belay rollout status`
+    """
     _show(_call("GET", f"{control}/rollouts/current"))
 
 
 @ROLLOUT_COMMANDS.command()
 def rollback(rollout_id: RolloutId, by: Actor, reason: Reason, control: ControlUrl = _CONTROL) -> None:
-    """Put all traffic back on base, now. Possible while it ramps up, and for 30 days after the full rollout."""
+    """Put all traffic back on base, now. Possible while it ramps up, and for 30 days after the full rollout.
+
+    Example: `belay rollout rollback ROLLOUT --by Ada --reason "complaints about totals"`
+    """
     _show(_call("POST", f"{control}/rollouts/{rollout_id}/rollback", {"actor": by, "reason": reason}))
 
 
 @ROLLOUT_COMMANDS.command()
 def promote(rollout_id: RolloutId, by: Actor, reason: Reason, control: ControlUrl = _CONTROL) -> None:
-    """Go one stage on, by hand."""
+    """Go one stage on, by hand.
+
+    Example: `belay rollout promote ROLLOUT --by Ada --reason "a week without a complaint"`
+    """
     _show(_call("POST", f"{control}/rollouts/{rollout_id}/promote", {"actor": by, "reason": reason}))
 
 
 @ROLLOUT_COMMANDS.command()
 def close(rollout_id: RolloutId, by: Actor, reason: Reason, control: ControlUrl = _CONTROL) -> None:
-    """End a promoted rollout once the control engine serves its model: all traffic goes there, nothing is pinned."""
+    """End a promoted rollout once the control engine serves its model: all traffic goes there, nothing is pinned.
+
+    Example: `belay rollout close ROLLOUT --by Ada --reason "it is base now"`
+    """
     _show(_call("POST", f"{control}/rollouts/{rollout_id}/close", {"actor": by, "reason": reason}))
 
 
 @ROLLOUT_COMMANDS.command()
 def pins(home: HomeFolder = HOME) -> None:
-    """Show the models that may not be replaced or removed, by which rollout and until when."""
+    """Show the models that may not be replaced or removed, by which rollout and until when.
+
+    Example: `belay rollout pins`
+    """
     models = Home(home.resolve()).models
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("rollout", "since", "until", "model", "folder"):
@@ -93,7 +116,10 @@ def pins(home: HomeFolder = HOME) -> None:
 
 @ROLLOUT_COMMANDS.command()
 def unpin(rollout_id: RolloutId, by: Actor, reason: Reason, home: HomeFolder = HOME) -> None:
-    """Release a rollout's models by hand, where it is over and nobody could say so (its control was killed)."""
+    """Release a rollout's models by hand, where it is over and nobody could say so (its control was killed).
+
+    Example: `belay rollout unpin ROLLOUT --by Ada --reason "its control is gone"`
+    """
     models = Home(home.resolve()).models
     if not release_by_hand(models, rollout_id, by, reason):
         known = ", ".join(pin.rollout_id for pin in read_pins(models)) or "none"

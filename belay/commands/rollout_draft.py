@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
+from belay.commands.completing import models
 from belay.commands.options import ALIAS, BRIEF, HOME, BriefFile, HomeFolder
 from belay.home import Home
 from belay.progress import console_of
-from belay.steps.rollout_draft import draft as made
-from belay.steps.rollout_draft import write_draft
 from belay.steps.stages import STAGES
 
 
@@ -25,7 +24,13 @@ class Policy(str, Enum):  # noqa: UP042 - typer shows a StrEnum's members in upp
 
 
 def draft(
-    candidate: Annotated[str, typer.Argument(help="The candidate's name, as it was trained and audited.")],
+    candidate: Annotated[
+        str,
+        typer.Argument(
+            help="The candidate's name, as it was trained and audited.",
+            autocompletion=models("candidate", "adapter"),
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("rollout.yaml"),
     home: HomeFolder = HOME,
     brief: BriefFile = BRIEF,
@@ -41,7 +46,13 @@ def draft(
     override_by: Annotated[str, typer.Option(help="Your name, where its audit did not pass.")] = "",
     override_reason: Annotated[str, typer.Option(help="Why it may go out all the same.")] = "",
 ) -> None:
-    """Write a rollout's file from the models, their audit, the brief and the baseline, to read before `start`."""
+    """Write a rollout's file from the models, their audit, the brief and the baseline, to read before `start`.
+
+    Example: `belay rollout draft support-2 --stages 5%:2000,25%:4000,50%`
+    """
+    from belay.steps.rollout_draft import draft as made
+    from belay.steps.rollout_draft import write_draft
+
     spec = made(
         Home(home.resolve()),
         brief,

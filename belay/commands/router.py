@@ -10,6 +10,9 @@ from telemetry.settings import load_settings
 
 
 def router(settings: SettingsFile) -> None:
-    """Route clients' requests to control or candidate, and record every interaction."""
+    """Route clients' requests to control or candidate, and record every interaction.
+
+    Example: `belay router --settings .belay/runs/route-support/router.yaml`
+    """
     log_to_stderr()
     run(load_settings(settings, RouterSettings))

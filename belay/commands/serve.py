@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from belay.commands.completing import models
 from belay.commands.options import HOME, HomeFolder, PortOption
 from belay.commands.processes import stop_on_signals
 from belay.engines import engine_settings
@@ -20,11 +21,18 @@ from telemetry.errors import InfrastructureError, UsageError
 
 
 def serve(
-    model: Annotated[str, typer.Argument(help="A model's name in the home, or its folder with a manifest.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A model's name in the home, or its folder with a manifest.", autocompletion=models()
+        ),
+    ],
     adapter: Annotated[
         list[str] | None,
         typer.Option(
-            "--adapter", help="An adapter to serve beside its base, by NAME@SHA256; may be repeated."
+            "--adapter",
+            help="An adapter to serve beside its base, by NAME@SHA256; may be repeated.",
+            autocompletion=models("adapter"),
         ),
     ] = None,
     port: PortOption = 8001,
@@ -40,7 +48,7 @@ def serve(
 ) -> None:
     """Serve one model with vLLM until interrupted, its adapters beside it; refuses files whose hash differs.
 
-    Example: `belay serve base --port 8001`, `belay serve mine --adapter my-lora --name support`.
+    Example: `belay serve base --port 8001` or `belay serve mine --adapter my-lora --name support`
     """
     log_to_stderr()
     stop = stop_on_signals()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from belay.commands.options import ProjectFile
-from belay.launcher.doctor import Finding, examine
-from belay.launcher.parts import Route
-from belay.launcher.status import see, status_table, steps
 from belay.progress import console_of
 from belay.project import FILE, load_project
+
+if TYPE_CHECKING:
+    from belay.launcher.doctor import Finding
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 _MARKS = {"ok": "[green]ok[/]", "note": "[cyan]note[/]", "wrong": "[red]wrong[/]"}
@@ -23,8 +23,11 @@ _MARKS = {"ok": "[green]ok[/]", "note": "[cyan]note[/]", "wrong": "[red]wrong[/]
 def status(file: ProjectFile = FILE, as_json: AsJson = False) -> None:
     """Show the whole pipeline on one screen, from traffic to decision, with what waits for what.
 
-    Example: `belay status --json`.
+    Example: `belay status --json`
     """
+    from belay.launcher.parts import Route
+    from belay.launcher.status import see, status_table, steps
+
     found = steps(see(Route.of(load_project(file))))
     if as_json:
         typer.echo(json.dumps({"steps": [asdict(step) for step in found]}, indent=2))
@@ -35,8 +38,10 @@ def status(file: ProjectFile = FILE, as_json: AsJson = False) -> None:
 def doctor(file: ProjectFile = FILE, as_json: AsJson = False) -> None:
     """Say what is wrong with a route and what to do. Status 2 where a person has to act, 4 where something is away.
 
-    Example: `belay doctor`.
+    Example: `belay doctor`
     """
+    from belay.launcher.doctor import examine
+
     found = list(examine(file))
     if as_json:
         typer.echo(json.dumps({"findings": [asdict(one) for one in found]}, indent=2))

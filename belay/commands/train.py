@@ -11,11 +11,6 @@ from belay.commands.options import ALIAS, BRIEF, HOME, BaseName, BriefFile, Home
 from belay.home import home_at
 from belay.progress import console_of
 from belay.project import FILE, load_project
-from belay.steps import train as training
-from belay.steps.brief_loading import read_brief
-from evaluator.audit.baseline import load_baseline
-from serving.models.manifest import read_manifest
-from trainer.config import load_train_settings
 
 
 def train(
@@ -31,8 +26,15 @@ def train(
 
     With a run's settings, or with those in belay.yaml: data, training, checkpoints, merge search, manifest and audit;
     status 0 pass, 1 fail, 3 inconclusive. Without either: base on the brief's target, with the defaults, no audit.
-    Example: `belay train support-2`, `belay train run.yaml`.
+
+    Example: `belay train support-2` or `belay train run.yaml`
     """
+    from belay.steps import train as training
+    from belay.steps.brief_loading import read_brief
+    from evaluator.audit.baseline import load_baseline
+    from serving.models.manifest import read_manifest
+    from trainer.config import load_train_settings
+
     place, console = home_at(home, base), console_of()
     run = None
     if what.endswith((".yaml", ".yml")):

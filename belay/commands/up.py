@@ -8,13 +8,11 @@ from typing import Annotated
 
 import typer
 
+from belay.commands.completing import PARTS, models, parts
 from belay.commands.options import ProjectFile
 from belay.commands.processes import stop_on_signals
-from belay.launcher.parts import Route
-from belay.launcher.up import chosen, run_up, write_settings
 from belay.progress import console_of
 from belay.project import FILE, load_project
-from belay.steps.rollout_start import drafted, started
 
 OverrideBy = Annotated[str, typer.Option(help="Of --start: your name, where the audit did not pass.")]
 OverrideReason = Annotated[str, typer.Option(help="Of --start: why it may go out all the same.")]
@@ -23,11 +21,15 @@ OverrideReason = Annotated[str, typer.Option(help="Of --start: why it may go out
 def up(
     part: Annotated[
         str | None,
-        typer.Argument(help="One part alone: broker, base, candidate, control, router, forwarder, worker."),
+        typer.Argument(help=f"One part alone: {', '.join(PARTS)}.", autocompletion=parts),
     ] = None,
     file: ProjectFile = FILE,
     candidate: Annotated[
-        str | None, typer.Option(help="The candidate, in place of the one that the file names.")
+        str | None,
+        typer.Option(
+            help="The candidate, in place of the one that the file names.",
+            autocompletion=models("candidate", "adapter"),
+        ),
     ] = None,
     start: Annotated[
         bool, typer.Option("--start", help="Start the candidate's rollout as soon as everything is up.")
@@ -37,8 +39,12 @@ def up(
 ) -> None:
     """Run the online path that belay.yaml names until interrupted, or one part of it.
 
-    Example: `belay up --start`, or on several machines `belay up router`.
+    Example: `belay up --start` or, on several machines, `belay up router`
     """
+    from belay.launcher.parts import Route
+    from belay.launcher.up import chosen, run_up, write_settings
+    from belay.steps.rollout_start import drafted, started
+
     project, console = load_project(file), console_of()
     if candidate is not None:
         project = project.model_copy(update={"candidate": candidate})

@@ -9,7 +9,10 @@ from evaluator.watch.worker.worker import run_worker
 
 
 def watch(settings: SettingsFile) -> None:
-    """Tag, judge and test every interaction; publish scores and decisions."""
+    """Tag, judge and test every interaction; publish scores and decisions.
+
+    Example: `belay watch --settings .belay/runs/route-support/worker.yaml`
+    """
     log_to_stderr()
     worker, bus = load_watch(settings)
     bus.ensure_topics()

@@ -150,7 +150,9 @@ def _audit(candidate: StoredModel) -> Finding:
         by = f", overridden by {bound.override_by}" if bound.override_by else ""
         return Finding("audit", "ok", bound.verdict + by)
     told = f"{bound.verdict}: no passing audit, no rollout"
-    return Finding("audit", "wrong", told, f"Train again, or `belay override {candidate.name}`.", 2)
+    return Finding(
+        "audit", "wrong", told, f"Train again, or `belay override {candidate.name} --by YOU --reason WHY`.", 2
+    )
 
 
 def _ports(route: Route) -> Iterator[Finding]:

@@ -116,8 +116,9 @@ def _told(folder: Path, pin: Pin) -> str:
 
 def _what_to_do(pin: Pin) -> str:
     return (
-        f"Wait, use another name, or end the rollout (`belay rollout rollback {pin.rollout_id}` or `close`). Where it "
-        f"is over and its control is gone: `belay rollout unpin {pin.rollout_id} --by YOU --reason WHY`."
+        "Wait, use another name, or end the rollout: "
+        f"`belay rollout rollback {pin.rollout_id} --by YOU --reason WHY`, or `close` in its place. Where it is over "
+        f"and its control is gone: `belay rollout unpin {pin.rollout_id} --by YOU --reason WHY`."
     )
 
 

@@ -62,6 +62,8 @@ def listed(group: Any) -> Iterator[tuple[LazyGroup, str]]:
         (["router", "--help"], set()),
         (["rollout", "--help"], set()),
         (["rollout", "rollback", "--help"], set()),
+        (["audit", "--help"], set()),
+        (["repair", "--help"], set()),
         (["forward", "--help"], {"kafka"}),
         (["control", "--help"], {"kafka", "fastapi"}),
     ],

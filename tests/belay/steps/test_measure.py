@@ -169,7 +169,7 @@ def test_hashed_text_is_said_to_be_unusable_and_the_status_is_inconclusive(
 ) -> None:
     bus = MemoryBus()
     publish(bus, traffic(4, 3, text_policy="hashed"))
-    monkeypatch.setattr("belay.commands.map.bus_at", lambda _: bus)
+    monkeypatch.setattr("belay.wiring.bus_at", lambda _: bus)
     status, out, _ = run("--brief", str(path))
     assert status == 3
     assert "7 hashed text" in out
@@ -180,7 +180,7 @@ def test_hashed_text_is_said_to_be_unusable_and_the_status_is_inconclusive(
 def test_too_little_traffic_is_not_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bus, before = MemoryBus(), path.read_text()
     publish(bus, traffic(14, 6))
-    monkeypatch.setattr("belay.commands.map.bus_at", lambda _: bus)
+    monkeypatch.setattr("belay.wiring.bus_at", lambda _: bus)
     with pytest.raises(UsageError, match="may overwrite a brief"):
         run("--brief", str(path), "--write")
     assert path.read_text() == before
