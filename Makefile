@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check bench clean
+.PHONY: help setup demo test lint check bench docs clean
 
 PY := .venv/bin
 
@@ -27,6 +27,9 @@ check: lint ## the same, and the quick tests (two to six minutes)
 
 bench: setup ## every benchmark with --quick
 	@for file in bench/[a-z]*.py; do echo "== $$file"; $(PY)/python $$file --quick || exit 1; done
+
+docs: setup ## the pages as a site in site/ (seconds); open site/index.html, or serve the folder to search in it too
+	@NO_MKDOCS_2_WARNING=1 $(PY)/mkdocs build --strict --quiet && echo "site/index.html"
 
 clean: ## remove what Belay made here: models, baselines, runs (.venv stays); refuses while a rollout needs a model
 	@if [ -x $(PY)/belay ]; then $(PY)/belay clean; \
