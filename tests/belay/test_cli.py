@@ -75,6 +75,22 @@ def test_a_command_loads_what_it_needs_and_nothing_of_the_others(
     assert loaded_by(*arguments) == needed
 
 
+def test_no_command_but_the_processes_loads_anything_heavy_for_its_help() -> None:
+    script = (
+        "import json, sys, typer\n"
+        "from belay.cli import COMMANDS, app\n"
+        "group = typer.main.get_command(app)\n"
+        "for name in COMMANDS:\n"
+        "    if name not in ('forward', 'control', 'watch'):\n"
+        "        group.load(name)\n"
+        "print(json.dumps(sorted(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert set(json.loads(done.stdout)) & {*HEAVY, "numpy"} == set()
+
+
 def test_a_line_of_the_list_is_what_the_command_says_of_itself() -> None:
     every = list(listed(typer.main.get_command(app)))
     assert len(every) > 20
