@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any, Final
 
 import httpx
+import yaml
 from rich.table import Table
 
-from belay.launcher.parts import Route, parts_of
+from belay.launcher.parts import Route
 from belay.launcher.view import read_json, router_status
 from evaluator.watch.worker.status import RolloutStatus, WorkerStatus, read_status
 from telemetry.errors import UnreadableRecord
@@ -83,14 +84,15 @@ def status_table(found: list[Step]) -> Table:
 
 
 def _engines(route: Route, http: httpx.Client) -> Iterator[tuple[str, bool]]:
-    ours = {
-        part.name: part.url for part in parts_of(route) if part.name in ("base", "candidate") and part.url
-    }
-    for name, url in ours.items():
-        yield name, _answers(http, url)
-    for name, model in (("base", route.base), ("candidate", route.candidate)):
-        if model is not None and model.manifest.engine is not None:
-            yield name, _answers(http, f"{model.manifest.engine.url}/v1/models")
+    """Whether the engines answer that the router was told of; before it ever ran, those that belay.yaml names."""
+    told = route.folder.settings("router")
+    if told.is_file():
+        said = yaml.safe_load(told.read_text(encoding="utf-8"))
+        urls = {"base": said["control"]["url"], "candidate": said["candidate"]["url"]}
+    else:
+        urls = {"base": route.endpoint("control").url, "candidate": route.endpoint("candidate").url}
+    for name, url in urls.items():
+        yield name, _answers(http, f"{url.rstrip('/').removesuffix('/v1')}/v1/models")
 
 
 def _answers(http: httpx.Client, url: str) -> bool:

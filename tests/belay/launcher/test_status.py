@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from datetime import UTC, datetime
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from belay.launcher.status import SILENT_S, Seen, steps
+from belay.launcher.parts import Route
+from belay.launcher.status import SILENT_S, Seen, see, steps
+from belay.project import Project
 from evaluator.watch.worker.status import RolloutStatus, WorkerStatus
+from serving.models.manifest import Manifest
+from serving.models.store import StoredModel
+from tests.conftest import a_free_port
 from tests.router.values import promoted, started
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        return
+
 
 ROUTER: dict[str, Any] = {
     "requests": {"control": 90, "candidate": 10}, "in_flight": 1, "fallbacks": 2, "shadows": 5
@@ -86,3 +102,26 @@ def test_a_stage_waits_for_its_least_interactions_and_then_for_a_person_if_one_p
 def test_a_promoted_rollout_waits_for_nothing() -> None:
     state = promoted(started(shares=(0.5,)))
     assert waits(replace(ALL_WELL, rollout=state)) == {}
+
+
+def test_the_engines_are_those_that_the_router_was_told_of(tmp_path: Path) -> None:
+    """`belay up --candidate` may have named another one than belay.yaml does."""
+    base = StoredModel(
+        tmp_path, Manifest(kind="base", name="b", created=datetime.now(UTC), files={}, sha256="b" * 64)
+    )
+    project = Project(route="shop", base="b", brief=tmp_path / "brief.yaml", home=tmp_path)
+    route = Route(project, base, None)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Quiet)  # a 404 is an answer
+    settings = {"control": {"url": f"http://127.0.0.1:{a_free_port()}"}}
+    settings["candidate"] = {"url": f"http://127.0.0.1:{server.server_port}/v1"}
+    told = route.folder.settings("router")
+    told.parent.mkdir(parents=True)
+    told.write_text(yaml.safe_dump(settings))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        assert see(route).engines == {"base": False, "candidate": True}
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
