@@ -2,6 +2,8 @@
 .PHONY: help setup demo test lint check bench docs clean
 
 PY := .venv/bin
+# Two at a time, a file each: most of these wait for sockets and clocks. The slow ones use every core by themselves.
+QUICK := -m "not slow" -n 2 --dist loadfile
 
 # An engine is three Python processes. Where bytecode is not kept, each compiles vLLM and PyTorch anew, every time:
 # some 16 s a process. Images for containers often forbid it.
@@ -17,13 +19,13 @@ demo: setup ## train a naive fine-tune, roll it out on real parts, watch it bein
 	@$(PY)/belay demo
 
 test: setup ## every test, the slow end-to-end ones on real parts included, with coverage (20 to 25 minutes)
-	@$(PY)/pytest --cov
+	@$(PY)/pytest --cov --cov-report= $(QUICK) && $(PY)/pytest --cov --cov-append -m slow
 
 lint: setup ## ruff, mypy strict and import-linter (under a minute)
 	@$(PY)/ruff format --check . && $(PY)/ruff check . && $(PY)/mypy && $(PY)/lint-imports
 
 check: lint ## the same, and the quick tests (two to six minutes)
-	@$(PY)/pytest -m "not slow"
+	@$(PY)/pytest $(QUICK)
 
 bench: setup ## every benchmark with --quick
 	@for file in bench/[a-z]*.py; do echo "== $$file"; $(PY)/python $$file --quick || exit 1; done
