@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from rich.console import Console
 
 from belay.progress import bar
 from serving.engines.address import ModelAddress
+from serving.engines.placement import Place, placement
 from serving.engines.plans import EnginePlan, engine_plans
-from serving.engines.vllm_engine import EngineSettings, VllmEngine
+from serving.engines.vllm_engine import EngineSettings, VllmEngine, engine_cards
 from serving.models.adapter import lora_rank
 from serving.models.store import ModelStore, StoredModel
 from serving.server import free_port
+
+_CPU: Final = Place()
 
 
 class Engines:
@@ -43,8 +47,10 @@ class Engines:
         Raises AttestationError, PortTaken and EngineFailed.
         """
         missing = [model for model in models if self._found(model) is None]
-        for plan in engine_plans(missing, self._store):
-            self._start(plan)
+        plans = engine_plans(missing, self._store)
+        places = placement(len(self._running) + len(plans), engine_cards())[len(self._running) :]
+        for plan, place in zip(plans, places, strict=True):
+            self._start(plan, place)
         return [found for model in models if (found := self._found(model)) is not None]
 
     def _found(self, model: StoredModel) -> ModelAddress | None:
@@ -56,10 +62,14 @@ class Engines:
                 return ModelAddress(engine.url, plan.name_of(model, self._alias))
         return None
 
-    def _start(self, plan: EnginePlan) -> None:
+    def _start(self, plan: EnginePlan, place: Place) -> None:
         named = " + ".join([plan.model.name, *(adapter.name for adapter in plan.adapters)])
         settings = engine_settings(
-            plan, port=free_port(), alias=self._alias, log=self._logs / f"vllm-{plan.model.name}.log"
+            plan,
+            port=free_port(),
+            alias=self._alias,
+            log=self._logs / f"vllm-{plan.model.name}.log",
+            place=place,
         )
         with bar(self._console, f"   vLLM with {named}") as report:
             engine = self._parts.enter_context(VllmEngine(settings))
@@ -68,7 +78,7 @@ class Engines:
 
 
 def engine_settings(
-    plan: EnginePlan, *, port: int, alias: str, log: Path, cores: str = "auto", memory: float | None = None
+    plan: EnginePlan, *, port: int, alias: str, log: Path, cores: str = "auto", place: Place = _CPU
 ) -> EngineSettings:
     """The settings of the engine that serves `plan`: its adapters under their names, with room for the largest."""
     ranks = [lora_rank(adapter.folder) for adapter in plan.adapters]
@@ -80,5 +90,5 @@ def engine_settings(
         adapters={adapter.served_name: adapter.folder for adapter in plan.adapters},
         max_lora_rank=max(ranks, default=16),
         threads_bind=cores,
-        gpu_memory_share=memory,
+        place=place,
     )

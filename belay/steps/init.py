@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
 import socket
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Final
 import yaml
 
 from belay.project import EMBEDDED, Project
+from serving.engines.placement import driver_cards
 from serving.models.store import ModelStore
 from telemetry.errors import UsageError
 from telemetry.files import write_renamed
@@ -68,7 +67,7 @@ def look_around(folder: Path, home: Path) -> Found:
         candidates=tuple(model.name for model in store.every("candidate", "adapter")),
         briefs=tuple(briefs),
         broker=next((f"127.0.0.1:{port}" for port in _KAFKA_PORTS if listens("127.0.0.1", port)), EMBEDDED),
-        gpus=gpus(),
+        gpus=tuple(card.name for card in driver_cards()),
     )
 
 
@@ -111,7 +110,9 @@ def project_text(answers: dict[str, str], found: Found, ports: dict[str, int]) -
         if candidate
         else "# candidate: NAME    # once there is one",
         stages="5%:2000,25%:4000,50%",
-        gpu="gpu_memory: 0.45          # of each engine, so that two fit one GPU" if found.gpus else "",
+        gpu="# gpu_memory: 0.45        # of each engine; without it they have a GPU each, or share one"
+        if found.gpus
+        else "",
         router=ports["router"],
         control=ports["control"],
         engine=ports["engine"],
@@ -127,24 +128,6 @@ def write_project(path: Path, text: str) -> None:
     if path.exists():
         raise UsageError(f"{path} is there already; nothing was changed", hint="Edit it, or say --force.")
     write_renamed(path, text.encode())
-
-
-def gpus() -> tuple[str, ...]:
-    """The names of the NVIDIA GPUs that the driver lists; none where there is no driver."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return ()
-    try:
-        said = subprocess.run(
-            [tool, "--query-gpu=name", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    return tuple(line.strip() for line in said.stdout.splitlines() if line.strip())
 
 
 def listens(host: str, port: int) -> bool:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Final
@@ -18,6 +19,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.engines.arms import Endpoint
+from serving.engines.placement import VISIBLE, Card, Place, cards
 from serving.models.manifest import MANIFEST, Manifest, attest
 from serving.processes import end, spawn, tail
 from serving.progress import Report, silent
@@ -33,10 +35,10 @@ _SAID_LAST: Final = 15  # lines
 class EngineSettings(BaseModel):
     """What an engine serves, where, and with how much of the machine.
 
-    `threads_bind` lists the cores of the model's threads (`0`, `0-1`, `auto`, `nobind`). `adapters` are LoRA
-    folders by the model name that requests give. `gpu_memory_share` is how much of a GPU's memory it may take (vLLM's
-    own default where None), so that two engines fit one. `eager` skips compilation, which on two cores costs minutes
-    at the first start and makes small models no faster.
+    `threads_bind` lists the cores of the model's threads (`0`, `0-1`, `auto`, `nobind`), and `kv_cache_gib` bounds the
+    cache: of an engine on a CPU, as `place` is where nobody says otherwise. `adapters` are LoRA folders by the model
+    name that requests give. `eager` skips compilation, which on two cores costs minutes at the first start and makes
+    small models no faster: where None, a CPU skips it and a GPU does not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,12 +52,11 @@ class EngineSettings(BaseModel):
     kv_cache_gib: Annotated[int, Field(gt=0)] = 1
     max_model_len: Annotated[int, Field(gt=0)] = 1024
     max_num_seqs: Annotated[int, Field(gt=0)] = 32
-    dtype: str = "bfloat16"
     threads_bind: str = "auto"
-    eager: bool = True
+    place: Place = Place()
+    eager: bool | None = None
     adapters: dict[str, Path] = Field(default_factory=dict)
     max_lora_rank: Annotated[int, Field(gt=0)] = 16
-    gpu_memory_share: Annotated[float, Field(gt=0, le=1)] | None = None
     extra_args: tuple[str, ...] = ()
     start_timeout_s: Annotated[float, Field(gt=0)] = 300.0
 
@@ -68,33 +69,59 @@ def build_command(settings: EngineSettings) -> list[str]:
         *("--served-model-name", settings.served_name),
         *("--host", settings.host),
         *("--port", str(settings.port)),
-        *("--dtype", settings.dtype),
+        *("--dtype", settings.place.dtype),
         *("--max-model-len", str(settings.max_model_len)),
         *("--max-num-seqs", str(settings.max_num_seqs)),
         "--disable-uvicorn-access-log",
     ]
-    if settings.eager:
+    if settings.eager if settings.eager is not None else settings.place.device == "cpu":
         command.append("--enforce-eager")
     if settings.adapters:
         command += ["--enable-lora", "--max-loras", str(len(settings.adapters))]
         command += ["--max-lora-rank", str(settings.max_lora_rank), "--lora-modules"]
         command += [f"{name}={path}" for name, path in settings.adapters.items()]
-    if settings.gpu_memory_share is not None:
-        command += ["--gpu-memory-utilization", str(settings.gpu_memory_share)]
+    if settings.place.memory is not None:
+        command += ["--gpu-memory-utilization", str(settings.place.memory)]
     return [*command, *settings.extra_args]
 
 
 def build_environment(settings: EngineSettings, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The engine's environment: nothing is fetched, nothing is reported, the cache and the cores are given."""
-    return {
+    """The engine's environment: nothing is fetched or reported; cache and cores are given, or the GPU."""
+    quiet = {
         **inherited,
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
-        "VLLM_CPU_KVCACHE_SPACE": str(settings.kv_cache_gib),
-        "VLLM_CPU_OMP_THREADS_BIND": settings.threads_bind,
     }
+    if settings.place.device == "cpu":
+        return {
+            **quiet,
+            "VLLM_CPU_KVCACHE_SPACE": str(settings.kv_cache_gib),
+            "VLLM_CPU_OMP_THREADS_BIND": settings.threads_bind,
+        }
+    if settings.place.gpu is None:
+        return quiet
+    # Without this order CUDA counts the quickest GPU first, the driver does not. Who chose GPUs chose the order too.
+    order = {} if VISIBLE in inherited else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return {**quiet, **order, VISIBLE: settings.place.gpu}
+
+
+def engine_package() -> str | None:
+    """The installed package that an engine runs, with its version; None where there is none.
+
+    Asked for in vLLM's own order, by which it decides whether it was built for a CPU.
+    """
+    for package in ("vllm", "vllm-cpu"):
+        with suppress(metadata.PackageNotFoundError):
+            return f"{package} {metadata.version(package)}"
+    return None
+
+
+def engine_cards() -> tuple[Card, ...]:
+    """The GPUs that engines started here can use: none where vLLM was built for a CPU."""
+    package = engine_package()
+    return cards() if package is not None and "cpu" not in package else ()
 
 
 class VllmEngine:

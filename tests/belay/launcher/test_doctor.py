@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from belay.cli import app
+from belay.launcher import doctor
 from belay.launcher.doctor import Finding, examine
 from serving.models.manifest import EngineOfOthers, write_manifest
 from tests.conftest import a_free_port
@@ -77,6 +80,49 @@ def test_an_engine_of_others_that_is_away_or_lacks_its_key_is_told(
     monkeypatch.setenv("FAR_KEY", "k")
     assert url in found(file)["base"].told
     assert found(file)["base"].exit_code == 4
+
+
+def driver(folder: Path, monkeypatch: pytest.MonkeyPatch, says: str) -> None:
+    tool = folder / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\necho '{says}'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("torch", "state", "told"),
+    [
+        (["2.13.0+cu130", "13.0", 1], "ok", "sees 1"),
+        (["2.13.0+cpu", None, 0], "note", "built for the CPU"),
+        (["2.13.0+cu130", "13.0", 0], "wrong", r"lists 1, PyTorch 2\.13\.0\+cu130 \(CUDA 13\.0\) sees 0"),
+    ],
+)
+def test_whether_torch_sees_the_gpu_that_the_driver_lists_is_told(
+    torch: list[object], state: str, told: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver(file.parent, monkeypatch, "0, GPU-1, NVIDIA H200, 9.0")
+    monkeypatch.setattr(doctor, "_ASK_TORCH", f"print({json.dumps(torch)!r})")
+    seen = found(file)
+    assert seen["GPU"].told == "0 NVIDIA H200"
+    assert seen["PyTorch's GPU"].state == state
+    assert re.search(told, seen["PyTorch's GPU"].told)
+
+
+def test_torch_itself_is_asked_and_one_that_fails_is_told(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver(file.parent, monkeypatch, "0, GPU-1, NVIDIA H200, 9.0")
+    assert "PyTorch 2." in found(file)["PyTorch's GPU"].told
+    monkeypatch.setattr(doctor, "_ASK_TORCH", "raise SystemExit(1)")
+    assert found(file)["PyTorch's GPU"].state == "wrong"
+
+
+def test_engines_for_a_gpu_that_is_not_there_are_wrong(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "cards", tuple)
+    assert found(file)["GPU"].state == "note"
+    monkeypatch.setattr(doctor, "engine_package", lambda: "vllm 0.32.0")
+    assert (found(file)["GPU"].state, found(file)["GPU"].exit_code) == ("wrong", 4)
 
 
 def test_the_command_ends_with_the_status_of_what_is_wrong(file: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from belay.launcher import parts
 from belay.launcher.parts import Route, parts_of
 from belay.project import Project
+from serving.engines.placement import Card
 from serving.models.manifest import EngineOfOthers, Kind, write_manifest
 from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import UsageError
@@ -71,6 +74,42 @@ def test_a_merged_candidate_is_a_second_engine_on_the_other_cores(tmp_path: Path
     cores = [part.arguments[part.arguments.index("--cores") + 1] for part in parts_of(found)[1:3]]
     assert cores[0] != cores[1] or cores == ["auto", "auto"]
     assert found.endpoint("candidate").url == "http://127.0.0.1:9002"
+
+
+def options(found: Route, name: str) -> dict[str, str]:
+    """The options of one engine, by name."""
+    arguments = next(part.arguments for part in parts_of(found) if part.name == name)[2:]
+    return dict(zip(arguments[::2], arguments[1::2], strict=True))
+
+
+def gpus(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    found = tuple(Card(str(number), f"GPU-{number}", "H200", (9, 0)) for number in range(count))
+    monkeypatch.setattr(parts, "engine_cards", lambda: found)
+
+
+def test_two_engines_on_one_gpu_divide_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model(tmp_path, "tuned", "candidate", model(tmp_path, "base", "base"))
+    gpus(monkeypatch, 1)
+    both = [options(route(tmp_path, "tuned"), name) for name in ("base", "candidate")]
+    assert [(one["--gpu"], one["--memory"]) for one in both] == [("0", "0.45"), ("0", "0.45")]
+    assert not any("--cores" in one for one in both)
+
+
+def test_of_two_gpus_each_engine_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model(tmp_path, "tuned", "candidate", model(tmp_path, "base", "base"))
+    gpus(monkeypatch, 2)
+    both = [options(route(tmp_path, "tuned"), name) for name in ("base", "candidate")]
+    assert [one["--gpu"] for one in both] == ["0", "1"]
+    assert not any("--memory" in one for one in both)
+
+
+def test_a_share_in_the_file_is_every_engine_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model(tmp_path, "base", "base")
+    found = route(tmp_path)
+    said = replace(found, project=found.project.model_copy(update={"gpu_memory": 0.3}))
+    assert options(said, "base")["--memory"] == "0.3"
+    gpus(monkeypatch, 1)
+    assert options(said, "base")["--memory"] == "0.3"
 
 
 def test_what_others_run_is_not_started_and_keeps_its_key(tmp_path: Path) -> None:

@@ -7,13 +7,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from serving.engines import vllm_engine
 from serving.engines.guard import descendants
-from serving.engines.vllm_engine import EngineSettings, VllmEngine, build_command, build_environment
+from serving.engines.placement import Card, Place
+from serving.engines.vllm_engine import (
+    EngineSettings,
+    VllmEngine,
+    build_command,
+    build_environment,
+    engine_cards,
+    engine_package,
+)
 from serving.models.manifest import write_manifest
 from telemetry.errors import AttestationError, EngineFailed, PortTaken
 
@@ -102,6 +111,73 @@ def test_the_environment_keeps_the_engine_offline_and_bounded(settings: EngineSe
     assert environment["HF_HUB_OFFLINE"] == "1"
     assert environment["VLLM_CPU_KVCACHE_SPACE"] == "1"
     assert environment["DO_NOT_TRACK"] == environment["VLLM_NO_USAGE_STATS"] == "1"
+
+
+def on_gpu(settings: EngineSettings, gpu: str | None = "1", memory: float | None = None) -> EngineSettings:
+    return settings.model_copy(update={"place": Place("cuda", gpu, memory, "float16")})
+
+
+def test_on_a_gpu_nothing_is_said_of_the_cpu(settings: EngineSettings) -> None:
+    environment = build_environment(on_gpu(settings), {"PATH": "/bin"})
+    assert not [name for name in environment if name.startswith("VLLM_CPU")]
+    assert environment["HF_HUB_OFFLINE"] == "1"
+    command = build_command(on_gpu(settings))
+    assert "--enforce-eager" not in command
+    assert command[command.index("--dtype") + 1] == "float16"
+    assert "--enforce-eager" in build_command(settings)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_whether_an_engine_compiles_may_be_said(device: str, settings: EngineSettings) -> None:
+    there = settings if device == "cpu" else on_gpu(settings)
+    assert "--enforce-eager" in build_command(there.model_copy(update={"eager": True}))
+    assert "--enforce-eager" not in build_command(there.model_copy(update={"eager": False}))
+
+
+def test_an_engine_sees_its_own_gpu_counted_as_the_driver_counts(settings: EngineSettings) -> None:
+    environment = build_environment(on_gpu(settings), {})
+    assert (environment["CUDA_VISIBLE_DEVICES"], environment["CUDA_DEVICE_ORDER"]) == ("1", "PCI_BUS_ID")
+
+
+def test_who_chose_gpus_chose_their_order_too(settings: EngineSettings) -> None:
+    environment = build_environment(on_gpu(settings), {"CUDA_VISIBLE_DEVICES": "3,1"})
+    assert environment["CUDA_VISIBLE_DEVICES"] == "1"
+    assert "CUDA_DEVICE_ORDER" not in environment
+
+
+def test_an_engine_without_a_gpu_of_its_own_sees_what_was_visible(settings: EngineSettings) -> None:
+    assert "CUDA_VISIBLE_DEVICES" not in build_environment(on_gpu(settings, None), {})
+    assert build_environment(settings, {"CUDA_VISIBLE_DEVICES": "3"})["CUDA_VISIBLE_DEVICES"] == "3"
+
+
+def test_an_engine_is_held_to_its_share_of_a_gpu(settings: EngineSettings) -> None:
+    command = build_command(on_gpu(settings, memory=0.45))
+    assert command[command.index("--gpu-memory-utilization") + 1] == "0.45"
+    assert "--gpu-memory-utilization" not in build_command(on_gpu(settings))
+
+
+@pytest.mark.parametrize(
+    ("installed", "named", "cuda"),
+    [
+        ({"vllm-cpu": "0.32.0"}, "vllm-cpu 0.32.0", False),
+        ({"vllm": "0.32.0"}, "vllm 0.32.0", True),
+        ({"vllm": "0.32.0", "vllm-cpu": "0.31.0"}, "vllm 0.32.0", True),
+        ({"vllm": "0.32.0+cpu"}, "vllm 0.32.0+cpu", False),
+        ({}, None, False),
+    ],
+)
+def test_the_package_that_runs_is_named_and_says_whether_gpus_are_of_use(
+    installed: dict[str, str], named: str | None, cuda: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(package: str) -> str:
+        if package in installed:
+            return installed[package]
+        raise metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setattr(vllm_engine, "cards", lambda: (Card("0", "GPU-1", "H200"),))
+    assert engine_package() == named
+    assert bool(engine_cards()) == cuda
 
 
 def test_an_engine_that_answers_is_healthy_and_tells_how_far_it_is(settings: EngineSettings) -> None:
