@@ -100,6 +100,8 @@ def run(
             training=record.for_manifest(),
         )
     place.clear()
+    del fitted  # an engine that audits may need the GPU's memory
+    shop.leave()
     if auditing is not None and auditing.audit is not None:
         bind_audit(settings.output, auditing.audit(settings.output))
     return settings.output

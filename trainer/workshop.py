@@ -21,6 +21,7 @@ from trainer.loop.tracked import fit_tracked
 from trainer.loop.train import use_threads
 from trainer.merging.search import merge_searched
 from trainer.methods import lora
+from trainer.methods.devices import dtype_on, release
 from trainer.rehearsing.lazy_base import LazyBase
 from trainer.reporting.page import write_page
 from trainer.reporting.record import record_of, write_record
@@ -43,7 +44,10 @@ class Workshop:
         self._settings, self._base_sha256, self._loaded, self._data = settings, base.sha256, loaded, data
         self._place, self._report = place, report
         use_threads(settings)
-        asked = LazyBase(settings.base, base.sha256, settings.dtype, accelerator().device, place.answers)
+        device = accelerator().device
+        if dtype_on(settings.dtype, device) != settings.dtype:
+            notice(f"this GPU has no {settings.dtype}: base's weights are float32 while training")
+        asked = LazyBase(settings.base, base.sha256, settings.dtype, device, place.answers)
         self.stock = stock_of(settings, loaded, data, asked, report, notice)
         self._evaluating = Evaluating(settings, loaded, asked, self.stock.encoded, report)
 
@@ -87,3 +91,7 @@ class Workshop:
         first, last = fitted.steps[0].loss, fitted.steps[-1].loss
         self._report(settings.steps, settings.steps, f"trained, loss {first:.2f} to {last:.2f}")
         return record
+
+    def leave(self) -> None:
+        """Leave the GPU to others, once no model of this run is needed any more."""
+        release()

@@ -19,6 +19,7 @@ from trainer.loop.resume import LoggedStep, Tensors
 from trainer.loop.stock import Stock
 from trainer.loop.train import Parts, Told, Training, prepared_torch
 from trainer.methods import fisher_file, lora
+from trainer.methods.devices import dtype_on
 from trainer.methods.fisher import Fisher, estimate, examples_sha256
 from trainer.methods.objective import tensors
 from trainer.scoring.checkpoints import Evaluation
@@ -87,10 +88,10 @@ def fit(
 
 
 def _base(settings: TrainSettings) -> Any:
-    base = lora.load_base(settings.base, settings.dtype)
+    device = accelerator().device
     if accelerator().distributed_type == DistributedType.FSDP:  # which moves it piece by piece
-        return base
-    return base.to(accelerator().device)
+        return lora.load_base(settings.base, dtype_on(settings.dtype, device))
+    return lora.load_onto(settings.base, settings.dtype, device)
 
 
 def _set_weights(model: Any, weights: Tensors) -> None:

@@ -211,8 +211,8 @@ class Training:
 def prepared_torch(settings: TrainSettings) -> Iterator[None]:
     """Seed and number of threads; denormals are flushed to zero while the block runs, and only then.
 
-    On CPUs they make steps several times slower once the loss nears zero. The switch is the thread's: left
-    on, it would change the arithmetic of whatever this process computes afterwards, evidence included.
+    On CPUs they make steps several times slower once the loss nears zero; it is nothing to a GPU. The switch is the
+    thread's: left on, it would change the arithmetic of whatever this process computes afterwards, evidence included.
     """
     torch.manual_seed(settings.seed)
     use_threads(settings)

@@ -7,13 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-
 from trainer.config import TrainSettings
 from trainer.merging.choosing import merge_search
 from trainer.merging.interpolation import Weights
 from trainer.merging.writing import interpolate
 from trainer.methods import lora
+from trainer.methods.devices import best_device
 from trainer.scoring.checkpoints import Evaluation
 from trainer.scoring.records import Merge, MergeTrial
 
@@ -49,7 +48,7 @@ def search(settings: TrainSettings, adapter: Path, scratch: Path, evaluate: Aski
     def fallen(weights: Weights) -> Sequence[str]:
         with TemporaryDirectory(dir=scratch, prefix="merge-") as beside:
             interpolate(settings.base, adapter, Path(beside), merge.method, weights)
-            found = evaluate(lora.load_base(Path(beside), settings.dtype).to(_device()))
+            found = evaluate(lora.load_onto(Path(beside), settings.dtype, best_device()))
         trials.append(
             MergeTrial(weights=weights, fallen=found.beyond, target=found.target, retention=found.retention)
         )
@@ -62,7 +61,3 @@ def search(settings: TrainSettings, adapter: Path, scratch: Path, evaluate: Aski
         kept_all=choice.weights is not None,
         trials=tuple(trials),
     )
-
-
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -27,6 +27,7 @@ from torch.nn import functional
 from telemetry.errors import SettingsError
 from trainer.data.encoding import IGNORED, Example
 from trainer.methods.adapted import linear_layers
+from trainer.methods.devices import onto
 
 Kind = Literal["empirical", "true"]
 Storage = Literal["bfloat16", "factored"]
@@ -73,8 +74,9 @@ def estimate(
 ) -> Fisher:
     """The Fisher of base, before an adapter is put on it, at the layers where `targets` will put one.
 
-    `batches` are padded like the training's (`input_ids`, `attention_mask`, `labels`); only labelled tokens count.
-    `on_examples` is told after each batch how many examples are done. Draws and signs depend on `seed` alone.
+    `batches` are padded like the training's (`input_ids`, `attention_mask`, `labels`) and are moved to base's device;
+    only labelled tokens count. `on_examples` is told after each batch how many examples are done. Draws and signs
+    depend on `seed` alone.
 
     A layer's per-example gradient is formed, squared and added while the backward pass is at that layer, one
     example at a time, so no second one is ever held. What stays is F itself: with `bfloat16` in float32 until all
@@ -87,7 +89,7 @@ def estimate(
     tokens = done = 0
     with _observed(base, layers, sums):
         for batch in batches:
-            losses = _token_losses(base, batch, kind, generator)
+            losses = _token_losses(base, onto(batch, base.device), kind, generator)
             tokens += len(losses)
             torch.autograd.backward(losses.sum())
             done += len(batch["input_ids"])

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM
 from trainer.config import LoraSettings
 from trainer.data.encoding import Example
 from trainer.methods import variants
+from trainer.methods.devices import Where, dtype_on
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
@@ -21,6 +22,11 @@ DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch
 def load_base(folder: Path, dtype: str) -> Any:
     """The causal language model in `folder`, with its weights in `dtype`."""
     return AutoModelForCausalLM.from_pretrained(str(folder), dtype=DTYPES[dtype])
+
+
+def load_onto(folder: Path, dtype: str, device: Where) -> Any:
+    """The same on `device`, in the dtype that it has in the place of `dtype`."""
+    return load_base(folder, dtype_on(dtype, device)).to(device)
 
 
 def add_adapter(model: Any, settings: LoraSettings, seed: int, retention: Sequence[Example] = ()) -> Any:

@@ -15,6 +15,7 @@ from trainer.data.encoding import IGNORED, Example, pad
 from trainer.data.feed import Row
 from trainer.data.lengths import grouped
 from trainer.data.packing import packed_tensors
+from trainer.methods.devices import onto
 from trainer.methods.kl import kl_to_base
 
 _PASS: Final = 48  # tokens that cost as much as a pass costs beside its tokens: SmolLM2, one core
@@ -109,7 +110,7 @@ class Objective:
             found = packed_tensors(examples, self._padding, self._dtype)
         else:
             found = tensors([row.example for row in rows], self._padding)
-        return {name: values.to(self._accelerator.device) for name, values in found.items()}
+        return onto(found, self._accelerator.device)
 
 
 def labelled_tokens(rows: Sequence[Row]) -> int:

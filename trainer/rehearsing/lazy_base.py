@@ -10,6 +10,7 @@ from transformers import AutoTokenizer
 
 from serving.progress import Report, silent
 from trainer.methods import lora
+from trainer.methods.devices import dtype_on
 from trainer.rehearsing.base_answers import Asking, asking, in_process, remembered, remembered_conversations
 from trainer.scoring.suite import Answering
 
@@ -23,7 +24,8 @@ class LazyBase:
     def __init__(self, folder: Path, sha256: str, dtype: str, device: Any, answers: Path) -> None:
         self.sha256 = sha256
         self.tokenizer = AutoTokenizer.from_pretrained(str(folder))
-        self._folder, self._dtype, self._device, self._answers = folder, dtype, device, answers
+        self._folder, self._device, self._answers = folder, device, answers
+        self._dtype = dtype_on(dtype, device)
 
     def conversations(self, report: Report = silent) -> Asking:
         """How base is asked conversations."""
@@ -47,4 +49,4 @@ class LazyBase:
 
     @cached_property
     def _model(self) -> Any:
-        return lora.load_base(self._folder, self._dtype).to(self._device)
+        return lora.load_onto(self._folder, self._dtype, self._device)

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Literal
 
-import torch
 from transformers import AutoTokenizer
 
 from evaluator.briefs.brief import LoadedBrief
@@ -16,6 +15,7 @@ from serving.models.quiet import quieten_transformers
 from serving.progress import Report
 from telemetry.events import Value
 from trainer.methods import lora
+from trainer.methods.devices import best_device, dtype_on
 from trainer.rehearsing.base_answers import in_process, remembered
 from trainer.scoring.suite import Answering, Suite
 
@@ -49,13 +49,13 @@ def compare(
     """
     quieten_transformers()
     tokenizer = AutoTokenizer.from_pretrained(str(base))
-    prompt = loaded.brief.system_prompt
+    prompt, device = loaded.brief.system_prompt, best_device()
 
     def of(folder: Path) -> Answering:
-        model = lora.load_base(folder, dtype)
-        return in_process(model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer, prompt)
+        return in_process(lora.load_onto(folder, dtype, device), tokenizer, prompt)
 
-    known = remembered(lambda: of(base), answers, read_manifest(base).sha256, dtype, prompt)
+    computed = dtype_on(dtype, device)
+    known = remembered(lambda: of(base), answers, read_manifest(base).sha256, computed, prompt)
     suite = Suite(loaded, Judge(loaded), known, items, seed, trained_on=trained_on)
     found = {}
     for name, folder in models.items():
