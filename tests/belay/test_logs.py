@@ -138,7 +138,9 @@ def test_ours_are_the_packages_of_the_project() -> None:
     assert list(OURS) == settings["tool"]["importlinter"]["root_packages"]
 
 
-@pytest.mark.parametrize("text", ["Grüße, 日本語, 🙂", "broken \udc80 half"], ids=["beyond ASCII", "half a pair"])
+@pytest.mark.parametrize(
+    "text", ["Grüße, 日本語, 🙂", "broken \udc80 half"], ids=["beyond ASCII", "half a pair"]
+)
 def test_text_beyond_ascii_comes_as_it_is(text: str, said: Said) -> None:
     said.begin("json")
     logging.getLogger("router").info(text)
