@@ -138,13 +138,20 @@ def test_ours_are_the_packages_of_the_project() -> None:
     assert list(OURS) == settings["tool"]["importlinter"]["root_packages"]
 
 
-@pytest.mark.parametrize(
-    "text", ["Grüße, 日本語, 🙂", "broken \udc80 half"], ids=["beyond ASCII", "half a pair"]
-)
-def test_text_beyond_ascii_comes_as_it_is(text: str, said: Said) -> None:
+def test_text_beyond_ascii_comes_as_it_is(said: Said) -> None:
     said.begin("json")
-    logging.getLogger("router").info(text)
-    assert [one["event"] for one in said.objects()] == [text]
+    logging.getLogger("router").info("Grüße, 日本語, 🙂")
+    assert [one["event"] for one in said.objects()] == ["Grüße, 日本語, 🙂"]
+
+
+def test_half_a_pair_comes_as_it_is(said: Said) -> None:
+    said.begin("json")
+    # Handed to our handler alone: whoever else heard of it could not write it down.
+    (ours,) = [handler for handler in logging.getLogger().handlers if handler.get_name() == "belay"]
+    ours.handle(
+        logging.makeLogRecord({"name": "router", "levelno": logging.INFO, "msg": "broken \udc80 half"})
+    )
+    assert [one["event"] for one in said.objects()] == ["broken \udc80 half"]
 
 
 def test_text_beyond_ascii_is_readable(said: Said) -> None:
