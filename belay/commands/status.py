@@ -53,6 +53,8 @@ def doctor(file: ProjectFile = FILE, as_json: AsJson = False) -> None:
 
 def _table(found: list[Finding]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for _ in range(3):
+        table.add_column(overflow="fold")
     for one in found:
         table.add_row(
             _MARKS[one.state], f"[bold]{one.what}[/]", one.told + (f"\n[dim]{one.do}[/]" if one.do else "")

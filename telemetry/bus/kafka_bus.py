@@ -246,6 +246,10 @@ class KafkaReader:
             batches = self._consumer.poll(timeout_ms=round(timeout_s * 1000))
         return [_record(message) for batch in batches.values() for message in batch]
 
+    def joined(self) -> bool:
+        """Whether the group has given this reader partitions."""
+        return bool(self._consumer.assignment())
+
     def commit(self) -> None:
         """Commit what `poll` returned so far."""
         if self._group is None:

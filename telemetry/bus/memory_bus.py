@@ -142,6 +142,10 @@ class MemoryReader:
                 bus.members.setdefault(group, []).append(self)
                 self._rebalance(group)
 
+    def joined(self) -> bool:
+        """Whether the group has given this reader partitions."""
+        return bool(self._positions)
+
     def poll(self, timeout_s: float = 1.0) -> list[Record]:
         """The next records of all partitions, or an empty list after the time."""
         self._bus.check_up()

@@ -76,6 +76,9 @@ class Reader(Protocol):
     def poll(self, timeout_s: float = 1.0) -> list[Record]:
         """The next records, or an empty list where none came within the time."""
 
+    def joined(self) -> bool:
+        """Whether there are partitions to read: at once without a group, with one when it has given some."""
+
     def commit(self) -> None:
         """Remember for the group that everything which `poll` returned is done. Needs a group."""
 

@@ -14,12 +14,13 @@ from evaluator.watch.worker.scoring import Tagging
 from telemetry import codec, topics
 from telemetry.bus.catching_up import read_to_end
 from telemetry.bus.protocols import Bus, Reader, Record
-from telemetry.errors import UnreadableRecord, UsageError
+from telemetry.errors import InfrastructureError, UnreadableRecord, UsageError
 from telemetry.events import InteractionRecorded
 from telemetry.prompts import prompt_of
 
 _BATCH: Final = 500
 _QUIET_S: Final = 10.0
+_JOIN_S: Final = 60.0
 _UNITS: Final = {"h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -111,12 +112,24 @@ def _within(
 
 
 def _read_on(reader: Reader) -> Iterator[Record]:
-    """What a group has not read yet. It does not say where it stands, so that silence is what ends it."""
-    silent_since = time.monotonic()
+    """What a group has not read yet. It does not say where it stands, so that silence is what ends it.
+
+    Silence counts from when the group has given partitions: joining one takes seconds. Raises InfrastructureError
+    where it gives none.
+    """
+    began = silent_since = time.monotonic()
+    joined = False
     while time.monotonic() - silent_since < _QUIET_S:
         for record in reader.poll(0.2):
             silent_since = time.monotonic()
             yield record
+        if not joined:
+            joined, silent_since = reader.joined(), time.monotonic()
+            if not joined and silent_since - began > _JOIN_S:
+                raise InfrastructureError(
+                    f"the consumer group gave no partition within {_JOIN_S:.0f} s, so nothing was read",
+                    hint="Does another reader of this group hold them all? Take another name: --group.",
+                )
     # A poll says nothing of a broker that is away; this raises.
     reader.end_offsets()
 
