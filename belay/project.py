@@ -32,7 +32,8 @@ class Project(Settings):
 
     `base` and `candidate` are names in the home. `broker` is the embedded one, which forgets, or `host:port`; `kafka`
     are further settings of it (a password comes from the environment: BELAY_BUS__SASL_PASSWORD). `training` are a
-    training's settings without paths and name. `gpu_memory` is each engine's share of a GPU's memory.
+    training's settings without name, base, data, output and brief. `gpu_memory` is each engine's share of a GPU's
+    memory. Models that others run are asked who they are every `attest_every_s` seconds while a rollout is live.
     """
 
     route: Annotated[str, Field(min_length=1)]
@@ -48,6 +49,7 @@ class Project(Settings):
     advance: AdvancePolicy = "evidence"
     shadow: Annotated[float, Field(ge=0, le=1)] = 0.1
     gpu_memory: Annotated[float, Field(gt=0, le=1)] | None = None
+    attest_every_s: Annotated[float, Field(gt=0)] = 300.0
     training: dict[str, Any] = Field(default_factory=dict)
 
     @property

@@ -40,7 +40,7 @@ def train(
     if what.endswith((".yaml", ".yml")):
         run = load_train_settings(Path(what))
     elif file.is_file():
-        run = training.project_run(load_project(file), what)
+        run = training.project_run(load_project(file), what, file.resolve().parent)
     if run is not None:
         result = training.train_run(place, run, model, console, audited=not no_audit)
         raise typer.Exit(result.exit_code if result is not None else 0)

@@ -124,6 +124,7 @@ def stack_settings(route: Route) -> StackSettings:
         control_port=project.ports.control,
         kafka=project.kafka,
         text_policy=project.privacy,
+        attest_every_s=project.attest_every_s,
     )
 
 

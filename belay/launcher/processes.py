@@ -33,6 +33,7 @@ class StackSettings:
     control_port: int = 0
     kafka: Mapping[str, Any] = field(default_factory=dict)
     text_policy: TextPolicy = "full"
+    attest_every_s: float = 300.0
 
     @property
     def bus(self) -> dict[str, Any]:
@@ -68,6 +69,7 @@ def processes_of(s: StackSettings) -> list[Process]:
                 "rollout_file": str(folder.rollout_file),
                 "folder": str(folder.root),
                 "models_folder": str(s.models) if s.models is not None else None,
+                "attest_every_s": s.attest_every_s,
                 "bootstrap_servers": s.bootstrap,
                 "kafka": dict(s.kafka),
             },

@@ -22,7 +22,7 @@ from serving.models.store import StoredModel
 from telemetry.errors import BelayError, SettingsError
 from telemetry.events import AuditRef
 from telemetry.mistakes import explain
-from trainer.config import TrainSettings
+from trainer.config import TrainSettings, beside
 from trainer.loop.processes import is_main
 
 
@@ -39,8 +39,11 @@ def train(home: Home, loaded: LoadedBrief, base: Path, name: str, console: Conso
     return settings.output
 
 
-def project_run(project: Project, name: str) -> TrainSettings:
-    """The run that a project's `training` asks for, of a candidate called `name`. Raises SettingsError."""
+def project_run(project: Project, name: str, folder: Path) -> TrainSettings:
+    """The run that a project's `training` asks for, of a candidate called `name`. Raises SettingsError.
+
+    `folder` is where belay.yaml lies: relative paths in `training` start there, as all in that file do.
+    """
     loaded, home = read_brief(project.brief), Home(project.home, project.base)
     paths = {
         "base": home.base_model,
@@ -49,10 +52,11 @@ def project_run(project: Project, name: str) -> TrainSettings:
         "brief": project.brief,
     }
     try:
-        return TrainSettings.model_validate({**project.training, "name": name, **paths})
+        asked = TrainSettings.model_validate({**project.training, "name": name, **paths})
     except ValidationError as error:
         told = "\n".join(explain(error, TrainSettings))
         raise SettingsError(f"{FILE}: training, or the name {name!r}:\n{told}") from error
+    return beside(asked, folder)
 
 
 def train_run(

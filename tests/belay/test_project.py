@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 from belay.cli import app
 from belay.project import defaults_of, load_project
 from belay.steps.init import Found, asked, project_text, proposals, write_project
+from belay.steps.train import project_run
 from telemetry.errors import SettingsError, UsageError
+from tests.places import BRIEF
 
 NOTHING = Found(bases=(), candidates=(), briefs=(), broker="embedded", gpus=())
 PORTS = {"router": 1, "control": 2, "engine": 3, "broker": 4}
@@ -30,9 +32,26 @@ def test_paths_start_from_the_files_folder(tmp_path: Path) -> None:
     assert project.home.resolve() == tmp_path / "store"
 
 
+def test_paths_of_its_training_start_there_too(tmp_path: Path) -> None:
+    training = {
+        "mix": [{"path": "general.jsonl", "share": 0.2}],
+        "rehearsal": {"prompts": "asked.jsonl"},
+        "ewc": {"sidecar": "/far/fisher.safetensors"},
+    }
+    path = write(tmp_path / "here", brief=str(BRIEF), training=training)
+    run = project_run(load_project(path), "new", path.parent)
+    assert run.mix[0].path == path.parent / "general.jsonl"
+    assert run.rehearsal is not None
+    assert run.rehearsal.prompts == path.parent / "asked.jsonl"
+    assert run.ewc is not None
+    assert run.ewc.sidecar == Path("/far/fisher.safetensors")
+    assert (run.brief, run.output) == (BRIEF, path.parent / ".belay" / "models" / "new")
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
+        ({"attest_every_s": 0}, "attest_every_s"),
         ({"bse": "x"}, "bse.*did you mean 'base'"),
         ({"broker": "kafka"}, "broker"),
         ({"privacy": "none"}, "privacy"),

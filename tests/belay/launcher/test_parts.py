@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from belay.launcher import parts
-from belay.launcher.parts import Route, parts_of
+from belay.launcher.parts import Route, parts_of, stack_settings
+from belay.launcher.processes import processes_of
 from belay.project import Project
+from router.control.settings import ControlSettings
 from serving.engines.placement import Card
 from serving.models.manifest import EngineOfOthers, Kind, write_manifest
 from serving.models.store import ModelStore, StoredModel
@@ -122,6 +124,15 @@ def test_what_others_run_is_not_started_and_keeps_its_key(tmp_path: Path) -> Non
     assert found.endpoint("candidate").model_dump() == {
         "arm": "candidate", "url": "http://gpu:8000", "model": "support-v2", "key_env": "GPU_KEY"
     }  # fmt: skip
+
+
+def test_control_asks_who_answers_as_often_as_the_project_says(tmp_path: Path) -> None:
+    model(tmp_path, "base", "base")
+    found = route(tmp_path)
+    often = Route(found.project.model_copy(update={"attest_every_s": 12.0}), found.base, found.candidate)
+    for asked, expected in ((found, 300.0), (often, 12.0)):
+        control = next(p for p in processes_of(stack_settings(asked)) if p.name == "control")
+        assert ControlSettings.model_validate(control.content).attest_every_s == expected
 
 
 def test_a_candidate_of_ours_beside_a_base_of_others_has_the_first_port(tmp_path: Path) -> None:
