@@ -105,6 +105,11 @@ COMMANDS = {
         _ONLINE,
         "Show the whole pipeline on one screen, from traffic to decision, with what waits for what.",
     ),
+    "traffic": Entry(
+        "belay.commands.traffic:traffic",
+        _ONLINE,
+        "Send the brief's `traffic` items through the router of belay.yaml, until done or until its rollout ends.",
+    ),
     "broker": Entry(
         "belay.commands.broker:broker",
         _ONLINE,
@@ -171,7 +176,7 @@ app = typer.Typer(
 )
 
 
-_OWN_WAYS = frozenset({"init", "adopt", "demo", "doctor", "status", "up"})
+_OWN_WAYS = frozenset({"init", "adopt", "demo", "doctor", "status", "traffic", "up"})
 """Commands that read belay.yaml themselves, write it, or want nothing of it."""
 _GROUPS = {
     "brief": ("show", "check"),

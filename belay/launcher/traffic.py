@@ -6,14 +6,24 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
+import httpx
 import openai
+from rich.console import Console
 
-from evaluator.briefs.brief import LoadedBrief
+from belay.launcher.view import router_status
+from belay.progress import Report, bar
+from belay.project import Project
+from evaluator.briefs.brief import LoadedBrief, load_brief
+from telemetry.errors import EngineFailed, InfrastructureError, UsageError
 
+MOST_TURNS: Final = 100_000
 _MAX_ERRORS_KEPT = 5
+_LOOK_S = 0.5
+_OVER: Final = frozenset({"rolled_back", "closed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,51 @@ class ReplayClient:
                 self.count.errors.append(f"{type(error).__name__}: {error}")
         else:
             self.count.answered += 1
+
+
+def send_traffic(project: Project, *, count: int, at_once: int, seed: int, console: Console) -> TrafficCount:
+    """Send `count` turns of the brief through the project's router; no more once the rollout under way has ended.
+
+    Raises InfrastructureError where the router is away, EngineFailed where nothing at all is answered, and UsageError
+    where the brief has no traffic.
+    """
+    loaded, url = load_brief(project.brief), project.router_url
+    if mute := [c.name for c in loaded.brief.capabilities if not loaded.items_of(c.name, "traffic")]:
+        raise UsageError(
+            f"{project.brief} has no item with split 'traffic' of {', '.join(mute)}",
+            hint="Add some to its items.",
+        )
+    with httpx.Client(timeout=5.0) as http:
+        if not router_status(http, url):
+            raise InfrastructureError(f"no router answers at {url}", hint="Start it: `belay up`.")
+        client = ReplayClient(url, project.route, plan_traffic(loaded, count, seed), at_once)
+        with bar(console, "   traffic") as report:
+            client.start()
+            try:
+                ended = _until_ended(client, lambda: str(router_status(http, url).get("rollout")), report)
+            finally:
+                client.stop()
+    found = client.count
+    if found.failed and not found.answered:
+        raise EngineFailed(f"none of {found.failed} requests was answered: {found.errors[0]}")
+    told = f"   {found.answered:,} of {count:,} answered, {found.failed:,} failed"
+    console.print(f"{told}; the rollout is {ended}, so no more were sent" if ended else told)
+    for error in found.errors:
+        console.print(f"   {error}", markup=False)
+    return found
+
+
+def _until_ended(client: ReplayClient, rollout: Callable[[], str], report: Report) -> str:
+    """Wait for the client; how the rollout ended that was under way at first, empty where none did."""
+    began = rollout()
+    while not client.finished:
+        now, count = rollout(), client.count
+        report(count.answered + count.failed, count.planned, f"{count.rate:.1f}/s")
+        if now != began and now in _OVER:
+            return now.replace("_", " ")
+        time.sleep(_LOOK_S)
+    report(client.count.planned, client.count.planned, f"{client.count.rate:.1f}/s")
+    return ""
 
 
 async def _ask(client: openai.AsyncOpenAI, model: str, turn: Turn) -> None:

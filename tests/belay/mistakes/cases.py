@@ -184,9 +184,13 @@ def _rest() -> Iterator[Case]:
 
 
 def _projects() -> Iterator[Case]:
-    for command in ("up", "status", "doctor"):
+    for command in ("up", "status", "doctor", "traffic"):
         for file in (*WRONG_FILES, "badproject"):
             yield Case((command, "--file", f"{{{file}}}"), USAGE, (f"{{{file}}}",))
+    for count in ("0", "many", "100001"):
+        yield Case(("traffic", "--count", count), USAGE, ("--count",))
+    yield Case(("traffic", "--at-once", "65"), USAGE, ("--at-once",))
+    for command in ("up", "status", "doctor"):
         yield Case((command, "--file", "{project}"), USAGE, ("nobody",))
     yield Case(("up", "nonsense", "--file", "{project}"), USAGE, ("nobody",))
     yield Case(("init", "--yes", "--file", "{project}"), USAGE, ("{project}", "there already"))
