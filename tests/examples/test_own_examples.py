@@ -22,7 +22,7 @@ from tests.docs.test_pages import commands
 from tests.places import ROOT
 
 EXAMPLES = ROOT / "examples"
-FOLDERS = ("tickets",)
+FOLDERS = ("tickets", "by_url")
 TICKETS = EXAMPLES / "tickets"
 WRITTEN = {
     "tickets": ("items/*.jsonl", "exemplars/*.txt", "train.jsonl"),
