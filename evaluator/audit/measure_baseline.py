@@ -29,6 +29,11 @@ class MeasureBaseline(Value):
     answers: tuple[ItemAnswer, ...]
     recorded: bool = True
 
+    @property
+    def shows_a_drop(self) -> bool:
+        """Whether a drop could be seen in it: base is not at the floor, and its answers can be scored."""
+        return self.at_floor is None and self.not_measured is None
+
 
 def measured(measure: Measure, answers: tuple[ItemAnswer, ...]) -> MeasureBaseline:
     """What base's answers to every item of a measure come to."""

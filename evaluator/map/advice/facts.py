@@ -148,7 +148,7 @@ def _adjacent(capability: Capability, loaded: LoadedBrief, baseline: Baseline | 
         critical=capability.critical,
         kind=capability.kind,
         exemplars=len(capability.exemplars),
-        watched=known is None or known.at_floor is None,
+        watched=known is None or known.shows_a_drop,
         mean=known.mean if known else None,
         tunable=_tunable(loaded, capability.name),
     )

@@ -18,9 +18,10 @@ The stages after them prove each capability's own threshold."""
 def brief_watches(loaded: LoadedBrief, baseline: Baseline) -> tuple[CapabilityWatch, ...]:
     """One watch for each capability, in the brief's order; the watched ones share the weight 1 evenly.
 
-    Those that base is at the floor in are not watched.
+    Those that base is at the floor in, and those whose answers nobody can score, are not watched: a weight that no
+    score ever reaches is taken from those that can be watched.
     """
-    watched = {c.name for c in loaded.brief.capabilities if baseline.capability(c.name).at_floor is None}
+    watched = {c.name for c in loaded.brief.capabilities if baseline.capability(c.name).shows_a_drop}
     return tuple(
         CapabilityWatch(
             name=c.name,

@@ -125,3 +125,16 @@ def test_the_watched_capabilities_share_the_weight_and_the_floor_is_not_watched(
     assert sum(w.weight for w in watches) == pytest.approx(1.0)
     assert watches[3].weight == 0.0
     assert watches[0].role == "target"
+
+
+def test_a_capability_that_nobody_can_score_is_not_watched_and_takes_no_weight() -> None:
+    found = recorded()
+    measures = tuple(
+        m.model_copy(update={"mean": None, "not_measured": "the judge gives no grade"})
+        if m.name == "facts"
+        else m
+        for m in found.measures
+    )
+    watches = brief_watches(LOADED, found.model_copy(update={"measures": measures}))
+    assert [w.watched for w in watches] == [True, False, True, False]
+    assert [w.weight for w in watches] == [0.5, 0.0, 0.5, 0.0]
