@@ -20,7 +20,6 @@ from belay.project import Project
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from telemetry.errors import EngineFailed, InfrastructureError, UsageError
 
-MOST_TURNS: Final = 100_000
 _MAX_ERRORS_KEPT = 5
 _LOOK_S = 0.5
 _OVER: Final = frozenset({"rolled_back", "closed"})
