@@ -55,8 +55,7 @@ class Engines:
 
     def _found(self, model: StoredModel) -> ModelAddress | None:
         if model.manifest.engine is not None:
-            elsewhere = model.manifest.engine
-            return ModelAddress(elsewhere.url, elsewhere.model, elsewhere.key_env)
+            return ModelAddress.of(model.manifest.engine)
         for plan, engine in self._running:
             if plan.serves(model):
                 return ModelAddress(engine.url, plan.name_of(model, self._alias))

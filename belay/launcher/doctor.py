@@ -166,7 +166,7 @@ def _broker(project: Project) -> Iterator[Finding]:
 def _model(what: str, model: StoredModel) -> Iterator[Finding]:
     others = model.manifest.engine
     if others is not None:
-        yield _engine(what, ModelAddress(others.url, others.model, others.key_env))
+        yield _engine(what, ModelAddress.of(others))
         return
     try:
         attest(model.folder)

@@ -35,7 +35,7 @@ def ask_who_answers(model: StoredModel) -> Comparison:
     engine = model.manifest.engine
     if engine is None:
         raise ValueError(f"{model.name} is no model of others")
-    return check_identity(ModelAddress(engine.url, engine.model, engine.key_env), load_identity(model.folder))
+    return check_identity(ModelAddress.of(engine), load_identity(model.folder))
 
 
 class Attesting:

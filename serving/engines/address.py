@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from serving.models.manifest import EngineOfOthers
 from telemetry.errors import SettingsError, UsageError
 
 
@@ -28,6 +29,11 @@ class ModelAddress:
                 f"{self.url!r} is no engine's URL, expected something like 'http://127.0.0.1:8001'",
                 hint="Give the root of an engine that speaks the OpenAI API, with or without /v1.",
             )
+
+    @classmethod
+    def of(cls, engine: EngineOfOthers) -> ModelAddress:
+        """Where a model answers that others run, as its manifest has it. Raises UsageError."""
+        return cls(engine.url, engine.model, engine.key_env)
 
     @property
     def root(self) -> str:
