@@ -7,9 +7,7 @@ import logging
 import re
 import subprocess
 import sys
-import threading
 import tomllib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,20 +29,10 @@ KEY = "sk-abcdefghijklmnop12345678"
 
 
 @pytest.fixture(autouse=True)
-def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The process's logging is as it was when a test is over."""
+def as_before(monkeypatch: pytest.MonkeyPatch, logging_as_before: None) -> None:  # noqa: ARG001 - ends with the test
+    """No variable of whoever runs the tests counts, and the process's logging is as it was when one is over."""
     monkeypatch.delenv(FORM, raising=False)
     monkeypatch.delenv(LEVEL, raising=False)
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    loggers = [logging.getLogger(name) for name in (None, *OURS)]
-    levels, handlers = [logger.level for logger in loggers], list(logging.getLogger().handlers)
-    yield
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
-    logging.getLogger().handlers[:] = handlers
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 class Said:

@@ -23,7 +23,7 @@ from evaluator.audit.result import load_audit
 from evaluator.judge.judges import client
 from evaluator.judge.judges.failed import JudgeFailed
 from evaluator.judge.judges.judge import AT_ONCE
-from serving.models.manifest import read_manifest, write_manifest
+from serving.models.manifest import read_manifest
 from telemetry.errors import BaselineError
 from tests.evaluator.support.fake_openai import chat_completion, serving
 from tests.evaluator.support.judging_server import JudgingServer, Mood
@@ -62,17 +62,6 @@ def judge() -> JudgingServer:
     with JudgingServer() as there:
         pass
     return there
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    place = Home(tmp_path / "home")
-    for folder in (place.base_model, place.model("mine")):
-        folder.mkdir(parents=True)
-        (folder / "config.json").write_text(json.dumps({"model": folder.name}), encoding="utf-8")
-    base = write_manifest(place.base_model, kind="base", name="base")
-    write_manifest(place.model("mine"), kind="candidate", name="mine", base_sha256=base.sha256)
-    return place
 
 
 @pytest.fixture

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from belay.cli import app, in_words
-from belay.logs import OURS
 from telemetry.errors import BelayError
 from tests.belay.mistakes.cases import Case, cases
 from tests.belay.mistakes.world import World, made
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 ALL = cases()
 
 
@@ -26,21 +22,6 @@ ALL = cases()
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with made(tmp_path_factory.mktemp("world")) as found:
         yield found
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A process's log is set up for its whole life; here it has to end with the test."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    loggers = [logging.getLogger(name) for name in (None, *OURS)]
-    levels, handlers = [logger.level for logger in loggers], list(logging.getLogger().handlers)
-    yield
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
-    logging.getLogger().handlers[:] = handlers
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 def answer_to(arguments: list[str]) -> tuple[int, str]:
