@@ -30,7 +30,7 @@ def json_keys(answer: str, reference: Any, prompt: str, options: Mapping[str, An
     when written as strings, strings without case. Half credit where the keys are right and a value is not.
     """
     if not isinstance(reference, Mapping) or not reference:
-        return unscored("no reference: json_keys needs an object")
+        return unscored("no reference: json_keys needs an object", "no_reference")
     if not answer.strip():
         return EMPTY
     given = _first_object(without_fence(answer))
@@ -69,7 +69,10 @@ def list_of(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]
     colon is allowed; any other line beside the entries makes it 0.
     """
     if not isinstance(reference, Mapping) or reference.get("style") not in _ENTRY or "n" not in reference:
-        return unscored(f"no reference: list_of needs n and a style of {sorted(_ENTRY)}, found {reference!r}")
+        return unscored(
+            f"no reference: list_of needs n and a style of {sorted(_ENTRY)}, found {reference!r}",
+            "no_reference",
+        )
     if not answer.strip():
         return EMPTY
     lines = [line for line in without_fence(answer).splitlines() if line.strip()]
@@ -94,7 +97,7 @@ def one_sentence(answer: str, reference: Any, prompt: str, options: Mapping[str,
     """
     source = reference if isinstance(reference, str) and reference.strip() else prompt
     if not source.strip():
-        return unscored("no source text: neither a reference nor a prompt")
+        return unscored("no source text: neither a reference nor a prompt", "no_reference")
     if not answer.strip():
         return EMPTY
     count = len(sentences(answer))

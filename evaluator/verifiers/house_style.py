@@ -18,10 +18,10 @@ def support_reply(answer: str, reference: Any, prompt: str, options: Mapping[str
     (default 60): a longer reply loses the points of the closing.
     """
     if not isinstance(reference, Mapping) or not reference.get("facts") or not reference.get("desk"):
-        return unscored("no reference: support_reply needs facts and a desk")
+        return unscored("no reference: support_reply needs facts and a desk", "no_reference")
     opening, closing = options.get("opening"), options.get("closing")
     if not opening or not closing:
-        return unscored("support_reply needs the options 'opening' and 'closing'")
+        return unscored("support_reply needs the options 'opening' and 'closing'", "bad_options")
     if not answer.strip():
         return EMPTY
     text = normalise(answer)

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
+
+Basis = Literal["reference", "prompt", "form"]
+"""What a judgement rests on: the item's reference, what the prompt itself asks, or the form of the answer alone."""
+
+Code = Literal[
+    "cannot_tell", "failed", "no_reference", "prompt_not_checkable", "form_only", "bad_options", "no_grade"
+]
+"""Why there is no value, to be counted: few and fixed, unlike the words of `reason`.
+
+`no_reference`: nobody wrote down what is right. `prompt_not_checkable`: and the prompt asks for nothing that a program
+can work out. `form_only`: what it asks for was met, which is necessary and not enough. `bad_options`: the verifier's
+options, or the item's reference, cannot be used. `no_grade`: a judge replied without one. `failed`: nobody judged.
+`cannot_tell`: anything else.
+"""
 
 NO_JUDGEMENT: Final = "no judgement: "
 """How the reason of a failure begins, wherever it is read: that of a result never does."""
@@ -30,8 +44,11 @@ class Judgement:
     """The quality of one answer in [0, 1], or None; `reason` says why.
 
     None is a result where the judge cannot tell, and may be kept. With a `failure` it is none: nobody judged, and
-    whoever needs the judgement asks again.
+    whoever needs the judgement asks again. `basis` says what it rests on. `code` is None exactly where there is a
+    value; left out, it is `failed` with a failure and `cannot_tell` else.
 
+    >>> Judgement(None, "nobody knows").code
+    'cannot_tell'
     >>> Judgement(1.5, "too good")
     Traceback (most recent call last):
     ValueError: a judgement lies in [0, 1] or is None, got 1.5 (too good)
@@ -40,6 +57,8 @@ class Judgement:
     value: float | None
     reason: str
     failure: Failure | None = None
+    basis: Basis = "reference"
+    code: Code | None = None
 
     def __post_init__(self) -> None:
         if self.value is not None and not 0.0 <= self.value <= 1.0:
@@ -48,6 +67,10 @@ class Judgement:
             raise ValueError(
                 f"a judgement that failed has no value, got {self.value} ({self.failure.reason})"
             )
+        if self.value is not None and self.code is not None:
+            raise ValueError(f"a judgement with a value has no code, got {self.value} and {self.code!r}")
+        if self.value is None and self.code is None:
+            object.__setattr__(self, "code", "failed" if self.failure is not None else "cannot_tell")
 
 
 class Verifier(Protocol):
@@ -58,9 +81,9 @@ class Verifier(Protocol):
         ...
 
 
-def unscored(reason: str) -> Judgement:
+def unscored(reason: str, code: Code = "cannot_tell", basis: Basis = "reference") -> Judgement:
     """The judgement of a verifier that cannot tell."""
-    return Judgement(None, reason)
+    return Judgement(None, reason, basis=basis, code=code)
 
 
 def failed(failure: Failure) -> Judgement:
@@ -68,9 +91,9 @@ def failed(failure: Failure) -> Judgement:
     return Judgement(None, f"{NO_JUDGEMENT}{failure.judge}: {failure.reason}", failure)
 
 
-def passed(ok: bool, reason: str) -> Judgement:
+def passed(ok: bool, reason: str, basis: Basis = "reference") -> Judgement:
     """1 where `ok`, else 0."""
-    return Judgement(1.0 if ok else 0.0, reason)
+    return Judgement(1.0 if ok else 0.0, reason, basis=basis)
 
 
 EMPTY = Judgement(0.0, "the answer is empty")

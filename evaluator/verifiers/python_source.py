@@ -29,11 +29,11 @@ def python_parses(answer: str, reference: Any, prompt: str, options: Mapping[str
     parse. Half credit where the function is there but its arguments or a construct are not as asked.
     """
     if not isinstance(reference, Mapping) or not isinstance(reference.get("function"), str):
-        return unscored("no reference: python_parses needs the name of a function")
+        return unscored("no reference: python_parses needs the name of a function", "no_reference")
     wanted = list(reference.get("contains", ()))
     unknown = [one for one in wanted if one not in _CONSTRUCTS]
     if unknown:
-        return unscored(f"unknown constructs {unknown}; known are {sorted(_CONSTRUCTS)}")
+        return unscored(f"unknown constructs {unknown}; known are {sorted(_CONSTRUCTS)}", "bad_options")
     if not answer.strip():
         return EMPTY
     try:

@@ -20,7 +20,7 @@ def contains_answer(answer: str, reference: Any, prompt: str, options: Mapping[s
     """
     wanted = [reference] if isinstance(reference, str) else reference
     if not isinstance(wanted, list | tuple) or not all(isinstance(one, str) for one in wanted) or not wanted:
-        return unscored("no reference: contains_answer needs a string or a list of strings")
+        return unscored("no reference: contains_answer needs a string or a list of strings", "no_reference")
     if not answer.strip():
         return EMPTY
     limit = options.get("max_words")
@@ -37,7 +37,7 @@ def label(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) 
     """
     labels = options.get("labels")
     if not isinstance(labels, list | tuple) or reference not in labels:
-        return unscored(f"no reference: label needs one of {labels}, found {reference!r}")
+        return unscored(f"no reference: label needs one of {labels}, found {reference!r}", "no_reference")
     if not answer.strip():
         return EMPTY
     chosen = [one for one in labels if contains_phrase(answer, str(one))]
@@ -54,7 +54,7 @@ def extraction(answer: str, reference: Any, prompt: str, options: Mapping[str, A
     extracted from it, and is 0.
     """
     if not isinstance(reference, str) or not reference.strip():
-        return unscored("no reference: extraction needs a string")
+        return unscored("no reference: extraction needs a string", "no_reference")
     if not answer.strip():
         return EMPTY
     given = bare(answer)
@@ -71,10 +71,10 @@ def number(answer: str, reference: Any, prompt: str, options: Mapping[str, Any])
     Thousands separators are read, digits inside a word or an identifier are not numbers.
     """
     if isinstance(reference, bool) or not isinstance(reference, int | float):
-        return unscored(f"no reference: number needs a number, found {reference!r}")
+        return unscored(f"no reference: number needs a number, found {reference!r}", "no_reference")
     which = options.get("which", "last")
     if which not in ("last", "first"):
-        return unscored(f"option 'which' must be 'last' or 'first', found {which!r}")
+        return unscored(f"option 'which' must be 'last' or 'first', found {which!r}", "bad_options")
     if not answer.strip():
         return EMPTY
     found = [float(one.replace(",", "")) for one in _NUMBER.findall(answer)]
