@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from _audit.peer import paired_z, usual_z, z_verdict
-from evaluator.audit.diff.betting import strongest
+from evaluator.judge.judges.betting import strongest
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from scipy.stats import binomtest
 
-from evaluator.audit.diff.betting import strongest
+from evaluator.judge.judges.betting import strongest
 
 FLOOR_ALPHA: Final = 0.05
 """A base whose advantage over chance could be luck with more than this probability is at the floor."""

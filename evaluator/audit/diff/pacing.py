@@ -6,9 +6,9 @@ from math import ceil, inf, log
 
 import numpy as np
 
-from evaluator.audit.diff.betting import Floats
 from evaluator.audit.diff.paired import Draw, Evidence, evidence_of
 from evaluator.audit.diff.settings import GateSettings
+from evaluator.judge.judges.betting import Floats
 
 _MOST_CHUNKS = 8
 _EVEN_IF = (Draw(1.0, 1.0), Draw(-1.0, -1.0))

@@ -1,7 +1,7 @@
 """The sequential paired test: base and candidate on the same items, evidence after every draw. Pure.
 
 x = base - candidate in [-1, 1] is the drop of one draw (an item, or the mean of a cluster). Two e-processes by
-betting (`betting.log_evidence`) look at the same draws, one against each claim's opposite:
+betting (`judges.betting.log_evidence`) look at the same draws, one against each claim's opposite:
 
     fail:  refuse "the mean drop is at most `fail_beyond`"    draws  x, mean  fail_beyond
     pass:  refuse "the mean drop is at least `pass_within`"   draws -x, mean -pass_within
@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evaluator.audit.diff.betting import WEIGHTS, Floats, log_evidence, lower_bound, strongest
+from evaluator.judge.judges.betting import WEIGHTS, Floats, log_evidence, lower_bound, strongest
 
 
 class Draw(NamedTuple):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from evaluator.audit.diff.betting import BETS, WEIGHTS, log_evidence, lower_bound, strongest
+from evaluator.judge.judges.betting import BETS, WEIGHTS, log_evidence, lower_bound, strongest
 from evaluator.watch.planning.limits import pair_information
 
 ALPHA = 0.01
