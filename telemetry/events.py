@@ -302,7 +302,12 @@ class ArmCount(Value):
 
 
 class CapabilityEvidence(Value):
-    """What the sequential test knows about one capability. `e_value` is E_k of statistics.md."""
+    """What the sequential test knows about one capability. `e_value` is E_k of statistics.md.
+
+    `threshold` is the one that the test uses, `tolerated` the brief's own where a judge's error moved it. Where the
+    capability is not watched, `unwatched` says why. Under `missing:scores` the counts are of scores that were due,
+    and the means are the part of them that came.
+    """
 
     capability: str
     watched: bool
@@ -314,6 +319,9 @@ class CapabilityEvidence(Value):
     pairs: int
     pair_gap: float | None
     unscored: int
+    judged_by: str = "program"
+    tolerated: float | None = None
+    unwatched: str | None = None
 
 
 class Proof(Value):

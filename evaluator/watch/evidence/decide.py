@@ -20,6 +20,7 @@ HOLD_EVERY = 200
 """Settled scores between two `hold` decisions: often enough to tell why nothing moves, rarely otherwise."""
 DROP_TEST = "betting e-process, drop beyond the threshold (docs/statistics.md)"
 AFTER_TEST = "Shiryaev-Roberts e-detector after the full rollout (docs/statistics.md)"
+MISSING_TEST = "missing-score e-process: scores are missing for both arms alike (docs/statistics.md)"
 RATIO_TEST = "sample-ratio e-process: arms follow the share (docs/statistics.md)"
 PROMOTION_TEST = "betting e-process, drop below the stage's margin (docs/statistics.md)"
 
@@ -36,17 +37,20 @@ def decide(evidence: RolloutEvidence) -> DecisionMade | None:
     if found is not None:
         test, reason = found
         return _once(evidence, "roll_back", "roll_back", reason, test)
+    warned = _warning(evidence)
+    if warned is not None:
+        return warned
     stage = evidence.stage
-    missing = _why_not_promote(evidence, stage)
-    if not missing:
+    still = _why_not_promote(evidence, stage)
+    if not still:
         promoted = _once(
             evidence, f"promote:{stage}", "promote", _why_promote(evidence, stage), PROMOTION_TEST
         )
         if promoted is not None:
             return promoted
-        missing = f"stage {stage} has done its part; waiting for the first scores of the next"
+        still = f"stage {stage} has done its part; waiting for the first scores of the next"
     if evidence.settled % HOLD_EVERY == 0:
-        return _decision(evidence, "hold", missing, DROP_TEST)
+        return _decision(evidence, "hold", still, MISSING_TEST if evidence.missing.proven else DROP_TEST)
     return None
 
 
@@ -76,6 +80,13 @@ def _why_roll_back(evidence: RolloutEvidence) -> tuple[str, str] | None:
     return None
 
 
+def _warning(evidence: RolloutEvidence) -> DecisionMade | None:
+    """The `hold` that says at once, and once, that something was proven which never rolls back."""
+    if evidence.missing.proven:
+        return _once(evidence, "missing", "hold", evidence.missing.explain(), MISSING_TEST)
+    return None
+
+
 def _why_breached(evidence: RolloutEvidence) -> str:
     blamed = evidence.blamed()
     reached = f"M = {evidence.e_value:.4g} reached {evidence.bar:.4g} after {evidence.settled} scores"
@@ -95,6 +106,8 @@ def _why_promote(evidence: RolloutEvidence, stage: int) -> str:
 def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
     """What still stands between this stage and the next; empty where nothing does."""
     spec = evidence.spec
+    if evidence.missing.suspicious:
+        return evidence.missing.explain()
     if evidence.full:
         return "fully rolled out; watching"
     units = evidence.stage_units.get(stage, 0)

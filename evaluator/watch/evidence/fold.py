@@ -46,7 +46,7 @@ class RolloutEvidence(EvidenceState):
         self.digest = hashlib.sha256(_line(self.digest, score).encode()).hexdigest()
         if score.draw is not None:
             self._count_tag(score.draw.capability)
-        guarded = self._settle_guardrails(score)
+        guarded = self._settle_assignment(score)
         factors = None
         if score.capability is None:
             self.untagged += 1
@@ -86,8 +86,6 @@ class RolloutEvidence(EvidenceState):
         fold.judges.add(score.judge)
         pi = self._units.draw(who)
         other = score.other_value
-        if pi is not None:
-            self.ratio.add(pi, candidate, who.subject_source, score.router)
         if score.draw is not None and score.draw.drawn:
             pi = None  # a pair or nothing: whether the shadow gave a score may depend on the arm
         if other is not None:
@@ -107,18 +105,20 @@ class RolloutEvidence(EvidenceState):
                 self.late_peak = max(self.late_peak, self.late)
         return factors
 
-    def _settle_guardrails(self, score: ScoreRecorded) -> bool:
-        """Settle a subject's first interaction, judged or not; whether anything was bet."""
-        if not self._rails:
-            return False
-        pi = self._guarded.draw(score.assignment)
+    def _settle_assignment(self, score: ScoreRecorded) -> bool:
+        """Settle what every interaction tells, judged or not: its draw, its guardrails; whether anything was bet."""
+        who = score.assignment
+        candidate = who.arm == "candidate"
+        pi = self._assigned.draw(who)
+        self.missing.add(pi, score)
         if pi is None:
             return False
+        self.ratio.add(pi, candidate, who.subject_source, score.router)
         for rail in self._rails:
             value = guarded_value(rail.rail, score)
             if value is not None:
-                rail.settle(pi, score.assignment.arm == "candidate", value)
-        return True
+                rail.settle(pi, candidate, value)
+        return bool(self._rails)
 
     def _weigh(self, score: ScoreRecorded) -> None:
         before = self.e_value
@@ -149,6 +149,7 @@ def _line(previous: str, score: ScoreRecorded) -> str:
             score.router or "",
             score.capability or "",
             repr(score.value),
+            score.unscored or "",
             repr(score.other_value),
             f"{score.refused:d}{score.failed:d}",
             repr(score.total_ms),

@@ -1,7 +1,8 @@
 """Does the assignment follow the share? An anytime-valid check of the sample ratio, by subject.
 
-Every unit of evidence says with what chance pi its subject should have met the candidate. Where arms come
-more or less often than that, assignment or scoring is broken and no comparison of the arms can be believed.
+Every interaction says with what chance pi its subject should have met the candidate, whether it has a score or not.
+Where arms come more or less often than that, the assignment is broken and no comparison of the arms can be believed.
+(Scores that are missing for one arm are another matter, with a name of its own: `missing`.)
 Each component bets on the odds of the candidate being r times what they should be: with p the probability at
 those odds, W_r <- W_r * (p/pi if candidate else (1-p)/(1-pi)), a likelihood ratio, so an e-process
 (Lindon and Malek 2022, "Anytime-valid inference for multinomial count data"). The same test runs for each
@@ -27,7 +28,7 @@ ALL: Final = "all subjects"
 
 @dataclass(frozen=True, slots=True)
 class Imbalance:
-    """How one group of units was assigned. `expected` is the number of candidates that the shares call for."""
+    """How one group of subjects was assigned. `expected` is the number of candidates that the shares call for."""
 
     where: str
     units: int
@@ -52,7 +53,7 @@ class RatioProcess:
         self.wealth = [1.0 / len(ODDS)] * len(ODDS)
 
     def add(self, pi: float, candidate: bool) -> None:
-        """Take in one unit that was drawn with P(candidate) = pi."""
+        """Take in one subject that was drawn with P(candidate) = pi."""
         self.units += 1
         self.candidates += candidate
         self.expected += pi
@@ -79,7 +80,7 @@ class RatioCheck:
         self._peak = 1.0
 
     def add(self, pi: float, candidate: bool, source: str, router: str | None) -> None:
-        """Take in one unit."""
+        """Take in one subject's draw."""
         whole = self._groups[ALL]
         whole.add(pi, candidate)
         self._peak = max(self._peak, whole.e_value)

@@ -11,13 +11,14 @@ from typing import Any, Self
 from evaluator.watch.evidence import guardrails
 from evaluator.watch.evidence.capability_fold import CapabilityFold
 from evaluator.watch.evidence.guardrails import GuardrailFold
+from evaluator.watch.evidence.missing import MissingCheck
 from evaluator.watch.evidence.ratio import RatioCheck
 from evaluator.watch.evidence.sequential import GRID, BroadPool
 from evaluator.watch.evidence.units import Units, pack, unpack
 from telemetry.errors import SettingsError, UnreadableRecord
 from telemetry.events import CapabilityEvidence, RolloutSpec, ScoreRecorded
 
-STATE_VERSION = 5
+STATE_VERSION = 6
 RUN_LENGTH = 100_000.0
 """After the full rollout: units per capability (weighted mean) until a false alarm, on average."""
 
@@ -45,12 +46,14 @@ class EvidenceState:
         self._rails = [GuardrailFold(r, guardrails.PART / len(spec.guardrails)) for r in spec.guardrails]
         self._weights = [c.weight for c in watched]
         self.ratio = RatioCheck()
+        self.missing = MissingCheck(self.folds)
         # The target is meant to change; pooled with the others, its gain would hide their loss.
         adjacent = {c.name for c in watched if c.role == "adjacent"}
         self._pooled = adjacent or {c.name for c in watched}
         self._pool = BroadPool()
+        # A capability's unit is a subject's first scored interaction; assignments are told by its first of all.
         self._units = Units()
-        self._guarded = Units()
+        self._assigned = Units()
         self._events: set[int] = set()
         self._heaviest: list[tuple[float, int, str]] = []
         self.settled = 0
@@ -91,9 +94,9 @@ class EvidenceState:
         return tuple(name for name, fold in self.folds.items() if len(fold.judges) > 1)
 
     def summary(self) -> tuple[CapabilityEvidence, ...]:
-        """Every capability's evidence in the order of the spec, then every guardrail's."""
+        """Every capability's evidence in the order of the spec, then every guardrail's, then of missing scores."""
         folds = tuple(fold.summary() for fold in self.folds.values())
-        return folds + tuple(rail.summary() for rail in self._rails)
+        return (*folds, *(rail.summary() for rail in self._rails), self.missing.summary())
 
     def blamed(self) -> tuple[str, ...]:
         """Capabilities with w_k * E_k >= 1/alpha. Empty where only the drop as a whole is proven."""
@@ -127,9 +130,10 @@ class EvidenceState:
             "capabilities": {name: fold.to_dict() for name, fold in self.folds.items()},
             "guardrails": {rail.name: rail.to_dict() for rail in self._rails},
             "ratio": self.ratio.to_dict(),
+            "missing": self.missing.to_dict(),
             "pool": list(self._pool.wealth),
             "units": self._units.to_dict(),
-            "guarded": self._guarded.to_dict(),
+            "assigned": self._assigned.to_dict(),
             "tags": dict(sorted(self.tags.items())),
             "full": self.full,
             "events": pack(self._events),
@@ -160,9 +164,10 @@ class EvidenceState:
         for rail in new._rails:
             rail.restore(state["guardrails"][rail.name])
         new.ratio = RatioCheck.from_dict(state["ratio"])
+        new.missing = MissingCheck.from_dict(state["missing"])
         new._pool.restore(state["pool"])
         new._units = Units.from_dict(state["units"])
-        new._guarded = Units.from_dict(state["guarded"])
+        new._assigned = Units.from_dict(state["assigned"])
         new.tags = {str(name): int(count) for name, count in state["tags"].items()}
         new.full = bool(state["full"])
         new._events = set(unpack(state["events"]))

@@ -68,7 +68,7 @@ class Units:
     def draw(self, assignment: Assignment) -> float | None:
         """P(candidate) of this subject's draw given the past, or None where the arm was already certain.
 
-        Call it once for every scored interaction, in the order of the log; it remembers the subject.
+        Call it once for every interaction that the table is about, in the order of the log; it remembers the subject.
         A subject without identity (source `request`) never comes back and is not kept.
         """
         share = assignment.share

@@ -87,7 +87,7 @@ def score(
         capability=capability,
         tag_confidence=0.9,
         value=value,
-        unscored=None if value is not None else "no reference",
+        unscored=None if value is not None else "no_reference",
         other_value=other,
         judge="j1",
     )

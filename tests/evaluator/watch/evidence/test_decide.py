@@ -40,7 +40,7 @@ def test_the_proof_tells_what_decided():
     assert len(proof.heaviest) == 10
     assert proof.settings_sha256 == settings_sha256(spec)
     assert proof.judges == ("j1",)
-    assert len(proof.evidence) == 3
+    assert [e.capability for e in proof.evidence] == ["target", "facts", "json", "missing:scores"]
 
 
 def test_replay_gives_the_same_bytes_from_the_start_or_through_restarts():
