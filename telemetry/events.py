@@ -142,7 +142,10 @@ class InteractionRecorded(Event):
 
 
 class ScoreRecorded(Event):
-    """The quality of one interaction. `value` is None exactly where `unscored` gives the reason.
+    """The quality of one interaction. `value` is None exactly where `unscored` gives the reason, one of a few codes.
+
+    `basis` says what the value rests on (the prompt, a reference, what an audit taught, a model ...); `judged_fraction`
+    of such interactions are judged, chosen by their ids. `unscored_why` has a judge's own words where it failed.
 
     `other_value` is the score of the shadow answer, i.e. of the arm that was not assigned. An outcome that
     depends on the arm (time-out, refusal, upstream error) is a score of 0, never a missing value.
@@ -162,8 +165,11 @@ class ScoreRecorded(Event):
     tag_confidence: float
     value: Fraction | None
     unscored: str | None = None
+    unscored_why: str | None = None
     other_value: Fraction | None = None
     judge: str
+    basis: str | None = None
+    judged_fraction: Fraction = 1.0
     refused: bool = False
     failed: bool = False
     total_ms: float | None = None

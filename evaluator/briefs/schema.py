@@ -22,6 +22,7 @@ SHARES_OFF = 0.005
 """How far the shares may be from adding up to 1: people round."""
 
 Kind = Literal["knowledge", "reasoning", "reading", "format", "style", "code"]
+Unseen = Literal["prompt", "learned", "agreement", "endpoint"]
 FactsChange = Literal["never", "yearly", "monthly", "weekly", "daily"]
 
 
@@ -47,7 +48,8 @@ class Settings(BaseModel):
 class JudgeEndpoint(Settings):
     """A model that judges, behind the OpenAI API at `url`. It grades from 1 to `best`; scores are (grade-1)/(best-1).
 
-    `rubric` says what a good answer is. The key is read from the environment variable `api_key_env`.
+    `rubric` says what a good answer is. The key is read from the environment variable `api_key_env`. Of what users
+    send it is asked about the fraction `sample`.
     """
 
     url: Url
@@ -55,14 +57,21 @@ class JudgeEndpoint(Settings):
     rubric: Said
     best: int = Field(default=10, ge=2)
     api_key_env: str | None = None
+    sample: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
 
 
 class JudgeSettings(Settings):
-    """What scores the capability: a verifier (a program) with its options, or a model at an endpoint."""
+    """What scores the capability: a verifier (a program) with its options, or a model at an endpoint.
+
+    A verifier judges the items by their references. What users send has none: `unseen` names what judges it, the first
+    that can. `prompt` works out what the prompt itself asks; `learned` was taught by the audit and needs base's answer
+    too; `agreement` is likeness to base's answer; `endpoint` is the model, for which a verifier may stand beside it.
+    """
 
     verifier: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     endpoint: JudgeEndpoint | None = None
+    unseen: tuple[Unseen, ...] = ("prompt", "learned")
 
     @field_validator("verifier")
     @classmethod
@@ -75,8 +84,16 @@ class JudgeSettings(Settings):
 
     @model_validator(mode="after")
     def _one(self) -> JudgeSettings:
-        if (self.verifier is None) == (self.endpoint is None):
-            raise ValueError("a judge is either a 'verifier' or an 'endpoint': give exactly one of the two")
+        both = self.verifier is not None and self.endpoint is not None and "endpoint" in self.unseen
+        if (self.verifier is None) == (self.endpoint is None) and not both:
+            raise ValueError(
+                "a judge is either a 'verifier' or an 'endpoint': give exactly one of the two, "
+                "or both where 'unseen' names the endpoint"
+            )
+        if "endpoint" in self.unseen and self.endpoint is None:
+            raise ValueError("'unseen' names the endpoint, and there is none")
+        if len(set(self.unseen)) != len(self.unseen):
+            raise ValueError(f"'unseen' names a judge twice: {', '.join(self.unseen)}")
         if self.verifier is None and self.options:
             raise ValueError("'options' are a verifier's; an endpoint has its own keys")
         if self.verifier is not None and (wrong := check_options(self.verifier, self.options)):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from evaluator.verifiers.formats import json_keys, list_of, one_sentence
 from evaluator.verifiers.house_style import support_reply
@@ -20,7 +20,7 @@ from evaluator.verifiers.python_source import python_parses
 from evaluator.verifiers.short_answers import contains_answer, extraction, label, number
 from evaluator.verifiers.text import is_refusal
 
-__all__ = ["VERIFIERS", "Judgement", "Verifier", "is_refusal"]
+__all__ = ["VERIFIERS", "Judgement", "Verifier", "decides", "is_refusal"]
 
 VERIFIERS: Final[Mapping[str, Verifier]] = MappingProxyType(
     {
@@ -35,3 +35,8 @@ VERIFIERS: Final[Mapping[str, Verifier]] = MappingProxyType(
         "support_reply": support_reply,
     }
 )
+
+
+def decides(verifier: str, prompt: str, options: Mapping[str, Any]) -> bool:  # noqa: ARG001 - what it may look at
+    """Whether a verifier can judge answers to a prompt without a reference: told from the prompt alone."""
+    return verifier == "one_sentence" and bool(prompt.strip())

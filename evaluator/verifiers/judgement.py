@@ -7,17 +7,37 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, Protocol
 
-Basis = Literal["reference", "prompt", "form"]
-"""What a judgement rests on: the item's reference, what the prompt itself asks, or the form of the answer alone."""
+Basis = Literal["reference", "prompt", "form", "learned", "agreement", "model", "rule", "person"]
+"""What a judgement rests on.
+
+The item's reference, what the prompt itself asks, the form of the answer alone; what an audit taught, agreement with
+base, a model's grade; a rule that was fixed beforehand (whoever fails scores 0); a person's grade.
+"""
 
 Code = Literal[
-    "cannot_tell", "failed", "no_reference", "prompt_not_checkable", "form_only", "bad_options", "no_grade"
+    "cannot_tell",
+    "failed",
+    "no_reference",
+    "prompt_not_checkable",
+    "form_only",
+    "bad_options",
+    "no_grade",
+    "no_judge",
+    "no_pair",
+    "not_sampled",
+    "base_failed",
+    "hashed_text",
+    "untagged",
+    "client_left",
 ]
 """Why there is no value, to be counted: few and fixed, unlike the words of `reason`.
 
 `no_reference`: nobody wrote down what is right. `prompt_not_checkable`: and the prompt asks for nothing that a program
 can work out. `form_only`: what it asks for was met, which is necessary and not enough. `bad_options`: the verifier's
 options, or the item's reference, cannot be used. `no_grade`: a judge replied without one. `failed`: nobody judged.
+`no_judge`: the brief has none for it. `no_pair`: whoever judges needs base's answer too, and nobody asked base, or, as
+`base_failed`, base did not answer. `hashed_text`: there is nothing to read. `untagged`: it belongs to no capability.
+`client_left`: in the middle of the answer. `not_sampled`: the interaction is none of those that are judged.
 `cannot_tell`: anything else.
 """
 

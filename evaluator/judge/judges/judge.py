@@ -1,4 +1,4 @@
-"""The judge: an interaction's capability, prompt and answer in, its quality out, as the brief's judges see it."""
+"""The judge: an answer and what is known beside it in, its quality out, by whoever the brief names for it."""
 
 from __future__ import annotations
 
@@ -8,62 +8,109 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from evaluator import verifiers
 from evaluator.briefs import items as items_module
 from evaluator.briefs.brief import JudgeSettings, LoadedBrief
 from evaluator.briefs.items import normalised_prompt
 from evaluator.judge.judges import client, endpoint_judge
+from evaluator.judge.judges.case import Case
 from evaluator.judge.judges.clients import Clients
 from evaluator.judge.judges.endpoint_judge import EndpointJudge
 from evaluator.judge.judges.failed import JudgeFailed, lost
+from evaluator.judge.judges.learned.features import Embed
+from evaluator.judge.judges.learned.judge import LearnedJudge
+from evaluator.judge.judges.likeness import likeness
+from evaluator.judge.judges.means import Means, means_of
 from evaluator.judge.judges.scorer import Judging
 from evaluator.verifiers import VERIFIERS, Judgement
+from evaluator.verifiers.judgement import unscored
 
 AT_ONCE: Final = 8
 """How many judgements `judge_many` makes at a time."""
 
 
 class Judge:
-    """Judges by program or by a model at an endpoint, as each capability says. Thread-safe.
+    """Judges by program, by what an audit taught, by likeness to base or by a model, as each capability says.
 
-    Programs give the same judgement for the same brief and code; `version` changes with either. A model's
-    judgement may differ from one day to the next, which is why the judge suite measures it. SettingsError where
-    an endpoint's key is not in the environment.
+    Thread-safe. Programs give the same judgement for the same brief and code; `version` changes with either, and with
+    what was taught. A model's judgement may differ from one day to the next, which is why the judge suite measures it.
+    SettingsError where an endpoint's key is not in the environment.
 
     An endpoint that has failed for long enough is not asked any more, by none of its capabilities; with `gives_up` of
-    False, for whoever judges as long as a rollout lasts, it always is.
+    False, for whoever judges as long as a rollout lasts, it always is. `embed` is for likeness to base; without it
+    only answers that are equal are alike.
     """
 
-    def __init__(self, loaded: LoadedBrief, *, gives_up: bool = True) -> None:
+    def __init__(
+        self,
+        loaded: LoadedBrief,
+        *,
+        gives_up: bool = True,
+        learned: LearnedJudge | None = None,
+        embed: Embed | None = None,
+    ) -> None:
         self._settings = {c.name: c.judge for c in loaded.brief.capabilities}
+        self._learned, self._embed = learned, embed
         clients = Clients(gives_up=gives_up)
         self._endpoints = {
             name: EndpointJudge(one.endpoint, clients.of(one.endpoint))
             for name, one in self._settings.items()
             if one.endpoint is not None
         }
-        self.version = f"{'judges' if self._endpoints else 'verifiers'}@{_version(loaded)}"
+        taught = f"+{learned.version}" if learned is not None else ""
+        self.version = f"{'judges' if self._endpoints else 'verifiers'}@{_version(loaded)}{taught}"
         self._references = {
             (name, normalised_prompt(item.prompt)): item.reference
             for name, group in loaded.items.items()
             for item in group
         }
 
-    def judge(self, capability: str, prompt: str, answer: str) -> Judgement:
-        """The quality of `answer`, or None with the reason where it cannot be told.
+    def means(self, capability: str, prompt: str, *, paired: bool, interaction: str) -> Means:
+        """Who judges the answers to this prompt: known before any of them is looked at."""
+        settings = self._settings.get(capability)
+        if settings is None:
+            return Means(None, "no_judge")
+        return means_of(
+            settings,
+            prompt,
+            has_reference=self._reference(capability, prompt) is not None,
+            learned=self._learned is not None and self._learned.knows(capability),
+            paired=paired,
+            interaction=interaction,
+        )
 
-        The reference is that of the brief's item with this prompt, white space aside; a prompt that is no item
-        has none, and most verifiers then cannot tell. So can nobody where the brief lacks the capability.
+    def judge_case(self, case: Case, means: Means) -> Judgement:
+        """The quality of an answer by the means that were chosen for its prompt."""
+        if means.by is None:
+            return unscored("nobody judges it", means.code or "no_judge")
+        if means.by == "learned" and self._learned is not None:
+            return self._learned.judge(case)
+        if means.by == "agreement":
+            settings = self._settings[case.capability]
+            return likeness(case, settings.verifier, settings.options, self._embed)
+        if means.by == "endpoint":
+            reference = self._reference(case.capability, case.prompt)
+            return self._endpoints[case.capability].judge(case.prompt, case.answer, reference)
+        return self.judge(case.capability, case.prompt, case.answer)
+
+    def judge(self, capability: str, prompt: str, answer: str) -> Judgement:
+        """The quality of an answer as the audit sees it, or None with the reason where it cannot be told.
+
+        The reference is that of the brief's item with this prompt, white space aside. For a prompt that is no item a
+        verifier works out what the prompt itself asks, where it can. Nobody can where the brief lacks the capability.
         """
         settings = self._settings.get(capability)
         if settings is None:
-            return Judgement(None, f"the brief names no capability {capability!r}")
-        reference = self._references.get((capability, normalised_prompt(prompt)))
+            return unscored(f"the brief names no capability {capability!r}", "no_judge")
+        reference = self._reference(capability, prompt)
         if settings.verifier is None:
             return self._endpoints[capability].judge(prompt, answer, reference)
         return VERIFIERS[settings.verifier](answer, reference, prompt, settings.options)
+
+    def _reference(self, capability: str, prompt: str) -> Any:
+        return self._references.get((capability, normalised_prompt(prompt)))
 
 
 def judge_many(judge: Judging, capability: str, asked: Sequence[tuple[str, str]]) -> list[Judgement]:
@@ -91,8 +138,8 @@ def _version(loaded: LoadedBrief) -> str:
 
 
 def fingerprint(settings: JudgeSettings) -> list[object]:
-    """What a capability's judgements depend on besides items and code: its program and options, or its model."""
-    if settings.endpoint is not None:
+    """What the judgements of items depend on besides items and code: program and options, or the model."""
+    if settings.verifier is None and settings.endpoint is not None:
         return [endpoint_judge.version_of(settings.endpoint)]
     return [settings.verifier, settings.options]
 
@@ -103,6 +150,6 @@ def code_sha256() -> str:
     digest = hashlib.sha256()
     package = Path(verifiers.__file__).parent
     modules = [Path(str(module.__file__)) for module in (items_module, endpoint_judge, client)]
-    for file in [Path(__file__), *modules, *sorted(package.glob("*.py"))]:
+    for file in [Path(__file__), *modules, *sorted(package.rglob("*.py"))]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()

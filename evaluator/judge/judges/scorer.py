@@ -6,11 +6,14 @@ fails where the judge knows the task scores 0. Else an arm could make its failur
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
+from evaluator.judge.judges.case import Case, earlier_turns
+from evaluator.judge.judges.means import Means
 from evaluator.verifiers import Judgement, is_refusal
-from evaluator.verifiers.judgement import NO_JUDGEMENT
+from evaluator.verifiers.judgement import unscored
 from telemetry.events import Answer, InteractionRecorded, ScoreRecorded, derived_id
 from telemetry.prompts import prompt_of
 
@@ -20,10 +23,12 @@ if TYPE_CHECKING:  # it brings sklearn, for which whoever only judges need not w
 SOURCE: Final = "belay/scorer"
 REFUSED: Final = "content_filter"
 """The `finish_reason` with which an engine says that it would not answer."""
+SHOWN: Final = 200
+"""Characters kept of why a judge could not be had."""
 
 
 class Judging(Protocol):
-    """The part of `judge.Judge` that scoring needs."""
+    """The part of `judge.Judge` that baselines, audits and training need."""
 
     @property
     def version(self) -> str:
@@ -35,45 +40,88 @@ class Judging(Protocol):
         ...
 
 
-def score(
-    interaction: InteractionRecorded, tag: Tag, judge: Judging, *, at: datetime | None = None
-) -> ScoreRecorded:
+class LiveJudging(Protocol):
+    """The part of `judge.Judge` that scoring traffic needs."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever a judgement may."""
+        ...
+
+    def means(self, capability: str, prompt: str, *, paired: bool, interaction: str) -> Means:
+        """Who judges the answers to a prompt; looks at no answer."""
+        ...
+
+    def judge_case(self, case: Case, means: Means) -> Judgement:
+        """The quality of one answer by these means, or None with the reason."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An interaction, what it is about, and who is to judge it; `prompt` is what the user asked last."""
+
+    interaction: InteractionRecorded
+    tag: Tag
+    prompt: str
+    means: Means
+
+
+def task_of(interaction: InteractionRecorded, tag: Tag, judge: LiveJudging) -> Task:
+    """Choose who judges an interaction: by its prompt and by who was asked, before any answer is looked at."""
+    prompt = prompt_of(interaction)
+    if interaction.text_policy == "hashed":
+        means = Means(None, "hashed_text")
+    elif tag.capability is None:
+        means = Means(None, "untagged")
+    else:
+        means = judge.means(
+            tag.capability, prompt, paired=interaction.shadow is not None, interaction=interaction.event_id
+        )
+    return Task(interaction, tag, prompt, means)
+
+
+def score(task: Task, judge: LiveJudging, *, at: datetime | None = None) -> ScoreRecorded:
     """The score of an interaction's assigned arm, and of its shadow.
 
     `at` is when it was scored; None takes the interaction's own time. `event_id` depends on the interaction
     and the judge's version only, and on whether the judge failed: the score of one that could not be had is no
     repetition of a later one, nor the later one of it. Degenerate cases, in this order:
 
-    - hashed text or no capability: unscored;
+    - hashed text, no capability, or nobody to judge such a prompt: unscored;
     - the assigned arm failed (an error, a status of 400 or more, an answer that base had to give instead) or
       refused (`content_filter`): 0. A request that both refuse is 0 in both, and leaves their difference alone;
     - the client left before the answer's end: unscored, since the half that is there cannot be judged;
-    - the judge knows no answer to this prompt, whoever gave it: unscored, also for an arm that failed;
-    - the judge could not be had: unscored, with a reason that begins with `NO_JUDGEMENT`.
+    - base failed where the judge needs its answer: unscored;
+    - the judge cannot tell, or could not be had: unscored.
 
-    An answer that declines in words is marked `refused`; its quality is the judge's, as in the audit.
+    `unscored` is a code, few and fixed; `unscored_why` says it in words where a judge had some. An answer that declines
+    in words is marked `refused`; its quality is the judge's, as in the audit.
     """
-    prompt = prompt_of(interaction)
+    interaction, means = task.interaction, task.means
     failed = interaction.fallback is not None or _failed(interaction.answer)
     filtered = not failed and interaction.answer.finish_reason == REFUSED
-    value, unscored = _value(interaction, tag.capability, judge, prompt, failed or filtered)
+    found = _judged(task, judge, lost=failed or filtered)
     other = None
-    if value is not None and tag.capability is not None and interaction.shadow is not None:
-        other = _shadow_value(interaction.shadow, tag.capability, judge, prompt)
+    if found.value is not None and interaction.shadow is not None:
+        other = _shadow_value(task, interaction.shadow, judge)
     return ScoreRecorded(
-        event_id=_event_id(interaction, judge, unscored),
+        event_id=_event_id(interaction, judge, found),
         time=at or interaction.time,
         source=SOURCE,
         rollout_id=interaction.rollout_id,
         interaction_id=interaction.event_id,
         interaction_time=interaction.time,
         assignment=interaction.assignment,
-        capability=tag.capability,
-        tag_confidence=tag.confidence,
-        value=value,
-        unscored=unscored,
+        capability=task.tag.capability,
+        tag_confidence=task.tag.confidence,
+        value=found.value,
+        unscored=found.code,
+        unscored_why=found.reason[:SHOWN] if found.failure is not None else None,
         other_value=other,
         judge=judge.version,
+        basis=None if found.value is None else found.basis,
+        judged_fraction=means.fraction,
         refused=filtered or (not failed and is_refusal(interaction.answer.text)),
         failed=failed,
         total_ms=interaction.answer.total_ms,
@@ -82,32 +130,55 @@ def score(
     )
 
 
-def _event_id(interaction: InteractionRecorded, judge: Judging, unscored: str | None) -> str:
+def _event_id(interaction: InteractionRecorded, judge: LiveJudging, found: Judgement) -> str:
     parts = ("score", interaction.event_id, judge.version)
-    return derived_id(*parts, *(["failed"] if (unscored or "").startswith(NO_JUDGEMENT) else []))
+    return derived_id(*parts, *(["failed"] if found.failure is not None else []))
 
 
-def _value(
-    interaction: InteractionRecorded, capability: str | None, judge: Judging, prompt: str, lost: bool
-) -> tuple[float | None, str | None]:
-    """The assigned arm's score, or the reason why there is none; `lost` where it failed or refused."""
-    if interaction.text_policy == "hashed":
-        return None, "text is hashed"
-    if capability is None:
-        return None, "untagged"
-    if not lost and _unfinished(interaction):
-        return None, "the client left before the answer ended"
-    judgement = judge.judge(capability, prompt, "" if lost else interaction.answer.text)
-    if judgement.value is None:
-        return None, judgement.reason or "the judge cannot tell"
-    return (0.0 if lost else judgement.value), None
+def _judged(task: Task, judge: LiveJudging, *, lost: bool) -> Judgement:
+    """The judgement of the assigned arm; `lost` where it failed or refused."""
+    interaction, means = task.interaction, task.means
+    if means.by is None:
+        return unscored("nobody judges it", means.code or "cannot_tell")
+    if lost:
+        return Judgement(0.0, "it failed, or would not answer", basis="rule")
+    if _unfinished(interaction):
+        return unscored("the client left before the answer ended", "client_left")
+    if means.needs_base and _base_of(interaction) is None:
+        return unscored("base did not answer", "base_failed")
+    return judge.judge_case(_case(task, interaction.answer), means)
 
 
-def _shadow_value(shadow: Answer, capability: str, judge: Judging, prompt: str) -> float | None:
+def _shadow_value(task: Task, shadow: Answer, judge: LiveJudging) -> float | None:
     """The other arm's score; 0 where it failed or refused, whichever arm it is."""
-    if _failed(shadow) or shadow.finish_reason == REFUSED:
+    if _lost(shadow):
         return 0.0
-    return judge.judge(capability, prompt, shadow.text).value
+    if task.means.needs_base and _base_of(task.interaction) is None:
+        return None
+    return judge.judge_case(_case(task, shadow), task.means).value
+
+
+def _case(task: Task, answer: Answer) -> Case:
+    return Case(
+        capability=task.tag.capability or "",
+        prompt=task.prompt,
+        answer=answer.text,
+        earlier=earlier_turns(task.interaction.messages),
+        base=_base_of(task.interaction),
+        finish_reason=answer.finish_reason,
+        interaction=task.interaction.event_id,
+    )
+
+
+def _base_of(interaction: InteractionRecorded) -> str | None:
+    """Base's answer, whichever arm was assigned; None where it was not asked, or failed."""
+    control = interaction.assignment.arm == "control"
+    answer = interaction.answer if control else interaction.shadow
+    return None if answer is None or _lost(answer) else answer.text
+
+
+def _lost(answer: Answer) -> bool:
+    return _failed(answer) or answer.finish_reason == REFUSED
 
 
 def _failed(answer: Answer) -> bool:

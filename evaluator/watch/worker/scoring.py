@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from evaluator.judge.judges.scorer import SOURCE, Judging, score
+from evaluator.judge.judges.scorer import SOURCE, LiveJudging, score, task_of
 from evaluator.judge.tagging.tagger import Tag
 from telemetry import codec, topics
 from telemetry.bus.protocols import Bus, Publisher, Reader, Record
@@ -39,7 +39,9 @@ class ScorerCounts:
 class Scorer:
     """Tags and judges interactions of its share of the partitions. Used by one thread; `close` it."""
 
-    def __init__(self, bus: Bus, tagger: Tagging, judge: Judging, counts: ScorerCounts | None = None) -> None:
+    def __init__(
+        self, bus: Bus, tagger: Tagging, judge: LiveJudging, counts: ScorerCounts | None = None
+    ) -> None:
         self.counts = counts or ScorerCounts()
         self._tagger, self._judge = tagger, judge
         self._publisher: Publisher = bus.publisher()
@@ -80,7 +82,7 @@ class Scorer:
     def _score(self, interactions: Sequence[InteractionRecorded]) -> None:
         tags = self._tagger.tag([prompt_of(i) for i in interactions]) if interactions else []
         for interaction, tag in zip(interactions, tags, strict=True):
-            scored = score(interaction, tag, self._judge, at=now())
+            scored = score(task_of(interaction, tag, self._judge), self._judge, at=now())
             self._publisher.send(codec.encode(scored))
             if scored.unscored is None:
                 self.counts.scored += 1

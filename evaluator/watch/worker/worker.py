@@ -18,7 +18,7 @@ from pydantic import Field
 
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.judge.judges.judge import Judge
-from evaluator.judge.judges.scorer import Judging
+from evaluator.judge.judges.scorer import LiveJudging
 from evaluator.judge.tagging.tagger import Tagger
 from evaluator.judge.tagging.word_tagger import agreement, fit_table
 from evaluator.watch.worker.decider import Decider
@@ -92,7 +92,7 @@ class Worker:
         settings: WorkerSettings,
         bus: Bus,
         tagger: Tagging,
-        judge: Judging,
+        judge: LiveJudging,
         stop: threading.Event,
     ) -> None:
         self._settings, self._bus, self._stop = settings, bus, stop

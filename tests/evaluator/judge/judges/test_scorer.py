@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from evaluator.judge.judges.case import Case
 from evaluator.judge.judges.judge import Judge
-from evaluator.judge.judges.scorer import score
+from evaluator.judge.judges.means import Means
+from evaluator.judge.judges.scorer import LiveJudging, score, task_of
 from evaluator.judge.tagging.tagger import Tag
-from evaluator.verifiers.judgement import NO_JUDGEMENT, Failure, Judgement, failed
+from evaluator.verifiers.judgement import Failure, Judgement, failed
 from telemetry.events import InteractionRecorded, ScoreRecorded, ShadowDraw
 from tests.evaluator.support.briefs import brief
 from tests.evaluator.support.interactions import START, answer, interaction
@@ -26,12 +28,17 @@ class Away:
     def __init__(self, version: str = "away") -> None:
         self.version = version
 
-    def judge(self, capability: str, prompt: str, answer: str) -> Judgement:  # noqa: ARG002 - a judge's shape
+    def means(self, capability: str, prompt: str, *, paired: bool, interaction: str) -> Means:
+        return JUDGE.means(capability, prompt, paired=paired, interaction=interaction)
+
+    def judge_case(self, case: Case, means: Means) -> Judgement:  # noqa: ARG002 - a judge's shape
         return failed(Failure("the judge 'j' at http://j", "no answer: ConnectError", START))
 
 
-def scored(event: InteractionRecorded, tag: Tag = FACTS) -> ScoreRecorded:
-    return score(event, tag, JUDGE)
+def scored(
+    event: InteractionRecorded, tag: Tag = FACTS, judge: LiveJudging = JUDGE, at: datetime | None = None
+) -> ScoreRecorded:
+    return score(task_of(event, tag, judge), judge, at=at)
 
 
 @pytest.mark.parametrize("arm", ["control", "candidate"])
@@ -78,7 +85,7 @@ def test_a_refusal_in_words_is_marked() -> None:
 def test_a_client_that_left_leaves_nothing_to_judge() -> None:
     found = scored(interaction(given=answer("It is", finish_reason=None), client_left=True))
     assert found.value is None
-    assert found.unscored == "the client left before the answer ended"
+    assert found.unscored == "client_left"
 
 
 def test_a_client_that_left_after_the_end_missed_nothing() -> None:
@@ -92,7 +99,7 @@ def test_a_client_that_left_an_arm_that_failed_does_not_excuse_it() -> None:
 
 def test_hashed_text_cannot_be_judged() -> None:
     found = scored(interaction(text_policy="hashed"))
-    assert (found.value, found.unscored) == (None, "text is hashed")
+    assert (found.value, found.unscored) == (None, "hashed_text")
 
 
 def test_an_untagged_interaction_is_unscored_even_where_it_failed() -> None:
@@ -139,8 +146,8 @@ def test_a_candidate_that_failed_is_paired_with_what_control_answered() -> None:
 
 def test_scoring_twice_is_scoring_once() -> None:
     event = interaction()
-    first = score(event, FACTS, JUDGE, at=START)
-    second = score(event, FACTS, JUDGE, at=START + timedelta(hours=1))
+    first = scored(event, at=START)
+    second = scored(event, at=START + timedelta(hours=1))
     assert first.event_id == second.event_id
     assert scored(interaction(1)).event_id != first.event_id
 
@@ -149,16 +156,69 @@ def test_without_a_moment_the_same_interaction_gives_the_same_score() -> None:
     assert scored(interaction()) == scored(interaction())
 
 
-def test_a_failure_is_told_from_a_result_by_its_reason_and_does_not_stand_in_a_later_ones_way() -> None:
+def test_a_failure_is_told_from_a_result_by_its_code_and_does_not_stand_in_a_later_ones_way() -> None:
     met = interaction(prompt="facts question 3", given=answer("It is right3."))
-    lost, cannot = score(met, FACTS, Away()), score(interaction(prompt="no item"), FACTS, JUDGE)
-    assert lost.unscored == f"{NO_JUDGEMENT}the judge 'j' at http://j: no answer: ConnectError"
-    assert cannot.unscored is not None
-    assert not cannot.unscored.startswith(NO_JUDGEMENT)
-    back = score(met, FACTS, JUDGE)
+    lost, cannot = scored(met, judge=Away()), scored(interaction(prompt="no item"))
+    assert (lost.unscored, lost.unscored_why) == (
+        "failed",
+        "no judgement: the judge 'j' at http://j: no answer: ConnectError",
+    )
+    assert (cannot.unscored, cannot.unscored_why) == ("prompt_not_checkable", None)
+    back = scored(met)
     assert back.value == 1.0
     away = Away(JUDGE.version)
-    assert score(met, FACTS, away).event_id == score(met, FACTS, away).event_id
-    assert score(met, FACTS, away).event_id != back.event_id, (
+    assert scored(met, judge=away).event_id == scored(met, judge=away).event_id
+    assert scored(met, judge=away).event_id != back.event_id, (
         "consumers would take one for a repetition of the other"
     )
+
+
+# --- judges that need base's answer -----------------------------------------------------------------
+
+
+class Likeness:
+    """A judge by base's answer: 1 where it says the same, and what it was handed."""
+
+    version = "likeness"
+
+    def __init__(self) -> None:
+        self.cases: list[Case] = []
+
+    def means(self, capability: str, prompt: str, *, paired: bool, interaction: str) -> Means:  # noqa: ARG002
+        return Means("learned") if paired else Means(None, "no_pair")
+
+    def judge_case(self, case: Case, means: Means) -> Judgement:  # noqa: ARG002 - a judge's shape
+        self.cases.append(case)
+        return Judgement(float(case.answer == case.base), "likeness", basis="learned")
+
+
+@pytest.mark.parametrize(("arm", "values"), [("control", (1.0, 0.0)), ("candidate", (0.0, 1.0))])
+def test_both_answers_of_a_pair_stand_beside_bases_whichever_arm_was_assigned(
+    arm: str, values: tuple[float, float]
+) -> None:
+    other = "candidate" if arm == "control" else "control"
+    said = {"control": "Paris.", "candidate": "Lyon."}
+    met = interaction(arm=arm, given=answer(said[arm], by=arm), shadow=answer(said[other], by=other))
+    judge = Likeness()
+    found = scored(met, judge=judge)
+    assert (found.value, found.other_value) == values
+    assert {case.base for case in judge.cases} == {"Paris."}
+    assert found.basis == "learned"
+
+
+@pytest.mark.parametrize("text", ["Paris.", "Lyon.", ""])
+def test_whether_there_is_a_score_follows_from_the_pair_and_not_from_what_was_answered(text: str) -> None:
+    alone = scored(interaction(given=answer(text)), judge=Likeness())
+    assert (alone.value, alone.unscored) == (None, "no_pair")
+
+
+def test_where_base_failed_nothing_can_be_likened_to_it_and_the_code_says_so() -> None:
+    broken = answer("", by="control", status=500)
+    met = interaction(arm="candidate", given=answer("Paris.", by="candidate"), shadow=broken)
+    assert scored(met, judge=Likeness()).unscored == "base_failed"
+
+
+def test_a_candidate_that_failed_beside_base_is_zero_by_rule() -> None:
+    met = interaction(arm="candidate", fallback="timeout", shadow=answer("Paris.", by="control"))
+    found = scored(met, judge=Likeness())
+    assert (found.value, found.other_value, found.basis) == (0.0, 1.0, "rule")

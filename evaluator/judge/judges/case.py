@@ -1,0 +1,34 @@
+"""What a judge is handed: one answer, the conversation that it ends, and what is known beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from telemetry.events import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One answer to be judged.
+
+    `prompt` is what the user asked last, `earlier` the turns before it. `base` is base's answer to the same
+    conversation: the answer itself where base gave it, None where nobody asked base. `finish_reason` is the engine's.
+    `interaction` is the id of the interaction, empty offline. A judge may look at all of it, and never learns the arm.
+    """
+
+    capability: str
+    prompt: str
+    answer: str
+    earlier: tuple[Message, ...] = ()
+    base: str | None = None
+    finish_reason: str | None = None
+    interaction: str = ""
+
+
+def earlier_turns(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The turns before the last of the user; none where the user said nothing."""
+    for at in range(len(messages) - 1, -1, -1):
+        if messages[at].role == "user":
+            return tuple(messages[:at])
+    return ()

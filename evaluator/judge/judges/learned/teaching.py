@@ -1,0 +1,183 @@
+"""From an audit's answers to a judge that needs no reference: lessons, a fit, and what it is worth.
+
+Lessons are answers with a verified score and base's answer to the same prompt: base's own, the candidate's, those of
+other audits on the same base, and damaged ones. What the fit is worth is measured on folds by prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from evaluator.briefs.brief import LoadedBrief
+from evaluator.judge.judges.betting import lower_bound
+from evaluator.judge.judges.calibration import calibrate_pairs
+from evaluator.judge.judges.case import Case
+from evaluator.judge.judges.learned.damage import damaged
+from evaluator.judge.judges.learned.features import NAMES, Embed, features
+from evaluator.judge.judges.learned.fitting import Floats, cross_fitted, fit
+from evaluator.judge.judges.learned.model import ArmWorth, LearnedCapability, LearnedModel, Rate, Worth
+from evaluator.verifiers import Judgement
+from telemetry.errors import UsageError
+from telemetry.events import ModelRef
+
+FEWEST: Final = 20
+"""Pairs of a capability; with fewer nothing is learnt of it."""
+GOOD_ABOVE: Final = 0.5
+_ALPHA: Final = 0.05
+
+Source = Literal["control", "candidate", "other", "damage"]
+Verify = Callable[[str, str, str], Judgement]
+"""Capability, prompt and answer to a verified judgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What base and another model answered to one item, with verified scores. `group` keeps kin in one fold."""
+
+    capability: str
+    group: str
+    prompt: str
+    base: str
+    base_score: float
+    other: str
+    other_score: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    pair: int
+    source: Source
+    capability: str
+    group: str
+    case: Case
+    score: float
+
+
+def teach(
+    loaded: LoadedBrief,
+    pairs: Sequence[Pair],
+    *,
+    others: Sequence[Pair] = (),
+    verify: Verify,
+    embed: Embed,
+    encoder: str,
+    refs: tuple[ModelRef, ModelRef],
+) -> LearnedModel:
+    """Learn from the audit's `pairs`, from `others` of other candidates on the same base, and from damaged answers.
+
+    Capabilities with fewer than `FEWEST` pairs are left out; UsageError where none is left.
+    """
+    counts = {c.name: sum(p.capability == c.name for p in pairs) for c in loaded.brief.capabilities}
+    names = [name for name, n in counts.items() if n >= FEWEST]
+    if not names:
+        raise UsageError(f"no capability has {FEWEST} answered pairs: {counts}")
+    lessons = [one for one in _lessons(loaded, pairs, others, verify) if one.capability in names]
+    rows, order = _rows(loaded, lessons, names, embed)
+    lessons = [lessons[at] for at in order]
+    scores = np.array([one.score for one in lessons])
+    number = np.array([names.index(one.capability) for one in lessons])
+    unseen = cross_fitted(rows, scores, number, len(names), [one.group for one in lessons])
+    whole = fit(rows, scores, number, len(names))
+    return LearnedModel(
+        names=NAMES,
+        encoder=encoder,
+        brief_sha256=loaded.sha256,
+        base=refs[0],
+        candidate=refs[1],
+        mean=tuple(map(float, whole.mean)),
+        scale=tuple(map(float, whole.scale)),
+        capabilities=tuple(
+            LearnedCapability(
+                name=name,
+                weights=tuple(map(float, whole.weights[at])),
+                intercept=float(whole.intercepts[at]),
+                lessons=int((number == at).sum()),
+                worth=_worth(lessons, scores, unseen, name),
+            )
+            for at, name in enumerate(names)
+        ),
+    )
+
+
+def _lessons(
+    loaded: LoadedBrief, pairs: Sequence[Pair], others: Sequence[Pair], verify: Verify
+) -> Iterable[_Lesson]:
+    target = [p.other for p in pairs if p.capability == loaded.brief.target.name]
+    spoken = {c.name: [p.base for p in pairs if p.capability == c.name] for c in loaded.brief.capabilities}
+    for at, pair in enumerate(pairs):
+        yield _Lesson(at, "control", pair.capability, pair.group, _case(pair, pair.base), pair.base_score)
+        yield _Lesson(at, "candidate", pair.capability, pair.group, _case(pair, pair.other), pair.other_score)
+        rest = [text for text in spoken[pair.capability] if text != pair.base]
+        for _, text in damaged(pair.base, rest, target, f"{pair.capability} {pair.group} {pair.prompt}"):
+            said = verify(pair.capability, pair.prompt, text)
+            if said.value is not None:
+                yield _Lesson(at, "damage", pair.capability, pair.group, _case(pair, text), said.value)
+    for pair in others:
+        yield _Lesson(-1, "other", pair.capability, pair.group, _case(pair, pair.other), pair.other_score)
+
+
+def _case(pair: Pair, answer: str) -> Case:
+    return Case(pair.capability, pair.prompt, answer, base=pair.base)
+
+
+def _rows(
+    loaded: LoadedBrief, lessons: Sequence[_Lesson], names: Sequence[str], embed: Embed
+) -> tuple[Floats, list[int]]:
+    """The features of all lessons, capability by capability, and the order in which they stand."""
+    kinds = {c.name: (c.judge.verifier, c.judge.options) for c in loaded.brief.capabilities}
+    parts: list[NDArray[np.float64]] = []
+    order: list[int] = []
+    for name in names:
+        own = [at for at, one in enumerate(lessons) if one.capability == name]
+        parts.append(features([lessons[at].case for at in own], embed, *kinds[name]))
+        order += own
+    return np.vstack(parts), order
+
+
+def _worth(lessons: Sequence[_Lesson], scores: Floats, unseen: Floats, capability: str) -> Worth:
+    own = [at for at, one in enumerate(lessons) if one.capability == capability]
+    arms = {
+        source: {lessons[at].pair: at for at in own if lessons[at].source == source}
+        for source in ("control", "candidate")
+    }
+    both = sorted(arms["control"])
+    judged = [float(unseen[arms["control"][p]] - unseen[arms["candidate"][p]]) for p in both]
+    true = [float(scores[arms["control"][p]] - scores[arms["candidate"][p]]) for p in both]
+    found = calibrate_pairs(judged, true)
+    at = [*arms["control"].values(), *arms["candidate"].values()]
+    good = scores[at] > GOOD_ABOVE
+    mixed = bool(good.any()) and not bool(good.all())
+    return Worth(
+        control=_arm(scores, unseen, list(arms["control"].values())),
+        candidate=_arm(scores, unseen, list(arms["candidate"].values())),
+        auc=float(roc_auc_score(good, unseen[at])) if mixed else None,
+        shift_high=found.shift_high,
+        hidden_high=found.hidden_high,
+        labels=found.labels,
+    )
+
+
+def _arm(scores: Floats, unseen: Floats, at: Sequence[int]) -> ArmWorth:
+    good = [float(unseen[n]) for n in at if scores[n] > GOOD_ABOVE]
+    bad = [float(unseen[n]) for n in at if scores[n] <= GOOD_ABOVE]
+    return ArmWorth(
+        of_good=_rate(good),
+        of_bad=_rate(bad),
+        predicted=float(np.mean(unseen[list(at)])) if at else None,
+        true=float(np.mean(scores[list(at)])) if at else None,
+    )
+
+
+def _rate(values: Sequence[float]) -> Rate:
+    """The mean of scores in [0, 1] with bounds by betting, each with half of what is left of 95%."""
+    if not values:
+        return Rate(n=0, low=None, estimate=None, high=None)
+    low = lower_bound(values, _ALPHA / 2, 0.0, 1.0)
+    high = 1.0 - lower_bound([1.0 - value for value in values], _ALPHA / 2, 0.0, 1.0)
+    return Rate(n=len(values), low=low, estimate=float(np.mean(values)), high=high)

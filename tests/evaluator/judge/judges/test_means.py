@@ -1,0 +1,80 @@
+"""Who judges is chosen by the prompt and by who was asked; no answer has a say."""
+
+from __future__ import annotations
+
+import pytest
+
+from evaluator.briefs.brief import JudgeSettings
+from evaluator.judge.judges.means import Means, means_of
+
+ENDPOINT = {"url": "http://127.0.0.1:9", "model": "grader", "rubric": "it helps", "sample": 0.25}
+
+
+def chosen(settings: JudgeSettings, prompt: str = "What is the capital of Peru?", **changes: object) -> Means:
+    asked: dict[str, object] = {"has_reference": False, "learned": False, "paired": False, "interaction": "i"}
+    return means_of(settings, prompt, **(asked | changes))  # type: ignore[arg-type]  # the keywords above
+
+
+def settings(*unseen: str, **changes: object) -> JudgeSettings:
+    return JudgeSettings.model_validate({"verifier": "contains_answer", "unseen": unseen} | changes)
+
+
+def test_a_prompt_that_is_an_item_is_judged_by_its_reference() -> None:
+    assert chosen(settings("learned"), has_reference=True, learned=True, paired=True) == Means("reference")
+
+
+def test_what_the_prompt_asks_comes_before_what_was_learnt() -> None:
+    found = chosen(settings("prompt", "learned", verifier="one_sentence"), learned=True, paired=True)
+    assert found == Means("prompt")
+
+
+@pytest.mark.parametrize(
+    ("learned", "paired", "expected"),
+    [
+        (True, True, Means("learned")),
+        (True, False, Means(None, "no_pair")),
+        (False, True, Means(None, "prompt_not_checkable")),
+        (False, False, Means(None, "prompt_not_checkable")),
+    ],
+)
+def test_a_learned_judge_needs_both_answers(learned: bool, paired: bool, expected: Means) -> None:
+    assert chosen(settings("prompt", "learned"), learned=learned, paired=paired) == expected
+
+
+def test_the_first_that_can_judges() -> None:
+    both = settings("learned", "agreement")
+    assert chosen(both, learned=True, paired=True).by == "learned"
+    assert chosen(both, learned=False, paired=True).by == "agreement"
+
+
+def test_nobody_named_is_nobody_who_judges() -> None:
+    assert chosen(settings(), learned=True, paired=True) == Means(None, "no_judge")
+
+
+def test_a_model_is_asked_about_its_fraction_of_interactions_whoever_answered() -> None:
+    model = JudgeSettings.model_validate({"endpoint": ENDPOINT})
+    found = [chosen(model, interaction=f"i-{n}") for n in range(2000)]
+    asked = sum(one.by == "endpoint" for one in found) / len(found)
+    assert asked == pytest.approx(0.25, abs=0.04)
+    assert {one.code for one in found if one.by is None} == {"not_sampled"}
+    assert {one.fraction for one in found if one.by is not None} == {0.25}
+
+
+def test_a_model_beside_a_verifier_judges_what_has_no_reference() -> None:
+    both = settings("prompt", "endpoint", endpoint=ENDPOINT | {"sample": 1.0})
+    assert chosen(both, has_reference=True) == Means("reference")
+    assert chosen(both) == Means("endpoint")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"verifier": "contains_answer", "unseen": ("endpoint",)}, "there is none"),
+        ({"verifier": "contains_answer", "unseen": ("prompt", "prompt")}, "twice"),
+        ({"verifier": "contains_answer", "endpoint": ENDPOINT}, "exactly one of the two"),
+        ({"verifier": "contains_answer", "unseen": ("guess",)}, "guess"),
+    ],
+)
+def test_a_brief_that_names_judges_wrongly_is_refused(wrong: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        JudgeSettings.model_validate(wrong)
