@@ -212,7 +212,8 @@ class Answering:
         if not self._relay.settings.expose_headers:
             return headers
         arm, stage = self.heard.served_by.encode(), b"%d" % self._interaction.rollout.stage
-        return [*headers, (b"x-belay-arm", arm), (b"x-belay-stage", stage)]
+        name = self._interaction.event_id.encode()
+        return [*headers, (b"x-belay-arm", arm), (b"x-belay-stage", stage), (b"x-belay-interaction", name)]
 
 
 def end_user_in(body: bytes) -> str | None:

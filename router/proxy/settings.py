@@ -45,9 +45,10 @@ class Timeouts(Settings):
 class RouterSettings(Settings):
     """The router. Port 0 takes a free port; the log says which.
 
-    `expose_headers` adds `x-belay-arm` and `x-belay-stage` to answers. `shadow_limit` bounds the shadows in
-    flight; an interaction beyond it goes without. `table_file` is the word table that `belay watch` writes
-    (`worker.table_file`): with it shadows go to the capabilities that need them, without it they are drawn evenly.
+    `expose_headers` adds `x-belay-arm`, `x-belay-stage` and `x-belay-interaction` (the id under which it is recorded)
+    to answers. `shadow_limit` bounds the shadows in flight; an interaction beyond it goes without. `table_file` is
+    the word table that `belay watch` writes (`worker.table_file`): with it shadows go to the capabilities that need
+    them, without it they are drawn evenly.
     """
 
     host: str = "127.0.0.1"

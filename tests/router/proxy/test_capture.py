@@ -72,6 +72,13 @@ async def test_a_record_proves_its_assignment_and_holds_no_identity(tmp_path: Pa
         assert b"session-" not in packed
 
 
+@pytest.mark.parametrize("body", [BODY, STREAM], ids=["whole", "stream"])
+async def test_an_answer_says_under_which_id_it_is_recorded(tmp_path: Path, body: dict[str, Any]) -> None:
+    async with rolling(tmp_path, says("hello")) as (router, _, _, http):
+        told = [(await http.post(CHAT, json=body)).headers["x-belay-interaction"] for _ in range(3)]
+        assert told == [record.meta["event_id"] for record in router.records()]
+
+
 async def test_a_spool_that_cannot_be_written_costs_no_request(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
