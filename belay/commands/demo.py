@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from belay.commands.options import BRIEF, HOME, BriefFile, HomeFolder
+from belay.launcher.unseen import DEFAULT, Source
 from belay.progress import console_of
 
 
@@ -15,6 +16,10 @@ def demo(
     brief: BriefFile = BRIEF,
     requests: Annotated[int, typer.Option(min=50, help="Requests to send at most.")] = 1600,
     seed: Annotated[int, typer.Option(help="Seed of the traffic.")] = 7,
+    traffic: Annotated[
+        Source,
+        typer.Option(help="The brief's own items, or prompts that stand in none of its files."),
+    ] = DEFAULT,
     identical: Annotated[bool, typer.Option(help="Roll base out against itself: nothing may fire.")] = False,
     bootstrap_servers: Annotated[
         str | None,
@@ -38,6 +43,7 @@ def demo(
         seed=seed,
         identical=identical,
         bootstrap=bootstrap_servers,
+        traffic=traffic,
     )
     summary = run_demo(settings, console)
     if (summary.outcome == "rolled_back") == identical:

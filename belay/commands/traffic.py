@@ -1,7 +1,8 @@
-"""`belay traffic`: the brief's own prompts, sent through a route on this machine."""
+"""`belay traffic`: the brief's own prompts, or those of a file, sent through a route on this machine."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -18,13 +19,24 @@ def traffic(
     count: Annotated[int, typer.Option(min=1, max=MOST, help="So many requests.")] = 600,
     at_once: Annotated[int, typer.Option(min=1, max=64, help="So many of them at a time.")] = 12,
     seed: Annotated[int, typer.Option(help="Which prompts, from whom and in which order.")] = 7,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(
+            "--prompts",
+            help="Conversations to send instead, one request a line (docs/belay.md).",
+            show_default="the brief's items",
+        ),
+    ] = None,
 ) -> None:
     """Send the brief's `traffic` items through the router of belay.yaml, until done or until its rollout ends.
 
     For trying a route out where it has no users yet; it asks 127.0.0.1 alone. Capabilities come by their share.
+    A file of prompts is sent in its own order, at most `--count` of them.
 
-    Example: `belay traffic --count 1000`
+    Example: `belay traffic --count 1000` or `belay traffic --prompts traffic.jsonl`
     """
-    from belay.launcher.traffic import send_traffic
+    from belay.launcher.traffic import send_traffic, turns_for
 
-    send_traffic(load_project(file), count=count, at_once=at_once, seed=seed, console=console_of())
+    project = load_project(file)
+    turns = turns_for(project, prompts, count=count, seed=seed)
+    send_traffic(project, turns, at_once=at_once, console=console_of())

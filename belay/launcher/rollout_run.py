@@ -12,7 +12,8 @@ from belay.home import RunFolder
 from belay.launcher.processes import StackSettings
 from belay.launcher.stack import OnlineStack
 from belay.launcher.supervisor import Supervisor
-from belay.launcher.traffic import ReplayClient, TrafficCount, Turn
+from belay.launcher.traffic import ReplayClient, TrafficCount
+from belay.launcher.turns import Turn
 from belay.launcher.view import StackView
 from evaluator.watch.reporting.page import write_page
 from evaluator.watch.reporting.plot import draw_summary
@@ -81,7 +82,7 @@ def run_rollout(run: RolloutRun, on_tick: Callable[[Tick], None]) -> Summary:
             client.stop()
         _drain(stack, children, client, on_tick)
         applied_ns = stack.view().router_applied_ns
-        summary = summarise(read_rollout(stack.bus, run.spec.rollout_id), applied_ns)
+        summary = summarise(read_rollout(stack.bus, run.spec.rollout_id), applied_ns, client.known())
     write_summary(summary, run.folder)
     return summary
 

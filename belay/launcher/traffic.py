@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import httpx
 import openai
 from rich.console import Console
 
+from belay.launcher.turns import Turn, plan_traffic, read_turns
 from belay.launcher.view import router_status
 from belay.progress import Report, bar
 from belay.project import Project
-from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.briefs.brief import load_brief
+from evaluator.verifiers import VERIFIERS
+from evaluator.watch.reporting.against_truth import Known
 from telemetry.errors import EngineFailed, InfrastructureError, UsageError
 
+INTERACTION: Final = "x-belay-interaction"
+"""The header in which the router says which interaction an answer is."""
 _MAX_ERRORS_KEPT = 5
 _LOOK_S = 0.5
 _OVER: Final = frozenset({"rolled_back", "closed"})
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One request of one subject. `capability` is what it was drawn from; nobody but a test may look at it."""
-
-    subject: str
-    capability: str
-    prompt: str
-    max_tokens: int
-    streamed: bool
 
 
 @dataclass(slots=True)
@@ -57,42 +51,24 @@ class TrafficCount:
         return (self.planned - self.answered - self.failed) / self.rate if self.answered else None
 
 
-def plan_traffic(loaded: LoadedBrief, count: int, seed: int, max_turns: int = 3) -> list[Turn]:
-    """Draw `count` turns: capabilities by the brief's shares, prompts from the split `traffic`.
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer as the client got it. `interaction_id` is the router's name for it; None where it did not tell."""
 
-    Every subject has 1 to `max_turns` turns, spread over the next hundred or so requests, the way people
-    come back to a conversation. About half of the turns stream.
-    """
-    draw = random.Random(seed)
-    capabilities = loaded.brief.capabilities
-    pools = {c.name: [i for i in loaded.items[c.name] if i.split == "traffic"] for c in capabilities}
-    shares = [c.share for c in capabilities]
-    placed: list[tuple[float, Turn]] = []
-    number = 0
-    while len(placed) < count:
-        number += 1
-        when = float(len(placed))
-        for _ in range(draw.randint(1, max_turns)):
-            capability = draw.choices(capabilities, shares)[0]
-            item = draw.choice(pools[capability.name])
-            turn = Turn(
-                subject=f"customer-{seed}-{number:05d}",
-                capability=capability.name,
-                prompt=item.prompt,
-                max_tokens=capability.max_tokens,
-                streamed=draw.random() < 0.5,
-            )
-            placed.append((when, turn))
-            when += draw.expovariate(1 / 40)
-    placed.sort(key=lambda pair: pair[0])
-    return [turn for _, turn in placed[:count]]
+    turn: Turn
+    text: str
+    interaction_id: str | None
 
 
 class ReplayClient:
-    """Sends planned turns from a thread of its own, `concurrency` at a time, until done or stopped."""
+    """Sends planned turns from a thread of its own, `concurrency` at a time, until done or stopped.
+
+    Of turns with a truth it keeps what was answered, for `known`.
+    """
 
     def __init__(self, url: str, model: str, turns: Sequence[Turn], concurrency: int = 12) -> None:
         self.count = TrafficCount(planned=len(turns))
+        self._answers: list[Answered] = []
         self._url = url
         self._model = model
         self._turns = turns
@@ -116,6 +92,10 @@ class ReplayClient:
         """Whether everything planned was sent and answered, or the client was stopped."""
         return not self._thread.is_alive()
 
+    def known(self) -> list[Known]:
+        """What the client knows of the interactions that were answered: the truth of its own answers."""
+        return [one for answered in tuple(self._answers) if (one := known_of(answered)) is not None]
+
     def _run(self) -> None:
         asyncio.run(self._send_all())
 
@@ -138,31 +118,39 @@ class ReplayClient:
 
     async def _send(self, client: openai.AsyncOpenAI, turn: Turn) -> None:
         try:
-            await _ask(client, self._model, turn)
+            answered = await _ask(client, self._model, turn)
         except openai.APIError as error:
             self.count.failed += 1
             if len(self.count.errors) < _MAX_ERRORS_KEPT:
                 self.count.errors.append(f"{type(error).__name__}: {error}")
         else:
             self.count.answered += 1
+            if turn.truth is not None:
+                self._answers.append(answered)
 
 
-def send_traffic(project: Project, *, count: int, at_once: int, seed: int, console: Console) -> TrafficCount:
-    """Send `count` turns of the brief through the project's router; no more once the rollout under way has ended.
+def known_of(answered: Answered) -> Known | None:
+    """The truth of one answer; None where the turn has none, or the router did not say which interaction it was."""
+    truth, turn = answered.turn.truth, answered.turn
+    if truth is None or answered.interaction_id is None:
+        return None
+    value = None
+    if truth.verifier is not None:
+        verify = VERIFIERS[truth.verifier]
+        value = verify(answered.text, truth.reference, turn.prompt, truth.options).value
+    return Known(answered.interaction_id, truth.capability, value)
 
-    Raises InfrastructureError where the router is away, EngineFailed where nothing at all is answered, and UsageError
-    where the brief has no traffic.
+
+def send_traffic(project: Project, turns: Sequence[Turn], *, at_once: int, console: Console) -> TrafficCount:
+    """Send `turns` through the project's router; no more once the rollout under way has ended.
+
+    Raises InfrastructureError where the router is away, EngineFailed where nothing at all is answered.
     """
-    loaded, url = load_brief(project.brief), project.router_url
-    if mute := [c.name for c in loaded.brief.capabilities if not loaded.items_of(c.name, "traffic")]:
-        raise UsageError(
-            f"{project.brief} has no item with split 'traffic' of {', '.join(mute)}",
-            hint="Add some to its items.",
-        )
+    url = project.router_url
     with httpx.Client(timeout=5.0) as http:
         if not router_status(http, url):
             raise InfrastructureError(f"no router answers at {url}", hint="Start it: `belay up`.")
-        client = ReplayClient(url, project.route, plan_traffic(loaded, count, seed), at_once)
+        client = ReplayClient(url, project.route, turns, at_once)
         with bar(console, "   traffic") as report:
             client.start()
             try:
@@ -172,11 +160,24 @@ def send_traffic(project: Project, *, count: int, at_once: int, seed: int, conso
     found = client.count
     if found.failed and not found.answered:
         raise EngineFailed(f"none of {found.failed} requests was answered: {found.errors[0]}")
-    told = f"   {found.answered:,} of {count:,} answered, {found.failed:,} failed"
+    told = f"   {found.answered:,} of {len(turns):,} answered, {found.failed:,} failed"
     console.print(f"{told}; the rollout is {ended}, so no more were sent" if ended else told)
     for error in found.errors:
         console.print(f"   {error}", markup=False)
     return found
+
+
+def turns_for(project: Project, prompts: Path | None, *, count: int, seed: int) -> list[Turn]:
+    """`count` turns: out of a file of prompts, or the brief's own. UsageError where the brief has no traffic."""
+    if prompts is not None:
+        return read_turns(prompts, count, seed)
+    loaded = load_brief(project.brief)
+    if mute := [c.name for c in loaded.brief.capabilities if not loaded.items_of(c.name, "traffic")]:
+        raise UsageError(
+            f"{project.brief} has no item with split 'traffic' of {', '.join(mute)}",
+            hint="Add some to its items, or send prompts of your own: `--prompts FILE`.",
+        )
+    return plan_traffic(loaded, count, seed)
 
 
 def _until_ended(client: ReplayClient, rollout: Callable[[], str], report: Report) -> str:
@@ -192,24 +193,18 @@ def _until_ended(client: ReplayClient, rollout: Callable[[], str], report: Repor
     return ""
 
 
-async def _ask(client: openai.AsyncOpenAI, model: str, turn: Turn) -> None:
-    headers = {"x-session-id": turn.subject}
-    if not turn.streamed:
-        await client.chat.completions.create(
-            model=model,
-            messages=[{"role": "user", "content": turn.prompt}],
-            max_tokens=turn.max_tokens,
-            temperature=0.0,
-            extra_headers=headers,
-        )
-        return
-    stream = await client.chat.completions.create(
-        model=model,
-        messages=[{"role": "user", "content": turn.prompt}],
-        max_tokens=turn.max_tokens,
-        temperature=0.0,
-        extra_headers=headers,
-        stream=True,
-    )
-    async for _ in stream:
-        pass
+async def _ask(client: openai.AsyncOpenAI, model: str, turn: Turn) -> Answered:
+    asked: dict[str, Any] = {
+        "model": model,
+        "messages": [message.model_dump() for message in turn.messages],
+        "max_tokens": turn.max_tokens,
+        "temperature": 0.0,
+        "extra_headers": {"x-session-id": turn.subject},
+    }
+    raw = await client.chat.completions.with_raw_response.create(**asked, stream=turn.streamed)
+    said = raw.parse()
+    if isinstance(said, openai.AsyncStream):
+        text = "".join([part.choices[0].delta.content or "" async for part in said if part.choices])
+    else:
+        text = said.choices[0].message.content or ""
+    return Answered(turn, text, raw.headers.get(INTERACTION))

@@ -11,7 +11,7 @@ import pytest
 
 from belay.launcher.demo import ALIAS, STAGES
 from belay.launcher.rollout_run import RolloutRun, Tick, run_rollout
-from belay.launcher.traffic import plan_traffic
+from belay.launcher.turns import plan_traffic
 from evaluator.watch.planning.terms import rollout_spec
 from evaluator.watch.reporting.summary import Summary
 from serving.engines.arms import Endpoint

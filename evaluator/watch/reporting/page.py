@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jinja2
 
+from evaluator.watch.reporting.against_truth import AgainstTruth, Agreement
 from evaluator.watch.reporting.summary import Summary
 from telemetry.files import write_renamed
 
@@ -44,6 +45,15 @@ img{width:100%;background:#fff;border-radius:6px}small{color:#52606d}
 <p><small>A unit is one subject's first scored interaction; a pair is one request answered by both arms. Belay
 rolls back when the combined e-value reaches {{ '%.0f' % s.bar }}; on an unchanged model that happens at most
 once in {{ '%.0f' % s.bar }} rollouts, however often one looks.</small></p>
+{% if s.truth and s.truth.overall %}
+<h2>Scores beside the truth</h2>
+<table><tr><th>answers</th><th>compared</th><th>agree</th><th>AUC</th><th>mean score minus truth</th></tr>
+{% for name, a in agreements %}
+<tr><td>{{ name.replace('_', ' ') }}</td><td>{{ a.n }}</td><td>{{ share(a.close) }}</td>
+<td>{{ '-' if a.auc is none else '%.2f' % a.auc }}</td><td>{{ '%+.3f' % a.error }}</td></tr>{% endfor %}</table>
+<p><small>Whoever sent this traffic knew the right answers; nothing that served, tagged or judged them did. A score
+agrees where it is within 0.25 of the truth. Capabilities are those that Belay took the requests for.</small></p>
+{% endif %}
 </main></body></html>
 """
 
@@ -56,6 +66,7 @@ def write_page(summary: Summary, picture: Path, path: Path) -> Path:
         colour="#c81e1e" if summary.outcome == "rolled_back" else "#0d9488",
         headline=headline(summary),
         facts=facts(summary),
+        agreements=_agreements(summary.truth),
         stages=" → ".join(f"{share:.0%}" for share in summary.stages),
         picture=base64.b64encode(picture.read_bytes()).decode("ascii"),
         share=lambda mean: "-" if mean is None else f"{mean:.0%}",
@@ -93,4 +104,32 @@ def facts(summary: Summary) -> list[tuple[str, str]]:
         found.append((f"{summary.delays.score_to_router:,.0f} ms", "from deciding score to router on base"))
     if summary.delays.decision_to_router is not None:
         found.append((f"{summary.delays.decision_to_router:,.0f} ms", "of that from decision to router"))
+    return found + (truths(summary.truth) if summary.truth is not None else [])
+
+
+def truths(truth: AgainstTruth) -> list[tuple[str, str]]:
+    """How often Belay was right, as (value, label)."""
+    found = []
+    if truth.tags_right is not None:
+        found.append((f"{truth.tags_right:.0%}", f"of {truth.known:,} tags were right"))
+    if truth.strangers_untagged is not None:
+        strangers = truth.known - truth.in_scope
+        found.append(
+            (f"{truth.strangers_untagged:.0%}", f"of {strangers:,} outside the brief were left untagged")
+        )
+    if truth.scored is not None:
+        found.append((f"{truth.scored:.0%}", f"of {truth.tagged:,} tagged interactions got a score"))
+    if (overall := truth.overall) is not None:
+        auc = "" if overall.auc is None else f" (AUC {overall.auc:.2f})"
+        found.append((f"{overall.close:.0%}", f"of {overall.n:,} scores agree with the truth{auc}"))
+    found += [
+        (f"{100 * one.error:+.1f}", f"points between {arm}'s mean score and its truth ({one.n:,})")
+        for arm, one in truth.by_arm.items()
+    ]
     return found
+
+
+def _agreements(truth: AgainstTruth | None) -> list[tuple[str, Agreement]]:
+    if truth is None or truth.overall is None:
+        return []
+    return [("all", truth.overall), *truth.by_arm.items(), *truth.by_capability.items()]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
 from evaluator.watch.evidence.fold import RolloutEvidence
+from evaluator.watch.reporting.against_truth import AgainstTruth, Known, against_truth
 from telemetry import topics
 from telemetry.bus.catching_up import read_to_end
 from telemetry.bus.protocols import Bus, Record
@@ -60,7 +61,7 @@ class Delays(_Frozen):
 
 
 class Summary(_Frozen):
-    """The closing summary of one rollout."""
+    """The closing summary of one rollout. `truth` is there where whoever sent the traffic knew what is right."""
 
     rollout_id: str
     candidate: str
@@ -79,6 +80,7 @@ class Summary(_Frozen):
     evidence: tuple[CapabilityEvidence, ...]
     answers: tuple[Answers, ...]
     points: tuple[Point, ...]
+    truth: AgainstTruth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,13 @@ def _events(bus: Bus, wanted: Sequence[str]) -> Iterator[tuple[Event, Record]]:
                 continue
 
 
-def summarise(records: RolloutRecords, router_applied_ns: int | None) -> Summary:
+def summarise(records: RolloutRecords, router_applied_ns: int | None, known: Iterable[Known] = ()) -> Summary:
     """Fold the scores again and tell what happened.
 
     `router_applied_ns` is when the router read the rollout's last state (nanoseconds since the epoch). A bad
     answer is one that the candidate served in a watched adjacent capability and that scored below 0.5;
-    what base would have got wrong of the same traffic is estimated from the control arm's share of them.
+    what base would have got wrong of the same traffic is estimated from the control arm's share of them. `known` is
+    the truth of the answers, where their receiver has it; nothing but the comparison looks at it.
     """
     last = max(records.changes, key=lambda change: change.revision)
     evidence = RolloutEvidence(last.spec)
@@ -142,6 +145,7 @@ def summarise(records: RolloutRecords, router_applied_ns: int | None) -> Summary
             points.append(_point(number, share, evidence))
     served, expected = _bad_answers([score for _, score in records.scores], evidence.summary())
     reached = max((score.assignment.stage for _, score in records.scores), default=0)
+    truth = against_truth(known, [score for _, score in records.scores])
     return Summary(
         rollout_id=last.spec.rollout_id,
         candidate=last.spec.candidate.name,
@@ -160,6 +164,7 @@ def summarise(records: RolloutRecords, router_applied_ns: int | None) -> Summary
         evidence=evidence.summary(),
         answers=tuple(_answers(c.name, records.scores) for c in last.spec.capabilities),
         points=tuple(points),
+        truth=truth if truth.known else None,
     )
 
 

@@ -15,9 +15,12 @@ import pytest
 import yaml
 from rich.console import Console
 
-from belay.launcher.traffic import send_traffic
+from belay.launcher.traffic import INTERACTION, ReplayClient, send_traffic, turns_for
+from belay.launcher.turns import Truth, Turn
 from belay.project import Project, load_project
+from evaluator.watch.reporting.against_truth import Known
 from telemetry.errors import EngineFailed, InfrastructureError, UsageError
+from telemetry.events import Message
 from tests.conftest import a_free_port
 from tests.places import BRIEF
 
@@ -30,6 +33,7 @@ class Router:
     refused: int = 0
     lasts: int | None = None
     began: str = "ramping"
+    tells: bool = True
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def status(self) -> str:
@@ -53,7 +57,11 @@ def router() -> Iterator[Router]:
             if len(state.asked) <= state.refused:
                 self._say(500, b'{"error": {"message": "no engine"}}')
             elif body.get("stream"):
-                self._say(200, b"data: [DONE]\n\n", "text/event-stream")
+                parts = [
+                    json.dumps({"choices": [{"index": 0, "delta": {"content": c}}]}) for c in ("y", "es")
+                ]
+                text = "".join(f"data: {part}\n\n" for part in [*parts, "[DONE]"])
+                self._say(200, text.encode(), "text/event-stream")
             else:
                 message = {"role": "assistant", "content": "yes"}
                 answer = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
@@ -62,6 +70,8 @@ def router() -> Iterator[Router]:
         def _say(self, status: int, body: bytes, kind: str = "application/json") -> None:
             self.send_response(status)
             self.send_header("content-type", kind)
+            if state.tells and self.command == "POST":
+                self.send_header(INTERACTION, f"interaction-{self.headers['x-session-id']}")
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -87,10 +97,11 @@ def project(folder: Path, port: int, brief: Path = BRIEF) -> Project:
     return load_project(path)
 
 
-def send(found: Project, count: int = 20) -> tuple[int, int, str]:
+def send(found: Project, count: int = 20, prompts: Path | None = None) -> tuple[int, int, str]:
     console = Console(record=True, width=200, file=None, quiet=False)
     with console.capture() as said:
-        counted = send_traffic(found, count=count, at_once=4, seed=7, console=console)
+        turns = turns_for(found, prompts, count=count, seed=7)
+        counted = send_traffic(found, turns, at_once=4, console=console)
     return counted.answered, counted.failed, said.get()
 
 
@@ -100,6 +111,55 @@ def test_so_many_prompts_of_the_brief_go_to_the_route(router: Router, tmp_path: 
     assert "20 of 20 answered, 0 failed" in said
     assert {body["model"] for body in router.asked} == {"shop"}
     assert len(router.asked) == 20
+
+
+def test_a_file_of_prompts_is_sent_as_it_stands(router: Router, tmp_path: Path) -> None:
+    opened = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"})
+    talks = [[*opened, {"role": "user", "content": f"Question {number}"}] for number in range(5)]
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text("".join(f"{json.dumps({'messages': talk, 'max_tokens': 7})}\n" for talk in talks))
+    answered, failed, _ = send(project(tmp_path, router.port), prompts=prompts)
+    assert (answered, failed) == (5, 0)
+    assert sorted(body["messages"][-1]["content"] for body in router.asked) == [
+        talk[-1]["content"] for talk in talks
+    ]
+    assert all(len(body["messages"]) == 3 and body["max_tokens"] == 7 for body in router.asked)
+
+
+def replayed(router: Router, *turns: Turn) -> ReplayClient:
+    client = ReplayClient(f"http://127.0.0.1:{router.port}", "shop", turns, 1)
+    client.start()
+    while not client.finished:
+        time.sleep(0.01)
+    return client
+
+
+def turn(subject: str, truth: Truth | None, *, streamed: bool = False) -> Turn:
+    return Turn(subject, (Message(role="user", content="Is it?"),), 8, streamed, truth)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_the_client_knows_the_truth_of_its_own_answers(router: Router, streamed: bool) -> None:
+    turns = (
+        turn("right", Truth("facts", "contains_answer", "yes"), streamed=streamed),
+        turn("wrong", Truth("facts", "contains_answer", "no"), streamed=streamed),
+        turn("stranger", Truth(None), streamed=streamed),
+        turn("nobody knows", None, streamed=streamed),
+    )
+    found = replayed(router, *turns).known()
+    assert found == [
+        Known("interaction-right", "facts", 1.0),
+        Known("interaction-wrong", "facts", 0.0),
+        Known("interaction-stranger", None, None),
+    ]
+    assert not any("truth" in body or "reference" in body for body in router.asked)
+
+
+def test_where_the_router_names_no_interaction_nothing_is_known(router: Router) -> None:
+    router.tells = False
+    client = replayed(router, turn("right", Truth("facts", "contains_answer", "yes")))
+    assert client.count.answered == 1
+    assert client.known() == []
 
 
 def test_no_more_are_sent_once_the_rollout_is_taken_back(router: Router, tmp_path: Path) -> None:

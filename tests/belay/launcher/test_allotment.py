@@ -18,7 +18,8 @@ from belay.launcher.embedded_broker import EmbeddedBroker
 from belay.launcher.processes import StackSettings
 from belay.launcher.stack import OnlineStack
 from belay.launcher.supervisor import Supervisor
-from belay.launcher.traffic import ReplayClient, plan_traffic
+from belay.launcher.traffic import ReplayClient
+from belay.launcher.turns import plan_traffic
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.watch.evidence.decide import HOLD_EVERY
 from evaluator.watch.worker.replay import collect_proof, replay

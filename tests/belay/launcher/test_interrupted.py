@@ -28,7 +28,7 @@ from pathlib import Path
 from belay.home import Home
 from serving.server import free_port
 from belay.launcher.rollout_run import RolloutRun, run_rollout
-from belay.launcher.traffic import plan_traffic
+from belay.launcher.turns import plan_traffic
 from evaluator.briefs.brief import load_brief
 from serving.engines.arms import Endpoint
 from serving.models.manifest import read_manifest

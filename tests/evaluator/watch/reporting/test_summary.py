@@ -8,6 +8,7 @@ import pytest
 
 from evaluator.watch.evidence.decide import decide
 from evaluator.watch.evidence.fold import RolloutEvidence
+from evaluator.watch.reporting.against_truth import Known, against_truth
 from evaluator.watch.reporting.page import facts, headline, write_page
 from evaluator.watch.reporting.plot import draw_summary
 from evaluator.watch.reporting.summary import Summary, read_rollout, summarise
@@ -90,6 +91,24 @@ def test_bad_answers_are_the_candidate_s_failures_in_watched_capabilities(
         candidates = sum(s.assignment.arm == "candidate" for s in mine)
         by_capability += candidates * control.count(0.0) / len(control)
     assert summary.bad_answers_expected_of_base == pytest.approx(by_capability, abs=0.051)
+
+
+def test_the_truth_of_whoever_sent_the_traffic_stands_beside_the_scores(
+    told: tuple[Summary, list[ScoreRecorded]], tmp_path: Path
+) -> None:
+    without, scores = told
+    assert without.truth is None
+    known = [Known(one.interaction_id, one.capability, one.value) for one in scores]
+    truth = against_truth(known, scores)
+    summary = without.model_copy(update={"truth": truth})
+    assert truth.overall is not None
+    assert (truth.overall.n, truth.overall.close) == (len(scores), 1.0)
+    page = write_page(summary, draw_summary(summary, tmp_path / "p.png"), tmp_path / "p.html").read_text(
+        "utf-8"
+    )
+    assert "Scores beside the truth" in page
+    assert all(value in page for value, _ in facts(summary))
+    assert Summary.model_validate_json(summary.model_dump_json()) == summary
 
 
 def test_page_opens_offline_and_the_picture_is_a_picture(
