@@ -11,7 +11,8 @@ Basis = Literal["reference", "prompt", "form", "learned", "agreement", "model", 
 """What a judgement rests on.
 
 The item's reference, what the prompt itself asks, the form of the answer alone; what an audit taught, agreement with
-base, a model's grade; a rule that was fixed beforehand (whoever fails scores 0); a person's grade.
+base, a model's grade; a rule that was fixed beforehand (whoever fails scores 0, and what a model would not grade has
+the value that the brief settles); a person's grade.
 """
 
 Code = Literal[
@@ -29,12 +30,15 @@ Code = Literal[
     "hashed_text",
     "untagged",
     "client_left",
+    "declined",
+    "over_budget",
 ]
 """Why there is no value, to be counted: few and fixed, unlike the words of `reason`.
 
 `no_reference`: nobody wrote down what is right. `prompt_not_checkable`: and the prompt asks for nothing that a program
 can work out. `form_only`: what it asks for was met, which is necessary and not enough. `bad_options`: the verifier's
-options, or the item's reference, cannot be used. `no_grade`: a judge replied without one. `failed`: nobody judged.
+options, or the item's reference, cannot be used. `no_grade`: a judge replied without one. `declined`: it would not look
+at this answer. `failed`: nobody judged. `over_budget`: nobody was asked, since an hour's requests were used up.
 `no_judge`: the brief has none for it. `no_pair`: whoever judges needs base's answer too, and nobody asked base, or, as
 `base_failed`, base did not answer. `hashed_text`: there is nothing to read. `untagged`: it belongs to no capability.
 `client_left`: in the middle of the answer. `not_sampled`: the interaction is none of those that are judged.

@@ -21,9 +21,19 @@ class ItemsUnjudged(JudgeFailed):
 
 
 def judged(capability: str, found: Sequence[Judged]) -> list[ItemAnswer]:
-    """The items as they are kept, in the order of `found`. Raises ItemsUnjudged where a judgement failed."""
+    """The items as they are kept, in the order of `found`. Raises ItemsUnjudged where a judgement failed.
+
+    What a judge would not grade has no score here, whatever the brief's rule for traffic gives it: an audit takes it
+    for what speaks most against each claim.
+    """
     answers = [
-        ItemAnswer(item=item, prompt=prompt, answer=answer, value=said.value, reason=said.reason)
+        ItemAnswer(
+            item=item,
+            prompt=prompt,
+            answer=answer,
+            value=None if said.basis == "rule" else said.value,
+            reason=said.reason,
+        )
         for item, prompt, answer, said in found
         if said.failure is None
     ]

@@ -22,7 +22,7 @@ from evaluator.audit.measures.measure import Measure, MeasureItem, ServedModel
 from evaluator.audit.mt_bench import prompts as mt_bench_prompts
 from evaluator.audit.mt_bench.data import Question, category_order, load_questions
 from evaluator.briefs.brief import BenchmarkSettings, Capability, JudgeEndpoint, LoadedBrief
-from evaluator.judge.judges.client import Asks, JudgeClient
+from evaluator.judge.judges.client import Asks
 from evaluator.judge.judges.clients import Clients
 from evaluator.judge.judges.endpoint_judge import judgement_of_reply
 from evaluator.judge.judges.judge import AT_ONCE
@@ -103,7 +103,7 @@ class MtBenchMeasure:
         self.capability, self.name = capability, f"mt_bench/{category}"
         self.threshold, self.chance = threshold, chance
         self._judge, self._max_tokens = judge, max_tokens
-        self._client = client or JudgeClient(judge.url, judge.model, api_key_env=judge.api_key_env)
+        self._client = client or Clients().of(judge)
         self._turns = {turn_id(q, turn): (q, turn) for q in chosen for turn in (1, 2)}
         self.items = tuple(MeasureItem(name, str(q.id)) for name, (q, _) in self._turns.items())
         said = [[[q.id, q.turns, q.reference] for q in chosen], judge.url, judge.model, judge.rubric]
@@ -138,7 +138,8 @@ class MtBenchMeasure:
         if not answers[turn - 1].strip():
             return EMPTY
         asked = mt_bench_prompts.single(question, turn, answers[:turn], self._judge.rubric)
-        return judgement_of_reply(self._client.ask(asked, JUDGE_TOKENS), self._judge.best)
+        reply = self._client.ask(asked.messages, JUDGE_TOKENS, nonce=asked.nonce)
+        return judgement_of_reply(reply, asked.nonce, self._judge.best)
 
 
 def turn_id(question: Question, turn: int) -> str:

@@ -7,24 +7,24 @@ that could not be had is none, and neither are the others then.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from evaluator.audit.mt_bench import prompts as mt_bench_prompts
 from evaluator.audit.mt_bench.data import Question, category_order
 from evaluator.audit.mt_bench.measure import JUDGE_TOKENS
 from evaluator.briefs.brief import JudgeEndpoint
-from evaluator.judge.judges.client import Asks, JudgeClient, Reply
+from evaluator.judge.judges import pairwise
+from evaluator.judge.judges.client import Asks, Reply
+from evaluator.judge.judges.clients import Clients
 from evaluator.judge.judges.failed import JudgeFailed, lost
+from evaluator.judge.judges.fence import place_in
 from evaluator.judge.judges.judge import AT_ONCE
 
 Verdict = Literal["candidate", "base", "tie", "unscored"]
 Turns = tuple[str, ...]
-Place = Literal["A", "B", "C"]
-_PLACE: Final = re.compile(r"\[\[([ABC])\]\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +66,23 @@ def judge_pairs(
     client: Asks | None = None,
 ) -> tuple[PairVerdict, ...]:
     """Have the judge compare answers that are there already, by question id. Raises JudgeFailed."""
-    asks = client or JudgeClient(judge.url, judge.model, api_key_env=judge.api_key_env)
+    asks = client or Clients().of(judge)
 
-    def replies(question: Question, turn: int) -> tuple[Reply, Reply]:
+    def replies(question: Question, turn: int) -> list[tuple[Reply, str | None]]:
         ours, theirs = base[question.id][:turn], candidate[question.id][:turn]
         asked = [
             mt_bench_prompts.pair(question, turn, *answers, judge.rubric)
             for answers in ((ours, theirs), (theirs, ours))
         ]
-        return asks.ask(asked[0], JUDGE_TOKENS), asks.ask(asked[1], JUDGE_TOKENS)
+        found = [asks.ask(one.messages, JUDGE_TOKENS, nonce=one.nonce) for one in asked]
+        return [
+            (reply, place_in(reply.text or "", one.nonce)) for reply, one in zip(found, asked, strict=True)
+        ]
 
     turns = [(question, turn) for question in questions for turn in (1, 2)]
     with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="judge") as threads:
         found = list(threads.map(lambda one: replies(*one), turns))
-    if (loss := lost("mt_bench, pairs", [reply.failure for both in found for reply in both])) is not None:
+    if (loss := lost("mt_bench, pairs", [reply.failure for both in found for reply, _ in both])) is not None:
         raise JudgeFailed([loss])
     return tuple(
         PairVerdict(
@@ -88,36 +91,21 @@ def judge_pairs(
             turn,
             base[question.id][turn - 1],
             candidate[question.id][turn - 1],
-            verdict_of(place_of(first.text or ""), place_of(second.text or "")),
-            "\n---\n".join(reply.text or reply.why for reply in (first, second)),
+            verdict_of(*(place for _, place in both)),
+            "\n---\n".join(reply.text or reply.why for reply, _ in both),
         )
-        for (question, turn), (first, second) in zip(turns, found, strict=True)
+        for (question, turn), both in zip(turns, found, strict=True)
     )
 
 
-def place_of(reply: str) -> Place | None:
-    """The place that a reply names last in double brackets; None where it names none.
-
-    >>> place_of("At first I thought [[A]], but it is wrong: [[B]]"), place_of("Both are fine.")
-    ('B', None)
-    """
-    found: list[Place] = _PLACE.findall(reply)
-    return found[-1] if found else None
-
-
-def verdict_of(base_first: Place | None, candidate_first: Place | None) -> Verdict:
-    """Who is better, from the verdicts with base and with the candidate in place A.
+def verdict_of(base_first: str | None, candidate_first: str | None) -> Verdict:
+    """Who is better, from the places named with base and with the candidate in place A.
 
     >>> verdict_of("B", "A"), verdict_of("A", "A"), verdict_of("C", "C"), verdict_of("A", None)
     ('candidate', 'tie', 'tie', 'unscored')
     """
-    if base_first is None or candidate_first is None:
-        return "unscored"
-    if (base_first, candidate_first) == ("B", "A"):
-        return "candidate"
-    if (base_first, candidate_first) == ("A", "B"):
-        return "base"
-    return "tie"
+    found = pairwise.verdict_of(base_first, candidate_first)
+    return "unscored" if found is None else "base" if found == "control" else found
 
 
 def pair_scores(verdicts: Iterable[PairVerdict]) -> tuple[PairScore, ...]:

@@ -7,17 +7,26 @@ from evaluator.judge.judges.client import JudgeClient
 
 
 class Clients:
-    """Clients by model, URL and key, made when first asked for: what one capability learns of a judge, all know."""
+    """Clients by model, URL, key, deadline and budget, made when first asked for.
+
+    What one capability learns of a judge, all know that ask it on the same terms, and all share its budget.
+    """
 
     def __init__(self, *, gives_up: bool = True) -> None:
         self._gives_up = gives_up
-        self._made: dict[tuple[str, str, str | None], JudgeClient] = {}
+        self._made: dict[tuple[str, str, str | None, float | None, int | None], JudgeClient] = {}
 
     def of(self, endpoint: JudgeEndpoint) -> JudgeClient:
         """The client of an endpoint. Raises SettingsError where its key is not set."""
-        key = (endpoint.url, endpoint.model, endpoint.api_key_env)
+        terms = (endpoint.url, endpoint.model, endpoint.api_key_env, endpoint.deadline_s)
+        key = (*terms, endpoint.budget_per_hour)
         if key not in self._made:
             self._made[key] = JudgeClient(
-                endpoint.url, endpoint.model, api_key_env=endpoint.api_key_env, gives_up=self._gives_up
+                endpoint.url,
+                endpoint.model,
+                api_key_env=endpoint.api_key_env,
+                deadline_s=endpoint.deadline_s,
+                gives_up=self._gives_up,
+                budget_per_hour=endpoint.budget_per_hour,
             )
         return self._made[key]

@@ -16,7 +16,7 @@ from evaluator.judge.judges.failed import JudgeFailed
 from serving.models.manifest import write_manifest
 from telemetry.errors import BriefError
 from tests.evaluator.support.fake_openai import byte_tokenizer, chat_completion, completions, serving
-from tests.evaluator.support.judging_server import JudgingServer
+from tests.evaluator.support.judging_server import JudgingServer, with_code
 
 QUESTIONS = [
     {"question_id": 1, "category": "writing", "turns": ["write", "rewrite"]},
@@ -31,8 +31,9 @@ def engine(path: str, body: dict[str, Any]) -> tuple[int, Any]:  # noqa: ARG001 
         return 200, chat_completion(f"{body['model']} answers {shown}")
     if "assistant B" in shown:
         first, second = shown.index("better answers"), shown.index("plain answers")
-        return 200, chat_completion("[[A]]" if first < second else "[[B]]")
-    return 200, chat_completion("Rating: [[8]]" if "better answers" in shown else "Rating: [[3]]")
+        return 200, chat_completion(with_code(f"Verdict CODE: [[{'A' if first < second else 'B'}]]", shown))
+    grade = 8 if "better answers" in shown else 3
+    return 200, chat_completion(with_code(f"Grade CODE: [[{grade}]]", shown))
 
 
 @pytest.fixture

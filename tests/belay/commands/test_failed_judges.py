@@ -162,7 +162,8 @@ def test_a_judge_that_dies_half_way_is_asked_for_the_rest_alone(
         ("failing", "status 500: .*out of memory", 4 * AT_ONCE),
         ("refusing", "status 401: .*no such key", AT_ONCE),
         ("garbage", "no chat completion: <html>log in first", ITEMS),
-        ("silent", "no answer: ReadTimeout", 4 * AT_ONCE),
+        ("silent", "no answer: none within 1 s", 4 * AT_ONCE),
+        ("dripping", "no answer: none within 1 s", 4 * AT_ONCE),
     ],
 )
 def test_whatever_way_a_judge_fails_nothing_of_it_is_kept_and_it_is_not_asked_for_ever(
@@ -175,7 +176,8 @@ def test_whatever_way_a_judge_fails_nothing_of_it_is_kept_and_it_is_not_asked_fo
     said: str,
     most: int,
 ) -> None:
-    monkeypatch.setattr(client, "TIMEOUT_S", 0.5)
+    if mood in {"silent", "dripping"}:
+        monkeypatch.setattr(client, "DEADLINE_S", 1.0)
     judge.mood = mood
     with judge:
         failed = failure(run(home, brief, engine, "baseline"))
@@ -216,7 +218,7 @@ def test_what_no_judge_can_grade_is_not_measured_and_never_at_the_floor(
         assert recorded.exit_code == 0, recorded.output
         told = " ".join(recorded.output.split())
         assert f"not measured: none of {ITEMS} items scored" in told
-        assert f"has no grade in brackets ({ITEMS})" in told
+        assert f"has no grade with its code ({ITEMS})" in told
         assert "at the floor" not in told
         asked = judge.asked
         assert run(home, brief, engine, "baseline").exit_code == 0
@@ -231,7 +233,7 @@ def test_what_no_judge_can_grade_is_not_measured_and_never_at_the_floor(
     page = (home.audit("mine") / "report.html").read_text(encoding="utf-8")
     for text in (audited.output, page, *(file.read_text(encoding="utf-8") for file in files)):
         assert "not measured" in text.lower()
-        assert "brackets (64)" in " ".join(text.split())
+        assert "its code (64)" in " ".join(text.split())
     assert 'errors="1"' in files[0].read_text(encoding="utf-8")
 
 

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 
 from tests.evaluator.support.fake_openai import chat_completion
 
-Mood = Literal["well", "failing", "refusing", "silent", "garbage", "half", "no grade", "too long"]
+Mood = Literal["well", "failing", "refusing", "silent", "dripping", "garbage", "half", "no grade", "too long"]
 _SAID: dict[Mood, tuple[int, Any]] = {
-    "well": (200, chat_completion("Good enough. Grade: [[8]]")),
+    "well": (200, chat_completion("Good enough. Grade CODE: [[8]]")),
     "no grade": (200, chat_completion("I would rather not say.")),
     "failing": (500, {"error": "out of memory"}),
     "refusing": (401, {"error": "no such key"}),
     "garbage": (200, "<html>log in first</html>"),
-    "half": (200, chat_completion("Grade: [[8]]")),
+    "half": (200, chat_completion("Grade CODE: [[8]]")),
+    "dripping": (200, chat_completion("Grade CODE: [[8]]")),
     "too long": (
         400,
         {"error": {"code": "context_length_exceeded", "message": "maximum context length is 8"}},
     ),
 }
+
+
+def code_in(shown: str) -> str:
+    """The nonce that a verdict has to carry, read off the judge's instructions, which stand last; "" without any."""
+    return ["", *re.findall(r"^The code is (\w+)\.", shown, re.MULTILINE)][-1]
+
+
+def with_code(reply: str, shown: str) -> str:
+    """A reply with the nonce of what is shown in place of CODE."""
+    return reply.replace("CODE", code_in(shown))
 
 
 @dataclass
@@ -70,6 +83,13 @@ class JudgingServer:
             self._released.wait(30.0)
         return mood
 
+    def drip(self, write: Callable[[bytes], Any], raw: bytes) -> None:
+        """A byte now and then, so that each is soon and the whole is never."""
+        for at in range(len(raw)):
+            write(raw[at : at + 1])
+            if self._released.wait(0.1):
+                return
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -86,14 +106,18 @@ def _handler(server: JudgingServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            mood = server.say(body["messages"][-1]["content"])
+            shown = body["messages"][-1]["content"]
+            mood = server.say(shown)
             status, said = _SAID.get(mood, (503, "too late"))
-            raw = said.encode() if isinstance(said, str) else json.dumps(said).encode()
+            raw = with_code(said if isinstance(said, str) else json.dumps(said), shown).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(raw)))
             self.end_headers()
-            self.wfile.write(raw[: len(raw) // 2] if mood == "half" else raw)
+            if mood == "dripping":
+                server.drip(self.wfile.write, raw)
+            else:
+                self.wfile.write(raw[: len(raw) // 2] if mood == "half" else raw)
             self.close_connection = True
 
         def log_message(self, *_: Any) -> None:

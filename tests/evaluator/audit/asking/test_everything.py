@@ -108,17 +108,20 @@ def test_what_was_judged_goes_with_what_was_not() -> None:
 def test_a_judges_replies_are_kept_and_its_failures_are_not(tmp_path: Path) -> None:
     replies = [
         Reply(None, Failure("j", "away", AT)),
-        Reply(None, why="the judge's reply is empty"),
-        Reply("[[A]]"),
+        Reply(None, why="the judge's reply is empty", code="no_grade"),
+        Reply("Verdict old: [[A]]"),
     ]
 
     class Script:
-        def ask(self, conversation: Sequence[Message], max_tokens: int) -> Reply:  # noqa: ARG002
+        def ask(self, conversation: Sequence[Message], max_tokens: int, *, nonce: str = "") -> Reply:  # noqa: ARG002
             return replies.pop(0)
 
-    first, second = ([Message(role="user", content=word)] for word in ("one", "two"))
+    first, second = ([Message(role="user", content=f"{word} old")] for word in ("one", "two"))
+    later = [Message(role="user", content="two new")]
     with AnswerCache(tmp_path / "answers.sqlite") as cache:
         judge = RecordedJudge(Script(), "j", cache)
         assert judge.ask(first, 8).failure is not None
-        assert [judge.ask(first, 8) for _ in range(2)] == [Reply(None, why="the judge's reply is empty")] * 2
-        assert [judge.ask(second, 8).text for _ in range(2)] == ["[[A]]"] * 2
+        empty = Reply(None, why="the judge's reply is empty", code="no_grade")
+        assert [judge.ask(first, 8) for _ in range(2)] == [empty] * 2
+        assert [judge.ask(second, 8, nonce="old").text for _ in range(2)] == ["Verdict old: [[A]]"] * 2
+        assert judge.ask(later, 8, nonce="new").text == "Verdict new: [[A]]", "another process, another nonce"

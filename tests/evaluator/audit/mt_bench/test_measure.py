@@ -13,12 +13,13 @@ import pytest
 from evaluator.audit.measures.measure import ServedModel
 from evaluator.audit.mt_bench.data import CATEGORIES, GUIDED, Question, load_questions
 from evaluator.audit.mt_bench.measure import ALL, MtBenchMeasure, category_scores, converse, mt_bench_measures
-from evaluator.audit.mt_bench.pairs import PairVerdict, judge_pairs, pair_scores, place_of, verdict_of
+from evaluator.audit.mt_bench.pairs import PairVerdict, judge_pairs, pair_scores, verdict_of
 from evaluator.briefs.brief import JudgeEndpoint
 from telemetry.errors import BriefError
 from telemetry.events import Message
 from tests.evaluator.support.briefs import brief, capability
 from tests.evaluator.support.fake_openai import chat_completion, serving
+from tests.evaluator.support.judging_server import with_code
 from tests.places import SHARED
 
 MT_BENCH = SHARED / "data" / "mt_bench"
@@ -57,7 +58,8 @@ def judged_by(text: dict[str, str], otherwise: str) -> Any:
 
     def answer(path: str, body: dict[str, Any]) -> tuple[int, Any]:  # noqa: ARG001 - a server's shape
         shown = body["messages"][-1]["content"]
-        return 200, chat_completion(next((text[key] for key in text if key in shown), otherwise))
+        said = next((text[key] for key in text if key in shown), otherwise)
+        return 200, chat_completion(with_code(said, shown))
 
     return answer
 
@@ -77,7 +79,7 @@ def test_each_turn_is_an_item_and_both_turns_of_a_question_are_a_cluster() -> No
 
 def test_the_second_turn_follows_the_answer_to_the_first_and_grades_become_scores() -> None:
     model = Model()
-    with serving(judged_by({"says: and 3 + 3?": "Rating: [[10]]"}, "Rating: [[4]]")) as fake:
+    with serving(judged_by({"says: and 3 + 3?": "Grade CODE: [[10]]"}, "Grade CODE: [[4]]")) as fake:
         found = measure(fake.url, max_tokens=77).answer(
             model.served(), ["mt_bench-3-1", "mt_bench-2-2", "mt_bench-2-1"]
         )
@@ -95,7 +97,7 @@ def test_the_second_turn_follows_the_answer_to_the_first_and_grades_become_score
 
 
 def test_the_judge_sees_the_turns_so_far_and_their_references_where_the_category_is_guided() -> None:
-    with serving(judged_by({}, "Rating: [[5]]")) as fake:
+    with serving(judged_by({}, "Grade CODE: [[5]]")) as fake:
         for category, ids in (("math", ["mt_bench-2-1", "mt_bench-2-2"]), ("writing", ["mt_bench-1-2"])):
             measure(fake.url, category).answer(Model().served(), ids)
     texts = ["\n".join(m["content"] for m in body["messages"]) for _, body, _ in fake.requests]
@@ -121,8 +123,13 @@ def test_a_grade_that_cannot_be_read_is_unscored_and_an_empty_answer_is_0() -> N
 
 
 def test_category_scores_are_means_from_1_to_10_over_what_was_graded() -> None:
-    replies = {"says: and 3": "?", "says: 2 + 2": "[[10]]", "says: and 2": "[[4]]", "says: 1 + 1": "[[1]]"}
-    with serving(judged_by(replies, "Rating: [[7]]")) as fake:
+    replies = {
+        "says: and 3": "?",
+        "says: 2 + 2": "Grade CODE: [[10]]",
+        "says: and 2": "Grade CODE: [[4]]",
+        "says: 1 + 1": "Grade CODE: [[1]]",
+    }
+    with serving(judged_by(replies, "Grade CODE: [[7]]")) as fake:
         whole = measure(fake.url, ALL)
         answers = whole.answer(Model().served(), [item.id for item in whole.items])
     writing, math = category_scores(QUESTIONS, answers)
@@ -163,7 +170,7 @@ def compared(base: Model, candidate: Model, judge: JudgeEndpoint) -> tuple[PairV
 
 def test_a_judge_that_prefers_whoever_stands_first_makes_ties_and_one_that_knows_decides() -> None:
     base, candidate = Model("base"), Model("candidate")
-    with serving(judged_by({}, "The first one: [[A]]")) as fake:
+    with serving(judged_by({}, "The first one. Verdict CODE: [[A]]")) as fake:
         biased = compared(base, candidate, endpoint(fake.url))
     assert {one.verdict for one in biased} == {"tie"}
     assert len(biased) == 2 * len(QUESTIONS)
@@ -176,7 +183,8 @@ def test_a_judge_that_prefers_whoever_stands_first_makes_ties_and_one_that_knows
         other = "base says" if "2 + 2" in shown else "candidate says"
         if "write" in shown:
             return 200, chat_completion("I cannot say.")
-        return 200, chat_completion("[[A]]" if shown.index(better) < shown.index(other) else "[[B]]")
+        place = "A" if shown.index(better) < shown.index(other) else "B"
+        return 200, chat_completion(with_code(f"Verdict CODE: [[{place}]]", shown))
 
     with serving(knows) as fake:
         found = compared(base, candidate, endpoint(fake.url))
@@ -192,11 +200,10 @@ def test_a_judge_that_prefers_whoever_stands_first_makes_ties_and_one_that_knows
 
 def test_changing_the_models_places_changes_who_wins_and_nothing_else() -> None:
     mirrored = {"candidate": "base", "base": "candidate", "tie": "tie", "unscored": "unscored"}
-    places = {"[[A]]": "[[B]]", "[[B]]": "[[A]]", "[[C]]": "[[C]]", "": ""}
+    places = {"A": "B", "B": "A", "C": "C", None: None}
     for first, first_turned in places.items():
         for second, second_turned in places.items():
-            straight = verdict_of(place_of(first), place_of(second))
-            assert verdict_of(place_of(first_turned), place_of(second_turned)) == mirrored[straight]
+            assert verdict_of(first_turned, second_turned) == mirrored[verdict_of(first, second)]
 
 
 def write(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from evaluator.judge.judges.standing import IN_A_ROW, PATIENCE_S, Standing
+from evaluator.judge.judges.standing import IN_A_ROW, PATIENCE_S, REST_S, Standing
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -45,3 +45,18 @@ def test_who_refuses_everybody_is_given_up_at_once() -> None:
     standing = Standing()
     standing.failed(0.0, START, "no such key", for_all=True)
     assert standing.given_up(0.0)
+
+
+def test_a_judge_that_is_away_lets_in_one_at_a_time_who_tries_whether_it_is_back() -> None:
+    standing = Standing()
+    assert all(standing.lets_in(0.0, until=9.0) for _ in range(3))
+    fail(standing, 0.0, 1.0, 2.0, 3.0)
+    assert not standing.lets_in(3.0 + REST_S - 0.1, until=99.0)
+    assert standing.lets_in(3.0 + REST_S, until=99.0)
+    assert not standing.lets_in(99.0, until=199.0), "somebody is asking it, or has not said how it went"
+    assert standing.lets_in(99.0 + REST_S, until=199.0)
+    standing.failed(104.0, START, "still away", ended=110.0)
+    assert not standing.lets_in(110.0, until=199.0)
+    assert standing.lets_in(110.0 + REST_S, until=199.0)
+    standing.answered()
+    assert all(standing.lets_in(120.0, until=199.0) for _ in range(3))
