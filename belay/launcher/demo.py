@@ -16,8 +16,8 @@ from belay.home import Home
 from belay.launcher import live
 from belay.launcher.embedded_broker import EmbeddedBroker
 from belay.launcher.rollout_run import RolloutRun, Tick, run_rollout
-from belay.launcher.turns import Turn, plan_traffic, read_turns
-from belay.launcher.unseen import DEFAULT, Source, write_unseen
+from belay.launcher.turns import turns_of
+from belay.launcher.unseen import DEFAULT, Source
 from belay.progress import bar
 from belay.steps import audit as auditing
 from belay.steps import prepare as preparing
@@ -27,7 +27,7 @@ from belay.steps.baseline import record
 from belay.wiring import bus_at, engine_for, half_of_the_cores
 from evaluator.audit.reporting.text import audit_table
 from evaluator.audit.result import AuditResult
-from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.briefs.brief import load_brief
 from evaluator.briefs.table import brief_table
 from evaluator.watch.planning.terms import rollout_spec
 from evaluator.watch.reporting.page import facts, headline
@@ -77,7 +77,8 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
     loaded = load_brief(settings.brief.resolve())
     if settings.bootstrap is not None:  # minutes of work would be for nothing if it were not there
         bus_at(settings.bootstrap).ensure_topics()
-    turns = _turns(settings, home, loaded)
+    written = home.root / f"unseen-{settings.seed}.jsonl"
+    turns = turns_of(settings.traffic, loaded, settings.requests, settings.seed, written)
     with ExitStack() as parts:
         _heading(console, 1, "The base model")
         base = preparing.prepare(home, console)
@@ -144,14 +145,6 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
         )
     console.print(f"   [dim]The whole demo took {(time.monotonic() - began) / 60:.1f} minutes.[/]")
     return summary
-
-
-def _turns(settings: DemoSettings, home: Home, loaded: LoadedBrief) -> list[Turn]:
-    if settings.traffic is Source.ITEMS:
-        return plan_traffic(loaded, settings.requests, settings.seed)
-    written = home.root / f"unseen-{settings.seed}.jsonl"
-    write_unseen(settings.brief.resolve(), written, settings.requests, settings.seed)
-    return read_turns(written, settings.requests, settings.seed)
 
 
 def _embedded(parts: ExitStack, home: Home) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from belay.launcher.unseen import Source, write_unseen
 from evaluator.briefs.brief import Capability, LoadedBrief
 from evaluator.verifiers import VERIFIERS
 from telemetry.errors import UsageError
@@ -47,6 +48,13 @@ class Turn:
     def prompt(self) -> str:
         """What the user asked last."""
         return next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+
+
+def turns_of(source: Source, loaded: LoadedBrief, count: int, seed: int, written: Path) -> list[Turn]:
+    """`count` turns for a brief out of `source`; unseen ones are written anew into the file `written` first."""
+    if source is Source.ITEMS:
+        return plan_traffic(loaded, count, seed)
+    return read_turns(write_unseen(loaded.folder, written, count, seed), count, seed)
 
 
 def plan_traffic(loaded: LoadedBrief, count: int, seed: int, max_turns: int = 3) -> list[Turn]:

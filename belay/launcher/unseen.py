@@ -25,16 +25,19 @@ class Source(StrEnum):
 
 
 DEFAULT: Final = Source.ITEMS
-"""What `belay demo` sends unless told otherwise."""
+"""What `belay demo` and the end-to-end tests send unless told otherwise."""
 
 
-def write_unseen(brief: Path, out: Path, count: int, seed: int) -> Path:
-    """Have the script beside `brief` write `count` prompts into `out`. UsageError where there is none, or it fails."""
-    script = brief.with_name(SCRIPT)
+def write_unseen(folder: Path, out: Path, count: int, seed: int) -> Path:
+    """Have the script in a brief's `folder` write `count` prompts into `out`.
+
+    UsageError where there is none, or it fails.
+    """
+    script = folder.resolve() / SCRIPT
     if not script.is_file():
         raise UsageError(
-            f"nothing writes unseen traffic for {brief}: there is no {script}",
-            hint="Send the brief's items, or prompts of your own: `belay traffic --prompts FILE`.",
+            f"nothing writes unseen traffic for this brief: there is no {script}",
+            hint="Send the brief's items (`belay demo --traffic items`).",
         )
     out.parent.mkdir(parents=True, exist_ok=True)
     arguments = ["--count", str(count), "--seed", str(seed), "--out", str(out)]

@@ -1,6 +1,7 @@
 """The whole path on real parts: vLLM, broker, router, forwarder, worker, control, and traffic over HTTP.
 
-It must roll a regressed candidate back by itself, and must leave an identical one alone.
+It must roll a regressed candidate back by itself, and must leave an identical one alone. The traffic is the demo's
+(`unseen.DEFAULT`); whatever it is, the client holds the scores against what it alone knows.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import pytest
 
 from belay.launcher.demo import ALIAS, STAGES
 from belay.launcher.rollout_run import RolloutRun, Tick, run_rollout
-from belay.launcher.turns import plan_traffic
+from belay.launcher.turns import turns_of
+from belay.launcher.unseen import DEFAULT, Source
 from evaluator.watch.planning.terms import rollout_spec
+from evaluator.watch.reporting.against_truth import AgainstTruth
 from evaluator.watch.reporting.summary import Summary
 from serving.engines.arms import Endpoint
 from serving.models.manifest import read_manifest
@@ -37,10 +40,11 @@ def roll_out(
             verdict="fail", sha256="0" * 64, override_by="a test", override_reason="to see it fall"
         ),
     )
+    written = trained.home.root / f"unseen-{seed}.jsonl"
     run = RolloutRun(
         spec=spec,
         brief=BRIEF,
-        turns=plan_traffic(trained.loaded, requests, seed),
+        turns=turns_of(DEFAULT, trained.loaded, requests, seed, written),
         control=Endpoint(arm="control", url=trained.control_url),
         candidate=Endpoint(arm="candidate", url=url),
         bootstrap=bootstrap,
@@ -53,7 +57,21 @@ def roll_out(
         "every answered request is an interaction in Kafka"
     )
     assert seen[-1].view.settled == summary.interactions, "every interaction was scored and settled once"
+    assert summary.truth is not None
+    assert summary.truth.known == summary.interactions, "the client knows every interaction as its own"
+    assert_scores_are_true(summary.truth)
     return summary
+
+
+def assert_scores_are_true(truth: AgainstTruth) -> None:
+    """What a run of a few hundred requests can show; bench/ measures the rest."""
+    assert truth.overall is not None
+    assert truth.scored is not None
+    assert truth.scored >= 0.9
+    assert truth.overall.close >= 0.8
+    assert all(abs(arm.error) <= 0.1 for arm in truth.by_arm.values() if arm.n >= 100)
+    if DEFAULT is Source.UNSEEN:
+        assert 0.05 < 1.0 - truth.in_scope / truth.known < 0.15, "a tenth belongs to no capability"
 
 
 def test_naive_fine_tune_gains_the_target_forgets_the_rest_and_fails_the_audit(trained: Trained) -> None:
@@ -81,4 +99,5 @@ def test_regressed_candidate_is_rolled_back_by_itself(trained: Trained, broker: 
 def test_identical_candidate_survives_the_same_traffic(trained: Trained, embedded_broker: str) -> None:
     summary = roll_out(trained, embedded_broker, trained.base, trained.control_url, requests=300, seed=7)
     assert summary.outcome in ("ramping", "promoted")
+    assert summary.interactions == 300, "all of the traffic"
     assert summary.stage_reached >= 1, "the schedule promoted it at least once"

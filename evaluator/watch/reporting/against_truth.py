@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import roc_auc_score
 
-from telemetry.events import Arm, ScoreRecorded
+from telemetry.events import Arm, ArmCount, ScoreRecorded
 
 Name = TypeVar("Name")
 
@@ -61,6 +61,7 @@ class AgainstTruth(_Frozen):
     in_scope_right   the same over `in_scope`; `strangers_untagged` over the others
     tagged           those with a tag; `scored` is the share of them that has a value
     overall          agreement over every interaction with a value and a truth; `by_arm`, `by_capability` (as tagged)
+    served           the true quality of what users got, by the capability that the request belongs to and by arm
 
     A share of nothing is None. What failed on the way (time-outs, answers that base gave instead) counts for its tag
     and is left out of the agreement: its score is that of an answer which the sender never got.
@@ -76,6 +77,7 @@ class AgainstTruth(_Frozen):
     overall: Agreement | None
     by_arm: dict[Arm, Agreement]
     by_capability: dict[str, Agreement]
+    served: dict[str, dict[Arm, ArmCount]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,20 @@ def against_truth(known: Iterable[Known], scores: Iterable[ScoreRecorded]) -> Ag
         overall=_agreement(compared),
         by_arm=_groups({arm: [p for p in compared if p.score.assignment.arm == arm] for arm in arms}),
         by_capability=_groups({name: [p for p in compared if p.score.capability == name] for name in names}),
+        served=_served(compared, arms),
     )
+
+
+def _served(pairs: Sequence[_Pair], arms: Sequence[Arm]) -> dict[str, dict[Arm, ArmCount]]:
+    values: dict[str, dict[Arm, list[float]]] = {}
+    for pair in pairs:
+        if pair.known.capability is not None and pair.known.value is not None:
+            mine = values.setdefault(pair.known.capability, {arm: [] for arm in arms})
+            mine[pair.score.assignment.arm].append(pair.known.value)
+    return {
+        name: {arm: ArmCount(n=len(v), mean=sum(v) / len(v) if v else None) for arm, v in by_arm.items()}
+        for name, by_arm in sorted(values.items())
+    }
 
 
 def _groups(groups: dict[Name, list[_Pair]]) -> dict[Name, Agreement]:

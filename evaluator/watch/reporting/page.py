@@ -45,7 +45,7 @@ img{width:100%;background:#fff;border-radius:6px}small{color:#52606d}
 <p><small>A unit is one subject's first scored interaction; a pair is one request answered by both arms. Belay
 rolls back when the combined e-value reaches {{ '%.0f' % s.bar }}; on an unchanged model that happens at most
 once in {{ '%.0f' % s.bar }} rollouts, however often one looks.</small></p>
-{% if s.truth and s.truth.overall %}
+{% if s.truth and s.truth.served %}
 <h2>Scores beside the truth</h2>
 <table><tr><th>answers</th><th>compared</th><th>agree</th><th>AUC</th><th>mean score minus truth</th></tr>
 {% for name, a in agreements %}
@@ -53,6 +53,11 @@ once in {{ '%.0f' % s.bar }} rollouts, however often one looks.</small></p>
 <td>{{ '-' if a.auc is none else '%.2f' % a.auc }}</td><td>{{ '%+.3f' % a.error }}</td></tr>{% endfor %}</table>
 <p><small>Whoever sent this traffic knew the right answers; nothing that served, tagged or judged them did. A score
 agrees where it is within 0.25 of the truth. Capabilities are those that Belay took the requests for.</small></p>
+<table><tr><th>true quality of what users got</th><th>control</th><th>answers</th><th>candidate</th>
+<th>answers</th></tr>
+{% for name, arms in s.truth.served.items() %}
+<tr><td>{{ name.replace('_', ' ') }}</td><td>{{ share(arms.control.mean) }}</td><td>{{ arms.control.n }}</td>
+<td>{{ share(arms.candidate.mean) }}</td><td>{{ arms.candidate.n }}</td></tr>{% endfor %}</table>
 {% endif %}
 </main></body></html>
 """

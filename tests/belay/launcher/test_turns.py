@@ -111,7 +111,7 @@ def test_a_file_without_prompts_or_that_is_not_there_is_told(tmp_path: Path) -> 
 
 
 def test_the_script_beside_a_brief_writes_what_can_be_sent(tmp_path: Path, loaded: LoadedBrief) -> None:
-    written = write_unseen(BRIEF, tmp_path / "home" / "unseen.jsonl", 60, seed=5)
+    written = write_unseen(BRIEF.parent, tmp_path / "home" / "unseen.jsonl", 60, seed=5)
     turns = read_turns(written, 60, seed=5)
     assert len(turns) == 60
     most = {c.name: c.max_tokens for c in loaded.brief.capabilities}
@@ -121,4 +121,4 @@ def test_the_script_beside_a_brief_writes_what_can_be_sent(tmp_path: Path, loade
 
 def test_a_brief_without_such_a_script_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing writes unseen traffic"):
-        write_unseen(ROOT / "examples" / "by_url" / "brief.yaml", tmp_path / "unseen.jsonl", 60, seed=5)
+        write_unseen(ROOT / "examples" / "tickets", tmp_path / "unseen.jsonl", 60, seed=5)

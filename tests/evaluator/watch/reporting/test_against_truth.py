@@ -96,6 +96,25 @@ def test_what_failed_on_the_way_counts_for_its_tag_alone() -> None:
     assert found.overall is None
 
 
+def test_what_users_got_is_counted_by_what_they_asked_for_whatever_it_was_taken_for() -> None:
+    known = [
+        Known("a", "json", 1.0),
+        Known("b", "json", 0.5),
+        Known("c", "json", 0.0),
+        Known("d", None, None),
+    ]
+    scores = [
+        score("a", "facts", 1.0),
+        score("b", None, None),
+        score("c", "json", 1.0, arm="candidate"),
+        score("d", "json", 1.0),
+    ]
+    served = against_truth(known, scores).served
+    assert {name: {arm: (c.n, c.mean) for arm, c in arms.items()} for name, arms in served.items()} == {
+        "json": {"control": (2, 0.75), "candidate": (1, 0.0)}
+    }
+
+
 def test_a_score_that_came_later_takes_the_place_of_none() -> None:
     scores = [score("a", "facts", None), score("a", "facts", 1.0), score("a", "facts", 0.0)]
     found = against_truth([Known("a", "facts", 1.0)], scores)

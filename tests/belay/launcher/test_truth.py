@@ -1,0 +1,47 @@
+"""The replay client's truth through a real broker, router and worker, with an engine that is scripted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from belay.home import RunFolder
+from belay.launcher.rollout_run import RolloutRun, Tick, run_rollout
+from belay.launcher.turns import read_turns
+from belay.launcher.unseen import write_unseen
+from evaluator.briefs.brief import load_brief
+from serving.engines.arms import Endpoint
+from tests.belay.launcher.test_allotment import engine, own_broker, rollout_of
+from tests.places import BRIEF
+
+pytestmark = pytest.mark.slow
+
+__all__ = ["engine", "own_broker"]  # fixtures, which pytest finds by their names here
+COUNT = 90
+
+
+def test_the_client_knows_every_interaction_of_its_own_as_kafka_has_it(
+    own_broker: str, engine: str, tmp_path: Path
+) -> None:
+    written = write_unseen(BRIEF.parent, tmp_path / "unseen.jsonl", COUNT, seed=3)
+    run = RolloutRun(
+        spec=rollout_of(load_brief(BRIEF)).model_copy(update={"rollout_id": "truth"}),
+        brief=BRIEF,
+        turns=read_turns(written, COUNT, seed=3),
+        control=Endpoint(arm="control", url=engine),
+        candidate=Endpoint(arm="candidate", url=engine),
+        bootstrap=own_broker,
+        folder=RunFolder(tmp_path / "run"),
+        concurrency=8,
+    )
+    seen: list[Tick] = []
+    summary = run_rollout(run, seen.append)
+    assert seen[-1].traffic.failed == 0, seen[-1].traffic.errors
+    assert summary.truth is not None
+    assert summary.truth.known == summary.interactions == COUNT
+    strangers = sum(t.truth is not None and t.truth.capability is None for t in run.turns)
+    assert summary.truth.known - summary.truth.in_scope == strangers
+    for file in run.folder.root.rglob("*"):
+        if file.is_file() and file.suffix not in {".png", ".html"}:
+            assert b'"verifier"' not in file.read_bytes(), f"{file} has what the client alone may know"
