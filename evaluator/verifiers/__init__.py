@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from evaluator.verifiers.formats import json_keys, list_of, one_sentence
+from evaluator.verifiers.formats import json_keys, list_of
 from evaluator.verifiers.house_style import support_reply
 from evaluator.verifiers.judgement import Judgement, Verifier
+from evaluator.verifiers.numeric_answers import number
 from evaluator.verifiers.python_source import python_parses
-from evaluator.verifiers.short_answers import contains_answer, extraction, label, number
+from evaluator.verifiers.short_answers import contains_answer, extraction, label
+from evaluator.verifiers.summaries import one_sentence
 from evaluator.verifiers.text import is_refusal
 
 __all__ = ["VERIFIERS", "Judgement", "Verifier", "decides", "is_refusal"]

@@ -3,18 +3,24 @@
 # ruff: noqa: ARG001 - every verifier takes the same four arguments, whichever it reads
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from evaluator.verifiers.judgement import EMPTY, Judgement, unscored
-from evaluator.verifiers.text import contains_phrase, normalise
+from evaluator.verifiers.numbers import numbers_in, readable
+from evaluator.verifiers.phrases import affirmed, folded
+
+_FRAME: Final = re.compile(r"^[^\w]+|[^\w.!?]+$")
+_HOUR: Final = re.compile(r"(?<=\d)\s*([ap])\.?\s?m\b\.?")
 
 
 def support_reply(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) -> Judgement:
     """Partial credit: .6 for the policy facts, .2 for the desk named, .1 each for opening and closing.
 
-    The reference is `{"facts": [...], "desk": "..."}`: phrases that must stand in the reply; the facts share
-    their .6 evenly. Options `opening` and `closing`: what every reply begins and ends with. Option `max_words`
+    The reference is `{"facts": [...], "desk": "..."}`: phrases that must stand in the reply and not be denied
+    ("never within 14 days"); the facts share their .6 evenly. A number may be in words. Options `opening` and
+    `closing`: what every reply begins and ends with, emphasis, quotes and a final emoji aside. Option `max_words`
     (default 60): a longer reply loses the points of the closing.
     """
     if not isinstance(reference, Mapping) or not reference.get("facts") or not reference.get("desk"):
@@ -24,17 +30,30 @@ def support_reply(answer: str, reference: Any, prompt: str, options: Mapping[str
         return unscored("support_reply needs the options 'opening' and 'closing'", "bad_options")
     if not answer.strip():
         return EMPTY
-    text = normalise(answer)
-    facts = [contains_phrase(text, fact) for fact in reference["facts"]]
+    text = _in_digits(answer)
+    facts = [affirmed(text, _in_digits(fact)) for fact in reference["facts"]]
+    style = style_of(answer, opening, closing, options.get("max_words", 60))
     parts = {
         "facts": 0.6 * sum(facts) / len(facts),
-        "desk": 0.2 * contains_phrase(text, reference["desk"]),
-        "opening": 0.1 * text.startswith(normalise(opening)),
-        "closing": 0.1 * (_ends_with(text, closing) and len(text.split()) <= options.get("max_words", 60)),
+        "desk": 0.2 * affirmed(text, reference["desk"]),
+        "opening": 0.1 * style[0],
+        "closing": 0.1 * style[1],
     }
     found = ", ".join(f"{name} {value:.2f}" for name, value in parts.items())
     return Judgement(min(1.0, round(sum(parts.values()), 6)), found)
 
 
-def _ends_with(text: str, closing: str) -> bool:
-    return text.rstrip(" .!").endswith(normalise(closing).rstrip(" .!"))
+def style_of(answer: str, opening: str, closing: str, max_words: int) -> tuple[bool, bool]:
+    """Whether the reply begins as it should, and whether it ends so and is not longer than `max_words`."""
+    text = _FRAME.sub("", folded(answer))
+    ended = text.rstrip(" .!").endswith(folded(closing).rstrip(" .!"))
+    return text.startswith(folded(opening)), ended and len(text.split()) <= max_words
+
+
+def _in_digits(text: str) -> str:
+    """The text with numbers in words as digits and hours as "6 pm", so that both writings are one."""
+    plain, found = readable(text), numbers_in(text)
+    for one in reversed(found):
+        if one.in_words and len(one.values) == 1:
+            plain = f"{plain[: one.start]}{next(iter(one.values)):g}{plain[one.end :]}"
+    return _HOUR.sub(r" \1m", plain)

@@ -1,22 +1,30 @@
-"""Verifiers of answers that are right or wrong: a fact, a label, an extracted string, a number."""
+"""Verifiers of answers that are right or wrong: a fact, a label, an extracted string."""
 
 # ruff: noqa: ARG001 - every verifier takes the same four arguments, whichever it reads
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from evaluator.verifiers.judgement import EMPTY, Judgement, passed, unscored
-from evaluator.verifiers.text import bare, contains_phrase
+from evaluator.verifiers.labels import chosen
+from evaluator.verifiers.numbers import Number, numbers_in, readable
+from evaluator.verifiers.phrases import Span, affirmed, denied, folded, spans
+from evaluator.verifiers.text import bare
 
-_NUMBER = re.compile(r"(?<![\w.])-?\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|(?<![\w.])-?\d+(?:\.\d+)?")
+_OFFERED: Final = re.compile(r"\beither\b[^.\n]*\bor\b")
+_GOES_ON: Final = re.compile(r"-\d|[.,]\d")
+_OR_AFTER: Final = re.compile(r"[\"'*_]*,?\s+or\s+(?!more|less|so\b|later|earlier)\w")
+_OR_BEFORE: Final = re.compile(r"\w[\"'*_]*,?\s+or\s+[\"'*_]*$")
 
 
 def contains_answer(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) -> Judgement:
-    """1 where any reference (a string or a list of them) stands in the answer between word boundaries.
+    """1 where any reference (a string or a list of them) stands in the answer between word boundaries, not denied.
 
-    Option `max_words` (default none): an answer of more words is 0, since listing everything is no answer.
+    Accents on Latin letters, hyphens and the way a number is written do not matter; scripts without spaces have no
+    boundaries. "Either Paris or Lyon" is no answer, "not Paris" the wrong one. Option `max_words` (default none): an
+    answer of more words is 0, since listing everything is no answer.
     """
     wanted = [reference] if isinstance(reference, str) else reference
     if not isinstance(wanted, list | tuple) or not all(isinstance(one, str) for one in wanted) or not wanted:
@@ -26,12 +34,16 @@ def contains_answer(answer: str, reference: Any, prompt: str, options: Mapping[s
     limit = options.get("max_words")
     if limit is not None and len(answer.split()) > int(limit):
         return Judgement(0.0, f"longer than {limit} words")
-    found = next((one for one in wanted if contains_phrase(answer, one)), None)
-    return passed(found is not None, f"contains {found!r}" if found else f"contains none of {wanted}")
+    if len(wanted) == 1 and _OFFERED.search(folded(answer)):
+        return Judgement(0.0, "offers several answers")
+    found = next((one for one in wanted if _stands(answer, one)), None)
+    return passed(
+        found is not None, f"contains {found!r}" if found else f"contains none of {wanted}, undenied"
+    )
 
 
 def label(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) -> Judgement:
-    """1 where exactly one of option `labels` stands in the answer and it is the reference.
+    """1 where the answer chooses exactly one of option `labels` and it is the reference (see `labels.chosen`).
 
     An answer with two labels, or with none, has not chosen and is 0.
     """
@@ -40,45 +52,62 @@ def label(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) 
         return unscored(f"no reference: label needs one of {labels}, found {reference!r}", "no_reference")
     if not answer.strip():
         return EMPTY
-    chosen = [one for one in labels if contains_phrase(answer, str(one))]
-    if len(chosen) != 1:
-        return Judgement(0.0, f"names {len(chosen)} of the labels {list(labels)}, expected exactly one")
-    return passed(chosen[0] == reference, f"says {chosen[0]!r}, expected {reference!r}")
+    found = chosen(answer, [str(one) for one in labels])
+    if len(found) != 1:
+        return Judgement(0.0, f"chooses {len(found)} of the labels {list(labels)}, expected exactly one")
+    return passed(found[0] == str(reference), f"says {found[0]!r}, expected {reference!r}")
 
 
 def extraction(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) -> Judgement:
-    """1 where the reference stands in the answer, letter for letter, case and white space aside.
+    """1 where the reference stands in the answer, letter for letter, case, accents and white space aside.
 
     Option `max_other_words` (default 0): how many words may stand around it ("The order number is 48213.").
-    Quotes, a final full stop and a code fence never matter. A longer answer has repeated the text rather than
-    extracted from it, and is 0.
+    Quotes, a final full stop and a code fence never matter, nor how a number is written. It may not be denied, offered
+    with another ("Thursday or Friday"), or be part of another name or number. A longer answer has repeated the text
+    rather than extracted from it, and is 0.
     """
     if not isinstance(reference, str) or not reference.strip():
         return unscored("no reference: extraction needs a string", "no_reference")
     if not answer.strip():
         return EMPTY
-    given = bare(answer)
-    if not contains_phrase(given, bare(reference)):
-        return Judgement(0.0, f"{reference!r} does not stand in the answer")
-    others = len(given.split()) - len(bare(reference).split())
+    given, wanted = bare(answer), bare(reference)
+    if folded(given) == folded(bare(prompt)):
+        return Judgement(0.0, "repeats the prompt")
+    if not _stands(given, wanted, whole=True):
+        return Judgement(0.0, f"{reference!r} does not stand in the answer, undenied")
+    if _one_of_several(folded(given), wanted):
+        return Judgement(0.0, f"{reference!r} is one of several that are offered")
+    others = len(given.split()) - len(wanted.split())
     most = int(options.get("max_other_words", 0))
     return passed(others <= most, f"{reference!r} with {others} words around it, expected at most {most}")
 
 
-def number(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) -> Judgement:
-    """1 where the last number of the answer (option `which`: `last` or `first`) equals the reference.
+def _stands(answer: str, wanted: str, *, whole: bool = False) -> bool:
+    """Whether it stands there as a phrase or, where it is a number, as the same number in another writing."""
+    if affirmed(answer, wanted, whole=whole):
+        return True
+    value = _only_number(wanted)
+    if value is None:
+        return False
+    text = readable(answer)
+    return any(
+        any(map(one.is_, value.values)) and not denied(text, Span(one.start, one.end))
+        for one in numbers_in(answer)
+        if not (whole and one.in_words) and not _GOES_ON.match(text[one.end :])
+    )
 
-    Thousands separators are read, digits inside a word or an identifier are not numbers.
-    """
-    if isinstance(reference, bool) or not isinstance(reference, int | float):
-        return unscored(f"no reference: number needs a number, found {reference!r}", "no_reference")
-    which = options.get("which", "last")
-    if which not in ("last", "first"):
-        return unscored(f"option 'which' must be 'last' or 'first', found {which!r}", "bad_options")
-    if not answer.strip():
-        return EMPTY
-    found = [float(one.replace(",", "")) for one in _NUMBER.findall(answer)]
-    if not found:
-        return Judgement(0.0, "no number in the answer")
-    given = found[-1] if which == "last" else found[0]
-    return passed(abs(given - reference) < 1e-9, f"the {which} number is {given:g}, expected {reference:g}")
+
+def _only_number(text: str) -> Number | None:
+    """The number that the whole text is; None for anything else, and for digits that begin with a zero."""
+    found = numbers_in(text)
+    plain = readable(text).strip()
+    if len(found) != 1 or plain[found[0].start : found[0].end] != plain or re.match(r"0\d", plain):
+        return None
+    return found[0]
+
+
+def _one_of_several(text: str, wanted: str) -> bool:
+    return any(
+        _OR_AFTER.match(text[one.end :]) or _OR_BEFORE.search(text[: one.start])
+        for one in spans(text, wanted)
+    )

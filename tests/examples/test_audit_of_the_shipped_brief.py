@@ -33,9 +33,12 @@ ANSWERS: Mapping[str, Callable[[Any], str]] = {
         f"Thanks for writing to Belay Outfitters. {it['facts'][0]}. {it['desk']}. Climb safe"
     ),
     "json_output": json.dumps,
-    "list_format": lambda it: "\n".join(f"{n}. entry {n}" for n in range(1, it["n"] + 1)),
+    "list_format": lambda it: "\n".join(f"{n}. {n} words" for n in range(1, it["n"] + 1)),
     "one_sentence_summary": lambda it: f"{it.partition('. ')[0]}.",
-    "small_code": lambda it: f"def {it['function']}({', '.join('ab'[: it['arguments']])}):\n    return a",
+    # What it does stands elsewhere, so that it lacks nothing that the prompt asks for.
+    "small_code": lambda it: "import done\n\ndef {0}({1}):\n    return done.{0}({1})".format(
+        it["function"], ", ".join("ab"[: it["arguments"]])
+    ),
 }
 """A good answer by its reference; where nothing else is said the reference itself."""
 

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.verifiers import VERIFIERS, Judgement, is_refusal, judgement, text
+from evaluator.verifiers import (
+    VERIFIERS,
+    Judgement,
+    is_refusal,
+    json_values,
+    judgement,
+    labels,
+    numbers,
+    phrases,
+    stated,
+    text,
+)
 
 STYLE = {"opening": "Thanks for writing to Belay Outfitters", "closing": "Climb safe"}
 POLICY = {"facts": ["within 14 days"], "desk": "Returns desk"}
@@ -84,11 +95,12 @@ CASES: list[tuple[str, str, Any, dict[str, Any], float]] = [
     ("extraction", "48213 " + "and so on " * 10, None, {}, 0.0),
     # number
     ("number", "7 + 5 = 12", None, {}, 1.0),
-    ("number", "12 is 7 + 5", None, {}, 0.0),
-    ("number", "12 is 7 + 5", None, {"which": "first"}, 1.0),
+    ("number", "12 is 7 + 5", None, {}, 1.0),
+    ("number", "12 then 5", None, {}, 0.0),
+    ("number", "12 then 5", None, {"which": "first"}, 1.0),
     ("number", "That makes 1,200.50 euros.", 1200.5, {}, 1.0),
     ("number", "It is -3.", -3, {}, 1.0),
-    ("number", "twelve", None, {}, 0.0),
+    ("number", "twelve", None, {}, 1.0),
     ("number", "A12", None, {}, 0.0),
     # json_keys
     ("json_keys", '```json\n{"age": "34", "name": "anna"}\n```', None, {}, 1.0),
@@ -127,7 +139,7 @@ CASES: list[tuple[str, str, Any, dict[str, Any], float]] = [
     ("python_parses", "def plus(a, b):\n    return a + b", None, {}, 0.0),
     ("python_parses", "def add(a):\n    return a", None, {}, 0.5),
     ("python_parses", "def add(a, b):\n    print(a + b)", None, {}, 0.5),
-    ("python_parses", "class Sums:\n    def add(a, b):\n        return a", None, {}, 1.0),
+    ("python_parses", "class Sums:\n    def add(a, b):\n        return a + b", None, {}, 1.0),
 ]
 
 
@@ -209,7 +221,7 @@ def test_a_judgement_outside_zero_to_one_is_refused() -> None:
         Judgement(-0.1, "too bad")
 
 
-@pytest.mark.parametrize("module", [text, judgement])
+@pytest.mark.parametrize("module", [text, judgement, phrases, numbers, stated, labels, json_values])
 def test_the_examples_in_the_docstrings_hold(module: Any) -> None:
     found = doctest.testmod(module)
     assert found.attempted
