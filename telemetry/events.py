@@ -181,13 +181,40 @@ class ScoreRecorded(Event):
 
 
 class CapabilityWatch(Value):
-    """What the test needs to know of one capability. `watched` is False for a capability at the floor."""
+    """What the test needs to know of one capability, its judge's error included.
+
+    `threshold` is what the test uses; `tolerated` is the brief's own where the error of `judged_by` moved it. A true
+    drop of `margin` shows as at least `judged_margin(margin)`. A capability that is not watched says why in
+    `unwatched`; where it `holds`, a drop that its judge sees holds the rollout, which no evidence then promotes, and
+    does not roll it back.
+    """
 
     name: str
     role: Literal["target", "adjacent"]
     threshold: Annotated[float, Field(gt=0.0, lt=1.0)]
     weight: Annotated[float, Field(ge=0.0, le=1.0)]
     watched: bool = True
+    judged_by: str = "program"
+    tolerated: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    judge_power: Fraction = 1.0
+    judge_hides: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
+    unwatched: str | None = None
+    holds: bool = False
+
+    @model_validator(mode="after")
+    def _what_only_holds_is_not_watched(self) -> CapabilityWatch:
+        if self.holds and self.watched:
+            raise ValueError(f"capability {self.name!r}: what only holds is not watched")
+        return self
+
+    def judged_margin(self, margin: float | None) -> float | None:
+        """What the promotion test has to prove of judged scores to prove `margin`, or what is tolerated (None).
+
+        None where the judge's error may hide as much.
+        """
+        own = self.threshold if self.tolerated is None else self.tolerated
+        shown = self.judge_power * (own if margin is None else margin) - self.judge_hides
+        return shown if shown > 0.0 else None
 
 
 class Stage(Value):

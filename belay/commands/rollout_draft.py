@@ -51,7 +51,7 @@ def draft(
     Example: `belay rollout draft support-2 --stages 5%:2000,25%:4000,50%`
     """
     from belay.steps.rollout_draft import draft as made
-    from belay.steps.rollout_draft import write_draft
+    from belay.steps.rollout_draft import terms_lines, write_draft
 
     spec = made(
         Home(home.resolve()),
@@ -65,4 +65,6 @@ def draft(
         override_reason=override_reason,
     )
     write_draft(out, spec)
+    for line in terms_lines(spec):
+        console_of().print(line)
     console_of().print(f"{out} has rollout {spec.rollout_id}. Start it: `belay rollout start {out}`.")

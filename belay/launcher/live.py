@@ -80,8 +80,8 @@ def _evidence(view: StackView) -> RenderableType:
             _mean(row.candidate.mean, row.candidate.n),
             str(row.pairs),
             _drop(row),
-            f"{100 * row.threshold:.0f}",
-            _bar(row.weight * row.e_value, view.bar) if row.watched else Text("at the floor", style="dim"),
+            _allowed(row),
+            _bar(row.weight * row.e_value, view.bar) if row.watched else Text(_unwatched(row), style="dim"),
             f"{row.weight * row.e_value:.3g}" if row.watched else "",
         )
     table.add_row(
@@ -97,8 +97,19 @@ def _evidence(view: StackView) -> RenderableType:
     return table
 
 
+def _unwatched(row: CapabilityEvidence) -> str:
+    """Why no evidence is shown, as far as a line has room; spec, proof and closing page have all of it."""
+    return (row.unwatched or "not watched").partition(":")[0]
+
+
 def _mean(mean: float | None, n: int) -> str:
     return "-" if mean is None else f"{100 * mean:3.0f} ({n})"
+
+
+def _allowed(row: CapabilityEvidence) -> str:
+    """The test's threshold in points, and the brief's where a judge's error moved it."""
+    own = "" if row.tolerated is None else f" ({100 * row.tolerated:.0f})"
+    return f"{100 * row.threshold:.0f}{own}"
 
 
 def _drop(row: CapabilityEvidence) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -10,7 +11,7 @@ from belay.home import Home
 from belay.steps.brief_loading import read_brief
 from belay.steps.stages import parse_stages
 from evaluator.audit.baseline import load_baseline
-from evaluator.watch.planning.terms import rollout_spec, stages_of
+from evaluator.watch.planning.terms import NOTHING, Measured, rollout_spec, stages_of
 from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import BaselineError, UsageError
 from telemetry.events import AdvancePolicy, AuditRef, RolloutSpec
@@ -34,9 +35,11 @@ def draft(
     shadow: float,
     override_by: str,
     override_reason: str,
+    calibrations: Mapping[str, Measured] = NOTHING,
 ) -> RolloutSpec:
     """The rollout of a candidate against base. Raises UsageError where its audit did not pass and nobody overrides.
 
+    `calibrations` says, by capability, what was measured of a judge that is no program.
     Raises BaselineError where the baseline is not of this brief.
     """
     loaded = read_brief(brief)
@@ -59,6 +62,7 @@ def draft(
         shadow=shadow,
         audit=_audit(model, override_by, override_reason),
         advance=advance,
+        calibrations=calibrations,
     )
 
 
@@ -67,6 +71,32 @@ def write_draft(path: Path, spec: RolloutSpec) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     content = yaml.safe_dump(spec.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     write_renamed(path, (_HEAD.format(name=path.name) + content).encode())
+
+
+def terms_lines(spec: RolloutSpec) -> list[str]:
+    """What judges each capability, its threshold as the judge's error leaves it, and which cannot roll back."""
+    lines = []
+    for c in spec.capabilities:
+        own = (
+            ""
+            if c.tolerated is None
+            else f" (the brief's {100 * c.tolerated:.3g}, moved by the judge's error)"
+        )
+        say = "" if c.unwatched is None else f"; not watched: {c.unwatched}"
+        lines.append(f"{c.name}: judged by {c.judged_by}, threshold {100 * c.threshold:.3g} points{own}{say}")
+    for number, stage in enumerate(spec.stages if spec.advance == "evidence" else ()):
+        unable = [c.name for c in spec.capabilities if c.watched and c.judged_margin(stage.margin) is None]
+        if unable:
+            lines.append(
+                f"stage {number} will not be promoted by evidence: the error of the judge of {', '.join(unable)} may "
+                "hide its whole margin"
+            )
+    if holding := [c.name for c in spec.capabilities if c.holds and spec.advance == "evidence"]:
+        lines.append(
+            f"no stage will be promoted by evidence: no judge can prove anything of {', '.join(holding)}. Calibrate "
+            "one, or draft it with --advance schedule or manual"
+        )
+    return lines
 
 
 def _audit(model: StoredModel, override_by: str, override_reason: str) -> AuditRef:

@@ -45,11 +45,13 @@ class Tally:
 class CapabilityFold:
     """Tests and counts of one capability. `margins` are the promotion margins of the stages, if asked for.
 
+    A stage whose margin the judge's error may hide has no promotion test. What only holds is tested too, and its
+    factors stay here: `peak`, the highest evidence so far, is all that is asked of it.
     `after` runs once the candidate is fully rolled out. `judges` are the judge versions seen: more than one
     means that scores before and after are not on one scale.
     """
 
-    __slots__ = ("after", "drop", "judges", "past", "promotions", "tally", "watch")
+    __slots__ = ("after", "drop", "judges", "past", "peak", "promotions", "tally", "watch")
 
     def __init__(self, watch: CapabilityWatch, margins: Sequence[float | None]) -> None:
         self.watch = watch
@@ -57,7 +59,9 @@ class CapabilityFold:
         self.tally = Tally()
         self.drop = DropProcess(watch.threshold)
         self.after = ShiryaevRoberts()
-        self.promotions = [PromotionProcess(watch.threshold if m is None else m) for m in margins]
+        judged = [watch.judged_margin(m) for m in margins]
+        self.promotions = [None if m is None else PromotionProcess(m) for m in judged]
+        self.peak = 1.0
         self.judges: set[str] = set()
 
     def pair(self, control: float, candidate: float) -> list[float] | None:
@@ -69,7 +73,11 @@ class CapabilityFold:
         if self.watch.watched:
             factors = self.drop.pair(self.past, gap)
             for process in self.promotions:
-                process.pair(self.past, gap)
+                if process is not None:
+                    process.pair(self.past, gap)
+        elif self.watch.holds:
+            self.drop.pair(self.past, gap)
+            self.peak = max(self.peak, self.drop.e_value)
         self.past.add_pair(control, candidate)
         return factors
 
@@ -81,7 +89,11 @@ class CapabilityFold:
             if self.watch.watched:
                 factors = self.drop.unpaired(self.past, pi, candidate, value)
                 for process in self.promotions:
-                    process.unpaired(self.past, pi, candidate, value)
+                    if process is not None:
+                        process.unpaired(self.past, pi, candidate, value)
+            elif self.watch.holds:
+                self.drop.unpaired(self.past, pi, candidate, value)
+                self.peak = max(self.peak, self.drop.e_value)
         self.past.add(candidate, value)
         return factors
 
@@ -99,6 +111,9 @@ class CapabilityFold:
             pairs=tally.pairs,
             pair_gap=tally.gap_sum / tally.pairs if tally.pairs else None,
             unscored=tally.unscored,
+            judged_by=self.watch.judged_by,
+            tolerated=self.watch.tolerated,
+            unwatched=self.watch.unwatched,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,7 +123,8 @@ class CapabilityFold:
             "tally": self.tally.to_list(),
             "drop": self.drop.to_list(),
             "after": list(self.after.wealth),
-            "promotions": [p.to_list() for p in self.promotions],
+            "peak": self.peak,
+            "promotions": [None if p is None else p.to_list() for p in self.promotions],
             "judges": sorted(self.judges),
         }
 
@@ -119,5 +135,7 @@ class CapabilityFold:
         self.drop.restore(state["drop"])
         self.after.restore(state["after"])
         for process, numbers in zip(self.promotions, state["promotions"], strict=True):
-            process.restore(numbers)
+            if process is not None:
+                process.restore(numbers)
+        self.peak = float(state["peak"])
         self.judges = set(state["judges"])

@@ -83,8 +83,19 @@ def _why_roll_back(evidence: RolloutEvidence) -> tuple[str, str] | None:
 def _warning(evidence: RolloutEvidence) -> DecisionMade | None:
     """The `hold` that says at once, and once, that something was proven which never rolls back."""
     if evidence.missing.proven:
-        return _once(evidence, "missing", "hold", evidence.missing.explain(), MISSING_TEST)
+        found = _once(evidence, "missing", "hold", evidence.missing.explain(), MISSING_TEST)
+        if found is not None:
+            return found
+    if evidence.held():
+        return _once(evidence, "held", "hold", _why_held(evidence), DROP_TEST)
     return None
+
+
+def _why_held(evidence: RolloutEvidence) -> str:
+    names = ", ".join(evidence.held())
+    return (
+        f"{names} dropped in the eyes of a judge whose error does not allow a rollback: look at it yourself"
+    )
 
 
 def _why_breached(evidence: RolloutEvidence) -> str:
@@ -108,6 +119,8 @@ def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
     spec = evidence.spec
     if evidence.missing.suspicious:
         return evidence.missing.explain()
+    if evidence.held():
+        return _why_held(evidence)
     if evidence.full:
         return "fully rolled out; watching"
     units = evidence.stage_units.get(stage, 0)
@@ -123,6 +136,10 @@ def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
     if units < wanted:
         return f"not enough yet: {units} of {wanted} units settled in stage {stage}"
     if spec.advance == "evidence":
+        if unable := evidence.unprovable(stage):
+            return (
+                f"not provable: stage {stage}'s margin in {', '.join(unable)}, whose judge may hide as much"
+            )
         bar = len(spec.stages) / spec.alpha_promote
         open_ones = [name for name, e in evidence.promotion_evidence(stage).items() if e < bar]
         if open_ones:

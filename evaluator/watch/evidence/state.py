@@ -113,7 +113,18 @@ class EvidenceState:
 
     def promotion_evidence(self, stage: int) -> dict[str, float]:
         """For each watched capability, the highest value its test of this stage's margin has reached."""
-        return {f.watch.name: f.promotions[stage].best for f in self._watched if stage < len(f.promotions)}
+        tests = {f.watch.name: f.promotions[stage] for f in self._watched if stage < len(f.promotions)}
+        return {name: test.best for name, test in tests.items() if test is not None}
+
+    def unprovable(self, stage: int) -> tuple[str, ...]:
+        """The capabilities whose judge cannot prove this stage's margin, whatever comes."""
+        lacking = [f for f in self._watched if stage < len(f.promotions) and f.promotions[stage] is None]
+        return tuple(f.watch.name for f in self.folds.values() if f.watch.holds or f in lacking)
+
+    def held(self) -> tuple[str, ...]:
+        """The capabilities that a judge without say saw drop: each has an equal part of an alpha of its own."""
+        holding = [f for f in self.folds.values() if f.watch.holds]
+        return tuple(f.watch.name for f in holding if f.peak >= self.bar * len(holding))
 
     def heaviest(self) -> tuple[str, ...]:
         """The interactions that moved M most, up or down by the largest factor, heaviest first."""

@@ -37,12 +37,18 @@ img{width:100%;background:#fff;border-radius:6px}small{color:#52606d}
 <th>allowed</th><th>pairs</th><th>e-value</th><th>unscored</th></tr>
 {% for c in s.evidence %}
 <tr class="{{ 'fired' if c.capability in s.blamed else '' if c.watched else 'floor' }}">
-<td>{{ c.capability.replace('_', ' ') }}{{ '' if c.watched else ' (at the floor, cannot fire)' }}</td>
+<td>{{ c.capability.replace('_', ' ') }}
+{% if not c.watched %}<br><small>cannot fire; {{ c.unwatched or 'not watched' }}</small>{% endif %}
+</td>
 <td>{{ share(c.control.mean) }}</td><td>{{ c.control.n }}</td>
 <td>{{ share(c.candidate.mean) }}</td><td>{{ c.candidate.n }}</td>
-<td>{{ gap(c) }}</td><td>{{ '%.0f' % (100 * c.threshold) }}</td><td>{{ c.pairs }}</td>
+<td>{{ gap(c) }}</td>
+<td>{{ '%.2g' % (100 * c.threshold) }}
+{{ '' if c.tolerated is none else ' (%.2g)' % (100 * c.tolerated) }}</td>
+<td>{{ c.pairs }}</td>
 <td>{{ '%.3g' % c.e_value }}</td><td>{{ c.unscored }}</td></tr>{% endfor %}</table>
-<p><small>A unit is one subject's first scored interaction; a pair is one request answered by both arms. Belay
+<p><small>A unit is one subject's first scored interaction; a pair is one request answered by both arms. Allowed is the
+test's threshold; in brackets the brief's own, where the error of a judge moved it. Belay
 rolls back when the combined e-value reaches {{ '%.0f' % s.bar }}; on an unchanged model that happens at most
 once in {{ '%.0f' % s.bar }} rollouts, however often one looks.</small></p>
 {% if s.truth and s.truth.served %}

@@ -88,7 +88,7 @@ def _mark_stages(axes: Axes, summary: Summary) -> None:
 def _draw_scores(axes: Axes, summary: Summary) -> None:
     _plain(axes)
     axes.set_title("Mean score of all answers, by arm", loc="left", fontsize=11)
-    floor = {c.capability for c in summary.evidence if not c.watched}
+    unwatched = {c.capability for c in summary.evidence if not c.watched}
     rows = list(reversed(summary.answers))
     for place, row in enumerate(rows):
         for arm, offset, colour in ((row.control, 0.19, _CONTROL), (row.candidate, -0.19, _CANDIDATE)):
@@ -97,7 +97,7 @@ def _draw_scores(axes: Axes, summary: Summary) -> None:
         if row.capability in summary.blamed:
             axes.text(1.02, place, "fired", color=_ALARM, va="center", fontsize=9, fontweight="bold")
     labels = [
-        f"{r.capability.replace('_', ' ')}{' (floor)' if r.capability in floor else ''}\n"
+        f"{r.capability.replace('_', ' ')}{' (not watched)' if r.capability in unwatched else ''}\n"
         f"{r.control.n} | {r.candidate.n}"
         for r in rows
     ]

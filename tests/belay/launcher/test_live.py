@@ -31,6 +31,7 @@ def evidence(name: str, *, watched: bool = True, e_value: float = 1.0) -> Capabi
         pairs=3,
         pair_gap=0.5,
         unscored=0,
+        unwatched=None if watched else "at the floor: base is no better than chance",
     )
 
 

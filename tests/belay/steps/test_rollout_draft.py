@@ -9,12 +9,15 @@ from typer.testing import CliRunner
 
 from belay.cli import app
 from belay.home import Home
+from belay.steps.rollout_draft import terms_lines
 from evaluator.audit.baseline import save_baseline
 from evaluator.briefs.brief import LoadedBrief
+from evaluator.judge.judges.calibration import Calibration
+from evaluator.watch.planning.terms import rollout_spec
 from router.control.rollout import Start, transition
 from serving.models.manifest import bind_audit, read_manifest, write_manifest
 from telemetry.errors import BaselineError, UsageError
-from telemetry.events import AuditRef, RolloutSpec, now
+from telemetry.events import AuditRef, ModelRef, RolloutSpec, Stage, now
 from telemetry.settings import load_document
 from tests.evaluator.support.audits import baseline
 from tests.evaluator.support.briefs import brief
@@ -62,6 +65,29 @@ def test_a_draft_can_be_started_as_it_is(home: Home, loaded: LoadedBrief, tmp_pa
     assert sum(c.weight for c in spec.capabilities) == pytest.approx(1.0)
     assert not next(c for c in spec.capabilities if c.name == "riddles").watched, "base is at the floor there"
     assert transition(None, Start(spec), now()).status == "ramping"
+
+
+def test_a_draft_says_what_judges_each_capability_and_what_cannot_roll_back(loaded: LoadedBrief) -> None:
+    spec = rollout_spec(
+        loaded,
+        baseline(loaded),
+        base=ModelRef(name="base", sha256="b" * 64),
+        candidate=ModelRef(name="mine", sha256="c" * 64),
+        alias="m",
+        stages=(Stage(share=0.05, margin=0.15), Stage(share=0.5)),
+        shadow=0.1,
+        audit=AuditRef(verdict="pass", sha256="e" * 64),
+        advance="evidence",
+        calibrations={"facts": Calibration(0.07, 0.2, 500), "sums": Calibration(2.0, 2.0, 0)},
+    )
+    said = terms_lines(spec)
+    own = 100 * loaded.brief.capability("facts").threshold
+    assert said[0].startswith("support: judged by program, threshold ")
+    assert f"500 gold pairs, threshold {own + 7:.3g} points (the brief's {own:.3g}" in said[1]
+    assert "may not roll back" in said[2]
+    assert "at the floor" in said[3]
+    assert said[4].startswith("stage 0 will not be promoted by evidence: the error of the judge of facts")
+    assert said[-1].startswith("no stage will be promoted by evidence: no judge can prove anything of sums.")
 
 
 def test_two_drafts_are_two_rollouts_with_salts_of_their_own(home: Home, tmp_path: Path) -> None:

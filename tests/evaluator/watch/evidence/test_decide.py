@@ -148,3 +148,52 @@ def test_a_drop_after_the_full_rollout_is_found_long_after_it():
     assert len(rolled) == 1
     assert 1700 < rolled[0].proof.last_offset < 2000
     assert evidence.broke_after_rollout
+
+
+def _changed(spec, name, **update):
+    changed = [c.model_copy(update=update) if c.name == name else c for c in spec.capabilities]
+    return spec.model_copy(update={"capabilities": tuple(changed)})
+
+
+def _promoting(advance):
+    return rollout(
+        stages=(Stage(share=0.5, margin=0.15, min_units=10), Stage(share=0.5, margin=0.15)), advance=advance
+    )
+
+
+def test_a_margin_that_a_judges_error_may_hide_is_never_promoted_and_named():
+    _, free = _run(_promoting("evidence"), stream(4000, seed=3, means=SAME))
+    assert "promote" in {d.action for d in free}
+    spec = _changed(_promoting("evidence"), "json", tolerated=0.02, threshold=0.2, judge_hides=0.15)
+    _, made = _run(spec, stream(4000, seed=3, means=SAME))
+    assert {d.action for d in made} == {"hold"}
+    assert made[-1].reason.startswith("not provable")
+    assert "json" in made[-1].reason
+
+
+def test_what_only_holds_is_held_at_a_drop_and_not_rolled_back():
+    means = SAME | {"json": (0.9, 0.2)}
+    spec = _changed(
+        _promoting("schedule"), "json", watched=False, weight=0.0, holds=True, unwatched="no calibration"
+    )
+    evidence, made = _run(spec, stream(1500, seed=4, means=means), restart_every=100)
+    assert {d.action for d in made} <= {"hold", "promote"}
+    assert made[-1].action == "hold"
+    assert made[-1].reason.startswith("json dropped in the eyes of a judge")
+    assert evidence.summary()[2].unwatched == "no calibration"
+    _, watched = _run(_promoting("schedule"), stream(1500, seed=4, means=means))
+    assert "roll_back" in {d.action for d in watched}
+
+
+def test_no_evidence_promotes_while_a_capability_has_no_judge_that_could_prove_it():
+    update = {"watched": False, "weight": 0.0, "holds": True}
+    _, made = _run(_changed(_promoting("evidence"), "json", **update), stream(4000, seed=3, means=SAME))
+    assert {d.action for d in made} == {"hold"}
+    _, scheduled = _run(_changed(_promoting("schedule"), "json", **update), stream(4000, seed=3, means=SAME))
+    assert "promote" in {d.action for d in scheduled}
+
+
+def test_a_moved_threshold_is_shown_beside_the_briefs():
+    spec = _changed(rollout(), "json", tolerated=0.02, threshold=0.2, judged_by="learned, 500 gold pairs")
+    shown = RolloutEvidence(spec).summary()[2]
+    assert (shown.threshold, shown.tolerated, shown.judged_by) == (0.2, 0.02, "learned, 500 gold pairs")
