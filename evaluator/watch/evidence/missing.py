@@ -37,13 +37,15 @@ PROMPT_CODES: Final = frozenset(
         "no_reference",
         "prompt_not_checkable",
         "form_only",
+        "bad_options",
         "no_pair",
         "not_sampled",
         "over_budget",
     }
 )
 """Reasons that are settled by the prompt or by a draw, before any answer is looked at. All others are under test:
-`client_left` too, since clients leave sooner where answers are slow or bad."""
+`client_left` too, since clients leave sooner where answers are slow or bad, and `no_judge`, which a judge may also say
+after it saw the answer."""
 ALL: Final = ""
 """The group of all capabilities; no capability has this name."""
 

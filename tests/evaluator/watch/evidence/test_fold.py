@@ -170,7 +170,7 @@ def _odd(number):
     draw = ShadowDraw(capability=("facts", None, "json")[number % 3], fraction=0.3, drawn=number % 2 == 0)
     return [
         {},
-        {"value": None, "other_value": None, "unscored": ("no_reference", "judge_no_grade")[number % 2]},
+        {"value": None, "other_value": None, "unscored": ("no_reference", "no_grade")[number % 2]},
         {"failed": True, "value": 0.0},
         {"draw": draw, "router": f"router-{number % 2}"},
         {"capability": None, "value": None, "other_value": None, "unscored": "untagged", "draw": draw},

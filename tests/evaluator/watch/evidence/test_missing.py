@@ -1,10 +1,12 @@
 import json
 import random
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluator.verifiers.judgement import Code
 from evaluator.watch.evidence.decide import decide
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.evidence.missing import ALPHA, LEAST, NAME, PROMPT_CODES, MissingCheck
@@ -14,7 +16,7 @@ from tests.evaluator.support.scores import rollout, score
 NAMES = ("target", "facts", "json")
 
 
-def _scores(count, missing, *, seed=1, share=0.5, code="judge_no_grade", mean=0.8, hello=0.0, names=NAMES):
+def _scores(count, missing, *, seed=1, share=0.5, code="no_grade", mean=0.8, hello=0.0, names=NAMES):
     """Equal arms, but for (control's, candidate's) chance that a judge gives no score. `hello` is untagged traffic."""
     rng, found = random.Random(seed), []
     for n in range(count):
@@ -100,6 +102,10 @@ def test_what_the_prompt_or_a_draw_decides_is_not_under_test(code):
     assert evidence.missing.summary().unscored == 0
 
 
+def test_the_codes_are_those_that_judges_and_scorer_use():
+    assert PROMPT_CODES <= set(get_args(Code))
+
+
 def test_clients_that_leave_one_arm_are_under_test():
     evidence, _ = _run(_spec(), _scores(800, (0.0, 0.3), code="client_left"))
     assert evidence.missing.proven
@@ -110,7 +116,7 @@ def test_one_capability_whose_scores_are_missing_is_found_and_named():
     scores = []
     for n, one in enumerate(_scores(6000, (0.0, 0.0), names=("target", *["facts"] * 19))):
         lost = one.capability == "target" and one.assignment.arm == "candidate" and rng.random() < 0.4
-        scores.append(one.model_copy(update={"value": None, "unscored": "judge_no_grade"}) if lost else one)
+        scores.append(one.model_copy(update={"value": None, "unscored": "no_grade"}) if lost else one)
         assert one.event_id == f"score-{n}"
     evidence, _ = _run(_spec(), scores)
     assert evidence.missing.proven
@@ -123,7 +129,7 @@ def test_a_difference_too_small_to_hide_anything_is_left_alone_however_certain()
         candidate = n % 2 == 1
         gone = candidate and n % 499 == 0
         one = score(n, arm="candidate" if candidate else "control", value=None if gone else 1.0)
-        check.add(0.5, one.model_copy(update={"unscored": "judge_no_grade"}) if gone else one)
+        check.add(0.5, one.model_copy(update={"unscored": "no_grade"}) if gone else one)
     assert check.summary().e_value > 1.0 / ALPHA
     assert abs(check.summary().candidate.mean - check.summary().control.mean) < LEAST
     assert not check.suspicious
@@ -131,7 +137,7 @@ def test_a_difference_too_small_to_hide_anything_is_left_alone_however_certain()
 
 def test_a_subject_counts_with_its_first_interaction_that_was_to_be_scored():
     hello = {"capability": None, "value": None, "unscored": "untagged"}
-    lost = {"value": None, "unscored": "judge_no_grade"}
+    lost = {"value": None, "unscored": "no_grade"}
     ada = [score(n, subject="ada") for n in range(4)]
     evidence, _ = _run(
         _spec(), [ada[0].model_copy(update=hello), *(s.model_copy(update=lost) for s in ada[1:])]
@@ -144,7 +150,7 @@ def test_what_is_missing_moves_nothing_on_average_where_it_does_not_depend_on_th
     after = []
     for arm in ("control", "candidate"):
         check = MissingCheck(["facts"])
-        check.add(pi, score(1, arm=arm, value=None).model_copy(update={"unscored": "judge_no_grade"}))
+        check.add(pi, score(1, arm=arm, value=None).model_copy(update={"unscored": "no_grade"}))
         after.append(check.summary().e_value)
     assert (1 - pi) * after[0] + pi * after[1] == pytest.approx(1.0)
 
