@@ -93,7 +93,11 @@ class Control:
                 )
             state = rollout.transition(None, Start(spec), self._clock())
             self._pinning.require(state)
-            return self._take_on(state)
+            try:
+                return self._take_on(state)
+            except InfrastructureError:
+                self._pinning.withdraw(state)
+                raise
 
     def act(self, rollout_id: str, event: RolloutEvent) -> RolloutChanged:
         """Apply an event that a person asks for. Raises UnknownRollout, TransitionRefused."""

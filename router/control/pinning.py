@@ -41,6 +41,15 @@ class Pinning:
         if self._models is not None and pin is not None:
             write_pin(self._models, pin)
 
+    def withdraw(self, state: RolloutChanged) -> None:
+        """Take back what `require` pinned for a rollout that did not start after all; what fails is logged."""
+        if self._models is None:
+            return
+        try:
+            release_pin(self._models, state.spec.rollout_id)
+        except OSError as error:
+            log.error("rollout %s did not start and still pins its models: %s", state.spec.rollout_id, error)  # noqa: TRY400 - the message says it all
+
     def follow(self, state: RolloutChanged) -> None:
         """Pin or release by the state. Never in the way of a rollback: what fails is logged."""
         if self._models is None:

@@ -16,6 +16,9 @@ from telemetry.errors import TransitionRefused
 from telemetry.events import Allotment, RolloutChanged, RolloutSpec, Status, derived_id
 
 SOURCE: Final = "belay.control"
+SPEC_BYTES: Final = 400_000
+"""A spec's size as JSON, at most. A state is one record, which brokers take up to 1 MB of: it holds the spec, and an
+allotment that names each capability once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ def full_share(spec: RolloutSpec) -> float:
 
 def _start(event: Start, at: datetime) -> RolloutChanged:
     spec = event.spec
+    _check_size(spec)
     _check_stages(spec)
     _check_audit(spec)
     return RolloutChanged(
@@ -136,6 +140,15 @@ def _start(event: Start, at: datetime) -> RolloutChanged:
         actor=event.actor,
         reason=event.reason,
     )
+
+
+def _check_size(spec: RolloutSpec) -> None:
+    size = len(spec.model_dump_json().encode())
+    if size > SPEC_BYTES:
+        raise SpecRefused(
+            f"Start of {spec.rollout_id[:100]!r}: its spec is {size:,} bytes of JSON, expected at most {SPEC_BYTES:,}",
+            hint="No broker takes a record that large. Watch fewer capabilities, or give them shorter names.",
+        )
 
 
 def _check_stages(spec: RolloutSpec) -> None:

@@ -10,8 +10,11 @@ from fastapi.testclient import TestClient
 
 from router.control.actor import Control
 from router.control.api import create_app
-from telemetry.events import AuditRef
-from tests.router.values import spec
+from router.control.rollout import SPEC_BYTES, Hold, transition
+from telemetry import codec
+from telemetry.bus.protocols import MAX_RECORD_BYTES
+from telemetry.events import Allotment, AuditRef, CapabilityWatch
+from tests.router.values import NOON, spec, started
 
 WORD = {"actor": "ada", "reason": "by hand"}
 
@@ -64,6 +67,30 @@ def test_a_spec_that_cannot_be_a_rollout_is_a_422_that_says_why(
     answer = http.post("/rollouts", json=spec().model_dump(mode="json") | change)
     assert answer.status_code == 422
     assert told in answer.text
+
+
+def test_a_spec_that_no_broker_would_take_is_a_422_and_starts_nothing(
+    http: TestClient, control: Control
+) -> None:
+    watched = [
+        CapabilityWatch(
+            name=f"{number}-{'x' * 10_000}", role="adjacent", threshold=0.1, weight=0.01
+        ).model_dump(mode="json")
+        for number in range(100)
+    ]
+    answer = http.post("/rollouts", json=spec().model_dump(mode="json") | {"capabilities": watched})
+    assert answer.status_code == 422
+    assert "bytes of JSON, expected at most 400,000" in answer.json()["error"]
+    assert (control.current, list(control.outbox)) == (None, [])
+
+
+def test_the_largest_spec_that_starts_fits_a_record_with_an_allotment_of_its_own() -> None:
+    names = [f"{number}-{'x' * 3_900}" for number in range(100)]
+    watched = tuple(CapabilityWatch(name=name, role="adjacent", threshold=0.1, weight=0.01) for name in names)
+    moved = Allotment(settled=10**9, by_capability=dict.fromkeys(names, 1 / 3), otherwise=1 / 3)
+    state = transition(started(capabilities=watched), Hold("watch", "r" * 500, allotment=moved), NOON)
+    assert len(state.spec.model_dump_json()) > 0.98 * SPEC_BYTES
+    assert codec.encode(state).size < MAX_RECORD_BYTES
 
 
 def test_a_failed_audit_with_a_named_override_may_start(http: TestClient) -> None:

@@ -13,6 +13,7 @@ from router.control.rollout import Close, Promote, RollBack, rollback_until
 from serving.models.pins import PINS, Pin, read_pins
 from telemetry.errors import InfrastructureError
 from telemetry.events import now
+from telemetry.rollout_file import write_rollout
 from tests.router.values import promoted, rolled_back, spec, started
 
 
@@ -84,6 +85,23 @@ def test_what_cannot_be_pinned_does_not_start(tmp_path: Path) -> None:
         control.start(spec())
     assert control.current is None
     assert not (tmp_path / "rollout.json").exists()
+
+
+def test_a_rollout_that_cannot_be_written_down_pins_nothing(tmp_path: Path) -> None:
+    control = Control(tmp_path / "held" / "r.json", tmp_path / "j", models=tmp_path / "models")
+    (tmp_path / "held").write_text("a file", encoding="utf-8")
+    with pytest.raises(InfrastructureError, match="cannot write the rollout's state"):
+        control.start(spec())
+    assert control.current is None
+    assert pins(tmp_path / "models") == []
+
+
+def test_a_rollout_that_another_control_wrote_past_pins_nothing(tmp_path: Path) -> None:
+    control, later = control_in(tmp_path), started(rollout_id="r2")
+    write_rollout(tmp_path / "rollout.json", later.model_copy(update={"since": now() + timedelta(days=1)}))
+    with pytest.raises(InfrastructureError, match="holds a newer state"):
+        control.start(spec())
+    assert pins(tmp_path / "models") == []
 
 
 def test_a_pin_that_cannot_be_released_is_never_in_the_way_of_a_rollback(
