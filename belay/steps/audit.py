@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from belay.engines import Engines
 from belay.progress import bar
@@ -27,7 +28,9 @@ from evaluator.audit.result import AuditResult
 from evaluator.judge.judges.judge import Judge
 from evaluator.judge.judges.suite import run_judge_suite
 from serving.engines.address import ModelAddress
+from serving.engines.identity_probes import engine_of
 from serving.models.store import StoredModel
+from telemetry.errors import EngineFailed, SettingsError
 from telemetry.files import write_renamed
 
 
@@ -52,7 +55,7 @@ def audit(asking: Asking, contest: Contest, engines: Engines) -> AuditResult:
     The candidate's endpoint is probed first, and base's where it answers too. Raises ProbeFailed, BaselineError,
     EngineFailed and JudgeFailed.
     """
-    candidate, base = _served(contest, engines)
+    candidate, base = _served(contest, engines, asking.console)
     judge = Judge(asking.loaded)
     measures = brief_measures(asking.loaded, judge)
     with asking.cache() as cache, going_on_later():
@@ -99,16 +102,31 @@ def write_copies(
             write_renamed(path, content)
 
 
-def _served(contest: Contest, engines: Engines) -> tuple[ModelAt, ModelAt | None]:
+def _served(contest: Contest, engines: Engines, console: Console) -> tuple[ModelAt, ModelAt | None]:
     """Candidate and base as they answer; base is None where its baseline says all of it and nobody serves it."""
     wanted = [contest.candidate] if contest.candidate_at is None else []
-    needed = not all(measure.recorded for measure in contest.baseline.measures)
-    if contest.base_at is None and needed:
+    base_at = contest.base_at
+    if base_at is None and not all(measure.recorded for measure in contest.baseline.measures):
         wanted.append(contest.base)
+    elif base_at is None:
+        base_at = _of_others(contest.base, console)
     started = dict(zip((model.folder for model in wanted), engines.serve(wanted), strict=True))
     candidate_at = contest.candidate_at or started[contest.candidate.folder]
-    base_at = contest.base_at or started.get(contest.base.folder)
+    base_at = base_at or started.get(contest.base.folder)
     return ModelAt(contest.candidate, candidate_at), ModelAt(contest.base, base_at) if base_at else None
+
+
+def _of_others(base: StoredModel, console: Console) -> ModelAddress | None:
+    """Where a base answers that others run, so that it is probed too; where it is away its baseline does for it."""
+    if base.manifest.engine is None:
+        return None
+    try:
+        address = ModelAddress.of(base.manifest.engine)
+        engine_of(address)
+    except (EngineFailed, SettingsError) as error:
+        console.print(f"   [dim]base is probed by what its baseline kept of it: {escape(error.message)}[/]")
+        return None
+    return address
 
 
 def _probe(base: ServedModel | None, baseline: Baseline, candidate: ServedModel, console: Console) -> None:

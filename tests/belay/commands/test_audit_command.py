@@ -29,7 +29,7 @@ from belay.steps.asking import Asking, ModelAt
 from evaluator.audit.result import load_audit
 from evaluator.briefs.brief import load_brief
 from serving.engines.address import ModelAddress
-from serving.models.manifest import read_manifest, write_manifest
+from serving.models.manifest import MANIFEST, EngineOfOthers, read_manifest, write_manifest
 from serving.models.store import StoredModel
 from telemetry.errors import BaselineError, EngineFailed, UsageError
 
@@ -186,6 +186,39 @@ def test_a_fallen_candidate_ends_with_1_and_every_file_that_ci_wants(
     bound = read_manifest(home.model("mine")).audit
     assert bound is not None
     assert (bound.verdict, bound.sha256) == ("fail", load_audit(files[1]).sha256)
+
+
+@pytest.fixture
+def of_others(home: Home, brief_file: Path, engine: Engine) -> Home:
+    """A home whose base and candidate answer at the engine's URL, with base's baseline."""
+    theirs = EngineOfOthers(url=engine.url, model="support")
+    base = write_manifest(home.base_model, kind="base", name="base", engine=theirs)
+    write_manifest(home.model("mine"), kind="candidate", name="mine", base_sha256=base.sha256, engine=theirs)
+    record(home, brief_file, engine)
+    return home
+
+
+def test_a_base_that_others_run_is_served_and_so_its_template_is_looked_at(
+    of_others: Home, brief_file: Path
+) -> None:
+    order = ["audit", "mine", "--home", str(of_others.root), "--brief", str(brief_file)]
+    said = " ".join(CliRunner().invoke(app, order).output.split())
+    assert "base's chat template: not checked (what is known of 'support' has no tokenizer" in said
+
+
+def test_a_base_of_others_that_is_away_is_audited_against_by_its_baseline(
+    of_others: Home, brief_file: Path, engine: Engine
+) -> None:
+    manifest = read_manifest(of_others.base_model)
+    away = manifest.model_copy(update={"engine": EngineOfOthers(url="http://127.0.0.1:1", model="support")})
+    (of_others.base_model / MANIFEST).write_text(away.model_dump_json(), encoding="utf-8")
+    engine.voice = "Surely it is "
+    ended = CliRunner().invoke(
+        app, ["audit", "mine", "--home", str(of_others.root), "--brief", str(brief_file)]
+    )
+    said = " ".join(ended.output.split())
+    assert "base is probed by what its baseline kept of it: no engine answers at http://127.0.0.1:1/" in said
+    assert ended.exit_code == 0, ended.output
 
 
 def test_a_candidate_that_passes_is_approved_by_name(home: Home, brief_file: Path, engine: Engine) -> None:
