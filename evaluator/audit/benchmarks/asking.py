@@ -46,10 +46,7 @@ def ask(client: Any, model: ServedModel, instances: Sequence[Any]) -> None:
         kinds.setdefault(one.request_type, []).extend([one] * (one.repeats or 1))
     for kind, requests in kinds.items():
         with asking(model):
-            try:
-                responses = getattr(client, kind)(requests, disable_tqdm=True)
-            except ValueError as error:  # lm-eval counts them; nothing else can be of a wrong value here
-                raise _unusable(model, error) from error
+            responses = getattr(client, kind)(requests, disable_tqdm=True)
         for one, response in zip(requests, responses, strict=True):
             one.resps.append(response)
 
@@ -92,12 +89,24 @@ def asking(model: ServedModel) -> Iterator[None]:
             hint="See the engine's log.",
         ) from error
     except (TypeError, KeyError, IndexError, json.JSONDecodeError) as error:
-        raise _unusable(model, error) from error
+        raise _unusable(model.name, model.url, error) from error
 
 
-def _unusable(model: ServedModel, error: Exception) -> EngineFailed:
+@contextmanager
+def counted(name: str, url: str) -> Iterator[None]:
+    """Around requests alone: lm-eval counts the answers, and what it says of too few becomes EngineFailed.
+
+    A whole run has other parts of which a ValueError says something else.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise _unusable(name, url, error) from error
+
+
+def _unusable(name: str, url: str, error: Exception) -> EngineFailed:
     return EngineFailed(
-        f"model {model.name!r} at {model.url} answered one of lm-eval's requests unusably: {error!r}",
+        f"model {name!r} at {url} answered one of lm-eval's requests unusably: {error!r}",
         hint="It must return the prompt's log-probabilities (`echo` with `logprobs`), as vLLM does.",
     )
 

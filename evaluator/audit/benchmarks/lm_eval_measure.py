@@ -28,6 +28,7 @@ from evaluator.audit.benchmarks.asking import (
     ask,
     asking,
     context_length,
+    counted,
     results_of,
     shown,
 )
@@ -405,6 +406,18 @@ def _client(url: str, name: str, folder: Path, concurrency: int, headers: tuple[
         def header(self) -> dict[str, str]:
             return dict(headers)
 
+        def loglikelihood(self, requests: list[Any], **_: Any) -> Any:
+            with counted(name, url):
+                return super().loglikelihood(requests, disable_tqdm=True)
+
+        def loglikelihood_rolling(self, *args: Any, **kwargs: Any) -> Any:
+            with counted(name, url):
+                return super().loglikelihood_rolling(*args, **kwargs)
+
+        def generate_until(self, *args: Any, **kwargs: Any) -> Any:
+            with counted(name, url):
+                return super().generate_until(*args, **kwargs)
+
         async def get_batched_requests(self, requests: list[Any], *args: Any, **kwargs: Any) -> Any:
             self.done, self.total = 0, len(requests)
             return await super().get_batched_requests(requests, *args, **kwargs)
@@ -418,9 +431,6 @@ def _client(url: str, name: str, folder: Path, concurrency: int, headers: tuple[
         def tok_encode(self, *args: Any, **kwargs: Any) -> Any:
             with self.tokenizing:
                 return super().tok_encode(*args, **kwargs)
-
-        def loglikelihood(self, requests: list[Any], **_: Any) -> Any:
-            return super().loglikelihood(requests, disable_tqdm=True)
 
     return Client(
         base_url=f"{url.rstrip('/')}/v1/completions",

@@ -324,6 +324,16 @@ def test_an_answer_that_is_no_completion_is_an_engine_that_failed(
             found.answer(served(fake.url, tokenizer), [found.items[0].id])
 
 
+def test_a_whole_run_without_completions_is_an_engine_that_failed_too(
+    tasks: Path, tokenizer: Path, tmp_path: Path
+) -> None:
+    def none(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        return completions()(path, body) if path == "/v1/models" else (200, {"choices": []})
+
+    with serving(none) as fake, pytest.raises(EngineFailed, match=r"'fake' at http.* answered .* unusably"):
+        run_full(["chosen"], served(fake.url, tokenizer), tmp_path, include_path=tasks, limit=1)
+
+
 def test_what_an_engine_says_to_a_refused_request_stands_in_the_error(
     tasks: Path, tokenizer: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
