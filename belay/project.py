@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from evaluator.briefs.judges import JudgeAddress
 from telemetry.bus.settings import BusSettings, Servers
 from telemetry.errors import SettingsError
 from telemetry.events import AdvancePolicy, TextPolicy
@@ -33,7 +34,8 @@ class Project(Settings):
     `base` and `candidate` are names in the home. `broker` is the embedded one, which forgets, or `host:port`; `kafka`
     are further settings of it (a password comes from the environment: BELAY_BUS__SASL_PASSWORD). `training` are a
     training's settings without name, base, data, output and brief. `gpu_memory` is each engine's share of a GPU's
-    memory. Models that others run are asked who they are every `attest_every_s` seconds while a rollout is live.
+    memory. `judges` say where those answer that the brief knows by name. Models that others run are asked who they are
+    every `attest_every_s` seconds while a rollout is live.
     """
 
     route: Annotated[str, Field(min_length=1)]
@@ -50,6 +52,7 @@ class Project(Settings):
     shadow: Annotated[float, Field(ge=0, le=1)] = 0.1
     gpu_memory: Annotated[float, Field(gt=0, le=1)] | None = None
     attest_every_s: Annotated[float, Field(gt=0)] = 300.0
+    judges: dict[str, JudgeAddress] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 
     @property

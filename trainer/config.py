@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from evaluator.briefs.judges import JudgeAddress
 from telemetry.settings import Settings, load_document
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -170,8 +171,9 @@ class TrainSettings(Settings):
     `warmup_steps`, stays, and falls linearly towards 0 over the last `decay` of all steps (0: it stays to the end;
     warm-up, stable, decay: Hu et al. 2024, https://arxiv.org/abs/2404.06395). What `mix` and `rehearsal`
     take of each batch, the target's data lose. `brief` gives rehearsal its prompts, checkpoints their items and
-    decontamination its benchmarks. `threads` of None uses every core; results repeat bit by bit only for the same
-    number of threads. `track` also tells these tools of every step, where they are installed: on this machine only.
+    decontamination its benchmarks; `judges` are the addresses of those that it knows by name. `threads` of None uses
+    every core; results repeat bit by bit only for the same number of threads. `track` also tells these tools of every
+    step, where they are installed: on this machine only.
     """
 
     base: Path
@@ -179,6 +181,7 @@ class TrainSettings(Settings):
     output: Path
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     brief: Path | None = None
+    judges: dict[str, JudgeAddress] = Field(default_factory=dict)
     lora: LoraSettings = LoraSettings()
     learning_rate: Positive = 1e-3
     warmup_steps: Annotated[int, Field(ge=0)] = 3

@@ -64,7 +64,7 @@ def run(
     report, notice = progress or silent, notice or _nobody
     require_installed(settings.track)
     # 1. What must survive, and what base can do: no baseline, no training.
-    loaded = load_brief(settings.brief) if settings.brief is not None else None
+    loaded = load_brief(settings.brief, settings.judges) if settings.brief is not None else None
     base = _base(settings.base)
     if auditing is not None and auditing.baseline.binding.base_sha256 != base.sha256:
         raise BaselineError(
@@ -109,7 +109,7 @@ def run(
 
 def recipe(settings: TrainSettings) -> tuple[str, str, dict[str, Any]]:
     """What a candidate made with `settings` has in its manifest: base hash, the target data's hash, settings."""
-    loaded = load_brief(settings.brief) if settings.brief is not None else None
+    loaded = load_brief(settings.brief, settings.judges) if settings.brief is not None else None
     return (
         read_manifest(settings.base).sha256,
         data_sha256(settings.data),

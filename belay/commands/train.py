@@ -30,7 +30,7 @@ def train(
     Example: `belay train support-2` or `belay train run.yaml`
     """
     from belay.steps import train as training
-    from belay.steps.brief_loading import read_brief
+    from belay.steps.brief_loading import judges_here, read_brief
     from evaluator.audit.baseline import load_baseline
     from serving.models.manifest import read_manifest
     from trainer.config import load_train_settings
@@ -39,6 +39,7 @@ def train(
     run = None
     if what.endswith((".yaml", ".yml")):
         run = load_train_settings(Path(what))
+        run = run if run.judges else run.model_copy(update={"judges": judges_here()})
     elif file.is_file():
         run = training.project_run(load_project(file), what, file.resolve().parent)
     if run is not None:

@@ -62,7 +62,9 @@ def examine(file: Path) -> Iterator[Finding]:
         return
     yield Finding(str(file), "ok", f"route {project.route!r}")
     yield from _machine(project)
-    loaded = yield from _looked("brief", lambda: load_brief(project.brief), lambda found: found.brief.name)
+    loaded = yield from _looked(
+        "brief", lambda: load_brief(project.brief, project.judges), lambda found: found.brief.name
+    )
     yield from _judges(loaded)
     yield from _broker(project)
     route = yield from _looked("models", lambda: Route.of(project), _named)

@@ -125,6 +125,7 @@ def stack_settings(route: Route) -> StackSettings:
         kafka=project.kafka,
         text_policy=project.privacy,
         attest_every_s=project.attest_every_s,
+        judges=project.judges,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from belay.home import RunFolder
+from evaluator.briefs.judges import Judges
 from serving.engines.arms import Endpoint
 from telemetry.events import TextPolicy
 from telemetry.files import write_renamed
@@ -34,6 +35,7 @@ class StackSettings:
     kafka: Mapping[str, Any] = field(default_factory=dict)
     text_policy: TextPolicy = "full"
     attest_every_s: float = 300.0
+    judges: Judges = field(default_factory=dict)
 
     @property
     def bus(self) -> dict[str, Any]:
@@ -105,6 +107,7 @@ def processes_of(s: StackSettings) -> list[Process]:
                     "brief": str(s.brief),
                     "status_file": str(folder.worker_status),
                     "table_file": str(folder.word_table),
+                    "judges": {name: judge.model_dump() for name, judge in s.judges.items()},
                 },
             },
         ),

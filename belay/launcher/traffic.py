@@ -171,7 +171,7 @@ def turns_for(project: Project, prompts: Path | None, *, count: int, seed: int) 
     """`count` turns: out of a file of prompts, or the brief's own. UsageError where the brief has no traffic."""
     if prompts is not None:
         return read_turns(prompts, count, seed)
-    loaded = load_brief(project.brief)
+    loaded = load_brief(project.brief, project.judges)
     if mute := [c.name for c in loaded.brief.capabilities if not loaded.items_of(c.name, "traffic")]:
         raise UsageError(
             f"{project.brief} has no item with split 'traffic' of {', '.join(mute)}",

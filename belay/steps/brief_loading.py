@@ -7,12 +7,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from belay.project import FILE, load_project
 from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.briefs.judges import NO_JUDGES, Judges
 
 
-def read_brief(path: Path) -> LoadedBrief:
-    """The brief, its warnings told on standard error. Raises BriefError that tells everything that is wrong."""
-    loaded = load_brief(path)
+def judges_here() -> Judges:
+    """Where judges answer that briefs know by name, as belay.yaml has it where one lies here. Raises SettingsError."""
+    return load_project(FILE).judges if FILE.is_file() else NO_JUDGES
+
+
+def read_brief(path: Path, judges: Judges | None = None) -> LoadedBrief:
+    """The brief, its warnings told on standard error. Raises BriefError that tells everything that is wrong.
+
+    `judges` of None are those of `judges_here`.
+    """
+    loaded = load_brief(path, judges_here() if judges is None else judges)
     if loaded.warnings:
         console = Console(stderr=True, highlight=False, soft_wrap=True)
         for line in loaded.warnings:

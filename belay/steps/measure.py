@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from belay.progress import bar
+from belay.steps.brief_loading import judges_here
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.map.mapping.brief_shares import changes, shares_to_write, with_shares
 from evaluator.map.mapping.confusion import held_out
@@ -41,7 +42,7 @@ def write_shares(path: Path, measurement: Measurement, console: Console) -> None
     for line in changed:
         console.print(f"  {line}", markup=False)
     write_renamed(path, after.encode())
-    load_brief(path)
+    load_brief(path, judges_here())
     console.print(
         f"{path} is written. Its hash is another one now: record the baseline anew before the next audit."
     )

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from belay.home import Home
 from belay.progress import bar
+from belay.steps.brief_loading import judges_here
 from evaluator.audit.baseline import load_baseline
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.briefs.items import normalised_prompt
@@ -53,7 +54,7 @@ def repair(home: Home, settings: RepairSettings, bus: Bus, console: Console) -> 
     """
     from trainer.pipeline import Auditing, run  # noqa: PLC0415 - torch takes seconds to import; other commands need none
 
-    loaded = load_brief(settings.brief)
+    loaded = load_brief(settings.brief, judges_here())
     unreadable = Unreadable()
     try:
         proof = collect_proof(bus, rolled_back(bus, settings.rollback, unreadable).event_id, unreadable)
@@ -120,6 +121,7 @@ def _trained_with(
         found = load_train_settings(settings.run)
     else:
         found = settings_of(manifest, base.folder, loaded.training_file, settings.brief, candidate)
+    found = found.model_copy(update={"judges": judges_here()}) if not found.judges else found
     asked = found if settings.run is not None or manifest.settings.get("brief") else _without_brief(found)
     if differing := _differences(manifest, recipe(asked)):
         raise SettingsError(

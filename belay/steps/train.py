@@ -44,7 +44,7 @@ def project_run(project: Project, name: str, folder: Path) -> TrainSettings:
 
     `folder` is where belay.yaml lies: relative paths in `training` start there, as all in that file do.
     """
-    loaded, home = read_brief(project.brief), Home(project.home, project.base)
+    loaded, home = read_brief(project.brief, project.judges), Home(project.home, project.base)
     paths = {
         "base": home.base_model,
         "data": loaded.training_file,
@@ -52,7 +52,9 @@ def project_run(project: Project, name: str, folder: Path) -> TrainSettings:
         "brief": project.brief,
     }
     try:
-        asked = TrainSettings.model_validate({**project.training, "name": name, **paths})
+        asked = TrainSettings.model_validate(
+            {**project.training, "judges": project.judges, "name": name, **paths}
+        )
     except ValidationError as error:
         told = "\n".join(explain(error, TrainSettings))
         raise SettingsError(f"{FILE}: training, or the name {name!r}:\n{told}") from error
@@ -72,7 +74,7 @@ def train_run(
             f"{settings.name}: no 'brief', so nobody knows what must survive this training",
             hint="Give the capability brief.",
         )
-    loaded = read_brief(settings.brief)
+    loaded = read_brief(settings.brief, settings.judges)
     baseline = load_baseline(home.baselines, read_manifest(settings.base).sha256)
     run = _Run(home, settings, loaded, baseline, model, console if is_main() else Console(quiet=True))
     return run.go(audited=audited)

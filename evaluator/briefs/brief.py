@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from evaluator.briefs.agreement import leaks, settled
 from evaluator.briefs.files import BriefFiles, exemplars_in, with_borrowed
 from evaluator.briefs.items import Item, Split
+from evaluator.briefs.judges import NO_JUDGES, Judges, with_addresses
 from evaluator.briefs.problems import refusal, schema_problems
 from evaluator.briefs.schema import (
     BenchmarkSettings,
@@ -60,12 +61,15 @@ class LoadedBrief(Settings):
         return tuple(i for i in self.items[self.brief.capability(capability).name] if i.split == split)
 
 
-def load_brief(path: Path) -> LoadedBrief:
-    """Read and check a brief with all files it names. Raises BriefError that tells everything that is wrong."""
+def load_brief(path: Path, judges: Judges = NO_JUDGES) -> LoadedBrief:
+    """Read and check a brief with all files it names. Raises BriefError that tells everything that is wrong.
+
+    `judges` are the addresses of those that the brief knows by name.
+    """
     source = _read(path)
     files = BriefFiles(path)
     files.add(source.text.encode())
-    data = files.with_exemplars(source.data)
+    data, nameless = with_addresses(files.with_exemplars(source.data), judges)
     of_schema = len(files.problems)
     found = settled(files.items(data))
     data, items, gave = with_borrowed(data, found.items)
@@ -74,7 +78,7 @@ def load_brief(path: Path) -> LoadedBrief:
         brief = Brief.model_validate(data)
     except ValidationError as error:
         files.problems[of_schema:of_schema] = schema_problems(error, source)
-    files.problems += found.problems
+    files.problems += nameless + found.problems
     files.beside(data)
     files.problems += leaks(items, exemplars_in(data))
     if files.problems or brief is None:

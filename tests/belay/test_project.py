@@ -14,6 +14,7 @@ from belay.steps.init import Found, asked, project_text, proposals, write_projec
 from belay.steps.train import project_run
 from telemetry.errors import SettingsError, UsageError
 from tests.places import BRIEF
+from trainer.data.reading import named_by_content
 
 NOTHING = Found(bases=(), candidates=(), briefs=(), broker="embedded", gpus=())
 PORTS = {"router": 1, "control": 2, "engine": 3, "broker": 4}
@@ -46,6 +47,28 @@ def test_paths_of_its_training_start_there_too(tmp_path: Path) -> None:
     assert run.ewc is not None
     assert run.ewc.sidecar == Path("/far/fisher.safetensors")
     assert (run.brief, run.output) == (BRIEF, path.parent / ".belay" / "models" / "new")
+
+
+def test_a_brief_that_names_a_judge_finds_it_in_the_file_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = yaml.safe_load(BRIEF.read_text(encoding="utf-8"))
+    brief["capabilities"][0]["judge"] = {"endpoint": {"name": "grader", "rubric": "Is it kind?"}}
+    for name in ("items", "exemplars", "train.jsonl", "judge_suite.jsonl"):
+        (tmp_path / name).symlink_to(BRIEF.parent / name)
+    path = tmp_path / "brief.yaml"
+    path.write_text(yaml.safe_dump(brief), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert "no judge 'grader' is known here" in str(
+        CliRunner().invoke(app, ["brief", "check", str(path)]).exception
+    )
+    grader = {"url": "http://judge.example", "model": "judge-2026-01"}
+    project = load_project(write(tmp_path, brief=str(path), judges={"grader": grader}))
+    checked = CliRunner().invoke(app, ["brief", "check"])
+    assert checked.exception is None or isinstance(checked.exception, SystemExit), checked.exception
+    run = project_run(project, "new", tmp_path)
+    assert run.judges["grader"].model == "judge-2026-01"
+    assert "judges" not in named_by_content(run, None)
 
 
 @pytest.mark.parametrize(

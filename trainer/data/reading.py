@@ -33,9 +33,9 @@ def read_data(settings: TrainSettings, loaded: LoadedBrief | None) -> Data:
 def named_by_content(settings: TrainSettings, loaded: LoadedBrief | None) -> dict[str, Any]:
     """The settings that decide the result, with every file by its hash.
 
-    Where files lie, how many threads there are and who is told of the progress decide nothing.
+    Where files lie and judges answer, how many threads there are and who is told of the progress decide nothing.
     """
-    found = settings.model_dump(mode="json", exclude={"base", "data", "output", "threads", "track"})
+    found = settings.model_dump(mode="json", exclude={"base", "data", "output", "judges", "threads", "track"})
     found["brief"] = loaded.sha256 if loaded is not None else None
     for source, row in zip(settings.mix, found["mix"], strict=True):
         row["path"] = data_sha256(source.path)

@@ -17,6 +17,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from evaluator.briefs.brief import LoadedBrief, load_brief
+from evaluator.briefs.judges import JudgeAddress
 from evaluator.judge.judges.judge import Judge
 from evaluator.judge.judges.scorer import LiveJudging
 from evaluator.judge.tagging.tagger import Tagger
@@ -43,7 +44,8 @@ class WorkerSettings(Settings):
     `status_file` is replaced twice a second; `evidence_file` (by default `evidence.jsonl` beside it) grows by
     a line every ten settled scores. `poll_s` bounds how long a loop takes to notice that it should stop; a
     record that arrives is read at once. `spec_wait_s` is how long a score may wait for its rollout.
-    `table_file` gets the brief's word table, by which routers tell capabilities apart (their `table_file`).
+    `judges` are the addresses of those that the brief knows by name. `table_file` gets the brief's word table, by
+    which routers tell capabilities apart (their `table_file`).
     """
 
     brief: Path
@@ -53,6 +55,7 @@ class WorkerSettings(Settings):
     poll_s: float = Field(default=0.05, gt=0.0)
     spec_wait_s: float = Field(default=5.0, ge=0.0)
     table_file: Path | None = None
+    judges: dict[str, JudgeAddress] = Field(default_factory=dict)
 
     @property
     def evidence_log(self) -> Path:
@@ -62,7 +65,7 @@ class WorkerSettings(Settings):
 
 def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> None:
     """Score and decide until `stop` is set. Raises what a loop died of; a lost broker is waited for."""
-    loaded = load_brief(settings.brief)
+    loaded = load_brief(settings.brief, settings.judges)
     tagger = Tagger.fit(loaded)
     if settings.table_file is not None:
         _write_table(settings.table_file, loaded, tagger)

@@ -11,6 +11,8 @@ from belay.launcher import parts
 from belay.launcher.parts import Route, parts_of, stack_settings
 from belay.launcher.processes import processes_of
 from belay.project import Project
+from evaluator.briefs.judges import JudgeAddress
+from evaluator.watch.worker.worker import WorkerSettings
 from router.control.settings import ControlSettings
 from serving.engines.placement import Card
 from serving.models.manifest import EngineOfOthers, Kind, write_manifest
@@ -49,6 +51,15 @@ def names(found: Route) -> list[str]:
 
 
 FOUR = ["control", "router", "forwarder", "worker"]
+
+
+def test_the_worker_is_told_where_the_judges_answer(tmp_path: Path) -> None:
+    model(tmp_path, "base", "base")
+    found = route(tmp_path)
+    grader = JudgeAddress(url="http://judge:8000", model="judge", api_key_env="KEY")
+    told = replace(found, project=found.project.model_copy(update={"judges": {"grader": grader}}))
+    worker = next(p for p in processes_of(stack_settings(told)) if p.name == "worker")
+    assert WorkerSettings.model_validate(worker.content["worker"]).judges == {"grader": grader}
 
 
 def test_without_a_candidate_both_arms_are_base(tmp_path: Path) -> None:
