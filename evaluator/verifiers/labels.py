@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from evaluator.verifiers.phrases import Span, denied, folded, spans
+from evaluator.verifiers.phrases import NEAR, Span, denied, folded, spans
 
 _LEAD: Final = re.compile(
     r"^[\s\"'*_`#\[(>-]*(?:(?:final )?(?:answer|label|sentiment|category|class)\s*(?:is|:|=)\s*)?[\s\"'*_`\[(]*"
@@ -67,9 +67,13 @@ def _joined(text: str, left: dict[str, list[Span]]) -> bool:
 
 
 def _alone(text: str, span: Span) -> bool:
-    sentence = re.split(r"[.!?\n;]\s*", text[: span.start])[-1]
+    sentence = re.split(r"[.!?\n;]\s*", _before(text, span))[-1]
     return not _LEAD.sub("", sentence) and bool(_TAIL.match(text[span.end :]))
 
 
 def _said(text: str, span: Span) -> bool:
-    return bool(_CHOSEN.search(text[: span.start]))
+    return bool(_CHOSEN.search(_before(text, span)))
+
+
+def _before(text: str, span: Span) -> str:
+    return text[max(0, span.start - NEAR) : span.start]

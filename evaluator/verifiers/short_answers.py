@@ -10,7 +10,7 @@ from typing import Any, Final
 from evaluator.verifiers.judgement import EMPTY, Judgement, passed, unscored
 from evaluator.verifiers.labels import chosen
 from evaluator.verifiers.numbers import Number, numbers_in, readable
-from evaluator.verifiers.phrases import Span, affirmed, denied, folded, spans
+from evaluator.verifiers.phrases import NEAR, Span, affirmed, denied, folded, spans
 from evaluator.verifiers.text import bare
 
 _OFFERED: Final = re.compile(r"\beither\b[^.\n]*\bor\b")
@@ -108,6 +108,6 @@ def _only_number(text: str) -> Number | None:
 
 def _one_of_several(text: str, wanted: str) -> bool:
     return any(
-        _OR_AFTER.match(text[one.end :]) or _OR_BEFORE.search(text[: one.start])
+        _OR_AFTER.match(text[one.end :]) or _OR_BEFORE.search(text[max(0, one.start - NEAR) : one.start])
         for one in spans(text, wanted)
     )

@@ -52,6 +52,10 @@ _LEADS: Final = re.compile(
 _ASKED_NOUN: Final = re.compile(r"\bhow many (?:more |other )?(\w{3,})")
 
 
+_NEAR: Final = 200
+"""Characters before a number that say what it is. Without a bound an answer of nothing but numbers takes minutes."""
+
+
 class Stated(NamedTuple):
     """The number given as the result, or None and why none is."""
 
@@ -99,14 +103,12 @@ _Rule = Callable[[str, Sequence[Number]], Number | None]
 
 
 def _without_checks(text: str) -> str:
-    for found in reversed(list(_CORRECTION.finditer(text))):
-        if numbers_in(text[found.end() :]):
-            text = text[found.end() :]
-            break
-    for found in _CHECK.finditer(text):
-        if numbers_in(text[: found.start()]):
-            return text[: found.start()]
-    return text
+    places = [one.start for one in numbers_in(text)]
+    behind = [found.end() for found in _CORRECTION.finditer(text) if places and found.end() <= places[-1]]
+    text = text[behind[-1] :] if behind else text
+    places = [one.start for one in numbers_in(text)]
+    checks = (found.start() for found in _CHECK.finditer(text) if places and found.start() > places[0])
+    return text[: next(checks, len(text))]
 
 
 def _candidates(text: str) -> list[Number]:
@@ -120,7 +122,7 @@ def _candidates(text: str) -> list[Number]:
 
 
 def _rejected(text: str, one: Number) -> bool:
-    return bool(_NOT_BEFORE.search(text[: one.start]) or _NOT_AFTER.match(text[one.end :]))
+    return bool(_NOT_BEFORE.search(_before(text, one)) or _NOT_AFTER.match(text[one.end :]))
 
 
 def _offered(text: str, kept: Sequence[Number]) -> bool:
@@ -132,13 +134,17 @@ def _offered(text: str, kept: Sequence[Number]) -> bool:
 
 
 def _in_expression(text: str, one: Number) -> bool:
-    before, after = text[: one.start], text[one.end :]
+    before, after = _before(text, one), text[one.end :]
     return bool(_OPERATOR_AFTER.match(after) or (_OPERATOR.search(before) and not _EQUALS.search(before)))
+
+
+def _before(text: str, one: Number) -> str:
+    return text[max(0, one.start - _NEAR) : one.start]
 
 
 def _said(words: re.Pattern[str]) -> _Rule:
     def rule(text: str, kept: Sequence[Number]) -> Number | None:
-        return next((one for one in reversed(kept) if words.search(text[: one.start])), None)
+        return next((one for one in reversed(kept) if words.search(_before(text, one))), None)
 
     return rule
 
