@@ -92,7 +92,8 @@ class Judge:
             return likeness(case, settings.verifier, settings.options, self._embed)
         if means.by == "endpoint":
             reference = self._reference(case.capability, case.prompt)
-            return self._endpoints[case.capability].judge(case.prompt, case.answer, reference)
+            endpoint = self._endpoints[case.capability]
+            return endpoint.judge(case.prompt, case.answer, reference, messages=case.earlier)
         return self.judge(case.capability, case.prompt, case.answer)
 
     def judge(self, capability: str, prompt: str, answer: str) -> Judgement:

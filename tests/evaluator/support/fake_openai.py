@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,13 @@ class Fake:
 
     url: str
     requests: list[tuple[str, dict[str, Any], dict[str, str]]] = field(default_factory=list)
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *of: Any) -> None:
+        """A client that does not wait any longer resets its connection."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*of)
 
 
 @contextmanager
@@ -58,7 +66,7 @@ def serving(answer: Answer) -> Iterator[Fake]:
         def log_message(self, *args: Any) -> None:
             """Nothing on standard error."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     fake = Fake(f"http://127.0.0.1:{server.server_port}")

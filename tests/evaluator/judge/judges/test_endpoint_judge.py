@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from evaluator.briefs.brief import JudgeEndpoint, JudgeSettings
 from evaluator.judge.judges import standing
+from evaluator.judge.judges.case import Case
 from evaluator.judge.judges.client import JudgeClient, Reply
 from evaluator.judge.judges.endpoint_judge import EndpointJudge, conversation, judgement_of, version_of
 from evaluator.judge.judges.judge import AT_ONCE, Judge, judge_many
@@ -350,6 +351,17 @@ def test_the_turns_before_the_question_are_shown_and_the_question_once() -> None
         assert asked.content.index("My name is Ada.") < asked.content.index("Hello Ada.")
         assert asked.content.index("Hello Ada.") < asked.content.index("Who am I?")
         assert "evil" not in asked.content
+
+
+def test_a_case_of_traffic_is_judged_with_the_turns_before_its_prompt() -> None:
+    with serving(grading("Grade CODE: [[4]]")) as fake:
+        settings = JudgeSettings(endpoint=endpoint(fake.url), unseen=("endpoint",))
+        loaded = brief(capability("support", role="target"), capability("facts", judge=settings))
+        judge = Judge(loaded, gives_up=False)
+        case = Case("facts", "Who am I?", "You are Ada.", (Message(role="user", content="My name is Ada."),))
+        means = judge.means("facts", case.prompt, paired=False, interaction="i")
+        assert judge.judge_case(case, means).value == 0.75
+    assert "My name is Ada." in fake.requests[0][1]["messages"][1]["content"]
 
 
 def test_what_is_the_same_for_every_answer_stands_first_without_the_code() -> None:
