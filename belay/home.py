@@ -89,6 +89,10 @@ class Home:
         """The folder of a candidate's audit."""
         return self.root / "audits" / name
 
+    def learned_judge(self, name: str) -> Path:
+        """The judge that a candidate's audit taught."""
+        return self.audit(name) / "learned.json"
+
     def run(self, rollout_id: str) -> RunFolder:
         """The folder of one rollout."""
         return RunFolder(self.runs / rollout_id)

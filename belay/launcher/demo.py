@@ -24,6 +24,7 @@ from belay.steps import prepare as preparing
 from belay.steps import train as training
 from belay.steps.asking import Asking, ModelAt
 from belay.steps.baseline import record
+from belay.steps.teaching import calibrations_of
 from belay.wiring import bus_at, engine_for, half_of_the_cores
 from evaluator.audit.reporting.text import audit_table
 from evaluator.audit.result import AuditResult
@@ -120,6 +121,7 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
             stages=STAGES,
             shadow=settings.shadow,
             audit=_audit_ref(audit, read_manifest(base).sha256),
+            calibrations=calibrations_of(home, loaded, store.get(CANDIDATE)) if audit is not None else {},
         )
         run = RolloutRun(
             spec=spec,
@@ -130,6 +132,7 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
             bootstrap=bootstrap,
             folder=home.run(spec.rollout_id),
             models=home.models,
+            learned=home.learned_judge(spec.candidate.name),
         )
         summary = _show_rollout(run, console)
     _heading(console, 7, "What happened")

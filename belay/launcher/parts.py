@@ -126,6 +126,7 @@ def stack_settings(route: Route) -> StackSettings:
         text_policy=project.privacy,
         attest_every_s=project.attest_every_s,
         judges=project.judges,
+        learned=Home(project.home).learned_judge(route.candidate.name) if route.candidate else None,
     )
 
 

@@ -21,7 +21,8 @@ class StackSettings:
     """Where the parts of one run find each other. Ports of 0 are chosen freely.
 
     `models` is where both arms' model folders lie, so that they are pinned while the rollout is under way. `kafka` are
-    settings of the bus beside its servers; `text_policy` is what leaves the machine of what users write.
+    settings of the bus beside its servers; `text_policy` is what leaves the machine of what users write. `learned` is
+    the judge that the candidate's audit left.
     """
 
     brief: Path
@@ -36,6 +37,7 @@ class StackSettings:
     text_policy: TextPolicy = "full"
     attest_every_s: float = 300.0
     judges: Judges = field(default_factory=dict)
+    learned: Path | None = None
 
     @property
     def bus(self) -> dict[str, Any]:
@@ -108,6 +110,7 @@ def processes_of(s: StackSettings) -> list[Process]:
                     "status_file": str(folder.worker_status),
                     "table_file": str(folder.word_table),
                     "judges": {name: judge.model_dump() for name, judge in s.judges.items()},
+                    "learned": str(s.learned) if s.learned is not None else None,
                 },
             },
         ),

@@ -31,7 +31,8 @@ _DRAIN_S = 45.0
 class RolloutRun:
     """Everything a rollout on one machine needs. `after_rollback` turns are still sent once base has it all.
 
-    `models` is where the model folders lie; they are pinned as long as the run lasts, and no longer.
+    `models` is where the model folders lie; they are pinned as long as the run lasts, and no longer. `learned` is the
+    judge that the candidate's audit left.
     """
 
     spec: RolloutSpec
@@ -42,6 +43,7 @@ class RolloutRun:
     bootstrap: str
     folder: RunFolder
     models: Path | None = None
+    learned: Path | None = None
     concurrency: int = 12
     after_rollback: int = 60
 
@@ -66,6 +68,7 @@ def run_rollout(run: RolloutRun, on_tick: Callable[[Tick], None]) -> Summary:
         bootstrap=run.bootstrap,
         folder=run.folder,
         models=run.models,
+        learned=run.learned,
     )
     with (
         _unpinned_afterwards(run),

@@ -13,6 +13,7 @@ from belay.engines import Engines
 from belay.progress import bar
 from belay.steps.asking import Asking, HttpChat, ModelAt, going_on_later, served_model, version_of, with_rate
 from belay.steps.baseline import binding_for
+from belay.steps.teaching import teach_judge
 from evaluator.audit.asking.answer_cache import AnswerCache
 from evaluator.audit.asking.probe import check_candidate, check_models
 from evaluator.audit.audit import Spent, run_audit
@@ -25,6 +26,7 @@ from evaluator.audit.reporting.report import write_report
 from evaluator.audit.reporting.text import audit_table
 from evaluator.audit.reporting.text import markdown as markdown_of
 from evaluator.audit.result import AuditResult
+from evaluator.audit.state import Asked
 from evaluator.judge.judges.judge import Judge
 from evaluator.judge.judges.suite import run_judge_suite
 from serving.engines.address import ModelAddress
@@ -50,7 +52,7 @@ class Contest:
 
 
 def audit(asking: Asking, contest: Contest, engines: Engines) -> AuditResult:
-    """Audit the candidate, and write its report into the home.
+    """Audit the candidate, and write its report, its answers and the judge that they teach into the home.
 
     The candidate's endpoint is probed first, and base's where it answers too. Raises ProbeFailed, BaselineError,
     EngineFailed and JudgeFailed.
@@ -58,6 +60,7 @@ def audit(asking: Asking, contest: Contest, engines: Engines) -> AuditResult:
     candidate, base = _served(contest, engines, asking.console)
     judge = Judge(asking.loaded)
     measures = brief_measures(asking.loaded, judge)
+    asked: list[Asked] = []
     with asking.cache() as cache, going_on_later():
         arm, chat = served_model(candidate, asking.models, cache)
         second, base_chat = served_model(base, asking.models, cache) if base else (None, None)
@@ -73,10 +76,12 @@ def audit(asking: Asking, contest: Contest, engines: Engines) -> AuditResult:
                 base=second,
                 judges=run_judge_suite(asking.loaded, judge),
                 settings=contest.settings,
+                asked_of=asked.extend,
                 spent=lambda: _spent([c for c in (chat, base_chat) if c is not None], cache),
                 progress=with_rate(report),
             )
     write_report(result, asking.home.audit(contest.candidate.name))
+    teach_judge(asking, asked, contest.base, contest.candidate, judge)
     return result
 
 

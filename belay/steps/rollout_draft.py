@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -10,8 +9,9 @@ import yaml
 from belay.home import Home
 from belay.steps.brief_loading import read_brief
 from belay.steps.stages import parse_stages
+from belay.steps.teaching import calibrations_of
 from evaluator.audit.baseline import load_baseline
-from evaluator.watch.planning.terms import NOTHING, Measured, rollout_spec, stages_of
+from evaluator.watch.planning.terms import rollout_spec, stages_of
 from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import BaselineError, UsageError
 from telemetry.events import AdvancePolicy, AuditRef, RolloutSpec
@@ -35,12 +35,11 @@ def draft(
     shadow: float,
     override_by: str,
     override_reason: str,
-    calibrations: Mapping[str, Measured] = NOTHING,
 ) -> RolloutSpec:
     """The rollout of a candidate against base. Raises UsageError where its audit did not pass and nobody overrides.
 
-    `calibrations` says, by capability, what was measured of a judge that is no program.
-    Raises BaselineError where the baseline is not of this brief.
+    What was measured of the judge that its audit taught moves the thresholds. Raises BaselineError where the baseline
+    is not of this brief.
     """
     loaded = read_brief(brief)
     store = ModelStore(home.models)
@@ -62,7 +61,7 @@ def draft(
         shadow=shadow,
         audit=_audit(model, override_by, override_reason),
         advance=advance,
-        calibrations=calibrations,
+        calibrations=calibrations_of(home, loaded, model),
     )
 
 

@@ -48,11 +48,13 @@ def run_audit(
     judges: Mapping[str, JudgeFinding] | None = None,
     settings: GateSettings | None = None,
     spent: Callable[[], Spent] | None = None,
+    asked_of: Callable[[Sequence[Asked]], None] | None = None,
     progress: Progress = silent,
 ) -> AuditResult:
     """Ask and compare. `refs` name base and candidate; `binding` is how they are asked.
 
-    Base's answers come from the baseline; `base` answers what a lazy one left. Raises BaselineError where the baseline
+    Base's answers come from the baseline; `base` answers what a lazy one left. `asked_of` is handed all that was asked
+    and answered. Raises BaselineError where the baseline
     was recorded under another binding, InfrastructureError where the candidate answers exactly as base though it is
     another model, EngineFailed where an engine does not answer.
     """
@@ -70,6 +72,8 @@ def run_audit(
     )
     if refs[0].sha256 != refs[1].sha256:
         _refuse_a_twin(asked)
+    if asked_of is not None:
+        asked_of(asked)
     capabilities = _capabilities(loaded, [audited(a, settings) for a in asked])
     ruling = judge_audit(capabilities)
     return AuditResult(

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition  # noqa: TID251 (the one place)
 from kafka import errors as kafka_errors  # noqa: TID251 (the one place)
+from kafka.structs import OffsetAndMetadata  # noqa: TID251 (the one place)
 
 from telemetry.bus.protocols import Encoded, Record, Start
 from telemetry.bus.settings import BusSettings
@@ -250,12 +251,19 @@ class KafkaReader:
         """Whether the group has given this reader partitions."""
         return bool(self._consumer.assignment())
 
-    def commit(self) -> None:
-        """Commit what `poll` returned so far."""
+    def commit(self, done: Mapping[tuple[str, int], int] | None = None) -> None:
+        """Commit what `poll` returned so far, or what is `done` of the partitions that are still this reader's."""
         if self._group is None:
             raise InfrastructureError("a reader without a group has nothing to commit to")
+        offsets = None
+        if done is not None:
+            held = self._consumer.assignment()
+            named = {TopicPartition(*partition): offset for partition, offset in done.items()}
+            offsets = {p: OffsetAndMetadata(offset, "", -1) for p, offset in named.items() if p in held}
+            if not offsets:
+                return
         with self._bus.failures(f"committing for group {self._group}"):
-            self._consumer.commit(timeout_ms=self._bus.settings.request_timeout_ms)
+            self._consumer.commit(offsets, timeout_ms=self._bus.settings.request_timeout_ms)
 
     def end_offsets(self) -> dict[tuple[str, int], int]:
         """The high watermark of every partition."""

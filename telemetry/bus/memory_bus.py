@@ -10,7 +10,7 @@ import threading
 import time
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from telemetry.bus.protocols import BROKER_RECORD_BYTES, Encoded, Record, Start
@@ -160,14 +160,17 @@ class MemoryReader:
                 self._bus.idle.update({topic for topic, _ in self._all})
             return found
 
-    def commit(self) -> None:
-        """Remember for the group where this reader is."""
+    def commit(self, done: Mapping[Partition, int] | None = None) -> None:
+        """Remember for the group where this reader is, or how far it is done."""
         if self._group is None:
             raise InfrastructureError("a reader without a group has nothing to commit to")
         self._bus.check_up()
         with self._bus.changed:
             for partition, position in self._positions.items():
-                self._bus.committed[self._group, partition] = position
+                if done is None or partition in done:
+                    self._bus.committed[self._group, partition] = (
+                        position if done is None else done[partition]
+                    )
 
     def end_offsets(self) -> dict[Partition, int]:
         """Where every partition ends."""

@@ -6,7 +6,7 @@ in order within a partition; consumers deduplicate by event id.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, Self
 
@@ -79,8 +79,12 @@ class Reader(Protocol):
     def joined(self) -> bool:
         """Whether there are partitions to read: at once without a group, with one when it has given some."""
 
-    def commit(self) -> None:
-        """Remember for the group that everything which `poll` returned is done. Needs a group."""
+    def commit(self, done: Mapping[tuple[str, int], int] | None = None) -> None:
+        """Remember for the group that everything which `poll` returned is done. Needs a group.
+
+        With `done`, that of each (topic, partition) everything before this offset is; a partition that the group has
+        given to another reader meanwhile is left to that one.
+        """
 
     def end_offsets(self) -> dict[tuple[str, int], int]:
         """For each (topic, partition) of the topics: the offset that the next record written will have."""

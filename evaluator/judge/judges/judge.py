@@ -39,8 +39,8 @@ class Judge:
     SettingsError where an endpoint's key is not in the environment.
 
     An endpoint that has failed for long enough is not asked any more, by none of its capabilities; with `gives_up` of
-    False, for whoever judges as long as a rollout lasts, it always is. `embed` is for likeness to base; without it
-    only answers that are equal are alike.
+    False, for whoever judges as long as a rollout lasts, it always is. `embed` is for likeness to base, which nobody
+    can tell without it.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Judge:
             prompt,
             has_reference=self._reference(capability, prompt) is not None,
             learned=self._learned is not None and self._learned.knows(capability),
+            encoder=self._embed is not None,
             paired=paired,
             interaction=interaction,
         )
@@ -87,7 +88,7 @@ class Judge:
             return unscored("nobody judges it", means.code or "no_judge")
         if means.by == "learned" and self._learned is not None:
             return self._learned.judge(case)
-        if means.by == "agreement":
+        if means.by == "agreement" and self._embed is not None:
             settings = self._settings[case.capability]
             return likeness(case, settings.verifier, settings.options, self._embed)
         if means.by == "endpoint":

@@ -11,11 +11,11 @@ from evaluator.judge.judges.learned.features import Embed
 from evaluator.verifiers.judgement import EMPTY, Judgement, unscored
 
 
-def likeness(case: Case, verifier: str | None, options: Mapping[str, Any], embed: Embed | None) -> Judgement:
+def likeness(case: Case, verifier: str | None, options: Mapping[str, Any], embed: Embed) -> Judgement:
     """1 where the answer has base's value or words, 0 where it has another value, else their cosine, cut at 0.
 
     It says how much changed, not whether that is bad: nothing is rolled back for it unless an audit measured how far
-    it may be believed. Without an encoder answers that are not equal have no likeness.
+    it may be believed.
     """
     if case.base is None:
         return unscored("base's answer is not there", "no_pair", "agreement")
@@ -25,7 +25,5 @@ def likeness(case: Case, verifier: str | None, options: Mapping[str, Any], embed
     if agrees is not None:
         said = "says what base says" if agrees else "says something else than base"
         return Judgement(float(agrees), said, basis="agreement")
-    if embed is None:
-        return unscored("likeness needs a sentence encoder", "no_judge", "agreement")
     answer, base = embed([case.answer, case.base])
     return Judgement(min(max(float(answer @ base), 0.0), 1.0), "likeness to base's answer", basis="agreement")

@@ -46,13 +46,15 @@ def means_of(
     *,
     has_reference: bool,
     learned: bool,
+    encoder: bool,
     paired: bool,
     interaction: str,
 ) -> Means:
     """Who judges.
 
-    `has_reference`: the prompt is an item with one. `learned`: an audit taught a judge this capability. `paired`: both
-    arms were asked. `interaction` is its id, which says whether it is among those that a model is asked about.
+    `has_reference`: the prompt is an item with one. `learned`: an audit taught a judge this capability. `encoder`:
+    likeness can be told. `paired`: both arms were asked. `interaction` is its id, which says whether it is among those
+    that a model is asked about.
     """
     if settings.verifier is None:
         return _by_model(settings, interaction)
@@ -65,7 +67,7 @@ def means_of(
                 return Means("prompt")
         elif way == "endpoint":
             return _by_model(settings, interaction)
-        elif way == "agreement" or learned:
+        elif learned if way == "learned" else encoder:
             if paired:
                 return Means(way)
             why = "no_pair"

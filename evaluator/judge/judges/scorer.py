@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from evaluator.judge.judges.case import Case, earlier_turns
 from evaluator.judge.judges.means import Means
 from evaluator.verifiers import Judgement, is_refusal
-from evaluator.verifiers.judgement import unscored
+from evaluator.verifiers.judgement import Failure, unscored
+from evaluator.verifiers.judgement import failed as no_judgement
 from telemetry.events import Answer, InteractionRecorded, ScoreRecorded, derived_id
 from telemetry.prompts import prompt_of
 
@@ -89,22 +90,35 @@ def score(task: Task, judge: LiveJudging, *, at: datetime | None = None) -> Scor
     repetition of a later one, nor the later one of it. Degenerate cases, in this order:
 
     - hashed text, no capability, or nobody to judge such a prompt: unscored;
+    - base failed where the judge needs its answer: unscored, whichever arm was assigned;
     - the assigned arm failed (an error, a status of 400 or more, an answer that base had to give instead) or
       refused (`content_filter`): 0. A request that both refuse is 0 in both, and leaves their difference alone;
     - the client left before the answer's end: unscored, since the half that is there cannot be judged;
-    - base failed where the judge needs its answer: unscored;
     - the judge cannot tell, or could not be had: unscored.
 
     `unscored` is a code, few and fixed; `unscored_why` says it in words where a judge had some. An answer that declines
     in words is marked `refused`; its quality is the judge's, as in the audit.
     """
-    interaction, means = task.interaction, task.means
-    failed = interaction.fallback is not None or _failed(interaction.answer)
-    filtered = not failed and interaction.answer.finish_reason == REFUSED
-    found = _judged(task, judge, lost=failed or filtered)
+    interaction = task.interaction
+    found = _judged(task, judge)
     other = None
     if found.value is not None and interaction.shadow is not None:
         other = _shadow_value(task, interaction.shadow, judge)
+    return _recorded(task, judge, found, other, at)
+
+
+def unjudged(task: Task, judge: LiveJudging, why: str, *, at: datetime | None = None) -> ScoreRecorded:
+    """The score of an interaction whose judge was not waited for any longer: unscored, with the reason in words."""
+    failure = Failure(judge.version, why, at or task.interaction.time)
+    return _recorded(task, judge, no_judgement(failure), None, at)
+
+
+def _recorded(
+    task: Task, judge: LiveJudging, found: Judgement, other: float | None, at: datetime | None
+) -> ScoreRecorded:
+    interaction, answer = task.interaction, task.interaction.answer
+    failed = _arm_failed(interaction)
+    filtered = not failed and answer.finish_reason == REFUSED
     return ScoreRecorded(
         event_id=_event_id(interaction, judge, found),
         time=at or interaction.time,
@@ -121,10 +135,10 @@ def score(task: Task, judge: LiveJudging, *, at: datetime | None = None) -> Scor
         other_value=other,
         judge=judge.version,
         basis=None if found.value is None else found.basis,
-        judged_fraction=means.fraction,
-        refused=filtered or (not failed and is_refusal(interaction.answer.text)),
+        judged_fraction=task.means.fraction,
+        refused=filtered or (not failed and is_refusal(answer.text)),
         failed=failed,
-        total_ms=interaction.answer.total_ms,
+        total_ms=answer.total_ms,
         router=interaction.source,
         draw=interaction.draw,
     )
@@ -135,17 +149,17 @@ def _event_id(interaction: InteractionRecorded, judge: LiveJudging, found: Judge
     return derived_id(*parts, *(["failed"] if found.failure is not None else []))
 
 
-def _judged(task: Task, judge: LiveJudging, *, lost: bool) -> Judgement:
-    """The judgement of the assigned arm; `lost` where it failed or refused."""
+def _judged(task: Task, judge: LiveJudging) -> Judgement:
+    """The judgement of the assigned arm."""
     interaction, means = task.interaction, task.means
     if means.by is None:
         return unscored("nobody judges it", means.code or "cannot_tell")
-    if lost:
+    if means.needs_base and _base_of(interaction) is None:
+        return unscored("base did not answer", "base_failed")
+    if _arm_failed(interaction) or interaction.answer.finish_reason == REFUSED:
         return Judgement(0.0, "it failed, or would not answer", basis="rule")
     if _unfinished(interaction):
         return unscored("the client left before the answer ended", "client_left")
-    if means.needs_base and _base_of(interaction) is None:
-        return unscored("base did not answer", "base_failed")
     return judge.judge_case(_case(task, interaction.answer), means)
 
 
@@ -153,8 +167,6 @@ def _shadow_value(task: Task, shadow: Answer, judge: LiveJudging) -> float | Non
     """The other arm's score; 0 where it failed or refused, whichever arm it is."""
     if _lost(shadow):
         return 0.0
-    if task.means.needs_base and _base_of(task.interaction) is None:
-        return None
     return judge.judge_case(_case(task, shadow), task.means).value
 
 
@@ -175,6 +187,10 @@ def _base_of(interaction: InteractionRecorded) -> str | None:
     control = interaction.assignment.arm == "control"
     answer = interaction.answer if control else interaction.shadow
     return None if answer is None or _lost(answer) else answer.text
+
+
+def _arm_failed(interaction: InteractionRecorded) -> bool:
+    return interaction.fallback is not None or _failed(interaction.answer)
 
 
 def _lost(answer: Answer) -> bool:

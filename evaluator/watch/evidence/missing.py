@@ -41,9 +41,11 @@ PROMPT_CODES: Final = frozenset(
         "no_pair",
         "not_sampled",
         "over_budget",
+        "no_judge",
+        "base_failed",
     }
 )
-"""Reasons that are settled by the prompt or by a draw, before any answer is looked at. All others are under test:
+"""Reasons that are settled by the prompt, by a draw or by base, whichever arm was assigned. All others are under test:
 `client_left` too, since clients leave sooner where answers are slow or bad, and `no_judge`, which a judge may also say
 after it saw the answer."""
 ALL: Final = ""

@@ -73,6 +73,8 @@ def _judged(capability: Capability, baseline: Baseline, measured: Measured | Non
     """The terms that a capability's judge leaves it."""
     verifier, endpoint = capability.judge.verifier, capability.judge.endpoint
     if measured is None:
+        if endpoint is None and "agreement" in capability.judge.unseen:
+            return uncalibrated(capability.threshold, "likeness to base")
         if endpoint is None:
             return JudgeTerms(threshold=capability.threshold)
         return uncalibrated(capability.threshold, f"the model {endpoint.model}")

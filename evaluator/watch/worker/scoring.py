@@ -1,21 +1,39 @@
-"""The scorer at work: interactions in, scores out, at least once."""
+"""The scorer at work: interactions in, scores out, at least once, in their order; a slow judge holds up nobody.
+
+Programs judge at once. Whoever takes longer judges on threads of its own, while the consumer goes on polling: else a
+judge of three seconds would have the group throw it out. At most `waiting` interactions wait for one; those that come
+when it is full are unscored, which is settled before anybody looks at their answers.
+"""
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from evaluator.judge.judges.scorer import SOURCE, LiveJudging, score, task_of
+from evaluator.judge.judges.means import Means
+from evaluator.judge.judges.scorer import SOURCE, LiveJudging, Task, score, task_of, unjudged
 from evaluator.judge.tagging.tagger import Tag
+from evaluator.watch.worker.line import Line, Place
 from telemetry import codec, topics
 from telemetry.bus.protocols import Bus, Publisher, Reader, Record
 from telemetry.dead_letters import dead_record
 from telemetry.errors import UnreadableRecord
-from telemetry.events import InteractionRecorded, now
+from telemetry.events import InteractionRecorded, ScoreRecorded, now
 from telemetry.prompts import prompt_of
 
+log = logging.getLogger(__name__)
+
 GROUP: Final = "belay-scorer"
+AT_ONCE: Final = 8
+"""Slow judgements made at a time."""
+WAITING: Final = 2_000
+"""Interactions that wait for a slow judge at most; at one judgement a second and eight threads, four minutes' worth."""
+DEADLINE_S: Final = 240.0
+"""After which a judgement is given up: longer than any judge's own deadline, shorter than patience."""
 
 
 class Tagging(Protocol):
@@ -28,11 +46,12 @@ class Tagging(Protocol):
 
 @dataclass(slots=True)
 class ScorerCounts:
-    """What a scorer has done since its process began; `unscored` counts reasons."""
+    """What a scorer has done since its process began; `unscored` counts codes, `waiting` wait for a slow judge now."""
 
     interactions: int = 0
     scored: int = 0
     dead: int = 0
+    waiting: int = 0
     unscored: dict[str, int] = field(default_factory=dict)
 
 
@@ -40,28 +59,96 @@ class Scorer:
     """Tags and judges interactions of its share of the partitions. Used by one thread; `close` it."""
 
     def __init__(
-        self, bus: Bus, tagger: Tagging, judge: LiveJudging, counts: ScorerCounts | None = None
+        self,
+        bus: Bus,
+        tagger: Tagging,
+        judge: LiveJudging,
+        counts: ScorerCounts | None = None,
+        *,
+        at_once: int = AT_ONCE,
+        waiting: int = WAITING,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self.counts = counts or ScorerCounts()
         self._tagger, self._judge = tagger, judge
+        self._waiting, self._deadline_s = waiting, deadline_s
+        self._line = Line()
+        self._done: dict[tuple[str, int], int] = {}
+        self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="judge")
         self._publisher: Publisher = bus.publisher()
         self._reader: Reader = bus.reader([topics.INTERACTIONS], group=GROUP)
 
     def step(self, timeout_s: float) -> int:
-        """Score what is there, waiting at most `timeout_s` for the first record; how many records."""
+        """Take in what is there, waiting at most `timeout_s` for the first record, and publish what is ready.
+
+        How many records came or left.
+        """
         records = self._reader.poll(timeout_s)
-        if not records:
-            return 0
-        self._score([found for record in records if (found := self._readable(record)) is not None])
-        # A commit before the flush would lose scores if this process died in between.
-        self._publisher.flush()
-        self._reader.commit()
-        return len(records)
+        self._take(records)
+        left = self._publish()
+        if left:
+            # A commit before the flush would lose scores if this process died in between.
+            self._publisher.flush()
+            self._reader.commit(self._done)
+        return len(records) + left
+
+    @property
+    def waiting(self) -> int:
+        """Records that came and have not left."""
+        return len(self._line)
 
     def close(self) -> None:
-        """Leave the group; what was not committed is read again by whoever comes next."""
+        """Leave the group; what has not left is read again by whoever comes next."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._reader.close()
         self._publisher.close()
+
+    def _take(self, records: Sequence[Record]) -> None:
+        read = [(record, self._readable(record)) for record in records]
+        interactions = [found for _, found in read if found is not None]
+        tags = iter(self._tagger.tag([prompt_of(i) for i in interactions]) if interactions else [])
+        for record, interaction in read:
+            if interaction is None:
+                self._line.join(Place(record))
+            else:
+                self._join(record, task_of(interaction, next(tags), self._judge))
+        self.counts.waiting = self._line.making
+
+    def _join(self, record: Record, task: Task) -> None:
+        if not task.means.slow:
+            self._line.join(Place(record, score=score(task, self._judge, at=now())))
+        elif self._line.making >= self._waiting:
+            full = Task(task.interaction, task.tag, task.prompt, Means(None, "over_budget"))
+            self._line.join(Place(record, score=score(full, self._judge, at=now())))
+        else:
+            why = f"no judgement within {self._deadline_s:g} s"
+            self._line.join(
+                Place(
+                    record,
+                    making=self._threads.submit(lambda: score(task, self._judge, at=now())),
+                    overdue=unjudged(task, self._judge, why, at=now()),
+                    until=time.monotonic() + self._deadline_s,
+                )
+            )
+
+    def _publish(self) -> int:
+        left = 0
+        for place in self._line.leave(time.monotonic()):
+            scored = place.taken()
+            if scored is not None:
+                self._publisher.send(codec.encode(scored))
+                self._count(scored)
+            where = place.record.topic, place.record.partition
+            self._done[where] = max(self._done.get(where, 0), place.record.offset + 1)
+            left += 1
+        self.counts.waiting = self._line.making
+        return left
+
+    def _count(self, scored: ScoreRecorded) -> None:
+        if scored.unscored is None:
+            self.counts.scored += 1
+        else:
+            self.counts.unscored[scored.unscored] = self.counts.unscored.get(scored.unscored, 0) + 1
 
     def _readable(self, record: Record) -> InteractionRecorded | None:
         self.counts.interactions += 1
@@ -78,14 +165,3 @@ class Scorer:
     def _bury(self, record: Record, reason: str) -> None:
         self._publisher.send(codec.encode(dead_record(record, reason, SOURCE)))
         self.counts.dead += 1
-
-    def _score(self, interactions: Sequence[InteractionRecorded]) -> None:
-        tags = self._tagger.tag([prompt_of(i) for i in interactions]) if interactions else []
-        for interaction, tag in zip(interactions, tags, strict=True):
-            scored = score(task_of(interaction, tag, self._judge), self._judge, at=now())
-            self._publisher.send(codec.encode(scored))
-            if scored.unscored is None:
-                self.counts.scored += 1
-            else:
-                reasons = self.counts.unscored
-                reasons[scored.unscored] = reasons.get(scored.unscored, 0) + 1

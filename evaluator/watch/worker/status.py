@@ -42,7 +42,7 @@ class RolloutStatus(Value):
 
 
 class WorkerStatus(Value):
-    """The whole worker at one moment. `unscored` gives each reason's count since the process began."""
+    """The whole worker at one moment. `unscored` counts codes since the process began; `waiting` wait for a judge."""
 
     time: AwareDatetime = Field(default_factory=now)
     judge: str
@@ -50,6 +50,7 @@ class WorkerStatus(Value):
     interactions: int = 0
     scored: int = 0
     unscored: dict[str, int] = Field(default_factory=dict)
+    waiting: int = 0
     dead: int = 0
     duplicates: int = 0
     late: int = 0
@@ -89,6 +90,7 @@ def worker_status(judge: str, tagger: str, counts: ScorerCounts, decider: Decide
         interactions=counts.interactions,
         scored=counts.scored,
         unscored=dict(counts.unscored),
+        waiting=counts.waiting,
         dead=counts.dead + decider.dead,
         duplicates=decider.duplicates,
         late=decider.late,

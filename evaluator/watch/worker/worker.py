@@ -18,7 +18,10 @@ from pydantic import Field
 
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.briefs.judges import JudgeAddress
+from evaluator.judge.embedding import Embedder
 from evaluator.judge.judges.judge import Judge
+from evaluator.judge.judges.learned.judge import LearnedJudge
+from evaluator.judge.judges.learned.model import read_model
 from evaluator.judge.judges.scorer import LiveJudging
 from evaluator.judge.tagging.tagger import Tagger
 from evaluator.judge.tagging.word_tagger import agreement, fit_table
@@ -44,8 +47,9 @@ class WorkerSettings(Settings):
     `status_file` is replaced twice a second; `evidence_file` (by default `evidence.jsonl` beside it) grows by
     a line every ten settled scores. `poll_s` bounds how long a loop takes to notice that it should stop; a
     record that arrives is read at once. `spec_wait_s` is how long a score may wait for its rollout.
-    `judges` are the addresses of those that the brief knows by name. `table_file` gets the brief's word table, by
-    which routers tell capabilities apart (their `table_file`).
+    `judges` are the addresses of those that the brief knows by name.
+    `table_file` gets the brief's word table, by which routers tell capabilities apart (their `table_file`). `learned`
+    is the judge that the candidate's audit left; where no such file lies, what it would judge is unscored.
     """
 
     brief: Path
@@ -56,6 +60,7 @@ class WorkerSettings(Settings):
     spec_wait_s: float = Field(default=5.0, ge=0.0)
     table_file: Path | None = None
     judges: dict[str, JudgeAddress] = Field(default_factory=dict)
+    learned: Path | None = None
 
     @property
     def evidence_log(self) -> Path:
@@ -69,8 +74,23 @@ def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> Non
     tagger = Tagger.fit(loaded)
     if settings.table_file is not None:
         _write_table(settings.table_file, loaded, tagger)
-    worker = Worker(settings, bus, tagger, Judge(loaded, gives_up=False), stop)
+    worker = Worker(settings, bus, tagger, live_judge(loaded, settings.learned), stop)
     worker.run()
+
+
+def live_judge(loaded: LoadedBrief, learned: Path | None) -> Judge:
+    """The brief's judges with the one that an audit left. AttestationError where that file cannot be used."""
+    if not Embedder.installed():
+        log.warning("no sentence encoder is installed: only programs and models judge what users send")
+        return Judge(loaded, gives_up=False)
+    encoder = Embedder()
+    if learned is None or not learned.is_file():
+        log.warning(
+            "no judge was taught (%s): what only it could judge is unscored", learned or "none is named"
+        )
+        return Judge(loaded, gives_up=False, embed=encoder.embed)
+    taught = LearnedJudge(read_model(learned, encoder.version), loaded, encoder.embed)
+    return Judge(loaded, gives_up=False, learned=taught, embed=encoder.embed)
 
 
 def _write_table(path: Path, loaded: LoadedBrief, tagger: Tagger) -> None:

@@ -40,8 +40,18 @@ class Fit(NamedTuple):
         return found
 
 
-def fit(rows: Floats, scores: Floats, capability: NDArray[np.int64], capabilities: int) -> Fit:
-    """Fit (n, features) to scores in [0, 1]; `capability` numbers each row's from 0 to `capabilities` - 1."""
+def fit(
+    rows: Floats,
+    scores: Floats,
+    capability: NDArray[np.int64],
+    capabilities: int,
+    counts: Floats | None = None,
+) -> Fit:
+    """Fit (n, features) to scores in [0, 1]; `capability` numbers each row's from 0 to `capabilities` - 1.
+
+    A row counts as many times as `counts` says, once where None.
+    """
+    counts = np.ones(len(rows)) if counts is None else counts
     mean, scale = rows.mean(axis=0), rows.std(axis=0)
     scale = np.where(scale > _LEAST_SPREAD, scale, 1.0)
     z = (rows - mean) / scale
@@ -54,7 +64,7 @@ def fit(rows: Floats, scores: Floats, capability: NDArray[np.int64], capabilitie
         wide[here, width * (number + 1) : width * (number + 2)] = OWN * with_one[here]
     # One row twice: as good with the weight of its score, as bad with that of the rest.
     both, good = np.vstack([wide, wide]), np.repeat([1, 0], len(wide))
-    weight = np.concatenate([scores, 1.0 - scores])
+    weight = np.concatenate([scores * counts, (1.0 - scores) * counts])
     kept = weight > 0.0
     model = LogisticRegression(C=STRENGTH, max_iter=2000)
     if len(set(good[kept].tolist())) < 2:
@@ -68,7 +78,12 @@ def fit(rows: Floats, scores: Floats, capability: NDArray[np.int64], capabilitie
 
 
 def cross_fitted(
-    rows: Floats, scores: Floats, capability: NDArray[np.int64], capabilities: int, groups: Sequence[str]
+    rows: Floats,
+    scores: Floats,
+    capability: NDArray[np.int64],
+    capabilities: int,
+    groups: Sequence[str],
+    counts: Floats | None = None,
 ) -> Floats:
     """Each row's prediction by a fit that saw nothing of its group: what the fit is worth on prompts it never saw.
 
@@ -76,10 +91,11 @@ def cross_fitted(
     """
     order = {group: number for number, group in enumerate(dict.fromkeys(groups))}
     fold = np.array([order[group] % FOLDS for group in groups])
+    counts = np.ones(len(rows)) if counts is None else counts
     found = np.full(len(rows), np.nan)
     for number in range(FOLDS):
         out = fold == number
         if out.any():
-            learnt = fit(rows[~out], scores[~out], capability[~out], capabilities)
+            learnt = fit(rows[~out], scores[~out], capability[~out], capabilities, counts[~out])
             found[out] = learnt.predict(rows[out], capability[out])
     return found

@@ -18,7 +18,6 @@ from telemetry.events import ModelRef, Value
 from telemetry.files import write_renamed
 
 FORMAT: Final = 1
-FILE: Final = "learned.json"
 
 
 class Rate(Value):

@@ -6,9 +6,8 @@ other audits on the same base, and damaged ones. What the fit is worth is measur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,46 +16,20 @@ from sklearn.metrics import roc_auc_score
 from evaluator.briefs.brief import LoadedBrief
 from evaluator.judge.judges.betting import lower_bound
 from evaluator.judge.judges.calibration import calibrate_pairs
-from evaluator.judge.judges.case import Case
-from evaluator.judge.judges.learned.damage import damaged
 from evaluator.judge.judges.learned.features import NAMES, Embed, features
 from evaluator.judge.judges.learned.fitting import Floats, cross_fitted, fit
+from evaluator.judge.judges.learned.lessons import Lesson, Pair, Verify, lessons_of
 from evaluator.judge.judges.learned.model import ArmWorth, LearnedCapability, LearnedModel, Rate, Worth
-from evaluator.verifiers import Judgement
 from telemetry.errors import UsageError
 from telemetry.events import ModelRef
 
 FEWEST: Final = 20
 """Pairs of a capability; with fewer nothing is learnt of it."""
 GOOD_ABOVE: Final = 0.5
+DAMAGE_COUNTS: Final = 0.05
+"""A damaged answer is worth a twentieth of one that a model gave: enough to teach what no model here did. Worth as much
+as those, it made mild candidates look bad; worth nothing, a bad one passed for good after a mild one's audit."""
 _ALPHA: Final = 0.05
-
-Source = Literal["control", "candidate", "other", "damage"]
-Verify = Callable[[str, str, str], Judgement]
-"""Capability, prompt and answer to a verified judgement."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """What base and another model answered to one item, with verified scores. `group` keeps kin in one fold."""
-
-    capability: str
-    group: str
-    prompt: str
-    base: str
-    base_score: float
-    other: str
-    other_score: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Lesson:
-    pair: int
-    source: Source
-    capability: str
-    group: str
-    case: Case
-    score: float
 
 
 def teach(
@@ -77,13 +50,14 @@ def teach(
     names = [name for name, n in counts.items() if n >= FEWEST]
     if not names:
         raise UsageError(f"no capability has {FEWEST} answered pairs: {counts}")
-    lessons = [one for one in _lessons(loaded, pairs, others, verify) if one.capability in names]
+    lessons = [one for one in lessons_of(loaded, pairs, others, verify) if one.capability in names]
     rows, order = _rows(loaded, lessons, names, embed)
     lessons = [lessons[at] for at in order]
     scores = np.array([one.score for one in lessons])
     number = np.array([names.index(one.capability) for one in lessons])
-    unseen = cross_fitted(rows, scores, number, len(names), [one.group for one in lessons])
-    whole = fit(rows, scores, number, len(names))
+    times = np.array([DAMAGE_COUNTS if one.source == "damage" else 1.0 for one in lessons])
+    unseen = cross_fitted(rows, scores, number, len(names), [one.group for one in lessons], times)
+    whole = fit(rows, scores, number, len(names), times)
     return LearnedModel(
         names=NAMES,
         encoder=encoder,
@@ -105,29 +79,8 @@ def teach(
     )
 
 
-def _lessons(
-    loaded: LoadedBrief, pairs: Sequence[Pair], others: Sequence[Pair], verify: Verify
-) -> Iterable[_Lesson]:
-    target = [p.other for p in pairs if p.capability == loaded.brief.target.name]
-    spoken = {c.name: [p.base for p in pairs if p.capability == c.name] for c in loaded.brief.capabilities}
-    for at, pair in enumerate(pairs):
-        yield _Lesson(at, "control", pair.capability, pair.group, _case(pair, pair.base), pair.base_score)
-        yield _Lesson(at, "candidate", pair.capability, pair.group, _case(pair, pair.other), pair.other_score)
-        rest = [text for text in spoken[pair.capability] if text != pair.base]
-        for _, text in damaged(pair.base, rest, target, f"{pair.capability} {pair.group} {pair.prompt}"):
-            said = verify(pair.capability, pair.prompt, text)
-            if said.value is not None:
-                yield _Lesson(at, "damage", pair.capability, pair.group, _case(pair, text), said.value)
-    for pair in others:
-        yield _Lesson(-1, "other", pair.capability, pair.group, _case(pair, pair.other), pair.other_score)
-
-
-def _case(pair: Pair, answer: str) -> Case:
-    return Case(pair.capability, pair.prompt, answer, base=pair.base)
-
-
 def _rows(
-    loaded: LoadedBrief, lessons: Sequence[_Lesson], names: Sequence[str], embed: Embed
+    loaded: LoadedBrief, lessons: Sequence[Lesson], names: Sequence[str], embed: Embed
 ) -> tuple[Floats, list[int]]:
     """The features of all lessons, capability by capability, and the order in which they stand."""
     kinds = {c.name: (c.judge.verifier, c.judge.options) for c in loaded.brief.capabilities}
@@ -140,7 +93,7 @@ def _rows(
     return np.vstack(parts), order
 
 
-def _worth(lessons: Sequence[_Lesson], scores: Floats, unseen: Floats, capability: str) -> Worth:
+def _worth(lessons: Sequence[Lesson], scores: Floats, unseen: Floats, capability: str) -> Worth:
     own = [at for at, one in enumerate(lessons) if one.capability == capability]
     arms = {
         source: {lessons[at].pair: at for at in own if lessons[at].source == source}

@@ -71,8 +71,7 @@ def test_likeness_lies_between_where_values_do_not_decide() -> None:
 
     case = Case("facts", "What is the capital of Peru?", "Lima is it.", base="It is Lima.")
     assert likeness(case, "contains_answer", {}, embed).value == pytest.approx(0.6)
-    assert likeness(case, "contains_answer", {}, None).code == "no_judge"
     own = Case("facts", "q", "It is Lima.", base="It is Lima.")
-    assert likeness(own, "contains_answer", {}, None).value == 1.0
+    assert likeness(own, "contains_answer", {}, embed).value == 1.0
     alone = Case("facts", "q", "It is Lima.")
-    assert likeness(alone, "contains_answer", {}, None).code == "no_pair"
+    assert likeness(alone, "contains_answer", {}, embed).code == "no_pair"

@@ -11,8 +11,8 @@ ENDPOINT = {"url": "http://127.0.0.1:9", "model": "grader", "rubric": "it helps"
 
 
 def chosen(settings: JudgeSettings, prompt: str = "What is the capital of Peru?", **changes: object) -> Means:
-    asked: dict[str, object] = {"has_reference": False, "learned": False, "paired": False, "interaction": "i"}
-    return means_of(settings, prompt, **(asked | changes))  # type: ignore[arg-type]  # the keywords above
+    asked: dict[str, object] = {"has_reference": False, "learned": False, "encoder": True, "paired": False}
+    return means_of(settings, prompt, **({"interaction": "i"} | asked | changes))  # type: ignore[arg-type]  # the keywords above
 
 
 def settings(*unseen: str, **changes: object) -> JudgeSettings:
@@ -45,6 +45,7 @@ def test_the_first_that_can_judges() -> None:
     both = settings("learned", "agreement")
     assert chosen(both, learned=True, paired=True).by == "learned"
     assert chosen(both, learned=False, paired=True).by == "agreement"
+    assert chosen(both, learned=False, encoder=False, paired=True) == Means(None, "prompt_not_checkable")
 
 
 def test_nobody_named_is_nobody_who_judges() -> None:

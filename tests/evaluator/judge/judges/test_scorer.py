@@ -212,10 +212,13 @@ def test_whether_there_is_a_score_follows_from_the_pair_and_not_from_what_was_an
     assert (alone.value, alone.unscored) == (None, "no_pair")
 
 
-def test_where_base_failed_nothing_can_be_likened_to_it_and_the_code_says_so() -> None:
-    broken = answer("", by="control", status=500)
-    met = interaction(arm="candidate", given=answer("Paris.", by="candidate"), shadow=broken)
-    assert scored(met, judge=Likeness()).unscored == "base_failed"
+@pytest.mark.parametrize("arm", ["control", "candidate"])
+def test_where_base_failed_nothing_can_be_likened_to_it_whichever_arm_was_assigned(arm: str) -> None:
+    broken, fine = answer("", by="control", status=500), answer("Paris.", by="candidate")
+    given, shadow = (broken, fine) if arm == "control" else (fine, broken)
+    assert (
+        scored(interaction(arm=arm, given=given, shadow=shadow), judge=Likeness()).unscored == "base_failed"
+    )
 
 
 def test_a_candidate_that_failed_beside_base_is_zero_by_rule() -> None:

@@ -1,0 +1,84 @@
+"""What an audit leaves behind for the rollout: its answers, and the judge that they teach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from belay.home import Home
+from belay.steps.asking import Asking
+from evaluator.audit.kept_answers import (
+    KeptAnswers,
+    answered_items,
+    keep_answers,
+    others_answers,
+    pairs_of,
+)
+from evaluator.audit.state import Asked
+from evaluator.briefs.brief import LoadedBrief
+from evaluator.judge.embedding import Embedder
+from evaluator.judge.judges.calibration import Calibration
+from evaluator.judge.judges.judge import Judge
+from evaluator.judge.judges.learned.model import LearnedModel, read_model, write_model
+from evaluator.judge.judges.learned.teaching import teach
+from serving.models.store import StoredModel
+from telemetry.errors import AttestationError, UsageError
+
+
+def calibrations_of(home: Home, loaded: LoadedBrief, candidate: StoredModel) -> dict[str, Calibration]:
+    """What was measured of the judge that the candidate's audit taught, by capability; empty where there is none.
+
+    Of those capabilities alone whose judge the brief lets it be. Raises AttestationError where what lies there was
+    taught for another candidate, brief or encoder.
+    """
+    file = home.learned_judge(candidate.name)
+    if not file.is_file() or not Embedder.installed():
+        return {}
+    model = read_model(file, Embedder().version)
+    taught = (model.candidate.sha256, model.brief_sha256)
+    if taught != (candidate.manifest.sha256, loaded.sha256):
+        raise AttestationError(
+            f"{file} was taught for candidate {taught[0][:12]} and brief {taught[1][:12]}; "
+            f"expected {candidate.manifest.sha256[:12]} and {loaded.sha256[:12]}",
+            hint=f"Audit it again: `belay audit {candidate.name}`. What was answered is known and not asked again.",
+        )
+    learned = {c.name for c in loaded.brief.capabilities if "learned" in c.judge.unseen and c.judge.verifier}
+    return {name: one for name, one in model.calibrations.items() if name in learned}
+
+
+def teach_judge(
+    asking: Asking, asked: Sequence[Asked], base: StoredModel, candidate: StoredModel, judge: Judge
+) -> LearnedModel | None:
+    """Keep the audit's answers, teach a judge with them and write it beside the audit.
+
+    None, said on the console, where nothing can be learnt: no sentence encoder, or too few answers.
+    """
+    folder = asking.home.audit(candidate.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = KeptAnswers(
+        base_sha256=base.manifest.sha256,
+        candidate_sha256=candidate.manifest.sha256,
+        brief_sha256=asking.loaded.sha256,
+        answered=answered_items(asked),
+    )
+    keep_answers(kept, folder)
+    file = asking.home.learned_judge(candidate.name)
+    file.unlink(missing_ok=True)
+    if not Embedder.installed():
+        asking.console.print("   No judge was taught: no sentence encoder is installed.")
+        return None
+    encoder = Embedder()
+    try:
+        model = teach(
+            asking.loaded,
+            pairs_of(kept.answered),
+            others=pairs_of(others_answers(folder.parent, kept)),
+            verify=judge.judge,
+            embed=encoder.embed,
+            encoder=encoder.version,
+            refs=(base.ref, candidate.ref),
+        )
+    except UsageError as error:
+        asking.console.print(f"   No judge was taught: {error.message}.")
+        return None
+    write_model(model, file)
+    return model

@@ -1,0 +1,38 @@
+"""What an audit keeps: items that both answered and that are scored, for judges on the same base to learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evaluator.audit.kept_answers import AnsweredItem, KeptAnswers, keep_answers, others_answers, pairs_of
+
+
+def kept(candidate: str, *, base: str = "b", brief: str = "s", score: float = 1.0) -> KeptAnswers:
+    one = AnsweredItem(
+        capability="facts",
+        item="f1",
+        cluster=None,
+        prompt="q",
+        base="a",
+        base_score=1.0,
+        candidate=candidate,
+        candidate_score=score,
+    )
+    return KeptAnswers(base_sha256=base, candidate_sha256=candidate, brief_sha256=brief, answered=(one,))
+
+
+def test_others_on_the_same_base_and_brief_are_learnt_from_and_nobody_else(tmp_path: Path) -> None:
+    mine = kept("mine")
+    for one in (mine, kept("kin"), kept("stranger", base="x"), kept("older", brief="y")):
+        folder = tmp_path / one.candidate_sha256
+        folder.mkdir()
+        keep_answers(one, folder)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "answers.json").write_text('{"format": "of tomorrow"}')
+    assert [one.candidate for one in others_answers(tmp_path, mine)] == ["kin"]
+
+
+def test_kin_of_one_cluster_stay_together() -> None:
+    (item,) = kept("mine").answered
+    assert pairs_of([item])[0].group == "f1"
+    assert pairs_of([item.model_copy(update={"cluster": "passage-3"})])[0].group == "passage-3"
