@@ -25,6 +25,11 @@ def prompt_of(interaction: InteractionRecorded) -> str:
     return found.content if found is not None else ""
 
 
+def turns_of(interaction: InteractionRecorded) -> tuple[str, ...]:
+    """All that the user said in an interaction, the last last."""
+    return tuple(message.content for message in interaction.messages if message.role == "user")
+
+
 def prompt_in(body: bytes) -> str:
     """The last user message of a chat, the prompt of a completion; empty where there is none of text."""
     if len(body) > LARGEST_BODY:

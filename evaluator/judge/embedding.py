@@ -77,15 +77,27 @@ class Embedder:
                 self._known.popitem(last=False)
         return np.stack([found[key] for key in keys]) if keys else np.zeros((0, WIDTH), np.float32)
 
-    def static_embed(self, texts: Sequence[str]) -> Vectors:
-        """The mean of the model's input embeddings over each text's tokens, unit length: cheap, and knows no order."""
+    def static_embed(self, texts: Sequence[str], weights: Vectors | None = None) -> Vectors:
+        """The mean of the model's input embeddings over each text's tokens, unit length: cheap, and knows no order.
+
+        `weights` has one number for each token of the vocabulary (`tokens_of` tells which); without, all weigh alike.
+        """
         rows = np.zeros((len(texts), WIDTH), np.float32)
-        for at, tokens in enumerate(self._tokens(texts)):
-            inside = tokens[1:-1]
+        for at, inside in enumerate(self.tokens_of(texts)):
             if inside:
-                mean = self._table[inside].mean(axis=0)
-                rows[at] = mean / np.linalg.norm(mean)
+                found = self._table[inside]
+                summed = found.sum(axis=0) if weights is None else weights[inside] @ found
+                rows[at] = summed / max(float(np.linalg.norm(summed)), 1e-12)
         return rows
+
+    def tokens_of(self, texts: Sequence[str]) -> list[list[int]]:
+        """The numbers of each text's tokens, without those that every text has; at most `longest`."""
+        return [tokens[1:-1] for tokens in self._tokens(texts)]
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are."""
+        return len(self._table)
 
     def _run(self, texts: Sequence[str]) -> Vectors:
         import torch  # noqa: PLC0415 -- takes a second, and only whoever embeds needs it

@@ -1,4 +1,5 @@
-"""Which capability a prompt is about. Looks at the prompt only.
+"""Which capability a prompt is about, or that none is. Looks at what the user said only.
 
-From outside: `tagger.Tagger`, `word_tagger.fit_table` for the table that routers draw shadows by.
+From outside: `choosing.tagger_for`, `conversations.tag_interactions`, and `word_tagger.fit_table` for the table that
+routers draw shadows by.
 """

@@ -37,10 +37,14 @@ _SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A capability, or None where the tagger is not sure enough; `confidence` is its probability."""
+    """A capability, or None where the tagger is not sure enough; `confidence` is the likeliest one's probability.
+
+    `elsewhere` says of an untagged prompt that it is known what it is, namely of none of the capabilities.
+    """
 
     capability: str | None
     confidence: float
+    elsewhere: bool = False
 
 
 class Tagger:
@@ -64,7 +68,7 @@ class Tagger:
         taught = [(prompt, c.name) for c in loaded.brief.capabilities for prompt in c.exemplars]
         if len({name for _, name in taught}) < 2:
             raise BriefError("the tagger needs exemplars of at least two capabilities")
-        prompts = [_clipped(prompt) for prompt, _ in taught]
+        prompts = [clipped(prompt) for prompt, _ in taught]
         vectorisers = [_vectoriser(kind).fit(prompts) for kind in ("words", "characters")]
         # Every capability counts the same, however many exemplars it has.
         model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=2000, random_state=seed)
@@ -78,7 +82,7 @@ class Tagger:
             return []
         # Checking our own settings and features at every call costs more than the tagging.
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-            likely = self._model.predict_proba(_features(self._vectorisers, [_clipped(p) for p in prompts]))
+            likely = self._model.predict_proba(_features(self._vectorisers, [clipped(p) for p in prompts]))
         return [self._tag(p, row) for p, row in zip(prompts, likely, strict=True)]
 
     def _tag(self, prompt: str, row: Any) -> Tag:
@@ -97,5 +101,6 @@ def _features(vectorisers: Sequence[TfidfVectorizer], prompts: Sequence[str]) ->
     return hstack([vectoriser.transform(prompts) for vectoriser in vectorisers], format="csr")
 
 
-def _clipped(prompt: str) -> str:
+def clipped(prompt: str) -> str:
+    """A prompt, or of a long one its two ends."""
     return prompt if len(prompt) <= LONGEST else f"{prompt[: LONGEST // 2]} {prompt[-LONGEST // 2 :]}"

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from evaluator.briefs.brief import LoadedBrief
-from evaluator.judge.tagging.tagger import Tagger
+from evaluator.judge.tagging.conversations import Tagging
 from telemetry.errors import BriefError
 from telemetry.word_table import LARGEST, SCALE, TableFile, WordTable, table_of, words
 
@@ -46,7 +46,7 @@ def fit_table(loaded: LoadedBrief) -> TableFile:
     )
 
 
-def agreement(table: TableFile, tagger: Tagger, prompts: Sequence[str]) -> float:
+def agreement(table: TableFile, tagger: Tagging, prompts: Sequence[str]) -> float:
     """Fraction of the prompts with a tag that both tag alike; 1 where none has one."""
     fast = WordTable(table)
     tagged = [

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from evaluator.judge.judges.means import Means
 from evaluator.judge.judges.scorer import SOURCE, LiveJudging, Task, score, task_of, unjudged
+from evaluator.judge.tagging.conversations import tag_interactions
 from evaluator.judge.tagging.tagger import Tag
 from evaluator.watch.worker.line import Line, Place
 from telemetry import codec, topics
@@ -23,7 +24,6 @@ from telemetry.bus.protocols import Bus, Publisher, Reader, Record
 from telemetry.dead_letters import dead_record
 from telemetry.errors import UnreadableRecord
 from telemetry.events import InteractionRecorded, ScoreRecorded, now
-from telemetry.prompts import prompt_of
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Scorer:
     def _take(self, records: Sequence[Record]) -> None:
         read = [(record, self._readable(record)) for record in records]
         interactions = [found for _, found in read if found is not None]
-        tags = iter(self._tagger.tag([prompt_of(i) for i in interactions]) if interactions else [])
+        tags = iter(tag_interactions(self._tagger, interactions) if interactions else [])
         for record, interaction in read:
             if interaction is None:
                 self._line.join(Place(record))

@@ -23,7 +23,7 @@ from evaluator.judge.judges.judge import Judge
 from evaluator.judge.judges.learned.judge import LearnedJudge
 from evaluator.judge.judges.learned.model import read_model
 from evaluator.judge.judges.scorer import LiveJudging
-from evaluator.judge.tagging.tagger import Tagger
+from evaluator.judge.tagging.choosing import AnyTagger, tagger_for
 from evaluator.judge.tagging.word_tagger import agreement, fit_table
 from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.scoring import Scorer, ScorerCounts, Tagging
@@ -49,7 +49,8 @@ class WorkerSettings(Settings):
     record that arrives is read at once. `spec_wait_s` is how long a score may wait for its rollout.
     `judges` are the addresses of those that the brief knows by name.
     `table_file` gets the brief's word table, by which routers tell capabilities apart (their `table_file`). `learned`
-    is the judge that the candidate's audit left; where no such file lies, what it would judge is unscored.
+    is the judge that the candidate's audit left; where no such file lies, what it would judge is unscored. `tagger`
+    is a file of `belay tagger train`; without one a tagger is fitted on the brief's exemplars.
     """
 
     brief: Path
@@ -61,6 +62,7 @@ class WorkerSettings(Settings):
     table_file: Path | None = None
     judges: dict[str, JudgeAddress] = Field(default_factory=dict)
     learned: Path | None = None
+    tagger: Path | None = None
 
     @property
     def evidence_log(self) -> Path:
@@ -71,7 +73,7 @@ class WorkerSettings(Settings):
 def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> None:
     """Score and decide until `stop` is set. Raises what a loop died of; a lost broker is waited for."""
     loaded = load_brief(settings.brief, settings.judges)
-    tagger = Tagger.fit(loaded)
+    tagger = tagger_for(loaded, settings.tagger)
     if settings.table_file is not None:
         _write_table(settings.table_file, loaded, tagger)
     worker = Worker(settings, bus, tagger, live_judge(loaded, settings.learned), stop)
@@ -93,7 +95,7 @@ def live_judge(loaded: LoadedBrief, learned: Path | None) -> Judge:
     return Judge(loaded, gives_up=False, learned=taught, embed=encoder.embed)
 
 
-def _write_table(path: Path, loaded: LoadedBrief, tagger: Tagger) -> None:
+def _write_table(path: Path, loaded: LoadedBrief, tagger: AnyTagger) -> None:
     """Write the word table, and say in the log how often it agrees with the tagger."""
     table = fit_table(loaded)
     write_table(path, table)
