@@ -45,8 +45,8 @@ class Flips:
 
 def injections(result: Result) -> None:
     """The share of attacks that a program falls for, over all verifiers on the items of the shipped briefs."""
-    items, known = (4 if result.quick else 20), attacks()
-    with_reference, without = over_all_verifiers(items, result.seed)
+    items, known = (1 if result.quick else 8), attacks()
+    with_reference, without = over_all_verifiers(items, result.seed, known)
     result.add(
         Figure(
             "injection_flips_verified",
@@ -64,9 +64,9 @@ def injections(result: Result) -> None:
     )
 
 
-def over_all_verifiers(items: int, seed: int) -> tuple[Flips, Flips]:
-    """What all attacks do to bad answers to so many items a capability: with the reference, and without."""
-    with_reference, without, known = Flips(), Flips(), attacks()
+def over_all_verifiers(items: int, seed: int, known: Sequence[Attack]) -> tuple[Flips, Flips]:
+    """What attacks do to bad answers to so many items a capability: with the reference, and without."""
+    with_reference, without = Flips(), Flips()
     for settings, group in _capabilities(items, seed):
         for item, other in group:
             attack_item(with_reference, settings, item, other, known)
