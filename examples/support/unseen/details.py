@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from unseen.shape import Ask
+from unseen.shape import PLAIN, Ask, phrasing
 from unseen.words import MONTHS, NAMES, PLACES
 
 # A message, and for each detail in it how people ask for that detail alone.
@@ -61,6 +61,36 @@ _MESSAGES: tuple[tuple[str, dict[str, tuple[str, ...]]], ...] = (
         },
     ),
 )
+_PLAIN_MESSAGES: tuple[tuple[str, dict[str, str]], ...] = (
+    ("{name} booked room {room} and arrives at {time}.", {
+        "name": "Who booked the room?", "room": "Which room was booked?", "time": "At what time does the guest arrive?",
+    }),
+    ("Parcel {parcel} for {name} is waiting in {place}.", {
+        "parcel": "What is the number of the parcel?", "name": "Who is the parcel for?",
+        "place": "Where is the parcel waiting?",
+    }),
+    ("{name} paid {price} euros for a {good} in {place}.", {
+        "name": "Who paid?", "price": "How many euros were paid?", "good": "What was bought?",
+        "place": "Where was it bought?",
+    }),
+    ("The meeting was moved to {date} at {time}.", {
+        "date": "What is the new date of the meeting?", "time": "At what time is the meeting?",
+    }),
+    ("{name} can be reached at {mail} after {time}.", {
+        "mail": "What is the e-mail address?", "name": "Who can be reached?", "time": "After what time?",
+    }),
+    ("Ticket {ticket} was opened by {name} on {date}.", {
+        "ticket": "What is the number of the ticket?", "name": "Who opened the ticket?",
+        "date": "On which date was the ticket opened?",
+    }),
+)  # fmt: skip
+_PLAIN_TAKE = (
+    "Read this note: {it} {ask}",
+    "Note: {it}\nQuestion: {ask}",
+    "{it} {ask}",
+    "{ask} Here is the note: {it}",
+    'Answer from the message "{it}" {ask}',
+)
 _TAKE = (
     "Message below. {ask}\n\n{it}",
     "{it}\n\n{ask}",
@@ -75,6 +105,14 @@ _RECORDS: tuple[tuple[str, dict[str, str]], ...] = (
     ("{name} was born in {year} in {place}", {"name": "name", "year": "year", "place": "place"}),
     ("{name} wired {price} euros to {other}", {"sender": "name", "receiver": "other", "amount": "price"}),
     ("ticket {ticket} was opened by {name}", {"ticket": "ticket", "reporter": "name"}),
+)
+_PLAIN_JSON = (
+    "Create JSON with the keys {keys} from this: {it}.",
+    "Extract {keys} as a JSON object: {it}.",
+    "Build a JSON object that has the keys {keys} for: {it}.",
+    "Here is a record: {it}. Write it as JSON with the keys {keys}.",
+    "Format this as a JSON object, keys {keys}: {it}.",
+    "Make one JSON object out of '{it}' with the keys {keys}.",
 )
 _AS_JSON = (
     "Our importer needs JSON, fields {keys}. Record: {it}.",
@@ -101,6 +139,11 @@ _GOODS = (
 def extraction(rng: random.Random) -> Ask:
     """A detail that stands word for word in the message, and once only."""
     slots = _slots(rng)
+    if rng.random() < PLAIN:
+        text, questions = rng.choice(_PLAIN_MESSAGES)
+        wanted = rng.choice(list(questions))
+        asked = rng.choice(_PLAIN_TAKE).replace("{ask}", questions[wanted])
+        return Ask(asked, slots[wanted], text.format(**slots), later=questions[wanted])
     text, asks = rng.choice(_MESSAGES)
     wanted = rng.choice(list(asks))
     ask = rng.choice(asks[wanted])
@@ -113,7 +156,7 @@ def json_output(rng: random.Random) -> Ask:
     text, fields = rng.choice(_RECORDS)
     keys = ", ".join(f'"{key}"' for key in fields)
     # The keys are in small letters already and look like no common word, so that they survive any manner.
-    words = rng.choice(_AS_JSON).replace("{keys}", keys)
+    words = phrasing(rng, _PLAIN_JSON, _AS_JSON).replace("{keys}", keys)
     return Ask(words, {key: _value(slots[slot]) for key, slot in fields.items()}, text.format(**slots))
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from unseen.shape import Ask
+from unseen.shape import Ask, phrasing
 from unseen.words import NAMES
 
 _IN_WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
     "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+)  # fmt: skip
+_PLAIN_SUMS = (
+    "What is the sum of {a} and {b}?", "What is the total of {a} and {b}?", "Please add {a} and {b}.",
+    "How much is {a} plus {b}?", "Add {a} and {b} together.",
 )  # fmt: skip
 _SUMS = (
     "{a}+{b}=?",
@@ -81,12 +85,12 @@ _STORIES: tuple[tuple[str, _Formula], ...] = (
 
 def addition(rng: random.Random) -> Ask:
     """The sum of two numbers; some have cents, some stand in words."""
-    words, kind = rng.choice(_SUMS), rng.random()
+    words, kind = phrasing(rng, _PLAIN_SUMS, _SUMS), rng.random()
     if kind < 0.1 and words != _SUMS[0]:
         cents = [rng.randrange(5, 80) * 25 for _ in range(2)]
         first, second = (f"{one / 100:.2f}" for one in cents)
         return Ask(words.format(a=first, b=second), sum(cents) / 100)
-    a, b = rng.randrange(2, 60), rng.randrange(2, 30)
+    a, b = rng.randrange(2, 31), rng.randrange(2, 16)
     if kind < 0.2 and words != _SUMS[0]:
         a, b = rng.randrange(2, 21), rng.randrange(2, 21)
         return Ask(words.format(a=_IN_WORDS[a], b=_IN_WORDS[b]), a + b)

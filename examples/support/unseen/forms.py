@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import random
 
-from unseen.shape import Ask
+from unseen.shape import Ask, phrasing
 
-_COUNTS = (("three", 3), ("3", 3), ("four", 4), ("4", 4), ("five", 5))
+_COUNTS = (("three", 3), ("3", 3), ("four", 4), ("4", 4))
 _THINGS = (
     "trail snacks", "knots", "musical instruments", "kitchen tools", "breakfast foods", "ball games", "spices",
     "board games", "kinds of cheese", "sea creatures", "card games", "things to pack for a hike", "dances",
     "kinds of pasta", "garden tools", "birds", "household chores", "soups", "dog breeds", "fabrics", "herbs",
     "kinds of weather", "winter sports", "drinks", "sandwich fillings", "camp songs", "desserts", "gemstones",
 )  # fmt: skip
+_PLAIN = (
+    "Make a numbered list of {n} {things}.",
+    "Please write a numbered list with {n} {things}.",
+    "Name {n} {things} in a numbered list.",
+    "Create a short numbered list of {n} {things}.",
+    "I want a numbered list of {n} {things}, nothing more.",
+)
 _NUMBERED = (
     "For the new landing page: {n} {things}, numbered, nothing else.",
     "{n} {things} please, each on its own line with a number in front",
@@ -71,10 +78,11 @@ _FUNCTIONS = (
 
 
 def list_format(rng: random.Random) -> Ask:
-    """A list of so many entries; one in seven with bullets."""
-    bulleted = rng.random() < 1 / 7
+    """A list of so many entries; one in ten with bullets."""
+    bulleted = rng.random() < 0.1
     word, count = rng.choice(_COUNTS)
-    text = rng.choice(_BULLETED if bulleted else _NUMBERED).format(n=word, things=rng.choice(_THINGS))
+    asked = rng.choice(_BULLETED) if bulleted else phrasing(rng, _PLAIN, _NUMBERED)
+    text = asked.format(n=word, things=rng.choice(_THINGS))
     return Ask(text[0].upper() + text[1:], {"n": count, "style": "bulleted" if bulleted else "numbered"})
 
 

@@ -46,7 +46,7 @@ _RECEIVED = ("Got it.", "Thank you, I have read it.", "Alright. What shall I do 
 def conversation(ask: Ask, rng: random.Random) -> list[dict[str, str]]:
     """The messages that a user has sent, and was answered, up to what is wanted now."""
     said: list[dict[str, str]] = []
-    while rng.random() < 0.22 and len(said) < 6:
+    while rng.random() < 0.18 and len(said) < 6:
         mine, theirs = rng.choice(_SMALL_TALK)
         said += [{"role": "user", "content": mine}, {"role": "assistant", "content": theirs}]
     last = ask
@@ -62,14 +62,14 @@ def conversation(ask: Ask, rng: random.Random) -> list[dict[str, str]]:
 
 def _put(ask: Ask, rng: random.Random) -> str:
     words = ask.words
-    if rng.random() < 0.3:
+    if rng.random() < 0.15:
         words = rng.choice(_BEFORE) + words
-    if rng.random() < 0.3:
+    if rng.random() < 0.2:
         after = rng.choice(_AFTER)
         words += f"\n{after.strip()}" if words.endswith("{it}") else after
-    if rng.random() < 0.2:
+    if rng.random() < 0.1:
         words = words.lower()
-    if rng.random() < 0.15:
+    if rng.random() < 0.08:
         words = _slip(words, rng)
     return words.replace("{it}", ask.material)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from unseen.shape import Ask
+from unseen.shape import Ask, phrasing
 from unseen.words import MONTHS, NAMES, PLACES
 
 _REPORTS = (
@@ -44,6 +44,13 @@ _REPORTS = (
         "road. The crew hopes to get there before the holidays."
     ),
 )
+_PLAIN = (
+    "Write one sentence that sums up this report: {it}",
+    "In one sentence, what does this report say? {it}",
+    "Report: {it}\nPlease summarise the report in one sentence.",
+    "Please give a one-sentence summary of the report below.\n\n{it}",
+    "Sum up the following in just one sentence: {it}",
+)
 _ASKS = (
     "tl;dr in a single sentence:\n{it}",
     "Boil this down to one sentence please.\n\n{it}",
@@ -71,4 +78,4 @@ def one_sentence_summary(rng: random.Random) -> Ask:
         count=rng.randrange(20, 90),
         few=rng.randrange(3, 9),
     )
-    return Ask(rng.choice(_ASKS), report, report, later=rng.choice(_LATER))
+    return Ask(phrasing(rng, _PLAIN, _ASKS), report, report, later=rng.choice(_LATER))

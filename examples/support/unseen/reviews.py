@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from unseen.shape import Ask
+from unseen.shape import Ask, phrasing
 
 _GLAD = (
     "Best {thing} I have had in ages, would come back tomorrow.",
@@ -33,6 +33,15 @@ _THINGS = (
     "guided tour", "app update", "dentist visit", "pair of earphones", "gym", "delivery service", "cottage",
     "coffee machine", "yoga class", "podcast", "car rental", "spa weekend", "keyboard",
 )  # fmt: skip
+_PLAIN = (
+    'Does this review sound positive or negative? "{it}"',
+    'Tell me the sentiment of the following review: "{it}"',
+    'Is the sentiment here positive or negative? "{it}"',
+    'Review: "{it}" What is its sentiment?',
+    'Classify the sentiment of "{it}"',
+    'What sentiment does this review have? "{it}"',
+    'Which sentiment is expressed by "{it}"?',
+)
 _ASKS = (
     "Positive or negative? {it}",
     "Happy customer or unhappy customer (say positive or negative): {it}",
@@ -54,4 +63,4 @@ def sentiment(rng: random.Random) -> Ask:
     """A review to be called positive or negative, half of each."""
     label, made = rng.choice((("positive", _GLAD), ("negative", _CROSS)))
     review = rng.choice(made).format(thing=rng.choice(_THINGS))
-    return Ask(rng.choice(_ASKS), label, review, later=rng.choice(_LATER))
+    return Ask(phrasing(rng, _PLAIN, _ASKS), label, review, later=rng.choice(_LATER))

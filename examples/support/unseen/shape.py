@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 
 class Ask(NamedTuple):
@@ -24,6 +24,15 @@ class Ask(NamedTuple):
     def prompt(self) -> str:
         """Words and material as one message."""
         return self.words.replace("{it}", self.material)
+
+
+PLAIN: Final = 0.8
+"""How many people ask plainly. A small model understands hardly anything else, and users learn that soon."""
+
+
+def phrasing(rng: random.Random, plain: Sequence[str], odd: Sequence[str]) -> str:
+    """One way to ask, mostly a plain one."""
+    return rng.choice(plain if rng.random() < PLAIN else odd)
 
 
 Family = Callable[[random.Random], Ask]
