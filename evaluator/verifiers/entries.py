@@ -12,7 +12,8 @@ Style = Literal["numbered", "bulleted"]
 STYLES: Final = ("bulleted", "numbered")
 
 _NUMBERED: Final = re.compile(
-    r"(?P<bold>[*_]{0,2})\(?(?P<number>\d{1,3})(?:\\?[.)\u3002\u3001:]|\ufe0f?\u20e3|(?=\s+-)|(?=-\S))\)?[*_]{0,2}"
+    r"(?P<bold>[*_]{0,2})\(?(?P<number>\d{1,3})(?:\\?[.)\u3002\u3001:]"
+    r"|\ufe0f?\u20e3|(?=\s+-)|(?=-\S))\)?[*_]{0,2}"
     r"(?:\s*[-:](?=\s|[^\W\d]))?\s*(?P<text>\S.*)"
 )
 _BULLETED: Final = re.compile(

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from evaluator.verifiers.entries import STYLES, defect_of, entries_of
-from evaluator.verifiers.json_values import is_template, objects_in, same_value
-from evaluator.verifiers.judgement import EMPTY, Judgement, passed, unscored
+from evaluator.verifiers.json_values import compare_object
+from evaluator.verifiers.judgement import EMPTY, Judgement, passed
+from evaluator.verifiers.prompt_checks import from_prompt
 
 
 def json_keys(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) -> Judgement:
@@ -19,24 +20,10 @@ def json_keys(answer: str, reference: Any, prompt: str, options: Mapping[str, An
     all placeholders is passed over.
     """
     if not isinstance(reference, Mapping) or not reference:
-        return unscored("no reference: json_keys needs an object", "no_reference")
+        return from_prompt("json_keys", answer, prompt)
     if not answer.strip():
         return EMPTY
     return compare_object(answer, reference)
-
-
-def compare_object(answer: str, wanted: Mapping[str, Any]) -> Judgement:
-    """The judgement of `json_keys` on an answer that is not empty."""
-    found = [one for one in objects_in(answer) if not is_template(one)] or objects_in(answer)
-    if not found:
-        return Judgement(0.0, "no JSON object in the answer")
-    if any(not same_value(one, found[0]) for one in found[1:]):
-        return Judgement(0.0, f"{len(found)} different objects")
-    given = found[0]
-    if set(given) != set(wanted):
-        return Judgement(0.0, f"keys {sorted(given)}, expected {sorted(wanted)}")
-    wrong = [key for key, value in wanted.items() if value is not None and not same_value(given[key], value)]
-    return Judgement(0.5, f"wrong value of {', '.join(wrong)}") if wrong else Judgement(1.0, "as asked")
 
 
 def list_of(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) -> Judgement:
@@ -47,10 +34,7 @@ def list_of(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]
     and so do numbers that do not count up from one and entries that were left to be filled in.
     """
     if not isinstance(reference, Mapping) or reference.get("style") not in STYLES or "n" not in reference:
-        return unscored(
-            f"no reference: list_of needs n and a style of {sorted(STYLES)}, found {reference!r}",
-            "no_reference",
-        )
+        return from_prompt("list_of", answer, prompt)
     if not answer.strip():
         return EMPTY
     found = entries_of(answer, reference["style"])

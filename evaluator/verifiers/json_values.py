@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from evaluator.verifiers.judgement import Judgement
 from evaluator.verifiers.text import normalise
 
 _CANONICAL: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
@@ -98,3 +99,17 @@ def _number(value: Any) -> float | None:
         except OverflowError:
             return None
     return None
+
+
+def compare_object(answer: str, wanted: Mapping[str, Any]) -> Judgement:
+    """The judgement of `json_keys` on an answer that is not empty."""
+    found = [one for one in objects_in(answer) if not is_template(one)] or objects_in(answer)
+    if not found:
+        return Judgement(0.0, "no JSON object in the answer")
+    if any(not same_value(one, found[0]) for one in found[1:]):
+        return Judgement(0.0, f"{len(found)} different objects")
+    given = found[0]
+    if set(given) != set(wanted):
+        return Judgement(0.0, f"keys {sorted(given)}, expected {sorted(wanted)}")
+    wrong = [key for key, value in wanted.items() if value is not None and not same_value(given[key], value)]
+    return Judgement(0.5, f"wrong value of {', '.join(wrong)}") if wrong else Judgement(1.0, "as asked")

@@ -10,7 +10,8 @@ from typing import Final
 from evaluator.verifiers.phrases import NEAR, Span, denied, folded, spans
 
 _LEAD: Final = re.compile(
-    r"^[\s\"'*_`#\[(>-]*(?:(?:final )?(?:answer|label|sentiment|category|class)\s*(?:is|:|=)\s*)?[\s\"'*_`\[(]*"
+    r"^[\s\"'*_`#\[(>-]*(?:(?:final )?(?:answer|label|sentiment|category"
+    r"|class)\s*(?:is|:|=)\s*)?[\s\"'*_`\[(]*"
 )
 _TAIL: Final = re.compile(r"[\s\"'*_`\])]*(?:$|[.,;:!\n]|\s--?\s|\s*\()")
 _CHOSEN: Final = re.compile(

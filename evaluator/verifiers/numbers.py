@@ -49,6 +49,7 @@ _DIGITS: Final = re.compile(
     (?P<percent>\s*(?:%|percent\b|per\s+cent\b))?""",
     re.VERBOSE,
 )
+_NEAR: Final = 16  # characters before a number that may hold its sign
 _ONES: Final = "|".join(sorted(_SMALL, key=len, reverse=True))
 _UPTO_99: Final = rf"(?:(?:{'|'.join(_TENS)})(?:[ -](?:{'|'.join(_UNITS[1:10])}))?|{_ONES})"
 _UPTO_999: Final = rf"(?:(?:{_UPTO_99}|a)\s+hundred(?:\s+(?:and\s+)?{_UPTO_99})?|{_UPTO_99})"
@@ -101,7 +102,7 @@ def numbers_in(text: str) -> list[Number]:
 def _in_digits(text: str) -> Iterator[Number]:
     for found in _DIGITS.finditer(text):
         sign = -1.0 if (found["sign"] or "").startswith("-") else 1.0
-        before = text[: found.start()].rstrip()
+        before = text[max(0, found.start() - _NEAR) : found.start()].rstrip()
         if before.endswith(("minus", "negative")) or (
             before.endswith("-") and before[:-1].rstrip()[-1:] in ("", "=")
         ):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evaluator.verifiers.judgement import EMPTY, Judgement, passed, unscored
+from evaluator.verifiers.prompt_checks import from_prompt
 from evaluator.verifiers.stated import stated
 
 
@@ -17,7 +18,7 @@ def number(answer: str, reference: Any, prompt: str, options: Mapping[str, Any])
     inside a word or an identifier, dates and times are no numbers.
     """
     if isinstance(reference, bool) or not isinstance(reference, int | float):
-        return unscored(f"no reference: number needs a number, found {reference!r}", "no_reference")
+        return from_prompt("number", answer, prompt)
     which = options.get("which", "last")
     if which not in ("last", "first"):
         return unscored(f"option 'which' must be 'last' or 'first', found {which!r}", "bad_options")

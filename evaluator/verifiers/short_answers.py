@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
+from evaluator.verifiers.details import judge_detail, stands
 from evaluator.verifiers.judgement import EMPTY, Judgement, passed, unscored
 from evaluator.verifiers.labels import chosen
-from evaluator.verifiers.numbers import Number, numbers_in, readable
-from evaluator.verifiers.phrases import NEAR, Span, affirmed, denied, folded, spans
-from evaluator.verifiers.text import bare
+from evaluator.verifiers.phrases import folded
+from evaluator.verifiers.prompt_checks import certain_detail, from_prompt
 
 _OFFERED: Final = re.compile(r"\beither\b[^.\n]*\bor\b")
-_GOES_ON: Final = re.compile(r"-\d|[.,]\d")
-_OR_AFTER: Final = re.compile(r"[\"'*_]*,?\s+or\s+(?!more|less|so\b|later|earlier)\w")
-_OR_BEFORE: Final = re.compile(r"\w[\"'*_]*,?\s+or\s+[\"'*_]*$")
 
 
 def contains_answer(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) -> Judgement:
@@ -36,7 +34,7 @@ def contains_answer(answer: str, reference: Any, prompt: str, options: Mapping[s
         return Judgement(0.0, f"longer than {limit} words")
     if len(wanted) == 1 and _OFFERED.search(folded(answer)):
         return Judgement(0.0, "offers several answers")
-    found = next((one for one in wanted if _stands(answer, one)), None)
+    found = next((one for one in wanted if stands(answer, one)), None)
     return passed(
         found is not None, f"contains {found!r}" if found else f"contains none of {wanted}, undenied"
     )
@@ -66,48 +64,12 @@ def extraction(answer: str, reference: Any, prompt: str, options: Mapping[str, A
     with another ("Thursday or Friday"), or be part of another name or number. A longer answer has repeated the text
     rather than extracted from it, and is 0.
     """
+    most = int(options.get("max_other_words", 0))
     if not isinstance(reference, str) or not reference.strip():
-        return unscored("no reference: extraction needs a string", "no_reference")
+        detail = certain_detail(prompt)
+        if detail is None or not answer.strip():
+            return from_prompt("extraction", answer, prompt)
+        return replace(judge_detail(answer, detail, prompt, most), basis="prompt")
     if not answer.strip():
         return EMPTY
-    given, wanted = bare(answer), bare(reference)
-    if folded(given) == folded(bare(prompt)):
-        return Judgement(0.0, "repeats the prompt")
-    if not _stands(given, wanted, whole=True):
-        return Judgement(0.0, f"{reference!r} does not stand in the answer, undenied")
-    if _one_of_several(folded(given), wanted):
-        return Judgement(0.0, f"{reference!r} is one of several that are offered")
-    others = len(given.split()) - len(wanted.split())
-    most = int(options.get("max_other_words", 0))
-    return passed(others <= most, f"{reference!r} with {others} words around it, expected at most {most}")
-
-
-def _stands(answer: str, wanted: str, *, whole: bool = False) -> bool:
-    """Whether it stands there as a phrase or, where it is a number, as the same number in another writing."""
-    if affirmed(answer, wanted, whole=whole):
-        return True
-    value = _only_number(wanted)
-    if value is None:
-        return False
-    text = readable(answer)
-    return any(
-        any(map(one.is_, value.values)) and not denied(text, Span(one.start, one.end))
-        for one in numbers_in(answer)
-        if not (whole and one.in_words) and not _GOES_ON.match(text[one.end :])
-    )
-
-
-def _only_number(text: str) -> Number | None:
-    """The number that the whole text is; None for anything else, and for digits that begin with a zero."""
-    found = numbers_in(text)
-    plain = readable(text).strip()
-    if len(found) != 1 or plain[found[0].start : found[0].end] != plain or re.match(r"0\d", plain):
-        return None
-    return found[0]
-
-
-def _one_of_several(text: str, wanted: str) -> bool:
-    return any(
-        _OR_AFTER.match(text[one.end :]) or _OR_BEFORE.search(text[max(0, one.start - NEAR) : one.start])
-        for one in spans(text, wanted)
-    )
+    return judge_detail(answer, reference, prompt, most)

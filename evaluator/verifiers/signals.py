@@ -27,7 +27,8 @@ _ENDED: Final = re.compile(
     r"[.!?\u2026\u3002\uff01\uff1f\u0964\u06d4\u061f\"'\u2019\u201d\u00bb`*_)\]}>|:;~]\s*$"
 )
 _OPEN_ENDED: Final = re.compile(
-    r"(?:[,(\[{\u2013\u2014-]|\b(?:a|an|the|and|or|but|of|to|in|for|with|by|from|that|which|is|are|was|were|as))\s*$",
+    r"(?:[,(\[{\u2013\u2014-]|\b(?:a|an|the|and|or|but|of|to|in|for|with"
+    r"|by|from|that|which|is|are|was|were|as))\s*$",
     re.IGNORECASE,
 )
 # A Japanese text of few kana looks Chinese.

@@ -40,7 +40,8 @@ _OPERATOR_AFTER: Final = re.compile(
     r"\s*[(*_`$]*\s*(?=[-\w(])"
 )
 _NOT_BEFORE: Final = re.compile(
-    r"(?:\bnot(?! only| just)(?: be| equal(?: to)?| exactly| the number)?|\w+n't(?: be| equal)?|\bcannot be|\bnever"
+    r"(?:\bnot(?! only| just)(?: be| equal(?: to)?| exactly| the number)?"
+    r"|\w+n't(?: be| equal)?|\bcannot be|\bnever"
     r"|\brather than|\binstead of|\banything but|\bother than|\bexcept|\bunlike|\bneither|\bnor)[\s*_$\"']*$"
 )
 _NOT_AFTER: Final = re.compile(
@@ -54,6 +55,9 @@ _ASKED_NOUN: Final = re.compile(r"\bhow many (?:more |other )?(\w{3,})")
 
 _NEAR: Final = 200
 """Characters before a number that say what it is. Without a bound an answer of nothing but numbers takes minutes."""
+
+
+_MOST: Final = 100  # numbers read at each end of an answer; one of more has no result between them
 
 
 class Stated(NamedTuple):
@@ -76,6 +80,7 @@ def stated(answer: str, prompt: str = "", which: Literal["last", "first"] = "las
     """
     text = _without_checks(_BOLD.sub("``", readable(answer)))
     found = _candidates(text)
+    found = found if len(found) <= 2 * _MOST else [*found[:_MOST], *found[-_MOST:]]
     if not found:
         return Stated(None, "no number in the answer")
     kept = [one for one in found if not _rejected(text, one)]
@@ -122,7 +127,7 @@ def _candidates(text: str) -> list[Number]:
 
 
 def _rejected(text: str, one: Number) -> bool:
-    return bool(_NOT_BEFORE.search(_before(text, one)) or _NOT_AFTER.match(text[one.end :]))
+    return bool(_NOT_BEFORE.search(_before(text, one)) or _NOT_AFTER.match(text[one.end : one.end + _NEAR]))
 
 
 def _offered(text: str, kept: Sequence[Number]) -> bool:
@@ -134,7 +139,7 @@ def _offered(text: str, kept: Sequence[Number]) -> bool:
 
 
 def _in_expression(text: str, one: Number) -> bool:
-    before, after = _before(text, one), text[one.end :]
+    before, after = _before(text, one), text[one.end : one.end + _NEAR]
     return bool(_OPERATOR_AFTER.match(after) or (_OPERATOR.search(before) and not _EQUALS.search(before)))
 
 
@@ -154,7 +159,7 @@ def _leading(which: str) -> _Rule:
         first = kept[0] if kept else None
         if first is None or which != "last" or re.search(r"\w", text[: first.start]):
             return None
-        return first if _LEADS.match(text[first.end :]) else None
+        return first if _LEADS.match(text[first.end : first.end + _NEAR]) else None
 
     return rule
 
@@ -164,7 +169,7 @@ def _bold(text: str, kept: Sequence[Number]) -> Number | None:
         (
             one
             for one in reversed(kept)
-            if text[: one.start].endswith("``") and text.startswith("``", one.end)
+            if text.endswith("``", 0, one.start) and text.startswith("``", one.end)
         ),
         None,
     )
@@ -176,8 +181,12 @@ def _by_noun(prompt: str) -> _Rule:
     noun = re.compile(rf"\s+(?:\w+\s+)?{re.escape(asked[1].rstrip('s'))}") if asked else None
 
     def rule(text: str, kept: Sequence[Number]) -> Number | None:
-        if noun is None or not kept or not re.match(r"\s+[a-z]{3,}", text[kept[-1].end :]):
+        if (
+            noun is None
+            or not kept
+            or not re.match(r"\s+[a-z]{3,}", text[kept[-1].end : kept[-1].end + _NEAR])
+        ):
             return None
-        return next((one for one in reversed(kept) if noun.match(text[one.end :])), None)
+        return next((one for one in reversed(kept) if noun.match(text[one.end : one.end + _NEAR])), None)
 
     return rule

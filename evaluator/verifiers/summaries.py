@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from evaluator.verifiers.judgement import EMPTY, Judgement, passed, unscored
 from evaluator.verifiers.numbers import numbers_in, readable
 from evaluator.verifiers.phrases import folded
+from evaluator.verifiers.prompt_checks import source_of
 from evaluator.verifiers.text import is_refusal, sentences, words
 
 # Words that every text shares, so that sharing them shows nothing.
@@ -30,7 +32,7 @@ _ENDINGS: Final = ("ing", "ed", "es", "s")
 def one_sentence(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) -> Judgement:
     """1 where the answer is one sentence about the source text.
 
-    The reference is the source text; without one the source is the prompt. Options: `max_words` (default
+    The reference is the source text; without one it is the prompt's material. Options: `max_words` (default
     40), `min_words` (default 4), `min_overlap` (default .5): the fraction of the answer's words, common words
     and endings aside, that the source has too. A title or one line of introduction is not counted.
 
@@ -38,9 +40,19 @@ def one_sentence(answer: str, reference: Any, prompt: str, options: Mapping[str,
     figure that the source does not have, or denies what the source says. A false sentence made of the source's own
     words ("the lake walked to Maria") is not seen.
     """
-    source = reference if isinstance(reference, str) and reference.strip() else prompt
-    if not source.strip():
-        return unscored("no source text: neither a reference nor a prompt", "no_reference")
+    length = int(options.get("min_words", 4)), int(options.get("max_words", 40))
+    bar = float(options.get("min_overlap", 0.5))
+    if isinstance(reference, str) and reference.strip():
+        return _judged(answer, reference, length, bar)
+    source = source_of(prompt)
+    if source is None:
+        return unscored(
+            "no source text: neither a reference nor one in the prompt", "prompt_not_checkable", "prompt"
+        )
+    return replace(_judged(answer, source, length, bar), basis="prompt")
+
+
+def _judged(answer: str, source: str, length: tuple[int, int], bar: float) -> Judgement:
     if not answer.strip():
         return EMPTY
     text = _INTRODUCTION.sub("", answer, count=1)
@@ -48,7 +60,7 @@ def one_sentence(answer: str, reference: Any, prompt: str, options: Mapping[str,
     if count != 1:
         return Judgement(0.0, f"{count} sentences, expected one")
     told = _tokens(text)
-    least, most = int(options.get("min_words", 4)), int(options.get("max_words", 40))
+    least, most = length
     if not least <= len(told) <= most:
         return Judgement(0.0, f"{len(told)} words, expected {least} to {most}")
     if (defect := _defect(text, told, source)) is not None:
@@ -56,7 +68,6 @@ def one_sentence(answer: str, reference: Any, prompt: str, options: Mapping[str,
     content = [_stem(word) for word in told if word not in _COMMON]
     known = set(map(_stem, _tokens(source)))
     overlap = sum(word in known for word in content) / max(len(content), 1)
-    bar = float(options.get("min_overlap", 0.5))
     return passed(overlap >= bar, f"{overlap:.2f} of its words are the source's, expected {bar:.2f}")
 
 

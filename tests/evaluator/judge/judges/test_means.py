@@ -24,8 +24,9 @@ def test_a_prompt_that_is_an_item_is_judged_by_its_reference() -> None:
 
 
 def test_what_the_prompt_asks_comes_before_what_was_learnt() -> None:
-    found = chosen(settings("prompt", "learned", verifier="one_sentence"), learned=True, paired=True)
-    assert found == Means("prompt")
+    sums = settings("prompt", "learned", verifier="number")
+    assert chosen(sums, "What is 3 + 4?", learned=True, paired=True) == Means("prompt")
+    assert chosen(sums, "How many legs has a spider?", learned=True, paired=True) == Means("learned")
 
 
 @pytest.mark.parametrize(
