@@ -145,6 +145,11 @@ COMMANDS = {
         _ONLINE,
         "Draft, start, inspect, promote, roll back or close a rollout; see what is pinned.",
     ),
+    "review": Entry(
+        "belay.commands.review:review",
+        _WATCH,
+        "Grade sampled answers without knowing which arm gave them; say what the grades make of the other judges.",
+    ),
     "plan": Entry(
         "belay.commands.plan:plan",
         _WATCH,
@@ -176,7 +181,7 @@ app = typer.Typer(
 )
 
 
-_OWN_WAYS = frozenset({"init", "adopt", "demo", "doctor", "status", "traffic", "up"})
+_OWN_WAYS = frozenset({"init", "adopt", "demo", "doctor", "review", "status", "traffic", "up"})
 """Commands that read belay.yaml themselves, write it, or want nothing of it."""
 _GROUPS = {
     "brief": ("show", "check"),

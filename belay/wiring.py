@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from belay.project import Project
 from evaluator.watch.worker.worker import WorkerSettings
 from serving.engines.placement import Place, placement
 from serving.engines.vllm_engine import EngineSettings, VllmEngine, engine_cards, engine_package
@@ -95,3 +96,8 @@ def bus_at(bootstrap_servers: str) -> Bus:
         raise UsageError(
             f"--bootstrap-servers is {bootstrap_servers!r}, expected host:port, several separated by commas"
         ) from error
+
+
+def bus_of(project: Project) -> Bus:
+    """The broker of belay.yaml, with its further settings. Raises SettingsError where they are none."""
+    return KafkaBus(project.bus())

@@ -177,6 +177,28 @@ class ScoreRecorded(Event):
     draw: ShadowDraw | None = None
 
 
+class AnswerGraded(Event):
+    """What a person says one answer is worth, without having been told which arm gave it.
+
+    `arm` is the arm that answered: the record knows it, the person does not. `sampled_fraction` of the interactions of
+    `capability` were shown, chosen by their ids. `event_id` is derived from interaction, arm and grader: of several
+    grades with one id the last one counts, so that grading again replaces.
+    """
+
+    TYPE = "belay.answer.graded"
+    TOPIC = topics.GRADES
+    KEY = "rollout_id"
+
+    rollout_id: str
+    interaction_id: str
+    capability: str
+    arm: Arm
+    grade: Fraction
+    grader: Annotated[str, Field(min_length=1, max_length=100)]
+    sampled_fraction: Annotated[float, Field(gt=0.0, le=1.0)]
+    note: Annotated[str, Field(max_length=500)] = ""
+
+
 # --- the rollout -------------------------------------------------------------------------------------
 
 
@@ -427,6 +449,7 @@ class DeadLettered(Event):
 EVENTS: tuple[type[Event], ...] = (
     InteractionRecorded,
     ScoreRecorded,
+    AnswerGraded,
     RolloutChanged,
     DecisionMade,
     SnapshotTaken,

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 INTERACTIONS: Final = "belay.interactions"
 SCORES: Final = "belay.scores"
+GRADES: Final = "belay.grades"
 DECISIONS: Final = "belay.decisions"
 ROLLOUTS: Final = "belay.rollouts"
 SNAPSHOTS: Final = "belay.snapshots"
@@ -23,6 +24,7 @@ class Topic(NamedTuple):
 TOPICS: Final = (
     Topic(INTERACTIONS, 4, False),
     Topic(SCORES, 1, False),
+    Topic(GRADES, 1, False),
     Topic(DECISIONS, 1, False),
     Topic(ROLLOUTS, 1, True),
     Topic(SNAPSHOTS, 1, True),

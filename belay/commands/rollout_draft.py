@@ -45,6 +45,12 @@ def draft(
     shadow: Annotated[float, typer.Option(min=0.0, max=1.0, help="Fraction answered by both arms.")] = 0.1,
     override_by: Annotated[str, typer.Option(help="Your name, where its audit did not pass.")] = "",
     override_reason: Annotated[str, typer.Option(help="Why it may go out all the same.")] = "",
+    grades: Annotated[
+        Path | None,
+        typer.Option(
+            "--grades", help="What people's grades say of the judges: `belay review --report --json`."
+        ),
+    ] = None,
 ) -> None:
     """Write a rollout's file from the models, their audit, the brief and the baseline, to read before `start`.
 
@@ -63,6 +69,8 @@ def draft(
         shadow=shadow,
         override_by=override_by,
         override_reason=override_reason,
+        grades=grades,
+        say=lambda line: console_of().print(line, markup=False),
     )
     write_draft(out, spec)
     for line in terms_lines(spec):

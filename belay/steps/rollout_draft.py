@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
@@ -11,7 +12,8 @@ from belay.steps.brief_loading import read_brief
 from belay.steps.stages import parse_stages
 from belay.steps.teaching import calibrations_of
 from evaluator.audit.baseline import load_baseline
-from evaluator.watch.planning.terms import rollout_spec, stages_of
+from evaluator.watch.planning.graded_terms import merged, read_grades
+from evaluator.watch.planning.terms import Measured, rollout_spec, stages_of
 from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import BaselineError, UsageError
 from telemetry.events import AdvancePolicy, AuditRef, RolloutSpec
@@ -35,11 +37,14 @@ def draft(
     shadow: float,
     override_by: str,
     override_reason: str,
+    grades: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> RolloutSpec:
     """The rollout of a candidate against base. Raises UsageError where its audit did not pass and nobody overrides.
 
-    What was measured of the judge that its audit taught moves the thresholds. Raises BaselineError where the baseline
-    is not of this brief.
+    What was measured of the judge that its audit taught moves the thresholds, or what people's `grades` measured (a
+    file) where they have more labels; `say` is told which. Raises BaselineError where the baseline is not of this
+    brief, UsageError where the grades are of other models or another brief.
     """
     loaded = read_brief(brief)
     store = ModelStore(home.models)
@@ -51,6 +56,14 @@ def draft(
             f"the baseline in {home.baselines} was recorded for another version of {brief}",
             hint="Record it for this one: `belay baseline`.",
         )
+    calibrations: Mapping[str, Measured] = calibrations_of(home, loaded, model)
+    if grades is not None:
+        people = read_grades(grades, base=base.ref, candidate=model.ref, brief_sha256=loaded.sha256)
+        calibrations, lines = merged(calibrations, people.calibrations)
+        for line in lines or [
+            f"{grades} has no calibration: it takes pairs of which both answers are graded"
+        ]:
+            say(line)
     return rollout_spec(
         loaded,
         baseline,
@@ -61,7 +74,7 @@ def draft(
         shadow=shadow,
         audit=_audit(model, override_by, override_reason),
         advance=advance,
-        calibrations=calibrations_of(home, loaded, model),
+        calibrations=calibrations,
     )
 
 

@@ -9,10 +9,12 @@ from typer.testing import CliRunner
 
 from belay.cli import app
 from belay.home import Home
+from belay.steps.rollout_draft import draft as drafted
 from belay.steps.rollout_draft import terms_lines
 from evaluator.audit.baseline import save_baseline
 from evaluator.briefs.brief import LoadedBrief
 from evaluator.judge.judges.calibration import Calibration
+from evaluator.watch.planning.graded import GradedJudges
 from evaluator.watch.planning.terms import rollout_spec
 from router.control.rollout import Start, transition
 from serving.models.manifest import bind_audit, read_manifest, write_manifest
@@ -124,3 +126,64 @@ def test_a_baseline_of_another_brief_is_refused(
     monkeypatch.setattr("belay.steps.rollout_draft.read_brief", lambda _: other)
     with pytest.raises(BaselineError, match="another version"):
         draft(home, tmp_path / "rollout.yaml")
+
+
+def graded(home: Home, loaded: LoadedBrief, folder: Path, labels: int) -> Path:
+    """What people's grades of this candidate's answers say of the judge of `sums`."""
+    report = GradedJudges(
+        rollout_id="r-before",
+        base=read_manifest(home.base_model).ref,
+        candidate=read_manifest(home.model("mine")).ref,
+        brief_sha256=loaded.sha256,
+        judge="j1",
+        graders=("ada",),
+        grades=2 * labels,
+        passed_over={},
+        judges=(),
+        calibrations={"sums": Calibration(0.04, 0.01, labels)},
+    )
+    path = folder / "grades.json"
+    path.write_text(report.model_dump_json(), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("audited", "labels"), [(100, 200), (300, 200), (None, 200)])
+def test_peoples_grades_set_the_terms_where_they_are_more_than_the_audits_labels(
+    home: Home,
+    loaded: LoadedBrief,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    audited: int | None,
+    labels: int,
+) -> None:
+    bind_audit(home.model("mine"), AuditRef(verdict="pass", sha256="e" * 64))
+    audit = {} if audited is None else {"sums": Calibration(0.1, 0.1, audited)}
+    monkeypatch.setattr("belay.steps.rollout_draft.calibrations_of", lambda *_: audit)
+    said: list[str] = []
+    spec = drafted(
+        home,
+        Path("brief"),
+        "mine",
+        alias="m",
+        stages="5%",
+        advance="manual",
+        shadow=0.1,
+        override_by="",
+        override_reason="",
+        grades=graded(home, loaded, tmp_path, labels),
+        say=said.append,
+    )
+    sums = next(c for c in spec.capabilities if c.name == "sums")
+    assert sums.tolerated is not None
+    people = audited is None or labels > audited
+    assert sums.threshold - sums.tolerated == pytest.approx(0.04 if people else 0.1)
+    assert said[0].endswith("people set the terms" if people else "the audit set the terms")
+    assert "200 pairs by people" in said[0]
+
+
+def test_the_command_takes_a_file_of_grades_and_says_what_it_made_of_it(
+    home: Home, loaded: LoadedBrief, tmp_path: Path
+) -> None:
+    bind_audit(home.model("mine"), AuditRef(verdict="pass", sha256="e" * 64))
+    spec = draft(home, tmp_path / "r.yaml", "--grades", str(graded(home, loaded, tmp_path, 150)))
+    assert "150 gold pairs" in next(c for c in spec.capabilities if c.name == "sums").judged_by
