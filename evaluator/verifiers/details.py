@@ -12,6 +12,7 @@ from evaluator.verifiers.text import bare
 
 _GOES_ON: Final = re.compile(r"-\d|[.,]\d")
 _OR_AFTER: Final = re.compile(r"[\"'*_]*,?\s+or\s+(?!more|less|so\b|later|earlier)\w")
+_SLASH: Final = re.compile(r"\s*/\s*\d")
 _OR_BEFORE: Final = re.compile(r"\w[\"'*_]*,?\s+or\s+[\"'*_]*$")
 
 
@@ -54,6 +55,8 @@ def _only_number(text: str) -> Number | None:
 
 def _one_of_several(text: str, wanted: str) -> bool:
     return any(
-        _OR_AFTER.match(text, one.end) or _OR_BEFORE.search(text[max(0, one.start - NEAR) : one.start])
+        _OR_AFTER.match(text, one.end)
+        or (wanted.isdigit() and _SLASH.match(text, one.end))
+        or _OR_BEFORE.search(text[max(0, one.start - NEAR) : one.start])
         for one in spans(text, wanted)
     )

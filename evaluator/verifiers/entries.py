@@ -21,6 +21,7 @@ _BULLETED: Final = re.compile(
     r"|[\u2022\u25e6\u2023\u25cf\u25cb\u25aa\u25ab\u00b7\u2219\u2043]\s*|[\u2013\u2014]\s*)(?P<text>\S.*)",
     re.IGNORECASE,
 )
+_MARKED_OTHERWISE: Final = re.compile(r"^(?:\[(\d{1,3})\]\s|#(\d{1,3})[.:]?\s|(\d{1,3}) \.\s)")
 _INTRODUCTION: Final = re.compile(r"#{1,6}\s.*|\*\*[^*]+\*\*:?|__[^_]+__:?|.*:")
 _PLACEHOLDER: Final = re.compile(
     r"\[[^\]]*\]|(?:item|entry|point|example|bullet)\s*#?\d+|<[^>]*>|\.{3}|\u2026", re.IGNORECASE
@@ -41,7 +42,8 @@ def entries_of(answer: str, style: Style) -> Entries:
     An indented line goes on with the entry above it, and so does an indented list. Numbers may be "1.", "1)", "(1)",
     "1:", "1 -", bold, escaped or keycaps; bullets any of the usual marks, dashes among them.
     """
-    lines = [line.rstrip() for line in without_fence(answer).expandtabs(4).splitlines() if line.strip()]
+    text = re.sub(r"^> ?", "", without_fence(answer), flags=re.MULTILINE)  # quoted as in a mail
+    lines = [line.rstrip() for line in text.expandtabs(4).splitlines() if line.strip()]
     indents = [len(line) - len(line.lstrip()) for line in lines]
     pattern = _NUMBERED if style == "numbered" else _BULLETED
     found = [pattern.match(_plain(line)) for line in lines]
@@ -57,8 +59,9 @@ def entries_of(answer: str, style: Style) -> Entries:
 
 
 def _plain(line: str) -> str:
-    """Full-width digits and marks as plain ones; keycaps, which NFKC keeps, and dashes stay."""
+    """Full-width digits and marks, "[1]", "#1" and "1 ." as plain ones; keycaps, which NFKC keeps, and dashes stay."""
     kept = "".join(unicodedata.normalize("NFKC", c) if "\uff00" <= c <= "\uffef" else c for c in line.strip())
+    kept = _MARKED_OTHERWISE.sub(lambda found: f"{found[1] or found[2] or found[3]}. ", kept)
     return re.sub(r"^(\W{0,3}\d{1,3}\s*)[\u2013\u2014]", r"\1-", kept)
 
 

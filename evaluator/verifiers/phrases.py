@@ -40,7 +40,7 @@ _NO_DENIAL: Final = re.compile(
 )
 _DENIAL: Final = re.compile(  # up to `_REACH` words before what it denies
     r"\b(?:not|never|no|none|nothing|neither|nor|nobody|cannot|hardly|scarcely|without|whether|\w+n't"
-    r"|(?:false|untrue|wrong|incorrect) (?:that|to say))\b"
+    r"|(?:false|untrue|wrong|incorrect) (?:that|to (?:say|call))|wish(?:es|ed)?)\b"
 )
 _DENIAL_OF_NEXT: Final = re.compile(  # at most one word before it
     r"(?:\b(?:rather than|instead of|as opposed to|other than|anything but|far from|(?:the )?opposite of"

@@ -18,7 +18,7 @@ _NEEDS: Final = tuple(
     (re.compile(words, re.IGNORECASE), frozenset(features.split()))
     for words, features in (
         ((r"\b(?:sum of|their sum|the sum)\b|\badd(?:s"
-         r"|ing)? (?:up )?(?:two|both|the) numbers\b"), "Add sum fsum add accumulate"),
+         r"|ing)? (?:up )?(?:two|both|the) numbers\b"), "Add sum fsum add accumulate __add__"),
         (r"\bdifference (?:of|between)\b|\bsubtract", "Sub sub abs"),
         (r"\bproduct of\b|\bmultipl(?:y|ies|ication)\b", "Mult prod mul"),
         (r"\bquotient\b|\bdivid(?:es?|ing) (?!able)", "Div FloorDiv divmod truediv"),

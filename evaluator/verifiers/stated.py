@@ -15,7 +15,7 @@ from evaluator.verifiers.numbers import Number, numbers_in, readable
 
 _BOLD: Final = re.compile(r"(?<!\d)\*\*|\*\*(?!\d)")  # else they look like a power
 _CORRECTION: Final = re.compile(
-    r"\b(?:wait|actually|correction|scratch that|let me correct|i made a mistake|no, that)\b"
+    r"\b(?:wait|no,? sorry|actually|correction|scratch that|let me correct|i made a mistake|no, that)\b"
 )
 _CHECK: Final = re.compile(
     r"(?:\b(?:to|we can|let's|let us) (?:double[- ])?(?:check|verify)\b"
