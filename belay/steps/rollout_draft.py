@@ -106,7 +106,8 @@ def terms_lines(spec: RolloutSpec) -> list[str]:
     if holding := [c.name for c in spec.capabilities if c.holds and spec.advance == "evidence"]:
         lines.append(
             f"no stage will be promoted by evidence: no judge can prove anything of {', '.join(holding)}. Calibrate "
-            "one, or draft it with --advance schedule or manual"
+            "one (`belay review --pairs` on a rollout of it, then --grades), or draft it with "
+            "--advance schedule or manual"
         )
     return lines
 
