@@ -98,21 +98,20 @@ _TAKE = (
     "{ask} (answer from the note, nothing else)\nNote: {it}",
 )
 _RECORDS: tuple[tuple[str, dict[str, str]], ...] = (
-    ("{name} from {place} ordered {count} of them", {"customer": "name", "city": "place"}),
-    ("{count} pieces of the {good} are in stock", {"product": "good", "quantity": "count"}),
-    ("the {good} costs {price} euros", {"product": "good", "price": "price"}),
-    ("{name} stays in room {room}", {"guest": "name", "room": "room"}),
-    ("{name} was born in {year} in {place}", {"name": "name", "year": "year", "place": "place"}),
-    ("{name} wired {price} euros to {other}", {"sender": "name", "receiver": "other", "amount": "price"}),
-    ("ticket {ticket} was opened by {name}", {"ticket": "ticket", "reporter": "name"}),
+    ("{name} lives in {place}", {"name": "name", "city": "place"}),
+    ("{name} comes from {place} and was born in {year}", {"name": "name", "city": "place", "year": "year"}),
+    ("{name} was born in {year}", {"name": "name", "year": "year"}),
+    ("{name} lives in {place} and stays in room {room}", {"name": "name", "city": "place", "room": "room"}),
+    ("{name} stays in room {room}", {"name": "name", "room": "room"}),
+    ("{name} opened ticket {ticket}", {"name": "name", "ticket": "ticket"}),
+    ("{name} ordered {count} pieces", {"name": "name", "quantity": "count"}),
 )
 _PLAIN_JSON = (
-    "Create JSON with the keys {keys} from this: {it}.",
-    "Extract {keys} as a JSON object: {it}.",
-    "Build a JSON object that has the keys {keys} for: {it}.",
-    "Here is a record: {it}. Write it as JSON with the keys {keys}.",
-    "Format this as a JSON object, keys {keys}: {it}.",
-    "Make one JSON object out of '{it}' with the keys {keys}.",
+    "Create a JSON object that has keys {keys} from this text: {it}.",
+    "Read the text and give me JSON that has the keys {keys}: {it}.",
+    "Make a JSON object with keys {keys} out of the following: {it}.",
+    "Here is a text: {it}. Put it into a JSON object with keys {keys}.",
+    "{it}. Give this as a JSON object with keys {keys}.",
 )
 _AS_JSON = (
     "Our importer needs JSON, fields {keys}. Record: {it}.",

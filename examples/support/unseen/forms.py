@@ -14,11 +14,11 @@ _THINGS = (
     "kinds of weather", "winter sports", "drinks", "sandwich fillings", "camp songs", "desserts", "gemstones",
 )  # fmt: skip
 _PLAIN = (
-    "Make a numbered list of {n} {things}.",
-    "Please write a numbered list with {n} {things}.",
-    "Name {n} {things} in a numbered list.",
+    "Make a numbered list of {n} {things}. Only the list, please.",
+    "Please write a numbered list with {n} {things} and no other text.",
     "Create a short numbered list of {n} {things}.",
-    "I want a numbered list of {n} {things}, nothing more.",
+    "I want a numbered list of {n} {things}, just the list.",
+    "A numbered list of {n} {things}, please.",
 )
 _NUMBERED = (
     "For the new landing page: {n} {things}, numbered, nothing else.",

@@ -1,8 +1,9 @@
-"""Reports of four to six sentences that want to be read as one."""
+"""Reports of two to six sentences that want to be read as one."""
 
 from __future__ import annotations
 
 import random
+import re
 
 from unseen.shape import Ask, phrasing
 from unseen.words import MONTHS, NAMES, PLACES
@@ -45,11 +46,11 @@ _REPORTS = (
     ),
 )
 _PLAIN = (
-    "Write one sentence that sums up this report: {it}",
-    "In one sentence, what does this report say? {it}",
-    "Report: {it}\nPlease summarise the report in one sentence.",
+    "Please summarize the following report in one sentence: {it}",
+    "Give a summary of this report in one sentence: {it}",
+    "Report: {it}\nSummarize the report in one sentence.",
     "Please give a one-sentence summary of the report below.\n\n{it}",
-    "Sum up the following in just one sentence: {it}",
+    "Write a summary of one sentence for this report: {it}",
 )
 _ASKS = (
     "tl;dr in a single sentence:\n{it}",
@@ -78,4 +79,7 @@ def one_sentence_summary(rng: random.Random) -> Ask:
         count=rng.randrange(20, 90),
         few=rng.randrange(3, 9),
     )
+    # "a.m." ends no sentence; a report says most of what it says in its first ones.
+    sentences = re.split(r"(?<=[^m]\.) ", report)
+    report = " ".join(sentences[: rng.choice((2, 3, 3, 6))])
     return Ask(phrasing(rng, _PLAIN, _ASKS), report, report, later=rng.choice(_LATER))
