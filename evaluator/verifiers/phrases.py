@@ -108,9 +108,9 @@ def _pattern(wanted: str, whole: bool) -> re.Pattern[str]:
     before = "" if _JOINED.match(wanted) else f"(?<!{_LETTER})"
     after = "" if _JOINED.match(wanted[-1]) else f"(?!{_LETTER})"
     if wanted[0].isdigit():
-        before += r"(?<!\d[.,])(?<!\d-)(?<!\s-)(?<!^-)"
+        before += r"(?<!\d[.,:])(?<!\d-)(?<!\s-)(?<!^-)"
     if wanted[-1].isdigit():
-        after += r"(?![.,]\d)(?!-\d)"
+        after += r"(?![.,:]\d)(?!-\d)"
     if whole and wanted[-1].isalpha():
         after += r"(?!-[^\W_])(?!'s\s+\w)"
     return re.compile(before + body + after)

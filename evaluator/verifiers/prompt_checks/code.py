@@ -23,7 +23,7 @@ _NAMES: Final = tuple(
         (r"(?<![\w.@/-])([a-z]\w*_\w+)(?![\w@/-])", 0),
         ((r"\bfunction[,:]?\s+[\"'\u201c]?([a-z_]\w*)[\"'\u201d]?(?=\s+(?:that"
          r"|which|to|returning|taking|with|for)\b)"), 0),
-        ((r"\b(?:implement|code up|code|def|how|helper wanted:|lack an?|wanted:)\s+([a-z_]\w*)"
+        ((r"\b(?i:implement|code up|code|def|how|helper wanted:|lack an?|wanted:)\s+([a-z_]\w*)"
          r"(?=\s*[,:]|\s+(?:for me|in|would|function|which|that)\b)"), 0),
     )
 )  # fmt: skip

@@ -16,12 +16,15 @@ from evaluator.verifiers.prompt_checks.material import parts_of
 from evaluator.verifiers.text import words
 
 _EXTRACTS: Final = re.compile(
-    r"\b(?:what|which|who|whose|where|when|how much|find|extract|pull out|give me"
+    r"\b(?:what|which|who|whose|where|when|how much|how many|find|extract|pull out|give me"
     r"|give (?:its|the)|tell me|name the|read|in which|on which)\b",
     re.IGNORECASE,
 )
 _ASKING_WORDS: Final = frozenset(
     [
+        "after",
+        "before",
+        "until",
         "which",
         "what",
         "when",
@@ -59,8 +62,11 @@ _MORE: Final = re.compile(
 )
 _HOW_MANY: Final = re.compile(r"\b(?:how many|number of) (\w{3,})", re.IGNORECASE)
 _PLACE_OR_TIME: Final = re.compile(r"\b(?:where|when)\b", re.IGNORECASE)
+_WHO: Final = re.compile(r"\bwho(?:se|m)?\b", re.IGNORECASE)
+_BY: Final = r"(?:,| by|:)\s+([A-Z][a-z]+(?= |[,.;]|$))"
 _BEHIND: Final = (
-    r"(?: number| no\.?| code| id)?(?:,| is|:| by)?\s+([A-Z]*\d[\w-]*\w|\d|[A-Z][a-z]+(?= |[,.;]|$))"
+    r"(?: number| no\.?| code| id)?(?:,| is|:| by)?\s+"
+    r"([A-Z]*\d[\w-]*\w(?![:.,]\d)|\d(?![\w:.,])|[A-Z][a-z]+(?= |[,.;]|$))"
 )
 _LEAST: Final = 3  # words of material
 _MOST: Final = 80  # words of material; in more of it hardly anything is certain
@@ -124,11 +130,12 @@ def _named(asking: str, material: str) -> list[str]:
         return []
     for word in dict.fromkeys(words(asking)):
         if len(word) > 3 and word not in _ASKING_WORDS:
-            pattern = rf"(?<!\w){re.escape(word)}{_BEHIND}"
+            pattern = rf"(?<!\w){re.escape(word)}{_BY if _WHO.search(asking) else _BEHIND}"
             found |= dict.fromkeys(
                 re.findall(pattern, material) + re.findall(pattern, material.replace(word.capitalize(), word))
             )
-    return [one for one in found if one not in NOT_NAMES]
+    names = [one for one in found if one not in NOT_NAMES]
+    return [one for one in names if one.isalpha()] if _WHO.search(asking) else names
 
 
 def _is(answer: str, wanted: str, prompt: str) -> Finding:

@@ -81,7 +81,7 @@ KINDS: Final[Mapping[str, tuple[re.Pattern[str], Callable[[str], list[str]]]]] =
             ("email", r"\be-?mail address\b|\bthe e-?mail\b", _all(r"([\w.+-]+@[\w-]+\.[\w.-]*\w)")),
             ("phone", r"\bphone number\b|\bnumber to call\b", _all(r"(?<![\w-])(\+?\d[\d ()-]{5,}\d)(?!\w)")),
             ("day", _ASKS_DAY, _all(rf"\b({_DAYS})\b")),
-            ("date", r"\b(?:the|which|what|release) date\b|\bwhen\b", _all(_DATE)),
+            ("date", r"\b(?:the|which|what|release|new) date\b|\bwhen\b", _all(_DATE)),
             (
                 "time",
                 r"\btime\b|\bwhen\b|\bhour\b",

@@ -129,6 +129,22 @@ def test_a_detail_decides_only_where_the_material_has_one_of_its_kind() -> None:
     assert not decides("extraction", "Tom has 5 pencils and buys 6. How many pencils does Tom have now?", {})
 
 
+@pytest.mark.parametrize(
+    ("prompt", "detail"),
+    [
+        ("Note: Yara booked room 211 and came at 16:35.\nQuestion: Who booked the room?", "Yara"),
+        ("Who opened it? Here is the note: Ticket 2409 was opened by Kwame on 9 August.", "Kwame"),
+        ("Note: Violet can be reached after 14:05.\nQuestion: After what time?", "14:05"),
+        ("From this mail: which room? >> Noor has moved to room 170 on 16 March.", "170"),
+    ],
+)
+def test_the_detail_is_the_one_that_is_asked_for(prompt: str, detail: str) -> None:
+    assert details.certain_detail(prompt) == detail
+    assert VERIFIERS["extraction"](detail.replace("05", "35") + "!", None, prompt, {}).value == float(
+        "05" not in detail
+    )
+
+
 def test_what_is_only_necessary_is_nought_or_no_score() -> None:
     prompt = "Answer with positive, negative or neutral: I like it."
     assert check_prompt(prompt, "both positive and negative").value == 0.0
