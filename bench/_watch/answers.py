@@ -66,7 +66,7 @@ def _ask(
     settings = EngineSettings(
         folder=_folder(base, subject, cache),
         served_name=subject.name,
-        port=_free_port(),
+        port=free_port(),
         log_file=cache / f"{subject.name}.log",
         threads_bind=cores,
     )
@@ -125,7 +125,8 @@ def _key(asked: Asked) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:24]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
