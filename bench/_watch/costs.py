@@ -137,6 +137,9 @@ class _Slow:
         time.sleep(THINKS_S)
         return Judgement(1.0, "took its time", basis="model")
 
+    def judge_pair(self, control: Case, candidate: Case, means: Means) -> tuple[Judgement, Judgement]:
+        return self.judge_case(control, means), self.judge_case(candidate, means)
+
 
 def _drained(bus: Bus, count: int) -> float:
     """Records per CPU second of a consumer that does nothing else."""

@@ -53,7 +53,8 @@ class JudgeEndpoint(Settings):
     or held to a `json_schema` where the server can. `deadline_s` bounds a judgement from the first request to the last
     byte; 120 s where it is None. Beyond `budget_per_hour` requests nobody is asked. `no_grade` is the score of an
     answer that it was asked about online and would not grade, settled here before any answer is seen; None leaves such
-    an answer unscored.
+    an answer unscored. Where both arms answered it compares the two, in both orders, if `pairwise`, instead of grading
+    each: the better one has 1, the other 0, a tie .5 and .5, and the capability's threshold is one of these scores.
     """
 
     url: Url
@@ -66,6 +67,7 @@ class JudgeEndpoint(Settings):
     deadline_s: Annotated[float, Field(gt=0.0)] | None = None
     budget_per_hour: Annotated[int, Field(gt=0)] | None = None
     no_grade: Annotated[float, Field(ge=0.0, le=1.0)] | None = 0.0
+    pairwise: bool = False
 
 
 class JudgeSettings(Settings):

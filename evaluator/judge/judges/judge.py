@@ -23,6 +23,7 @@ from evaluator.judge.judges.learned.features import Embed
 from evaluator.judge.judges.learned.judge import LearnedJudge
 from evaluator.judge.judges.likeness import likeness
 from evaluator.judge.judges.means import Means, means_of
+from evaluator.judge.judges.pairwise import PairJudge
 from evaluator.judge.judges.scorer import Judging
 from evaluator.verifiers import VERIFIERS, Judgement
 from evaluator.verifiers.judgement import unscored
@@ -58,6 +59,11 @@ class Judge:
             name: EndpointJudge(one.endpoint, clients.of(one.endpoint))
             for name, one in self._settings.items()
             if one.endpoint is not None
+        }
+        self._comparing = {
+            name: PairJudge(one.endpoint, clients.of(one.endpoint), self._endpoints[name])
+            for name, one in self._settings.items()
+            if one.endpoint is not None and one.endpoint.pairwise
         }
         taught = f"+{learned.version}" if learned is not None else ""
         self.version = f"{'judges' if self._endpoints else 'verifiers'}@{_version(loaded)}{taught}"
@@ -96,6 +102,18 @@ class Judge:
             endpoint = self._endpoints[case.capability]
             return endpoint.judge(case.prompt, case.answer, reference, messages=case.earlier)
         return self.judge(case.capability, case.prompt, case.answer)
+
+    def judge_pair(self, control: Case, candidate: Case, means: Means) -> tuple[Judgement, Judgement]:
+        """The judgements of control's and the candidate's answer to one prompt; compared where the brief says so."""
+        compares = self._comparing.get(control.capability)
+        if means.by == "endpoint" and compares is not None:
+            reference = self._reference(control.capability, control.prompt)
+            answers = control.answer, candidate.answer
+            return compares.judge(control.prompt, *answers, reference, messages=control.earlier).judgements
+        if means.by == "learned" and self._learned is not None:
+            found = self._learned.judge_all([control, candidate])
+            return found[0], found[1]
+        return self.judge_case(control, means), self.judge_case(candidate, means)
 
     def judge(self, capability: str, prompt: str, answer: str) -> Judgement:
         """The quality of an answer as the audit sees it, or None with the reason where it cannot be told.

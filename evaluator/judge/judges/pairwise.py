@@ -26,7 +26,7 @@ from evaluator.judge.judges.endpoint_judge import (
 )
 from evaluator.judge.judges.fence import fenced, nonce_of, place_in
 from evaluator.judge.judges.remembered import Remembered
-from evaluator.verifiers.judgement import NO_JUDGEMENT, Basis, Code, Failure
+from evaluator.verifiers.judgement import NO_JUDGEMENT, Basis, Code, Failure, Judgement
 from telemetry.events import Message
 
 Verdict = Literal["control", "candidate", "tie"]
@@ -90,6 +90,15 @@ class PairJudgement:
     def candidate(self) -> float | None:
         """The candidate's score: 0, .5 or 1."""
         return None if self.verdict is None else SCORES[self.verdict][1]
+
+    @property
+    def judgements(self) -> tuple[Judgement, Judgement]:
+        """The same as a judgement of each answer, control's first."""
+        control, candidate = (
+            Judgement(value, self.reason, self.failure, self.basis, self.code)
+            for value in (self.control, self.candidate)
+        )
+        return control, candidate
 
 
 class PairJudge:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # it brings sklearn, for which whoever only judges need not w
 SOURCE: Final = "belay/scorer"
 REFUSED: Final = "content_filter"
 """The `finish_reason` with which an engine says that it would not answer."""
+NOTHING: Final = Judgement(0.0, "it failed, or would not answer", basis="rule")
+"""The judgement of an arm that failed, whichever it is."""
 SHOWN: Final = 200
 """Characters kept of why a judge could not be had."""
 
@@ -55,6 +57,10 @@ class LiveJudging(Protocol):
 
     def judge_case(self, case: Case, means: Means) -> Judgement:
         """The quality of one answer by these means, or None with the reason."""
+        ...
+
+    def judge_pair(self, control: Case, candidate: Case, means: Means) -> tuple[Judgement, Judgement]:
+        """As `judge_case`, of both arms' answers to one prompt, which a judge may compare."""
         ...
 
 
@@ -99,12 +105,16 @@ def score(task: Task, judge: LiveJudging, *, at: datetime | None = None) -> Scor
     `unscored` is a code, few and fixed; `unscored_why` says it in words where a judge had some. An answer that declines
     in words is marked `refused`; its quality is the judge's, as in the audit.
     """
-    interaction = task.interaction
-    found = _judged(task, judge)
-    other = None
-    if found.value is not None and interaction.shadow is not None:
-        other = _shadow_value(task, interaction.shadow, judge)
-    return _recorded(task, judge, found, other, at)
+    shadow = task.interaction.shadow
+    settled = _settled(task)
+    if shadow is None or (settled is not None and settled.value is None):
+        return _recorded(task, judge, settled or judge.judge_case(_own_case(task), task.means), None, at)
+    if settled is None and not _lost(shadow):
+        found, other = _compared(task, shadow, judge)
+    else:
+        found = settled or judge.judge_case(_own_case(task), task.means)
+        other = NOTHING if _lost(shadow) else judge.judge_case(_case(task, shadow), task.means)
+    return _recorded(task, judge, found, other.value if found.value is not None else None, at)
 
 
 def unjudged(task: Task, judge: LiveJudging, why: str, *, at: datetime | None = None) -> ScoreRecorded:
@@ -149,25 +159,32 @@ def _event_id(interaction: InteractionRecorded, judge: LiveJudging, found: Judge
     return derived_id(*parts, *(["failed"] if found.failure is not None else []))
 
 
-def _judged(task: Task, judge: LiveJudging) -> Judgement:
-    """The judgement of the assigned arm."""
+def _settled(task: Task) -> Judgement | None:
+    """What is known of the assigned arm's answer before anybody judges it; None where somebody is to."""
     interaction, means = task.interaction, task.means
     if means.by is None:
         return unscored("nobody judges it", means.code or "cannot_tell")
     if means.needs_base and _base_of(interaction) is None:
         return unscored("base did not answer", "base_failed")
     if _arm_failed(interaction) or interaction.answer.finish_reason == REFUSED:
-        return Judgement(0.0, "it failed, or would not answer", basis="rule")
+        return NOTHING
     if _unfinished(interaction):
         return unscored("the client left before the answer ended", "client_left")
-    return judge.judge_case(_case(task, interaction.answer), means)
+    return None
 
 
-def _shadow_value(task: Task, shadow: Answer, judge: LiveJudging) -> float | None:
-    """The other arm's score; 0 where it failed or refused, whichever arm it is."""
-    if _lost(shadow):
-        return 0.0
-    return judge.judge_case(_case(task, shadow), task.means).value
+def _compared(task: Task, shadow: Answer, judge: LiveJudging) -> tuple[Judgement, Judgement]:
+    """The judgements of the assigned arm's answer and of the shadow."""
+    own, other = _own_case(task), _case(task, shadow)
+    if task.interaction.assignment.arm == "control":
+        return judge.judge_pair(own, other, task.means)
+    candidate, control = own, other
+    found = judge.judge_pair(control, candidate, task.means)
+    return found[1], found[0]
+
+
+def _own_case(task: Task) -> Case:
+    return _case(task, task.interaction.answer)
 
 
 def _case(task: Task, answer: Answer) -> Case:

@@ -34,6 +34,9 @@ class Away:
     def judge_case(self, case: Case, means: Means) -> Judgement:  # noqa: ARG002 - a judge's shape
         return failed(Failure("the judge 'j' at http://j", "no answer: ConnectError", START))
 
+    def judge_pair(self, control: Case, candidate: Case, means: Means) -> tuple[Judgement, Judgement]:
+        return self.judge_case(control, means), self.judge_case(candidate, means)
+
 
 def scored(
     event: InteractionRecorded, tag: Tag = FACTS, judge: LiveJudging = JUDGE, at: datetime | None = None
@@ -191,6 +194,9 @@ class Likeness:
         self.cases.append(case)
         return Judgement(float(case.answer == case.base), "likeness", basis="learned")
 
+    def judge_pair(self, control: Case, candidate: Case, means: Means) -> tuple[Judgement, Judgement]:
+        return self.judge_case(control, means), self.judge_case(candidate, means)
+
 
 @pytest.mark.parametrize(("arm", "values"), [("control", (1.0, 0.0)), ("candidate", (0.0, 1.0))])
 def test_both_answers_of_a_pair_stand_beside_bases_whichever_arm_was_assigned(
@@ -225,3 +231,18 @@ def test_a_candidate_that_failed_beside_base_is_zero_by_rule() -> None:
     met = interaction(arm="candidate", fallback="timeout", shadow=answer("Paris.", by="control"))
     found = scored(met, judge=Likeness())
     assert (found.value, found.other_value, found.basis) == (0.0, 1.0, "rule")
+
+
+@pytest.mark.parametrize("arm", ["control", "candidate"])
+def test_a_judge_that_compares_is_shown_control_first_whichever_arm_was_assigned(arm: str) -> None:
+    other = "candidate" if arm == "control" else "control"
+    said = {"control": "Paris.", "candidate": "Lyon."}
+
+    class Compares(Likeness):
+        def judge_pair(self, control: Case, candidate: Case, means: Means) -> tuple[Judgement, Judgement]:  # noqa: ARG002
+            assert (control.answer, candidate.answer) == ("Paris.", "Lyon.")
+            return Judgement(1.0, "better"), Judgement(0.25, "worse")
+
+    met = interaction(arm=arm, given=answer(said[arm], by=arm), shadow=answer(said[other], by=other))
+    found = scored(met, judge=Compares())
+    assert {arm: found.value, other: found.other_value} == {"control": 1.0, "candidate": 0.25}

@@ -39,6 +39,9 @@ class Thinks:
             assert self.speak.wait(PATIENCE_S)
         return Judgement(1.0 if case.answer == "good" else 0.0, "thought about it", basis="model")
 
+    def judge_pair(self, control: Case, candidate: Case, means: Means) -> tuple[Judgement, Judgement]:
+        return self.judge_case(control, means), self.judge_case(candidate, means)
+
 
 @pytest.fixture
 def bus() -> MemoryBus:
