@@ -1,7 +1,7 @@
 """The watch on traffic that nobody has seen: how far its scores may be believed, and what they cost in interactions.
 
     python bench/watch.py            # the full run: real models, some 40 minutes on two cores
-    python bench/watch.py --quick    # fewer prompts and runs; minutes, and seconds when it has asked before
+    python bench/watch.py --quick    # asks no model: what a whole run has kept, in fewer runs
     python bench/watch.py --tuned FOLDER   # a fine-tune that forgets, instead of training one
     python bench/watch.py --json     # one JSON object on standard output
 
@@ -19,18 +19,38 @@ from _shape import Result, arguments, finish, say
 from _watch.costs import costs
 from _watch.streams import streams
 from _watch.unseen import taught_judge, unseen
-from _watch.world import Size, laboratory
+from _watch.world import Laboratory, Size, laboratory
 
 from evaluator.judge.embedding import Embedder
+
+NEED_ANSWERS = (
+    "scored_share_unseen",
+    "judge_auc_unseen",
+    "judge_auc_unseen_worst",
+    "arm_mean_error_unseen",
+    "judge_calibration_error",
+    "unseen_vs_verified_samples",
+    "false_rollback_unseen",
+)
 
 
 def main() -> None:
     given = arguments(__doc__ or "", more=_options)
     result = Result("watch", given.quick, given.seed)
     began = time.monotonic()
-    size = Size(items=40, prompts=400) if given.quick else Size(items=140, prompts=1600)
-    lab = laboratory(size, given.seed, given.tuned, given.cores)
+    size = Size(items=40, prompts=400)
+    lab = laboratory(size, given.seed, given.tuned, cores=given.cores, ask=not given.quick)
     say(f"  (models and answers: {time.monotonic() - began:.0f} s)")
+    if lab is None:
+        for name in NEED_ANSWERS:
+            result.miss(name, "no answers are kept: the whole run asks the models, --quick does not")
+    else:
+        _judged(result, lab)
+    costs(result)
+    finish(result, as_json=given.json)
+
+
+def _judged(result: Result, lab: Laboratory) -> None:
     judge = taught_judge(lab, Embedder())
     found = unseen(result, lab, judge.judge)
     thresholds = {
@@ -39,8 +59,6 @@ def main() -> None:
         if any(r.capability == c.name for r in found["base"])
     }
     streams(result, found, thresholds, judge.calibrations, "third")
-    costs(result)
-    finish(result, as_json=given.json)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -50,6 +50,12 @@ class Answered:
     finish_reason: str | None
 
 
+def kept(subject: str, asked: Sequence[Asked], cache: Path) -> bool:
+    """Whether everything was answered before."""
+    known = _read(cache / f"{subject}.jsonl")
+    return all(_key(one) in known for one in asked)
+
+
 def collect(base: Path, subject: Subject, asked: Sequence[Asked], cache: Path, cores: str) -> list[Answered]:
     """The subject's answers in the order of `asked`; what was answered before is not asked again."""
     known = _read(cache / f"{subject.name}.jsonl")

@@ -16,7 +16,7 @@ from typing import Any
 
 from _shape import say
 
-from _watch.answers import Answered, Asked, Subject, collect
+from _watch.answers import Answered, Asked, Subject, collect, kept
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.judge.judges.judge import Judge
 from evaluator.judge.judges.learned.lessons import Pair
@@ -70,11 +70,21 @@ class Laboratory:
     pairs: dict[str, list[Pair]]
 
 
-def laboratory(size: Size, seed: int, tuned: Path | None, cores: str = "auto") -> Laboratory:
-    """Ask whatever was not asked before; `tuned` is a fine-tune that forgets, trained here where None."""
+def laboratory(
+    size: Size, seed: int, tuned: Path | None, *, cores: str = "auto", ask: bool = True
+) -> Laboratory | None:
+    """Ask whatever was not asked before; `tuned` is a fine-tune that forgets, trained here where None.
+
+    Without `ask` nothing is asked; None where something is missing then.
+    """
     loaded = load_brief(SHOP / "brief.yaml")
+    items = _items(loaded, size.items)
+    questions = _questions(size.prompts, seed)
+    asked = [one for one, _ in items] + [one.asked for one in questions]
+    if not ask and not all(kept(name, asked, CACHE / "answers") for name in {*LEARNT_FROM, *UNSEEN}):
+        return None
     base = prepare_base_model(CACHE / "base")
-    tuned = tuned or _naive(base)
+    tuned = tuned or (_naive() if ask else base)
     subjects = (
         Subject("base"),
         Subject("naive", 1.0, tuned),
@@ -82,9 +92,6 @@ def laboratory(size: Size, seed: int, tuned: Path | None, cores: str = "auto") -
         Subject("third", 0.35, tuned),
         Subject("warm", temperature=0.7),
     )
-    items = _items(loaded, size.items)
-    questions = _questions(size.prompts, seed)
-    asked = [one for one, _ in items] + [one.asked for one in questions]
     found = {one.name: collect(base, one, asked, CACHE / "answers", cores) for one in subjects}
     return Laboratory(
         loaded,
@@ -138,7 +145,7 @@ def _pairs(
     return found
 
 
-def _naive(base: Path) -> Path:
+def _naive() -> Path:
     """The demo's naive fine-tune: the target's dialogues alone."""
     folder = CACHE / "home" / "models" / "naive"
     if (folder / "manifest.json").is_file():
@@ -150,5 +157,4 @@ def _naive(base: Path) -> Path:
     brief = ["--home", str(home), "--brief", str(SHOP / "brief.yaml")]
     for command in (["prepare", "--home", str(home)], ["baseline", *brief], ["train", "naive", *brief]):
         subprocess.run([*belay, *command], check=True, cwd=ROOT, stdout=sys.stderr)
-    del base
     return folder
