@@ -24,7 +24,7 @@ class Source(StrEnum):
     UNSEEN = "unseen"
 
 
-DEFAULT: Final = Source.ITEMS
+DEFAULT: Final = Source.UNSEEN
 """What `belay demo` and the end-to-end tests send unless told otherwise."""
 
 
