@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from evaluator.judge.judges.agreement import agree
 from evaluator.judge.judges.case import Case
+from evaluator.verifiers import check_prompt
 from evaluator.verifiers.signals import signals
 from evaluator.verifiers.text import normalise, words
 
@@ -43,6 +44,8 @@ NAMES: Final = (
     "cut off",
     "other language",
     "empty",
+    "breaks what the prompt asks",
+    "base breaks what the prompt asks",
 )
 _NUMBER: Final = re.compile(r"\d+")
 _MOST: Final = 3.0
@@ -98,6 +101,8 @@ def _row(case: Case, agrees: bool | None, to_base: float, to_prompt: float, of_b
         float(found.truncated),
         float(found.script_changed or found.language_changed),
         float(found.empty),
+        float(check_prompt(case.prompt, case.answer).value == 0.0),
+        float(check_prompt(case.prompt, _base(case)).value == 0.0),
     ]
 
 
