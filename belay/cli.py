@@ -58,7 +58,12 @@ COMMANDS = {
         "belay.commands.brief:BRIEF_COMMANDS", _OFFLINE, "Show, check or write a capability brief."
     ),
     "map": Entry(
-        "belay.commands.map:MAP_COMMANDS", _OFFLINE, "Measure the capability map on production traffic."
+        "belay.commands.map:MAP_COMMANDS",
+        _OFFLINE,
+        "Measure the capability map on production traffic, and widen it.",
+    ),
+    "tagger": Entry(
+        "belay.commands.tagger:TAGGER_COMMANDS", _OFFLINE, "Fit the tagger that tells capabilities apart."
     ),
     "advise": Entry(
         "belay.commands.advise:advise",

@@ -67,6 +67,11 @@ class Home:
         return self.root / "models"
 
     @property
+    def taggers(self) -> Path:
+        """Where fitted taggers lie, each under its hash."""
+        return self.root / "taggers"
+
+    @property
     def base_model(self) -> Path:
         """The base model's Hugging Face folder."""
         return self.models / self.base

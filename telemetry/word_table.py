@@ -28,6 +28,8 @@ from telemetry.files import write_renamed
 FORMAT: Final = "belay-word-table-1"
 SCALE: Final = 256
 """Steps of a weight in one nat (a factor of e in the odds)."""
+NOBODY: Final = ""
+"""The name under which a table keeps prompts of no capability; it is never said."""
 LARGEST: Final = 1 << 13
 """Largest weight: with `LONGEST` characters no sum of a lane's weights reaches 32 bits."""
 LONGEST: Final = 320
@@ -88,16 +90,16 @@ class WordTable:
     @property
     def capabilities(self) -> tuple[str, ...]:
         """What it tells apart."""
-        return self._names
+        return tuple(name for name in self._names if name != NOBODY)
 
     def tag(self, prompt: str) -> str | None:
-        """The capability that a prompt belongs to; None where no word is known or two are about as likely."""
+        """The capability that a prompt belongs to; None for none, where no word is known or two are about as likely."""
         known = list(filter(None, map(self._weights.get, words(prompt))))
         if not known:
             return None
         lanes = self._unpack(sum(known, self._bias).to_bytes(self._wide, "little"))
         *_, second, best = sorted(lanes)
-        return self._names[lanes.index(best)] if best - second >= self._lead else None
+        return (self._names[lanes.index(best)] or None) if best - second >= self._lead else None
 
 
 def table_of(

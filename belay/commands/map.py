@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,13 +15,8 @@ from telemetry.events import now
 MAP_COMMANDS = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Measure the capability map on production traffic.\n\nExample: `belay map measure --since 30d`",
+    help="Measure the capability map on production traffic, and widen it.\n\nExample: `belay map measure --since 30d`",
 )
-
-
-@MAP_COMMANDS.callback()
-def _map() -> None:
-    """A callback keeps the one command a command of a group."""
 
 
 @MAP_COMMANDS.command()
@@ -65,3 +61,48 @@ def measure(
         raise typer.Exit(3)
     if write:
         measuring.write_shares(brief, found, console)
+
+
+@MAP_COMMANDS.command()
+def suggest(
+    traffic: Annotated[str, typer.Argument(help="A log of requests, or topic:NAME on a broker.")],
+    brief: BriefFile = BRIEF,
+    bootstrap_servers: Annotated[
+        str | None, typer.Option(help="The broker that holds the topic of topic:NAME.")
+    ] = None,
+    tagger: Annotated[
+        Path | None,
+        typer.Option(help="A tagger of `belay tagger train`; else one is fitted."),
+    ] = None,
+    most: Annotated[int, typer.Option(min=2, max=50, help="How many candidates are looked for.")] = 12,
+    sample: Annotated[int, typer.Option(min=100, help="How many queries are used at most.")] = 20_000,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Write exemplars here, to be labelled for `belay tagger train --corrected`."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Group the traffic that no capability covers into candidates: names, shares, exemplars.
+
+    Example: `belay map suggest topic:belay.interactions --bootstrap-servers kafka:9092 --labels unknown.jsonl`
+    """
+    from belay.steps import map_suggest
+    from belay.steps.brief_loading import read_brief
+
+    console = Console(stderr=True, highlight=False) if as_json else console_of()
+    found = map_suggest.suggest_capabilities(
+        read_brief(brief),
+        traffic,
+        bootstrap_servers,
+        console,
+        tagger=tagger,
+        sample=sample,
+        most=most,
+    )
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        map_suggest.show_suggestion(found, console)
+    if labels is not None:
+        map_suggest.write_for_labels(labels, found)
+        console.print(f"{labels} is written: put capabilities where they are null.", markup=False)

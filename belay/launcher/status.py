@@ -70,7 +70,9 @@ def see(route: Route) -> Seen:
 
 def steps(seen: Seen) -> list[Step]:
     """The pipeline in the order in which an interaction passes through it. Pure."""
-    return [_traffic(seen), _answering(seen), _forwarding(seen), _judging(seen), *_deciding(seen)]
+    return [
+        _traffic(seen), _answering(seen), _forwarding(seen), *_tagging(seen), _judging(seen), *_deciding(seen)
+    ]  # fmt: skip
 
 
 def status_table(found: list[Step]) -> Table:
@@ -131,6 +133,18 @@ def _forwarding(seen: Seen) -> Step:
     lost = f", {said['dropped']:,} lost to the quota" if said.get("dropped") else ""
     away = said.get("broker_error") or ""
     return Step("to Kafka", told + lost, f"the broker: {away}" if away else "")
+
+
+def _tagging(seen: Seen) -> list[Step]:
+    """How much of the traffic no capability covers; nothing before the first tag."""
+    if seen.worker is None or not seen.worker.unknown.tagged:
+        return []
+    said = seen.worker.unknown
+    told = f"{said.unknown / said.tagged:.0%} of {said.tagged:,} interactions belong to no capability"
+    if not said.alarm or said.recent is None or said.usual is None:
+        return [Step("tagged", told)]
+    told += f"; of late {said.recent:.0%}, where {said.usual:.0%} was usual"
+    return [Step("tagged", told, "a wider brief: `belay map suggest`")]
 
 
 def _judging(seen: Seen) -> Step:

@@ -77,6 +77,11 @@ class Embedder:
                 self._known.popitem(last=False)
         return np.stack([found[key] for key in keys]) if keys else np.zeros((0, WIDTH), np.float32)
 
+    def forget(self) -> None:
+        """Empty the cache."""
+        with self._lock:
+            self._known.clear()
+
     def static_embed(self, texts: Sequence[str], weights: Vectors | None = None) -> Vectors:
         """The mean of the model's input embeddings over each text's tokens, unit length: cheap, and knows no order.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,7 +30,7 @@ from telemetry.errors import BriefError
 
 log = logging.getLogger(__name__)
 
-UNLIKE: Final = 0.10
+UNLIKE: Final = 0.12
 """The part of held-out prompts, tagged rightly, that is given up so that what no capability covers is not counted."""
 HIGHEST_CUT: Final = 0.5
 LOWEST_CUT: Final = 0.3
@@ -53,7 +53,13 @@ SETTINGS: Final = {
     "words": LEAST_WORDS,
     "plainly": PLAINLY,
     "longest": LONGEST,
-    "stage": [stage.NEIGHBOURS, stage.SHARPNESS, stage.HEAD_STRENGTH, stage.CERTAINTY_STRENGTH],
+    "stage": [
+        stage.NEIGHBOURS,
+        stage.SHARPNESS,
+        stage.HEAD_STRENGTH,
+        stage.CERTAINTY_STRENGTH,
+        stage.LEAST_SPREAD,
+    ],
     "space": [spaces.BESIDE, spaces.RARITY],
     "claimed": general.CLAIMED,
     "held out": [holding_out.FOLDS, holding_out.UNCOVERED, holding_out.WORDED_OTHERWISE, holding_out.PATTERN],
@@ -140,15 +146,23 @@ class MeaningTagger:
 
 
 def fit_meaning(
-    taught: Mapping[str, Sequence[str]], elsewhere: Sequence[str], embedder: Embedder, seed: int = 0
+    taught: Mapping[str, Sequence[str]],
+    elsewhere: Sequence[str],
+    embedder: Embedder,
+    seed: int = 0,
+    without: Collection[str] = (),
 ) -> MeaningTagger:
-    """A tagger of these prompts; `elsewhere` are prompts of no capability beside the general ones that ship."""
+    """A tagger of these prompts; `elsewhere` are prompts of no capability beside the general ones that ship.
+
+    `without` are topics of general prompts that are left out.
+    """
     if len(taught) < 2:
         raise BriefError("the tagger needs exemplars of at least two capabilities")
     names = list(taught)
     prompts = [prompt for mine in taught.values() for prompt in mine]
     labels = np.array([number for number, mine in enumerate(taught.values()) for _ in mine], np.int64)
-    topics = {**general_prompts(), BY_HAND: tuple(elsewhere)}
+    shipped = {topic: mine for topic, mine in general_prompts().items() if topic not in without}
+    topics = {**shipped, BY_HAND: tuple(elsewhere)}
     numbers = {topic: number for number, topic in enumerate(topics)}
     others = [(numbers[topic], prompt) for topic, mine in topics.items() for prompt in mine]
     said = json.dumps([dict(taught), others, SETTINGS, seed, embedder.version], ensure_ascii=True)

@@ -20,8 +20,11 @@ NEIGHBOURS: Final = 3
 SHARPNESS: Final = 12.0
 """What a cosine weighs beside a log-probability of the head."""
 HEAD_STRENGTH: Final = 10.0
-CERTAINTY_STRENGTH: Final = 0.03
+CERTAINTY_STRENGTH: Final = 0.1
 """Held-out exemplars of a few patterns are all too easy: strongly held, how sure it is stays on the careful side."""
+LEAST_SPREAD: Final = 0.02
+FURTHEST: Final = 10.0
+"""Deviations from the usual likeness beyond which nothing is further."""
 OUTSIDE: Final = -1
 """The label of general prompts."""
 _LEAST: Final = 1e-6
@@ -76,23 +79,31 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a stage compares with: exemplars and general prompts as unit rows, and the head fitted on both."""
+    """What a stage compares with: exemplars and general prompts as unit rows, and the head fitted on both.
+
+    `usual` and `spread` say of each capability how like each other its own exemplars are: mean and deviation.
+    """
 
     rows: Rows
     labels: Labels
     capabilities: int
     head: Head
+    usual: Floats
+    spread: Floats
 
     @classmethod
     def fit(cls, rows: Rows, labels: Labels, capabilities: int) -> Known:
         """Learn from the rows; `labels` are numbers of capabilities or `OUTSIDE`."""
-        return cls(rows, labels, capabilities, Head.fit(rows, labels, capabilities))
+        own = [_own_likeness(rows[labels == one]) for one in range(capabilities)]
+        usual = np.array([mine.mean() if len(mine) else 0.0 for mine in own])
+        spread = np.array([mine.std() if len(mine) else 0.0 for mine in own]) + LEAST_SPREAD
+        return cls(rows, labels, capabilities, Head.fit(rows, labels, capabilities), usual, spread)
 
     def look(self, asked: Rows) -> Looked:
         """The likeliest capability of each row with its signals.
 
-        They are its likeness, its log-odds by the head, its log-odds among capabilities by both, and by how much the
-        row is more like it than like general prompts.
+        They are its likeness, its log-odds by the head, its log-odds among capabilities by both, by how much the row
+        is more like it than like general prompts, and how usual its likeness is among the capability's own exemplars.
         """
         alike = likeness(asked @ self.rows.T, self.labels, self.capabilities)
         near, outside = alike[:, : self.capabilities], alike[:, self.capabilities]
@@ -107,6 +118,7 @@ class Known:
                 np.clip(_log_odds(chances[every, best]), -12.0, 12.0),
                 np.clip(_log_odds(among[every, best]), -12.0, 12.0),
                 near[every, best] - outside,
+                np.clip((near[every, best] - self.usual[best]) / self.spread[best], -FURTHEST, FURTHEST),
             ],
             axis=1,
         )
@@ -159,6 +171,17 @@ def likeness(cosines: Rows, labels: Labels, capabilities: int) -> Floats:
         if mine.shape[1]:
             most = min(NEIGHBOURS, mine.shape[1])
             found[:, label] = np.partition(mine, -most, axis=1)[:, -most:].mean(axis=1)
+    return found
+
+
+def _own_likeness(rows: Rows) -> Floats:
+    """How like its others each exemplar of one capability is; nothing of a single one."""
+    if len(rows) < 2:
+        return np.zeros(0)
+    cosines = rows @ rows.T
+    np.fill_diagonal(cosines, -1.0)
+    most = min(NEIGHBOURS, len(rows) - 1)
+    found: Floats = np.partition(cosines, -most, axis=1)[:, -most:].mean(axis=1).astype(np.float64)
     return found
 
 

@@ -6,6 +6,7 @@ to send shadows the right way: `agreement` says how often both name the same cap
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from math import log
 from typing import Final
@@ -16,24 +17,38 @@ from sklearn.linear_model import LogisticRegression
 
 from evaluator.briefs.brief import LoadedBrief
 from evaluator.judge.tagging.conversations import Tagging
+from evaluator.judge.tagging.general import general_prompts
 from telemetry.errors import BriefError
-from telemetry.word_table import LARGEST, SCALE, TableFile, WordTable, table_of, words
+from telemetry.word_table import LARGEST, NOBODY, SCALE, TableFile, WordTable, table_of, words
 
 STRENGTH: Final = 1.0
+NOBODYS: Final = 0.05
+"""What all prompts of no capability weigh beside those of one."""
 LEAD: Final = log(2.0)
 """The likeliest capability must be twice as likely as the next."""
 
 
-def fit_table(loaded: LoadedBrief) -> TableFile:
-    """The word table of a brief. BriefError where fewer than two capabilities could be told apart."""
+def fit_table(loaded: LoadedBrief, tagger: Tagging | None = None) -> TableFile:
+    """The word table of a brief. BriefError where fewer than two capabilities could be told apart.
+
+    With a tagger it follows that one: general prompts are learnt beside the exemplars, as what it says that they are.
+    """
     taught = [(prompt, c.name) for c in loaded.brief.capabilities for prompt in c.exemplars]
     if len({name for _, name in taught}) < 2:
         raise BriefError("the word table needs exemplars of at least two capabilities")
+    if tagger is not None:
+        others = [prompt for mine in general_prompts().values() for prompt in mine]
+        taught += [
+            (prompt, tag.capability or NOBODY) for prompt, tag in zip(others, tagger.tag(others), strict=True)
+        ]
     counter = CountVectorizer(analyzer=words, binary=True)
     seen = counter.fit_transform([prompt for prompt, _ in taught])
-    # Every capability counts the same, however many exemplars it has.
-    model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=2000)
-    model.fit(seen, [name for _, name in taught])
+    # Every capability counts the same, however many exemplars it has; those of none less, or they take every prompt
+    # that has a few words which no exemplar has.
+    counts = Counter(name for _, name in taught)
+    heavy = np.array([(NOBODYS if name == NOBODY else 1.0) / counts[name] for _, name in taught])
+    model = LogisticRegression(C=STRENGTH, max_iter=2000)
+    model.fit(seen, [name for _, name in taught], heavy / heavy.mean())
     names = [str(name) for name in model.classes_]
     # Two classes have one row of weights, for the second of them.
     weights = model.coef_ if len(names) > 2 else np.vstack([-model.coef_, model.coef_]) / 2.0

@@ -19,6 +19,7 @@ from evaluator.judge.judges.scorer import SOURCE, LiveJudging, Task, score, task
 from evaluator.judge.tagging.conversations import tag_interactions
 from evaluator.judge.tagging.tagger import Tag
 from evaluator.watch.worker.line import Line, Place
+from evaluator.watch.worker.unknown import UnknownShare
 from telemetry import codec, topics
 from telemetry.bus.protocols import Bus, Publisher, Reader, Record
 from telemetry.dead_letters import dead_record
@@ -53,6 +54,7 @@ class ScorerCounts:
     dead: int = 0
     waiting: int = 0
     unscored: dict[str, int] = field(default_factory=dict)
+    unknown: UnknownShare = field(default_factory=UnknownShare)
 
 
 class Scorer:
@@ -106,7 +108,10 @@ class Scorer:
     def _take(self, records: Sequence[Record]) -> None:
         read = [(record, self._readable(record)) for record in records]
         interactions = [found for _, found in read if found is not None]
-        tags = iter(tag_interactions(self._tagger, interactions) if interactions else [])
+        tagged = tag_interactions(self._tagger, interactions) if interactions else []
+        for tag in tagged:
+            self.counts.unknown.see(tag.capability is None)
+        tags = iter(tagged)
         for record, interaction in read:
             if interaction is None:
                 self._line.join(Place(record))

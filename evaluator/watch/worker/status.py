@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field
 
 from evaluator.watch.worker.decider import Decider, Tracked
 from evaluator.watch.worker.scoring import ScorerCounts
+from evaluator.watch.worker.unknown import UnknownStatus
 from telemetry.events import Allotment, CapabilityEvidence, DecisionMade, Status, Value, now
 from telemetry.files import write_renamed
 
@@ -51,6 +52,7 @@ class WorkerStatus(Value):
     scored: int = 0
     unscored: dict[str, int] = Field(default_factory=dict)
     waiting: int = 0
+    unknown: UnknownStatus = UnknownStatus()
     dead: int = 0
     duplicates: int = 0
     late: int = 0
@@ -91,6 +93,7 @@ def worker_status(judge: str, tagger: str, counts: ScorerCounts, decider: Decide
         scored=counts.scored,
         unscored=dict(counts.unscored),
         waiting=counts.waiting,
+        unknown=counts.unknown.status,
         dead=counts.dead + decider.dead,
         duplicates=decider.duplicates,
         late=decider.late,

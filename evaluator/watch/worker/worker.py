@@ -24,6 +24,7 @@ from evaluator.judge.judges.learned.judge import LearnedJudge
 from evaluator.judge.judges.learned.model import read_model
 from evaluator.judge.judges.scorer import LiveJudging
 from evaluator.judge.tagging.choosing import AnyTagger, tagger_for
+from evaluator.judge.tagging.meaning_tagger import MeaningTagger
 from evaluator.judge.tagging.word_tagger import agreement, fit_table
 from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.scoring import Scorer, ScorerCounts, Tagging
@@ -97,7 +98,7 @@ def live_judge(loaded: LoadedBrief, learned: Path | None) -> Judge:
 
 def _write_table(path: Path, loaded: LoadedBrief, tagger: AnyTagger) -> None:
     """Write the word table, and say in the log how often it agrees with the tagger."""
-    table = fit_table(loaded)
+    table = fit_table(loaded, tagger if isinstance(tagger, MeaningTagger) else None)
     write_table(path, table)
     prompts = [item.prompt for items in loaded.items.values() for item in items][::COMPARE_EVERY]
     log.info(

@@ -16,6 +16,7 @@ from belay.launcher.parts import Route
 from belay.launcher.status import SILENT_S, Seen, see, steps
 from belay.project import Project
 from evaluator.watch.worker.status import RolloutStatus, WorkerStatus
+from evaluator.watch.worker.unknown import UnknownStatus
 from serving.models.manifest import Manifest
 from serving.models.store import StoredModel
 from tests.conftest import a_free_port
@@ -76,6 +77,18 @@ def test_where_all_is_well_nothing_waits() -> None:
 )
 def test_each_step_names_what_it_waits_for(changes: dict[str, Any], step: str, waited: str) -> None:
     assert waited in waits(replace(ALL_WELL, **changes))[step]
+
+
+def test_traffic_that_no_capability_covers_is_told_and_its_growth_waits_for_a_wider_brief() -> None:
+    usual = UnknownStatus(tagged=400, unknown=40)
+    grown = UnknownStatus(tagged=2000, unknown=400, usual=0.1, recent=0.32, e_value=2e4, alarm=True)
+    for said, told, waited in (
+        (usual, "10% of 400 interactions belong to no capability", {}),
+        (grown, "of late 32%, where 10% was usual", {"tagged": "a wider brief: `belay map suggest`"}),
+    ):
+        seen = replace(ALL_WELL, worker=worker().model_copy(update={"unknown": said}))
+        assert waits(seen) == waited
+        assert told in next(step.told for step in steps(seen) if step.name == "tagged")
 
 
 def test_traffic_waits_for_clients_where_nobody_has_asked() -> None:

@@ -16,6 +16,7 @@ from evaluator.judge.tagging.meaning_tagger import (
     LOWEST_CUT,
     PLAINLY,
     SLIPS,
+    UNLIKE,
     MeaningTagger,
     bounds_of,
 )
@@ -103,8 +104,8 @@ def test_what_somebody_said_belongs_to_none_is_believed(embedder: WordEmbedder) 
     told = MeaningTagger.fit(loaded(), {None: mine}, embedder)
     untold = MeaningTagger.fit(loaded(), embedder=embedder)
     asked = "Where is the refund office in Turin?"
-    assert untold.tag([asked])[0].capability == "support"
     assert told.tag([asked])[0].capability is None
+    assert told.tag([asked])[0].confidence < untold.tag([asked])[0].confidence
 
 
 def test_one_capability_alone_cannot_be_told_apart(embedder: WordEmbedder) -> None:
@@ -138,11 +139,11 @@ def held(right: list[bool], best: list[int]) -> HeldOut:
     )  # fmt: skip
 
 
-def test_the_cut_gives_up_a_tenth_of_what_was_right_and_never_more_than_a_half() -> None:
+def test_the_cut_gives_up_its_part_of_what_was_right_and_is_never_above_a_half() -> None:
     full = np.linspace(0.31, 0.49, 100)
     alike = held([True] * 100, [0] * 100)
     cut = bounds_of(full, alike, full, alike).cut
-    assert (full < cut).sum() == pytest.approx(10, abs=1)
+    assert (full < cut).sum() == pytest.approx(100 * UNLIKE, abs=1)
     assert bounds_of(full, alike, full + 0.5, alike).cut == HIGHEST_CUT
     assert bounds_of(full, alike, full / 10, alike).cut == LOWEST_CUT
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from evaluator.briefs.brief import LoadedBrief, load_brief
-from evaluator.judge.tagging.tagger import Tagger
+from evaluator.judge.tagging.general import general_prompts
+from evaluator.judge.tagging.tagger import Tag, Tagger
 from evaluator.judge.tagging.word_tagger import agreement, fit_table
 from telemetry.errors import BriefError
-from telemetry.word_table import WordTable
+from telemetry.word_table import NOBODY, WordTable
 from tests.places import BRIEF
 
 
@@ -30,6 +33,26 @@ def test_it_names_the_right_capability_of_prompts_it_was_not_taught(loaded: Load
     wrong = sum(table.tag(prompt) not in (name, None) for prompt, name in new)
     assert right / len(new) >= 0.95
     assert wrong / len(new) <= 0.01
+
+
+def test_with_a_tagger_prompts_of_no_capability_are_learnt_and_nobody_is_never_named(
+    loaded: LoadedBrief,
+) -> None:
+    class Nobody:
+        """Says of every general prompt that it belongs to none."""
+
+        def tag(self, prompts: Sequence[str]) -> list[Tag]:
+            return [Tag(None, 0.0) for _ in prompts]
+
+    file = fit_table(loaded, Nobody())
+    table, before = WordTable(file), WordTable(fit_table(loaded))
+    assert NOBODY in file.capabilities
+    assert table.capabilities == before.capabilities
+    items = [(item.prompt, name) for name, items in loaded.items.items() for item in items][::7]
+    assert sum(table.tag(prompt) == name for prompt, name in items) / len(items) >= 0.95
+    general = [prompt for prompts in general_prompts().values() for prompt in prompts]
+    assert sum(table.tag(p) is None for p in general) > sum(before.tag(p) is None for p in general)
+    assert NOBODY not in {table.tag(prompt) for prompt in general}
 
 
 @pytest.mark.parametrize("prompt", ["", "xyzzy plugh", "Tell me a joke about cats"])
