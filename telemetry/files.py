@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -17,3 +18,11 @@ def write_renamed(path: Path, content: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_all(folder: Path, contents: Mapping[str, str]) -> None:
+    """Write texts by their paths below `folder`, which is made where it is missing; each file in one step."""
+    for name, text in contents.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_renamed(path, text.encode())

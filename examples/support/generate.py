@@ -20,6 +20,8 @@ from pathlib import Path
 from generator import arithmetic, facts, known, reading, sentiment, support_reply, writing
 from generator.shape import Dealt, Source, deal, endless, with_further
 
+from telemetry.files import write_all
+
 SEED = 20_260
 AUDIT = 40
 CRITICAL_AUDIT = 60
@@ -116,16 +118,10 @@ def contents() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write every file, each beside its final name and then renamed."""
+    """Write every file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder to write into")
-    out: Path = parser.parse_args().out
-    for name, text in contents().items():
-        file = out / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(f".{file.name}.tmp")
-        unfinished.write_bytes(text.encode())
-        unfinished.replace(file)
+    write_all(parser.parse_args().out, contents())
 
 
 if __name__ == "__main__":

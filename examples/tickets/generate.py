@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import wordings as words
 
+from telemetry.files import write_all
+
 SEED = 20_261
 # An audit's test needs 54 pairs without a difference to pass at 10 points, 110 at 5 points.
 AUDIT = {"order_number": 110}
@@ -172,16 +174,10 @@ def contents() -> dict[str, str]:
 
 
 def main() -> None:
-    """Write every file, each beside its final name and then renamed."""
+    """Write every file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder to write into")
-    out: Path = parser.parse_args().out
-    for name, text in contents().items():
-        file = out / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(f".{file.name}.tmp")
-        unfinished.write_bytes(text.encode())
-        unfinished.replace(file)
+    write_all(parser.parse_args().out, contents())
 
 
 if __name__ == "__main__":

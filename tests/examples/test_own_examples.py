@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,11 @@ from tests.docs.command_lines import lines_of_page, mistake
 from tests.places import ROOT
 
 EXAMPLES = ROOT / "examples"
-FOLDERS = ("tickets", "by_url")
+FOLDERS = ("tickets", "by_url", "silent")
 TICKETS = EXAMPLES / "tickets"
 WRITTEN = {
     "tickets": ("items/*.jsonl", "exemplars/*.txt", "train.jsonl"),
+    "silent": ("z.jsonl",),
 }
 RIGHT = {
     "route": "This ticket is about {}.",
@@ -68,6 +70,16 @@ def test_the_commands_on_the_page_are_real(name: str) -> None:
     found = list(lines_of_page((EXAMPLES / name / "README.md").read_text(encoding="utf-8")))
     assert len(found) > 5
     assert {str(line): wrong for line in found if (wrong := mistake(line))} == {}
+
+
+def test_what_nobody_thought_of_is_rehearsed_nowhere_and_all_that_was_thought_of_is() -> None:
+    shop = load_brief(EXAMPLES / "support" / "brief.yaml")
+    taught = {prompt: c.name for c in shop.brief.capabilities for prompt in c.exemplars}
+    lines = (EXAMPLES / "silent" / "z.jsonl").read_text(encoding="utf-8").splitlines()
+    rehearsed = Counter(taught[json.loads(line)["messages"][0]["content"]] for line in lines)
+    thought_of = ("facts", "sentiment", "extraction", "list_format", "one_sentence_summary", "small_code")
+    assert rehearsed == dict.fromkeys(thought_of, 14)
+    assert not any("json" in line.lower() for line in lines)
 
 
 def test_there_are_items_exemplars_and_dialogues_enough(tickets: LoadedBrief) -> None:
