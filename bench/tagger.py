@@ -1,6 +1,6 @@
 """How truly prompts get their capability, how truly they stay unknown, and how fast, beside the tagger by words.
 
-    python bench/tagger.py            # the full run, some ten minutes on one core
+    python bench/tagger.py            # the full run, some five minutes on one core
     python bench/tagger.py --quick    # about a minute
     python bench/tagger.py --json     # one JSON object on standard output
 

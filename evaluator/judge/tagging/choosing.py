@@ -18,14 +18,16 @@ WITHOUT: Final = (
 )
 
 
-def tagger_for(loaded: LoadedBrief, stored: Path | None = None) -> AnyTagger:
+def tagger_for(
+    loaded: LoadedBrief, stored: Path | None = None, embedder: Embedder | None = None
+) -> AnyTagger:
     """The stored tagger, or one fitted on the brief's exemplars: by meaning where its package is here (some seconds).
 
     UsageError where the stored one knows other capabilities than the brief.
     """
     if stored is None:
-        return MeaningTagger.fit(loaded) if Embedder.installed() else Tagger.fit(loaded)
-    tagger = load(stored)
+        return MeaningTagger.fit(loaded, embedder=embedder) if Embedder.installed() else Tagger.fit(loaded)
+    tagger = load(stored, embedder)
     wanted = {c.name for c in loaded.brief.capabilities}
     if set(tagger.names) != wanted:
         other = ", ".join(sorted(set(tagger.names) ^ wanted))

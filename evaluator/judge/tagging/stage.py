@@ -81,7 +81,8 @@ class Head:
 class Known:
     """What a stage compares with: exemplars and general prompts as unit rows, and the head fitted on both.
 
-    `usual` and `spread` say of each capability how like each other its own exemplars are: mean and deviation.
+    `usual` and `spread` say of each capability how like each other its own exemplars are: mean and deviation;
+    `own` says it of each row, 0 for general prompts.
     """
 
     rows: Rows
@@ -90,22 +91,30 @@ class Known:
     head: Head
     usual: Floats
     spread: Floats
+    own: Floats
 
     @classmethod
     def fit(cls, rows: Rows, labels: Labels, capabilities: int) -> Known:
         """Learn from the rows; `labels` are numbers of capabilities or `OUTSIDE`."""
-        own = [_own_likeness(rows[labels == one]) for one in range(capabilities)]
-        usual = np.array([mine.mean() if len(mine) else 0.0 for mine in own])
-        spread = np.array([mine.std() if len(mine) else 0.0 for mine in own]) + LEAST_SPREAD
-        return cls(rows, labels, capabilities, Head.fit(rows, labels, capabilities), usual, spread)
+        own, usual, spread = np.zeros(len(rows)), np.zeros(capabilities), np.zeros(capabilities)
+        for one in range(capabilities):
+            mine = labels == one
+            if mine.any():
+                own[mine] = _own_likeness(rows[mine])
+                usual[one], spread[one] = own[mine].mean(), own[mine].std()
+        head = Head.fit(rows, labels, capabilities)
+        return cls(rows, labels, capabilities, head, usual, spread + LEAST_SPREAD, own)
 
     def look(self, asked: Rows) -> Looked:
         """The likeliest capability of each row with its signals.
 
         They are its likeness, its log-odds by the head, its log-odds among capabilities by both, by how much the row
-        is more like it than like general prompts, and how usual its likeness is among the capability's own exemplars.
+        is more like it than like general prompts, how usual its likeness is among the capability's own exemplars, and
+        how much denser exemplars lie where the row is than the row itself (as the local outlier factor of Breunig et
+        al. 2000 compares them, by differences).
         """
-        alike = likeness(asked @ self.rows.T, self.labels, self.capabilities)
+        cosines = asked @ self.rows.T
+        alike = likeness(cosines, self.labels, self.capabilities)
         near, outside = alike[:, : self.capabilities], alike[:, self.capabilities]
         logits = asked @ self.head.weight.T + self.head.bias
         chances = log_softmax(logits.astype(np.float64), axis=1)
@@ -119,10 +128,21 @@ class Known:
                 np.clip(_log_odds(among[every, best]), -12.0, 12.0),
                 near[every, best] - outside,
                 np.clip((near[every, best] - self.usual[best]) / self.spread[best], -FURTHEST, FURTHEST),
+                self._sparser(cosines),
             ],
             axis=1,
         )
         return Looked(best.astype(np.int64), signals, np.exp(chances[:, self.capabilities]))
+
+    def _sparser(self, cosines: Rows) -> Floats:
+        """Mean cosine to the nearest exemplars of any capability, less what is usual for those."""
+        inside = np.flatnonzero(self.labels != OUTSIDE)
+        mine = cosines[:, inside]
+        most = min(NEIGHBOURS, len(inside))
+        nearest = np.argpartition(mine, -most, axis=1)[:, -most:]
+        near = np.take_along_axis(mine, nearest, axis=1).mean(axis=1)
+        found: Floats = near.astype(np.float64) - self.own[inside][nearest].mean(axis=1)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +195,9 @@ def likeness(cosines: Rows, labels: Labels, capabilities: int) -> Floats:
 
 
 def _own_likeness(rows: Rows) -> Floats:
-    """How like its others each exemplar of one capability is; nothing of a single one."""
+    """How like its others each exemplar of one capability is; 0 where it has none."""
     if len(rows) < 2:
-        return np.zeros(0)
+        return np.zeros(len(rows))
     cosines = rows @ rows.T
     np.fill_diagonal(cosines, -1.0)
     most = min(NEIGHBOURS, len(rows) - 1)

@@ -41,6 +41,7 @@ def store(folder: Path, tagger: MeaningTagger) -> Path:
             f"{name}.head.bias": stage.known.head.bias,
             f"{name}.usual": stage.known.usual,
             f"{name}.own_spread": stage.known.spread,
+            f"{name}.own": stage.known.own,
             f"{name}.centre": stage.certainty.centre,
             f"{name}.spread": stage.certainty.spread,
             f"{name}.weight": stage.certainty.weight,
@@ -93,7 +94,7 @@ def _require_whole(about: dict[str, Any], arrays: dict[str, Any]) -> None:
 
 def _stage(arrays: dict[str, Any], name: str, capabilities: int) -> Stage:
     head = Head(arrays[f"{name}.head.weight"], arrays[f"{name}.head.bias"])
-    own = arrays[f"{name}.usual"], arrays[f"{name}.own_spread"]
+    own = arrays[f"{name}.usual"], arrays[f"{name}.own_spread"], arrays[f"{name}.own"]
     known = Known(arrays[f"{name}.rows"], arrays[f"{name}.labels"], capabilities, head, *own)
     certainty = Certainty(
         arrays[f"{name}.centre"],

@@ -74,19 +74,21 @@ class WorkerSettings(Settings):
 def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> None:
     """Score and decide until `stop` is set. Raises what a loop died of; a lost broker is waited for."""
     loaded = load_brief(settings.brief, settings.judges)
-    tagger = tagger_for(loaded, settings.tagger)
+    # One encoder for tagger and judges: its weights are 90 MB, and both ask about the same prompts.
+    encoder = Embedder()
+    tagger = tagger_for(loaded, settings.tagger, encoder)
     if settings.table_file is not None:
         _write_table(settings.table_file, loaded, tagger)
-    worker = Worker(settings, bus, tagger, live_judge(loaded, settings.learned), stop)
+    worker = Worker(settings, bus, tagger, live_judge(loaded, settings.learned, encoder), stop)
     worker.run()
 
 
-def live_judge(loaded: LoadedBrief, learned: Path | None) -> Judge:
+def live_judge(loaded: LoadedBrief, learned: Path | None, encoder: Embedder | None = None) -> Judge:
     """The brief's judges with the one that an audit left. AttestationError where that file cannot be used."""
     if not Embedder.installed():
         log.warning("no sentence encoder is installed: only programs and models judge what users send")
         return Judge(loaded, gives_up=False)
-    encoder = Embedder()
+    encoder = encoder or Embedder()
     if learned is None or not learned.is_file():
         log.warning(
             "no judge was taught (%s): what only it could judge is unscored", learned or "none is named"

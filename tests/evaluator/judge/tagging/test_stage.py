@@ -30,6 +30,16 @@ def test_the_nearest_exemplars_capability_is_named() -> None:
     assert known.look(rows(184)).none[0] > 0.5
 
 
+def test_where_exemplars_lie_dense_the_same_likeness_says_less() -> None:
+    known = Known.fit(
+        rows(0, 1, 2, 3, 120, 132, 144, 156, 240, 241), np.array([0] * 4 + [1] * 4 + [-1, -1]), 2
+    )
+    # Beside exemplars a degree apart, and amid exemplars twelve degrees apart: about as like the nearest three.
+    dense, sparse = known.look(rows(15, 138)).signals
+    assert dense[0] == pytest.approx(sparse[0], abs=0.01)
+    assert dense[-1] < 0.0 < sparse[-1]
+
+
 def test_a_capability_without_an_exemplar_is_never_likely() -> None:
     known = Known.fit(rows(0, 5, 180, 185), np.array([0, 0, -1, -1]), 2)
     assert known.look(rows(2, 90, 182)).best.tolist() == [0, 0, 0]
