@@ -81,4 +81,12 @@ def teach_judge(
         asking.console.print(f"   No judge was taught: {error.message}.")
         return None
     write_model(model, file)
+    asking.console.print(f"   {_told(model)}")
     return model
+
+
+def _told(model: LearnedModel) -> str:
+    """What the judge is worth, in one line."""
+    aucs = [one.worth.auc for one in model.capabilities if one.worth.auc is not None]
+    worth = f", AUC {min(aucs):.2f} to {max(aucs):.2f} on prompts it had not seen" if aucs else ""
+    return f"It taught a judge for what users send: {len(model.capabilities)} capabilities{worth}."

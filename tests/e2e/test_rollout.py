@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from belay.launcher.demo import ALIAS, STAGES
+from belay.launcher.demo import ALIAS, CANDIDATE, STAGES
 from belay.launcher.rollout_run import RolloutRun, Tick, run_rollout
 from belay.launcher.turns import turns_of
 from belay.launcher.unseen import DEFAULT, Source
+from belay.steps.teaching import calibrations_of
 from evaluator.watch.planning.terms import rollout_spec
 from evaluator.watch.reporting.against_truth import AgainstTruth
 from evaluator.watch.reporting.summary import Summary
 from serving.engines.arms import Endpoint
 from serving.models.manifest import read_manifest
+from serving.models.store import StoredModel
 from telemetry.events import AuditRef
 from tests.e2e.conftest import BRIEF, Trained
 
@@ -35,10 +37,11 @@ def roll_out(
         candidate=read_manifest(candidate).ref,
         alias=ALIAS,
         stages=STAGES,
-        shadow=0.1,
+        shadow=0.2,
         audit=AuditRef(
             verdict="fail", sha256="0" * 64, override_by="a test", override_reason="to see it fall"
         ),
+        calibrations=calibrations_of(trained.home, trained.loaded, StoredModel.at(trained.candidate)),
     )
     written = trained.home.root / f"unseen-{seed}.jsonl"
     run = RolloutRun(
@@ -49,6 +52,7 @@ def roll_out(
         candidate=Endpoint(arm="candidate", url=url),
         bootstrap=bootstrap,
         folder=trained.home.run(spec.rollout_id),
+        learned=trained.home.learned_judge(CANDIDATE),
     )
     seen: list[Tick] = []
     summary = run_rollout(run, seen.append)
@@ -67,7 +71,8 @@ def assert_scores_are_true(truth: AgainstTruth) -> None:
     """What a run of a few hundred requests can show; bench/ measures the rest."""
     assert truth.overall is not None
     assert truth.scored is not None
-    assert truth.scored >= 0.9
+    # Half of the traffic is the target's, where nothing but base's answer to the same prompt could tell.
+    assert truth.scored >= (0.9 if DEFAULT is Source.ITEMS else 0.25)
     assert truth.overall.close >= 0.8
     assert all(abs(arm.error) <= 0.1 for arm in truth.by_arm.values() if arm.n >= 100)
     if DEFAULT is Source.UNSEEN:
