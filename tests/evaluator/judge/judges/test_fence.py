@@ -89,6 +89,7 @@ def test_a_judge_that_is_held_to_json_may_quote_what_it_likes(text: str, grade: 
         f"Grade {NONCE}: [[3]]\nNo. Grade {NONCE}: [[7]]",
         f'  {{"grade": 7.0, "code": "{NONCE}"}}\n',
     ],
+    ids=["plain", "bold", "quoted", "the last holds", "json"],  # the code differs from process to process
 )
 def test_a_grade_with_the_code_is_read_however_it_is_set(reply: str) -> None:
     assert grade_in(reply, NONCE) == 7.0
