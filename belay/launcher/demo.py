@@ -46,10 +46,11 @@ CANDIDATE = "support-naive"
 OVERRIDE_BY = "belay demo"
 OVERRIDE_REASON = "the demo shows that the rollout catches what the audit has already caught"
 STAGES = (
-    Stage(share=0.05, min_units=100),
-    Stage(share=0.25, min_units=200),
-    Stage(share=0.50, min_units=400),
+    Stage(share=0.05, min_units=25),
+    Stage(share=0.25, min_units=60),
+    Stage(share=0.50, min_units=100),
 )
+"""Of prompts that stand in no file about one in eight becomes a unit: the target's, half of them, only as pairs."""
 
 
 @dataclass(frozen=True, slots=True)
