@@ -85,7 +85,7 @@ def test_a_spec_that_no_broker_would_take_is_a_422_and_starts_nothing(
 
 
 def test_the_largest_spec_that_starts_fits_a_record_with_an_allotment_of_its_own() -> None:
-    names = [f"{number}-{'x' * 3_900}" for number in range(100)]
+    names = [f"{number}-{'x' * 3_780}" for number in range(100)]
     watched = tuple(CapabilityWatch(name=name, role="adjacent", threshold=0.1, weight=0.01) for name in names)
     moved = Allotment(settled=10**9, by_capability=dict.fromkeys(names, 1 / 3), otherwise=1 / 3)
     state = transition(started(capabilities=watched), Hold("watch", "r" * 500, allotment=moved), NOON)
