@@ -15,6 +15,7 @@ import argparse
 import json
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from serving.models.base_model import prepare_base_model
 
 BRIEF = Path(__file__).parents[1] / "examples" / "support" / "brief.yaml"
 ROUTE = "mine"
+AT_ONCE = 12
 VERDICTS = (0, 1, 3)
 """An audit's verdict is a result, whichever it is."""
 
@@ -49,8 +51,6 @@ def walk(folder: Path, journey: Journey, *, quick: bool, seed: int) -> None:
     )
     try:
         rollout = _send(folder, prompts, quick=quick)
-        if rollout is None:
-            return
         journey.run("rollout", "rollback", rollout, "--by", "a user", "--reason", "enough", fine=(0, 2))
         if not quick:
             journey.run("repair", rollout)
@@ -61,23 +61,33 @@ def walk(folder: Path, journey: Journey, *, quick: bool, seed: int) -> None:
 def _naive_training(project: Path, steps: int) -> None:
     """What a user edits in the one file: a short training without rehearsal, a first stage of a half, no redaction."""
     said = yaml.safe_load(project.read_text())
-    said |= {"training": {"steps": steps}, "stages": "50%:2000", "shadow": 0.2, "privacy": "full"}
+    said |= {
+        "training": {"steps": steps, "threads": 1},
+        "stages": "50%:2000",
+        "shadow": 0.2,
+        "privacy": "full",
+    }
     project.write_text(yaml.safe_dump(said, sort_keys=False))
 
 
-def _send(folder: Path, prompts: list[str], *, quick: bool) -> str | None:
+def _send(folder: Path, prompts: list[str], *, quick: bool) -> str:
     """The log's prompts again, through the router, until a rollback or the end; the rollout's id."""
     url = f"http://127.0.0.1:{yaml.safe_load((folder / 'belay.yaml').read_text())['ports']['router']}"
-    deadline = time.monotonic() + (120 if quick else 600)
-    with httpx.Client(base_url=url, timeout=120) as http:
-        for number, prompt in enumerate(prompts):
-            body = {"model": ROUTE, "messages": [{"role": "user", "content": prompt}], "max_tokens": 24}
+    deadline = time.monotonic() + (120 if quick else 900)
+    with httpx.Client(base_url=url, timeout=120) as http, ThreadPoolExecutor(AT_ONCE) as users:
+
+        def ask(number: int, prompt: str) -> None:
+            body = {"model": ROUTE, "messages": [{"role": "user", "content": prompt}], "max_tokens": 64}
             http.post("/v1/chat/completions", json=body, headers={"x-session-id": f"s{number}"})
+
+        for first in range(0, len(prompts), AT_ONCE):
+            last = min(first + AT_ONCE, len(prompts))
+            list(users.map(ask, range(first, last), prompts[first:last]))
             status = http.get("/belay/status").json()
             if status["rollout"] == "rolled_back" or time.monotonic() > deadline:
-                say(f"after {number + 1} queries the rollout is {status['rollout']}")
-                return str(status["rollout_id"])
-        return str(http.get("/belay/status").json()["rollout_id"])
+                break
+        say(f"after {last} queries the rollout is {status['rollout']}")
+        return str(status["rollout_id"])
 
 
 def figures(result: Result, journey: Journey, minutes: float) -> None:

@@ -64,11 +64,14 @@ class Journey:
         return Running(process, path)
 
     def _took(self, arguments: Sequence[str], status: int, seconds: float, fine: Sequence[int]) -> Step:
-        step = Step("belay " + " ".join(arguments), status, seconds, status not in fine)
+        step, log = (
+            Step("belay " + " ".join(arguments), status, seconds, status not in fine),
+            self._log(arguments),
+        )
         self.steps.append(step)
         say(f"{seconds:7.1f} s  status {status}  {step.command}")
         if step.failed:
-            say(self._log(arguments).read_text(errors="replace")[-2000:])
+            say(log.read_text(errors="replace")[-2000:])
         return step
 
     def _log(self, arguments: Sequence[str]) -> Path:
