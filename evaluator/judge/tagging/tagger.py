@@ -51,7 +51,7 @@ class Tagger:
     """TF-IDF over words and characters with a logistic regression, fitted on the brief's exemplars alone.
 
     It knows no "none of these": a prompt unlike every exemplar gets whatever its scraps resemble, and is
-    untagged only where that is unsure. The judge finds no reference for such a prompt and leaves it unscored.
+    untagged only where that is unsure. `meaning_tagger` knows better, where sentence embeddings are installed.
     """
 
     def __init__(
