@@ -101,6 +101,13 @@ def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture
+def a_broker(request: pytest.FixtureRequest) -> str:
+    """`host:port` of the best broker that there is: a whole rollout on each kind would take minutes more."""
+    name = "apache_kafka" if KAFKA_LOCAL.is_file() else "embedded_broker"
+    return str(request.getfixturevalue(name))
+
+
 @pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.kafka)])
 def broker(request: pytest.FixtureRequest) -> str:
     """`host:port` of each kind of broker in turn: what passes on one must pass on the other."""

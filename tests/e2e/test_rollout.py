@@ -90,8 +90,8 @@ def test_naive_fine_tune_gains_the_target_forgets_the_rest_and_fails_the_audit(t
     assert trained.audit.verdict == "fail"
 
 
-def test_regressed_candidate_is_rolled_back_by_itself(trained: Trained, broker: str) -> None:
-    summary = roll_out(trained, broker, trained.candidate, trained.candidate_url, requests=1600, seed=7)
+def test_regressed_candidate_is_rolled_back_by_itself(trained: Trained, a_broker: str) -> None:
+    summary = roll_out(trained, a_broker, trained.candidate, trained.candidate_url, requests=1600, seed=7)
     assert summary.outcome == "rolled_back"
     assert summary.interactions_until_decision is not None
     assert summary.interactions_until_decision < 1600
