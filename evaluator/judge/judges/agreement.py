@@ -12,12 +12,16 @@ import json
 import re
 import warnings
 from collections.abc import Callable, Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
 
 from evaluator.verifiers.text import bare, contains_phrase, normalise, without_fence
 
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?")
+
+_STARTS: Final = 10
+"""Brackets at which a JSON value is looked for: an answer of nothing but brackets costs no more than a sane one."""
 
 Comparison = Callable[[str, str, Mapping[str, Any]], "bool | None"]
 
@@ -62,7 +66,7 @@ def _json(answer: str, base: str, options: Mapping[str, Any]) -> bool | None:  #
 def _first_value(text: str) -> Any:
     body = without_fence(text)
     decoder = json.JSONDecoder()
-    for found in re.finditer(r"[{\[]", body):
+    for found in islice(re.finditer(r"[{\[]", body), _STARTS):
         try:
             return decoder.raw_decode(body[found.start() :])[0]
         except (ValueError, RecursionError):
