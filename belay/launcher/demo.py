@@ -66,7 +66,7 @@ class DemoSettings:
     brief: Path
     requests: int = 1600
     seed: int = 7
-    shadow: float = 0.2
+    shadow: float = 0.5
     identical: bool = False
     bootstrap: str | None = None
     traffic: Source = DEFAULT

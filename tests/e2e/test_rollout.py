@@ -37,7 +37,7 @@ def roll_out(
         candidate=read_manifest(candidate).ref,
         alias=ALIAS,
         stages=STAGES,
-        shadow=0.2,
+        shadow=0.5,
         audit=AuditRef(
             verdict="fail", sha256="0" * 64, override_by="a test", override_reason="to see it fall"
         ),
@@ -102,7 +102,7 @@ def test_regressed_candidate_is_rolled_back_by_itself(trained: Trained, a_broker
 
 
 def test_identical_candidate_survives_the_same_traffic(trained: Trained, embedded_broker: str) -> None:
-    summary = roll_out(trained, embedded_broker, trained.base, trained.control_url, requests=300, seed=7)
+    summary = roll_out(trained, embedded_broker, trained.base, trained.control_url, requests=200, seed=7)
     assert summary.outcome in ("ramping", "promoted")
-    assert summary.interactions == 300, "all of the traffic"
+    assert summary.interactions == 200, "all of the traffic"
     assert summary.stage_reached >= 1, "the schedule promoted it at least once"
