@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from serving.engines.openai_client import complete_many
 from serving.engines.vllm_engine import EngineSettings, VllmEngine
 from serving.models.base_model import prepare_base_model
 from serving.models.manifest import attest
+from serving.server import free_port
 from telemetry.events import Message
 
 IN_FLIGHT: Final = 32
@@ -34,7 +34,7 @@ def served_base(folder: Path) -> Iterator[ServedModel]:
     settings = EngineSettings(
         folder=base,
         served_name="base",
-        port=_free_port(),
+        port=free_port(),
         log_file=folder / "engine.log",
         max_num_seqs=IN_FLIGHT,
         extra_args=("--no-enable-prefix-caching",),
@@ -87,9 +87,3 @@ def keep(one: TestSet, data: Path, folder: Path, model: ServedModel, run: FullRu
 def conditions() -> str:
     """When, and how busy the machine was: the load of the last minute over its cores."""
     return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

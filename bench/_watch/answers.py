@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from _shape import say
 from serving.engines.openai_client import Completion, complete_many
 from serving.engines.vllm_engine import EngineSettings, VllmEngine
 from serving.models.manifest import write_manifest
+from serving.server import free_port
 from telemetry.events import Message
 from telemetry.files import write_renamed
 
@@ -129,11 +129,3 @@ def _read(file: Path) -> dict[str, Answered]:
 def _key(asked: Asked) -> str:
     said = json.dumps([[m.model_dump() for m in asked.turns], asked.max_tokens])
     return hashlib.sha256(said.encode()).hexdigest()[:24]
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

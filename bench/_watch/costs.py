@@ -17,7 +17,6 @@ from pathlib import Path
 
 from _shape import Figure, Result, say
 
-from _watch.answers import free_port
 from _watch.world import SHOP
 from belay.launcher.embedded_broker import EmbeddedBroker
 from evaluator.briefs.brief import LoadedBrief, load_brief
@@ -28,6 +27,7 @@ from evaluator.judge.tagging.tagger import Tagger
 from evaluator.verifiers import Judgement
 from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.scoring import Scorer
+from serving.server import free_port
 from telemetry import codec, topics
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Bus
