@@ -28,9 +28,10 @@ _UNITS: Final = [
 ]
 _TEENS: Final = ["sixteen", "seventeen", "eighteen", "nineteen"]
 _TENS: Final = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_SMALL: Final = {word: value for value, word in enumerate(_UNITS + _TEENS)} | {
+SMALL: Final = {word: value for value, word in enumerate(_UNITS + _TEENS)} | {
     word: 10 * value for value, word in enumerate(_TENS, start=2)
 }
+"""Words of one number below a hundred."""
 _SCALES: Final = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 
 _DASH: Final = str.maketrans(
@@ -50,7 +51,7 @@ _DIGITS: Final = re.compile(
     re.VERBOSE,
 )
 _NEAR: Final = 16  # characters before a number that may hold its sign
-_ONES: Final = "|".join(sorted(_SMALL, key=len, reverse=True))
+_ONES: Final = "|".join(sorted(SMALL, key=len, reverse=True))
 _UPTO_99: Final = rf"(?:(?:{'|'.join(_TENS)})(?:[ -](?:{'|'.join(_UNITS[1:10])}))?|{_ONES})"
 _UPTO_999: Final = rf"(?:(?:{_UPTO_99}|a)\s+hundred(?:\s+(?:and\s+)?{_UPTO_99})?|{_UPTO_99})"
 _WORDS: Final = re.compile(
@@ -151,6 +152,6 @@ def _value_of_words(words: str) -> float:
         elif word == "a":
             group = 1.0
         else:
-            group += _SMALL.get(word, 0)  # "and" adds nothing
-    tail = "".join(str(_SMALL[word]) for word in decimals.split())
+            group += SMALL.get(word, 0)  # "and" adds nothing
+    tail = "".join(str(SMALL[word]) for word in decimals.split())
     return total + group + (float(f"0.{tail}") if tail else 0.0)

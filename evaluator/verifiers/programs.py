@@ -72,12 +72,17 @@ def _parsed(source: str) -> ast.Module | None:
     if _SESSION.match(source.strip()):
         lines = [line for line in source.strip().splitlines() if _SESSION.match(line)]
         source = "\n".join(_SESSION.sub("", line) for line in lines)
+    return parsed(textwrap.dedent(source).strip("\n"))
+
+
+def parsed(source: str) -> ast.Module | None:
+    """The program; None for what Python does not parse, however large or deep. It is never run."""
     try:
         # Odd escapes in a string literal warn when they are parsed; that is no defect of ours.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
-            return ast.parse(textwrap.dedent(source).strip("\n"))
+            return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 import json
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
 
+from evaluator.verifiers.programs import parsed
 from evaluator.verifiers.text import bare, contains_phrase, normalise, without_fence
 
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?")
@@ -82,13 +82,10 @@ def _programs(answer: str, base: str, options: Mapping[str, Any]) -> bool | None
 
 
 def _tree(text: str) -> str | None:
+    tree = parsed(without_fence(text))
     try:
-        # Odd escapes in a string literal warn when they are parsed; that is no defect of ours.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
-            return ast.dump(ast.parse(without_fence(text)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None if tree is None else ast.dump(tree)
+    except RecursionError:  # a chain that is parsed may still be too deep to be written down
         return None
 
 

@@ -9,31 +9,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-_WORDS: Final = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
-_OF_WORD: Final = {word: value for value, word in enumerate(_WORDS)} | {
-    "thirty": 30, "forty": 40, "fifty": 50, "hundred": 100, "a hundred": 100, "one hundred": 100, "a dozen": 12,
+from evaluator.verifiers.numbers import SMALL
+
+_OF_WORD: Final = {word: value for word, value in SMALL.items() if value <= 50} | {
+    "hundred": 100, "a hundred": 100, "one hundred": 100, "a dozen": 12,
     "a single": 1, "single": 1, "once": 1, "twice": 2,
 }  # fmt: skip
 COUNT: Final = rf"(\d{{1,4}}|{'|'.join(sorted(_OF_WORD, key=len, reverse=True))})"
