@@ -83,12 +83,11 @@ def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> Non
     worker.run()
 
 
-def live_judge(loaded: LoadedBrief, learned: Path | None, encoder: Embedder | None = None) -> Judge:
+def live_judge(loaded: LoadedBrief, learned: Path | None, encoder: Embedder) -> Judge:
     """The brief's judges with the one that an audit left. AttestationError where that file cannot be used."""
     if not Embedder.installed():
         log.warning("no sentence encoder is installed: only programs and models judge what users send")
         return Judge(loaded, gives_up=False)
-    encoder = encoder or Embedder()
     if learned is None or not learned.is_file():
         log.warning(
             "no judge was taught (%s): what only it could judge is unscored", learned or "none is named"

@@ -68,14 +68,24 @@ def features(
         (bases * prompts).sum(axis=1),
         strict=True,
     )
+    asked = {(case.prompt, text) for case in cases for text in (case.answer, _base(case))}
+    broken = {one for one in asked if check_prompt(*one).value == 0.0}
     rows = [
-        _row(case, agree(verifier, options, case.answer, _base(case)), *map(float, near))
+        _row(case, agree(verifier, options, case.answer, _base(case)), broken, *map(float, near))
         for case, near in zip(cases, cosines, strict=True)
     ]
     return np.array(rows).reshape(len(cases), len(NAMES))
 
 
-def _row(case: Case, agrees: bool | None, to_base: float, to_prompt: float, of_base: float) -> list[float]:
+def _row(
+    case: Case,
+    agrees: bool | None,
+    broken: set[tuple[str, str]],
+    to_base: float,
+    to_prompt: float,
+    of_base: float,
+) -> list[float]:
+    """`broken` holds the prompts and texts of which the text breaks what its prompt asks."""
     said, other, asked = words(case.answer), words(_base(case)), set(words(case.prompt))
     found = signals(case.prompt, case.answer, case.finish_reason)
     ratio = log((len(said) + 1) / (len(other) + 1))
@@ -101,8 +111,8 @@ def _row(case: Case, agrees: bool | None, to_base: float, to_prompt: float, of_b
         float(found.truncated),
         float(found.script_changed or found.language_changed),
         float(found.empty),
-        float(check_prompt(case.prompt, case.answer).value == 0.0),
-        float(check_prompt(case.prompt, _base(case)).value == 0.0),
+        float((case.prompt, case.answer) in broken),
+        float((case.prompt, _base(case)) in broken),
     ]
 
 
