@@ -5,38 +5,19 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from evaluator.judge.judges import standing
-from evaluator.judge.judges.client import LARGEST, JudgeClient, Reply
+from evaluator.judge.judges.client import LARGEST
 from telemetry.events import Message
 from tests.evaluator.support.fake_openai import chat_completion, serving
+from tests.evaluator.support.judge_client import client, graded, saying, why
 from tests.evaluator.support.judging_server import JudgingServer
 
 HELLO = [Message(role="user", content="hello")]
 NESTED = 100_000
-
-
-def client(url: str, **changes: Any) -> JudgeClient:
-    return JudgeClient(url, "grader", **{"first_pause_s": 0.0, "deadline_s": 5.0} | changes)
-
-
-def why(reply: Reply) -> str:
-    """Why a reply failed."""
-    return reply.failure.reason if reply.failure is not None else ""
-
-
-def saying(*replies: tuple[Any, ...]) -> Callable[[str, dict[str, Any]], Any]:
-    """Each reply in turn, the last one for ever."""
-    left = list(replies)
-    return lambda path, body: left.pop(0) if len(left) > 1 else left[0]  # noqa: ARG005 - a server's shape
-
-
-def graded(reply: Any) -> tuple[int, Any]:
-    return 200, chat_completion(reply)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

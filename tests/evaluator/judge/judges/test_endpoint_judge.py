@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from evaluator.briefs.brief import JudgeEndpoint, JudgeSettings
 from evaluator.judge.judges import standing
 from evaluator.judge.judges.case import Case
-from evaluator.judge.judges.client import JudgeClient, Reply
 from evaluator.judge.judges.endpoint_judge import EndpointJudge, conversation, judgement_of, version_of
 from evaluator.judge.judges.judge import AT_ONCE, Judge, judge_many
 from evaluator.verifiers.judgement import NO_JUDGEMENT
@@ -22,6 +21,7 @@ from telemetry.errors import SettingsError
 from telemetry.events import Message
 from tests.evaluator.support.briefs import brief, capability
 from tests.evaluator.support.fake_openai import chat_completion, serving
+from tests.evaluator.support.judge_client import client, graded, saying
 from tests.evaluator.support.judging_server import JudgingServer, code_in, with_code
 
 HELLO = [Message(role="user", content="hello")]
@@ -32,25 +32,6 @@ CODE = "3f9a1c22d0"
 def endpoint(url: str = "http://judge", **changes: Any) -> JudgeEndpoint:
     fields = {"url": url, "model": "grader", "rubric": "It is polite and {right}.", "best": 5}
     return JudgeEndpoint.model_validate(fields | changes)
-
-
-def client(url: str, **changes: Any) -> JudgeClient:
-    return JudgeClient(url, "grader", **{"first_pause_s": 0.0, "deadline_s": 5.0} | changes)
-
-
-def why(reply: Reply) -> str:
-    """Why a reply failed."""
-    return reply.failure.reason if reply.failure is not None else ""
-
-
-def saying(*replies: tuple[Any, ...]) -> Callable[[str, dict[str, Any]], Any]:
-    """Each reply in turn, the last one for ever."""
-    left = list(replies)
-    return lambda path, body: left.pop(0) if len(left) > 1 else left[0]  # noqa: ARG005 - a server's shape
-
-
-def graded(reply: str) -> tuple[int, Any]:
-    return 200, chat_completion(reply)
 
 
 def grading(reply: str) -> Callable[[str, dict[str, Any]], Any]:
