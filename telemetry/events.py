@@ -114,12 +114,31 @@ class ShadowDraw(Value):
     drawn: bool
 
 
+class SpoolPlace(Value):
+    """Where the spool of a router held a record; places of one spool grow in the order in which it was written.
+
+    `spool` is the id of the folder, which it was given when it was made: a router that lost its disk has another.
+    """
+
+    spool: Annotated[str, Field(min_length=1, max_length=64)]
+    segment: int = Field(ge=0)
+    offset: int = Field(ge=0)
+
+
+class LogPlace(Value):
+    """Where a topic holds a record."""
+
+    partition: int = Field(ge=0)
+    offset: int = Field(ge=0)
+
+
 class InteractionRecorded(Event):
     """One request and its response, with who served it.
 
     `fallback` names why base answered for a candidate that failed before its first byte; `shadow` is
     the other arm's answer to the same request, where one was asked for. `draw` is absent where the interaction
-    had no chance of a shadow, whatever its prompt.
+    had no chance of a shadow, whatever its prompt. `spooled` is where the router's spool held it, by which what was
+    sent twice is known.
     """
 
     TYPE = "belay.interaction.recorded"
@@ -139,6 +158,7 @@ class InteractionRecorded(Event):
     client_left: bool = False
     shadow: Answer | None = None
     draw: ShadowDraw | None = None
+    spooled: SpoolPlace | None = None
 
 
 class ScoreRecorded(Event):
@@ -150,7 +170,8 @@ class ScoreRecorded(Event):
     `other_value` is the score of the shadow answer, i.e. of the arm that was not assigned. An outcome that
     depends on the arm (time-out, refusal, upstream error) is a score of 0, never a missing value.
     `event_id` is derived from the interaction, so that scoring twice is scoring once. `router` is the source
-    of the interaction, so that a faulty assignment can be traced to it; `draw` is the interaction's own.
+    of the interaction, so that a faulty assignment can be traced to it; `draw` and `spooled` are the interaction's own,
+    and `logged` is where `belay.interactions` held it.
     """
 
     TYPE = "belay.score.recorded"
@@ -175,6 +196,29 @@ class ScoreRecorded(Event):
     total_ms: float | None = None
     router: str | None = None
     draw: ShadowDraw | None = None
+    spooled: SpoolPlace | None = None
+    logged: LogPlace | None = None
+
+
+class ScoresRecorded(Event):
+    """Scores of one rollout that left the scorer together, in the order in which they are folded.
+
+    One record for many: a client of Kafka spends more on a record than the evidence on a score.
+    """
+
+    TYPE = "belay.scores.recorded"
+    TOPIC = topics.SCORES
+    KEY = "rollout_id"
+
+    rollout_id: str
+    scores: tuple[ScoreRecorded, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _of_one_rollout(self) -> ScoresRecorded:
+        strangers = {s.rollout_id for s in self.scores} - {self.rollout_id}
+        if strangers:
+            raise ValueError(f"scores of {', '.join(sorted(strangers))} among those of {self.rollout_id}")
+        return self
 
 
 class AnswerGraded(Event):
@@ -449,6 +493,7 @@ class DeadLettered(Event):
 EVENTS: tuple[type[Event], ...] = (
     InteractionRecorded,
     ScoreRecorded,
+    ScoresRecorded,
     AnswerGraded,
     RolloutChanged,
     DecisionMade,

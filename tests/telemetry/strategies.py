@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
-from telemetry.events import Event
+from telemetry.events import Event, ScoreRecorded, ScoresRecorded
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 times = st.datetimes(
@@ -39,7 +39,17 @@ _PLAIN: dict[object, st.SearchStrategy[object]] = {
 
 def events(kind: type[Event]) -> st.SearchStrategy[Event]:
     """Any event of one kind."""
+    if kind is ScoresRecorded:
+        return st.builds(_batch, _fields(ScoreRecorded), times, texts)
     return _fields(kind).map(kind.model_validate)
+
+
+def _batch(score: dict[str, object], time: datetime, source: str) -> ScoresRecorded:
+    """The same score twice: drawn one by one, two hardly ever have one rollout."""
+    rollout = str(score["rollout_id"])
+    return ScoresRecorded.model_validate(
+        {"time": time, "source": source, "rollout_id": rollout, "scores": [score, score]}
+    )
 
 
 def _fields(model: type[BaseModel]) -> st.SearchStrategy[dict[str, object]]:
