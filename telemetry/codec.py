@@ -40,8 +40,16 @@ def encode(event: Event) -> Encoded:
     )
 
 
+def tombstone(topic: str, key: str) -> Encoded:
+    """What says, in a compacted topic, that nothing holds any more of what was written under `key`."""
+    return Encoded(topic, key.encode(), (), None)
+
+
 def decode(record: Record) -> Event:
-    """The event in a record. Raises UnreadableRecord, which says where the record lies and what is wrong."""
+    """The event in a record. Raises UnreadableRecord, which says where the record lies and what is wrong.
+
+    A tombstone holds no event, so whoever reads a compacted topic looks at `Record.is_tombstone` first.
+    """
     headers = _attributes(record)
     kind = _BY_TYPE.get(headers["ce_type"])
     if kind is None:

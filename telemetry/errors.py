@@ -67,6 +67,10 @@ class BrokerUnavailable(InfrastructureError):
     retriable = True
 
 
+class TopicMissing(BrokerUnavailable):
+    """The broker has no such topic: never made, or deleted. `Bus.ensure_topics` makes it, so the error may pass."""
+
+
 class EngineFailed(InfrastructureError):
     """An engine did not become healthy, or died."""
 

@@ -35,9 +35,14 @@ class Unreadable:
 
 
 def events_in(bus: Bus, topic: str, unreadable: Unreadable) -> Iterator[tuple[Record, Event]]:
-    """Each event that the topic holds now with its record, in offset order; what is none goes to `unreadable`."""
+    """Each event that the topic holds now with its record, in offset order; what is none goes to `unreadable`.
+
+    Tombstones are passed over, and what they took back is yielded for as long as compaction has not met it.
+    """
     with bus.reader([topic]) as reader:
         for record in read_to_end(reader):
+            if record.is_tombstone:
+                continue
             try:
                 yield record, codec.decode(record)
             except UnreadableRecord:

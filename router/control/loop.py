@@ -70,6 +70,8 @@ def _published(bus: Bus, stop: threading.Event) -> list[RolloutChanged]:
         for record in read_to_end(reader, RESTORE_S):
             if stop.is_set():
                 break
+            if record.is_tombstone:
+                continue
             try:
                 event = codec.decode(record)
             except UnreadableRecord as error:

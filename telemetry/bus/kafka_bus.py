@@ -16,7 +16,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition  # noqa: TID251 (the one place)
 from kafka import errors as kafka_errors  # noqa: TID251 (the one place)
@@ -24,10 +24,17 @@ from kafka.structs import OffsetAndMetadata  # noqa: TID251 (the one place)
 
 from telemetry.bus.protocols import Encoded, Record, Start
 from telemetry.bus.settings import BusSettings
-from telemetry.errors import BelayError, BrokerUnavailable, InfrastructureError, RecordTooLarge, SettingsError
+from telemetry.errors import (
+    BelayError,
+    BrokerUnavailable,
+    InfrastructureError,
+    RecordTooLarge,
+    SettingsError,
+    TopicMissing,
+)
 from telemetry.topics import TOPICS
 
-__all__ = ["BusSettings", "KafkaBus", "KafkaPublisher", "KafkaReader"]
+__all__ = ["BusSettings", "KafkaBus", "KafkaPublisher", "KafkaReader", "TopicPartition"]
 
 _GIVE_UP_S: Final = 2.0
 _HINT: Final = (
@@ -53,23 +60,19 @@ class KafkaBus:
 
     def ensure_topics(self) -> None:
         """Create those of `topics.TOPICS` that are missing and wait until they have leaders."""
-        with self.failures("creating topics"):
-            admin = KafkaAdminClient(**self.connection())
-            try:
-                present = set(admin.list_topics())
-                missing = {
-                    topic.name: {
-                        "num_partitions": topic.partitions,
-                        "replication_factor": self.settings.replication_factor,
-                        "configs": {"cleanup.policy": "compact"} if topic.compacted else {},
-                    }
-                    for topic in TOPICS
-                    if topic.name not in present
+        with self.admin("creating topics") as admin:
+            present = set(admin.list_topics())
+            missing = {
+                topic.name: {
+                    "num_partitions": topic.partitions,
+                    "replication_factor": self.settings.replication_factor,
+                    "configs": {"cleanup.policy": "compact"} if topic.compacted else {},
                 }
-                if missing:
-                    _create(admin, missing)
-            finally:
-                admin.close()
+                for topic in TOPICS
+                if topic.name not in present
+            }
+            if missing:
+                _create(admin, missing)
 
     def publisher(self) -> KafkaPublisher:
         """A new publisher; it looks for the broker when it first sends."""
@@ -80,6 +83,16 @@ class KafkaBus:
     ) -> KafkaReader:
         """A new reader; see `bus.Bus.reader`."""
         return KafkaReader(self, topics, group, start)
+
+    @contextmanager
+    def admin(self, doing: str) -> Iterator[KafkaAdminClient]:
+        """A client for the cluster's own matters, and our errors for what goes wrong with it."""
+        with self.failures(doing):
+            client = KafkaAdminClient(**self.connection())
+            try:
+                yield client
+            finally:
+                client.close()
 
     def connection(self) -> dict[str, Any]:
         """What every client of kafka-python is given. Raises BrokerUnavailable where nobody listens."""
@@ -226,12 +239,12 @@ class KafkaReader:
     """A consumer: all partitions by hand without a group, subscribed with one."""
 
     def __init__(self, bus: KafkaBus, topics: Sequence[str], group: str | None, start: Start) -> None:
-        self._bus, self._group = bus, group
+        self._bus, self._group, self._topics = bus, group, tuple(topics)
         self._probe: KafkaConsumer | None = None
         with bus.failures(f"reading {', '.join(topics)}"):
             self._consumer = self._new_consumer(group, start)
             try:
-                self._partitions = self._find_partitions(topics)
+                self._partitions = self._find_partitions()
                 if group is None:
                     self._consumer.assign(self._partitions)
                     self._seek_to(start)
@@ -242,9 +255,15 @@ class KafkaReader:
                 raise
 
     def poll(self, timeout_s: float = 1.0) -> list[Record]:
-        """The next records; an empty list where none came within the time, or while the broker is away."""
+        """The next records; an empty list where none came within the time, or while the broker is away.
+
+        Raises TopicMissing once the broker has said that a topic is no more.
+        """
         with self._bus.failures("polling"):
             batches = self._consumer.poll(timeout_ms=round(timeout_s * 1000))
+            if not batches:
+                # kafka-python reads a topic that was deleted as one in which nothing comes.
+                self._find_partitions()
         return [_record(message) for batch in batches.values() for message in batch]
 
     def joined(self) -> bool:
@@ -268,11 +287,32 @@ class KafkaReader:
     def end_offsets(self) -> dict[tuple[str, int], int]:
         """The high watermark of every partition."""
         with self._bus.failures("asking for the ends"):
-            if self._probe is None:
-                self._probe = self._new_consumer(None, "latest")
-                self._probe.assign(self._partitions)
-            ends = _high_watermarks(self._probe, self._partitions, self._bus.settings.request_timeout_ms)
-        return {(partition.topic, partition.partition): end for partition, end in ends.items()}
+            listed = self._asking().end_offsets(self._partitions, self._bus.settings.request_timeout_ms)
+            marks = _fetched_from(self._asking(), listed, self._bus.settings.request_timeout_ms).marks
+        return {(p.topic, p.partition): max(listed[p], mark) for p, mark in marks.items()}
+
+    def begin_offsets(self) -> dict[tuple[str, int], int]:
+        """The log start offset of every partition."""
+        with self._bus.failures("asking for the beginnings"):
+            begins = self._asking().beginning_offsets(self._partitions, self._bus.settings.request_timeout_ms)
+        return {(p.topic, p.partition): begin for p, begin in begins.items()}
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """Where each partition that this reader holds will be fetched from."""
+        with self._bus.failures("asking for the positions"):
+            places = {
+                p: self._consumer.position(p, timeout_ms=self._bus.settings.request_timeout_ms)
+                for p in self._consumer.assignment()
+            }
+        return {(p.topic, p.partition): place for p, place in places.items() if place is not None}
+
+    def holds_from(self, topic: str, partition: int, offset: int) -> bool:
+        """Whether a fetch of this partition alone, from this offset, is answered with anything."""
+        where = TopicPartition(topic, partition)
+        with self._bus.failures("asking for what is left"):
+            # Alone: where several are asked for, one may fill the answer.
+            answer = _fetched_from(self._asking(), {where: offset}, self._bus.settings.request_timeout_ms)
+        return answer.found or answer.places[where] > offset
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """Go on from this offset."""
@@ -285,7 +325,14 @@ class KafkaReader:
             if consumer is not None:
                 consumer.close(autocommit=False, timeout_ms=_GIVE_UP_S * 1000)
 
-    def _new_consumer(self, group: str | None, start: Start) -> KafkaConsumer:
+    def _asking(self) -> KafkaConsumer:
+        """A consumer beside the one that reads, for questions."""
+        if self._probe is None:
+            # Within a session a broker leaves out what has not changed, so that a question asked twice has no answer.
+            self._probe = self._new_consumer(None, "earliest", enable_incremental_fetch_sessions=False)
+        return self._probe
+
+    def _new_consumer(self, group: str | None, start: Start, **further: bool) -> KafkaConsumer:
         settings = self._bus.settings
         return KafkaConsumer(
             **self._bus.connection(),
@@ -297,14 +344,15 @@ class KafkaReader:
             fetch_max_wait_ms=settings.fetch_max_wait_ms,
             allow_auto_create_topics=False,
             metrics_enabled=False,
+            **further,
         )
 
-    def _find_partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
+    def _find_partitions(self) -> list[TopicPartition]:
         found = []
-        for topic in topics:
+        for topic in self._topics:
             numbers = self._consumer.partitions_for_topic(topic)
             if not numbers:
-                raise InfrastructureError(
+                raise TopicMissing(
                     f"the broker at {self._bus.settings.bootstrap_servers} has no topic {topic!r}",
                     hint="Call ensure_topics() first, or create it where this user may not.",
                 )
@@ -325,21 +373,29 @@ class KafkaReader:
         self.close()
 
 
-def _high_watermarks(
-    consumer: KafkaConsumer, partitions: list[TopicPartition], timeout_ms: int
-) -> dict[TopicPartition, int]:
-    """Where each partition ends, by a fetch from where ListOffsets says that it ends."""
-    listed = consumer.end_offsets(partitions, timeout_ms)
+class _Answer(NamedTuple):
+    """What a fetch said: high watermarks, whether there were records, and where the reader stands after it."""
+
+    marks: dict[TopicPartition, int]
+    found: bool
+    places: dict[TopicPartition, int]
+
+
+def _fetched_from(consumer: KafkaConsumer, places: Mapping[TopicPartition, int], timeout_ms: int) -> _Answer:
+    """Fetch each partition from its place until all have been answered for."""
     consumer.assign([])
-    consumer.assign(partitions)  # forgets the watermarks of the last time
-    for partition in partitions:
-        consumer.seek(partition, listed[partition])
+    consumer.assign(list(places))  # forgets the watermarks of the last time
+    for partition, place in places.items():
+        consumer.seek(partition, place)
     deadline = time.monotonic() + timeout_ms / 1000
+    found = False
     while True:
-        consumer.poll(timeout_ms=5)
-        marks = {partition: consumer.highwater(partition) for partition in partitions}
+        found = bool(consumer.poll(timeout_ms=5)) or found
+        marks = {partition: consumer.highwater(partition) for partition in places}
         if all(mark is not None for mark in marks.values()):
-            return {partition: max(listed[partition], mark) for partition, mark in marks.items()}
+            # What came with the last of the answers is handed out by the next poll.
+            found = bool(consumer.poll(timeout_ms=0)) or found
+            return _Answer(marks, found, {p: consumer.position(p, timeout_ms) for p in places})
         if time.monotonic() > deadline:
             raise kafka_errors.KafkaTimeoutError(f"no fetch was answered within {timeout_ms} ms")
 

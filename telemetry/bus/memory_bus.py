@@ -1,6 +1,7 @@
 """A broker made of lists, for unit tests of the logic that sits on a bus. Threads may share it.
 
-It refuses what a broker refuses (a record of more than a megabyte), and forgets where it is told to.
+It refuses what a broker refuses (a record of more than a megabyte), and where it is told to it forgets, compacts, and
+loses a topic.
 """
 
 from __future__ import annotations
@@ -9,19 +10,20 @@ import itertools
 import threading
 import time
 import zlib
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Self
 
 from telemetry.bus.protocols import BROKER_RECORD_BYTES, Encoded, Record, Start
-from telemetry.errors import BrokerUnavailable, InfrastructureError, RecordTooLarge
+from telemetry.errors import BrokerUnavailable, InfrastructureError, RecordTooLarge, TopicMissing
 from telemetry.topics import TOPICS
 
 Partition = tuple[str, int]
 
 
 class MemoryBus:
-    """Partitions, offsets and groups as in Kafka. `forget` deletes as retention does; nothing is ever compacted.
+    """Partitions, offsets and groups as in Kafka. Nothing is deleted or compacted but by a call.
 
     Set `down` to make every call fail as a missing broker does. What others do with it can be waited for: `refused`
     counts the calls that failed so, `idle` by topic the polls that came back empty.
@@ -32,7 +34,8 @@ class MemoryBus:
         self.refused = 0
         self.idle: Counter[str] = Counter()
         self.logs: dict[Partition, list[Record]] = {}
-        self.forgotten: dict[Partition, int] = {}
+        self.begins: dict[Partition, int] = {}
+        self.ends: dict[Partition, int] = {}
         self.committed: dict[tuple[str, Partition], int] = {}
         self.members: dict[str, list[MemoryReader]] = {}
         self.changed = threading.Condition(threading.RLock())
@@ -57,27 +60,50 @@ class MemoryBus:
         return MemoryReader(self, topics, group, start)
 
     def partitions(self, topic: str) -> list[Partition]:
-        """All partitions of a topic, in order; InfrastructureError where there is no such topic."""
+        """All partitions of a topic, in order; TopicMissing where there is no such topic."""
         found = sorted(partition for partition in self.logs if partition[0] == topic)
         if not found:
-            raise InfrastructureError(f"no topic {topic!r} in memory", hint="Call ensure_topics() first.")
+            raise TopicMissing(f"no topic {topic!r} in memory", hint="Call ensure_topics() first.")
         return found
 
     def forget(self, topic: str, partition: int, before: int) -> None:
         """Delete the records below the offset `before`, as a topic's retention does; offsets stay as they are."""
         with self.changed:
             where = (topic, partition)
-            gone = min(max(0, before - self.first(where)), len(self.logs[where]))
-            del self.logs[where][:gone]
-            self.forgotten[where] = self.first(where) + gone
+            self.begins[where] = max(self.first(where), min(before, self.end(where)))
+            self.logs[where] = [record for record in self.logs[where] if record.offset >= before]
+
+    def compact(self, topic: str) -> None:
+        """Keep the latest record of each key and no tombstone, as Kafka does in the end; offsets stay as they are."""
+        with self.changed:
+            for where in self.partitions(topic):
+                latest = {record.key: record for record in self.logs[where]}
+                kept = (record for record in latest.values() if not record.is_tombstone)
+                self.logs[where] = sorted(kept, key=_offset)
+
+    def delete(self, topic: str) -> None:
+        """Delete a topic and what groups had committed of it; made again, its offsets begin at 0."""
+        with self.changed:
+            for where in self.partitions(topic):
+                del self.logs[where]
+                self.begins.pop(where, None)
+                self.ends.pop(where, None)
+                for group, partition in [key for key in self.committed if key[1] == where]:
+                    del self.committed[group, partition]
+            self.changed.notify_all()
 
     def first(self, where: Partition) -> int:
-        """The offset of the oldest record that is left, or of the next one where none is."""
-        return self.forgotten.get(where, 0)
+        """The first offset that retention has left, or that of the next record where it left none."""
+        return self.begins.get(where, 0)
 
     def end(self, where: Partition) -> int:
         """The offset that the next record will have."""
-        return self.first(where) + len(self.logs[where])
+        return self.ends.get(where, 0)
+
+    def records_from(self, where: Partition, offset: int) -> list[Record]:
+        """The records at this offset and behind it."""
+        log = self.logs[where]
+        return log[bisect_left(log, offset, key=_offset) :]
 
     def check_up(self) -> None:
         """Raise BrokerUnavailable while `down` is set."""
@@ -117,9 +143,11 @@ class MemoryPublisher:
     def _write(self, encoded: Encoded) -> None:
         partitions = self._bus.partitions(encoded.topic)
         where = partitions[zlib.crc32(encoded.key) % len(partitions)]
-        log = self._bus.logs[where]
-        now_ms = time.time_ns() // 1_000_000
-        log.append(Record(*where, self._bus.end(where), encoded.key, encoded.headers, encoded.value, now_ms))
+        offset, now_ms = self._bus.end(where), time.time_ns() // 1_000_000
+        self._bus.logs[where].append(
+            Record(*where, offset, encoded.key, encoded.headers, encoded.value, now_ms)
+        )
+        self._bus.ends[where] = offset + 1
 
     def __enter__(self) -> Self:
         return self
@@ -151,10 +179,14 @@ class MemoryReader:
         self._bus.check_up()
         with self._bus.changed:
             self._bus.changed.wait_for(self._has_more, timeout_s)
+            for topic, _ in self._all:
+                self._bus.partitions(topic)
             found: list[Record] = []
             for partition, position in self._positions.items():
-                # What was deleted under a reader is passed over, as Kafka's readers do by default.
-                found += self._bus.logs[partition][max(0, position - self._bus.first(partition)) :]
+                # As Kafka's readers do by default: what was deleted under one is passed over, and one that stands
+                # beyond the end, since the topic began anew, goes to the beginning.
+                beyond = position > self._bus.end(partition)
+                found += self._bus.records_from(partition, 0 if beyond else position)
                 self._positions[partition] = self._bus.end(partition)
             if not found:
                 self._bus.idle.update({topic for topic, _ in self._all})
@@ -177,6 +209,22 @@ class MemoryReader:
         self._bus.check_up()
         with self._bus.changed:
             return {partition: self._bus.end(partition) for partition in self._all}
+
+    def begin_offsets(self) -> dict[Partition, int]:
+        """Where every partition begins."""
+        self._bus.check_up()
+        with self._bus.changed:
+            return {partition: self._bus.first(partition) for partition in self._all}
+
+    def positions(self) -> dict[Partition, int]:
+        """Where this reader stands."""
+        return dict(self._positions)
+
+    def holds_from(self, topic: str, partition: int, offset: int) -> bool:
+        """Whether there is a record at this offset or behind it."""
+        self._bus.check_up()
+        with self._bus.changed:
+            return bool(self._bus.records_from((topic, partition), offset))
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """Go on from this offset."""
@@ -204,10 +252,14 @@ class MemoryReader:
         return self._bus.first(partition) if self._start == "earliest" else self._bus.end(partition)
 
     def _has_more(self) -> bool:
-        return any(self._bus.end(where) > position for where, position in self._positions.items())
+        return any(self._bus.end(where) != position for where, position in self._positions.items())
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _offset(record: Record) -> int:
+    return record.offset

@@ -23,17 +23,18 @@ MAX_RECORD_BYTES: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A record to be written: what `codec.encode` makes of an event."""
+    """A record to be written: what `codec.encode` makes of an event, or a tombstone, whose value is None."""
 
     topic: str
     key: bytes
     headers: Headers
-    value: bytes
+    value: bytes | None
 
     @property
     def size(self) -> int:
         """Bytes that count towards `MAX_RECORD_BYTES`; the few of the record's own framing are left out."""
-        return len(self.key) + len(self.value) + sum(len(name) + len(value) for name, value in self.headers)
+        headers = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.key) + len(self.value or b"") + headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ class Record:
     headers: Headers
     value: bytes | None
     timestamp_ms: int
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Whether it says that its key's earlier records hold no more; there is no event in it."""
+        return self.value is None
 
 
 class Publisher(Protocol):
@@ -74,7 +80,7 @@ class Reader(Protocol):
     """Reads topics in offset order within each partition. Used by one thread."""
 
     def poll(self, timeout_s: float = 1.0) -> list[Record]:
-        """The next records, or an empty list where none came within the time."""
+        """The next records, or an empty list where none came within the time. Raises TopicMissing."""
 
     def joined(self) -> bool:
         """Whether there are partitions to read: at once without a group, with one when it has given some."""
@@ -88,6 +94,21 @@ class Reader(Protocol):
 
     def end_offsets(self) -> dict[tuple[str, int], int]:
         """For each (topic, partition) of the topics: the offset that the next record written will have."""
+
+    def begin_offsets(self) -> dict[tuple[str, int], int]:
+        """For each (topic, partition): the first offset that retention has left; the end, where it left none."""
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """For each partition that is read: what lies before this offset was returned, or is no more.
+
+        A partition whose place is not known yet is absent.
+        """
+
+    def holds_from(self, topic: str, partition: int, offset: int) -> bool:
+        """Whether the broker, asked anew, has something at this offset or behind it.
+
+        Compaction takes records from the end of a partition too, so that offsets below the end may be empty.
+        """
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """Go on from this offset. Needs a reader without a group."""
@@ -110,7 +131,7 @@ class Bus(Protocol):
         """A new publisher; it looks for the broker when it first sends."""
 
     def reader(self, topics: Sequence[str], group: str | None = None, start: Start = "earliest") -> Reader:
-        """A new reader. Raises BrokerUnavailable, and InfrastructureError where a topic does not exist.
+        """A new reader. Raises BrokerUnavailable, and its TopicMissing where a topic does not exist.
 
         Without a group it reads every partition from `start` (or from where `seek` puts it). With one it
         shares the partitions with the group's other readers and goes on from the last commit; `start` holds

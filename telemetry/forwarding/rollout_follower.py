@@ -69,6 +69,8 @@ class RolloutFollower:
 
 def keep(record: Record, path: Path) -> bool:
     """Write the state in a record where it is newer; says whether it was. One that cannot be read is passed."""
+    if record.is_tombstone:
+        return False
     try:
         event = decode(record)
     except UnreadableRecord as error:

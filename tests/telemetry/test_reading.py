@@ -40,3 +40,14 @@ def test_it_is_told_by_topic_with_the_first_of_them() -> None:
         "passed over: 1 record of belay.decisions that cannot be read, first offset 0 of partition 0",
         "passed over: 2 records of belay.scores that cannot be read, first offset 0 of partition 0",
     ]
+
+
+def test_a_tombstone_is_passed_over_and_is_nothing_unreadable() -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    with bus.publisher() as publisher:
+        publisher.send(codec.tombstone(topics.SNAPSHOTS, "rollout"))
+        publisher.flush()
+    unreadable = Unreadable()
+    assert list(events_in(bus, topics.SNAPSHOTS, unreadable)) == []
+    assert unreadable.told() == []

@@ -8,10 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from belay.launcher.embedded_broker import EmbeddedBroker
-from telemetry import topics
-from telemetry.bus.kafka_bus import BusSettings, KafkaBus
+from telemetry import codec, topics
+from telemetry.bus.catching_up import read_to_end
+from telemetry.bus.kafka_bus import BusSettings, KafkaBus, TopicPartition
 from telemetry.bus.protocols import MAX_RECORD_BYTES, Encoded, Reader, Record
-from telemetry.errors import BrokerUnavailable, InfrastructureError, RecordTooLarge, SettingsError
+from telemetry.errors import BrokerUnavailable, RecordTooLarge, SettingsError, TopicMissing
 from telemetry.events import new_id
 from tests.conftest import a_free_port, running_kafka
 
@@ -148,8 +149,48 @@ def test_a_record_beyond_the_limit_is_refused_and_one_at_the_limit_is_taken(bus:
 
 
 def test_a_missing_topic_is_an_error_that_names_it(bus: KafkaBus) -> None:
-    with pytest.raises(InfrastructureError, match=r"has no topic 'belay\.none'"):
+    with pytest.raises(TopicMissing, match=r"has no topic 'belay\.none'"):
         bus.reader(["belay.none"])
+
+
+def test_a_tombstone_arrives_as_one(bus: KafkaBus) -> None:
+    with bus.reader([topics.SNAPSHOTS], start="latest") as reader:
+        publish(bus, [codec.tombstone(topics.SNAPSHOTS, "k")])
+        (record,) = poll_until(reader, 1)
+    assert (record.key, record.value, record.is_tombstone) == (b"k", None, True)
+
+
+def test_a_reader_says_where_partitions_begin_where_it_stands_and_whether_there_is_more(
+    bus: KafkaBus,
+) -> None:
+    with bus.reader([topics.GRADES]) as reader:
+        publish(bus, [encoded(topics.GRADES, "k", str(n)) for n in range(3)])
+        where, end = (topics.GRADES, 0), reader.end_offsets()[topics.GRADES, 0]
+        assert reader.begin_offsets() == {where: 0}
+        assert reader.positions()[where] == 0
+        assert len(list(read_to_end(reader))) == end
+        assert reader.positions() == {where: end}
+        assert reader.holds_from(*where, end - 1)
+        assert not reader.holds_from(*where, end)
+
+
+@pytest.mark.kafka
+def test_what_the_broker_deleted_or_lost_is_not_waited_for(apache_kafka: str) -> None:
+    bus = KafkaBus(BusSettings(bootstrap_servers=apache_kafka))
+    bus.ensure_topics()
+    publish(bus, [encoded(topics.DEAD_LETTERS, "k", str(n)) for n in range(3)])
+    with bus.admin("deleting") as admin, bus.reader([topics.DEAD_LETTERS]) as reader:
+        (end,) = reader.end_offsets().values()
+        admin.delete_records({TopicPartition(topics.DEAD_LETTERS, 0): end})
+        assert reader.begin_offsets() == reader.end_offsets()
+        assert list(read_to_end(reader)) == []
+        admin.delete_topics([topics.DEAD_LETTERS])
+        with pytest.raises(TopicMissing):
+            poll_until(reader, 1)
+        bus.ensure_topics()
+        publish(bus, [encoded(topics.DEAD_LETTERS, "k", "anew")])
+        with bus.reader([topics.DEAD_LETTERS]) as again:
+            assert [record.value for record in read_to_end(again)] == [b"anew"]
 
 
 def test_no_broker_is_one_clear_error_everywhere(free_port: int) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.bus.protocols import BROKER_RECORD_BYTES, Encoded, Record
-from telemetry.errors import BrokerUnavailable, InfrastructureError, RecordTooLarge
+from telemetry.errors import BrokerUnavailable, InfrastructureError, RecordTooLarge, TopicMissing
 from telemetry.topics import INTERACTIONS, SCORES
 
 
@@ -88,7 +88,7 @@ def test_a_broker_that_is_down_fails_as_kafka_does_and_drops_the_queue(bus: Memo
 
 
 def test_a_missing_topic_and_a_commit_without_group_are_errors(bus: MemoryBus) -> None:
-    with pytest.raises(InfrastructureError, match="no topic 'none'"):
+    with pytest.raises(TopicMissing, match="no topic 'none'"):
         bus.reader(["none"])
     with pytest.raises(InfrastructureError, match="without a group"):
         bus.reader([SCORES]).commit()
@@ -127,3 +127,31 @@ def test_what_retention_took_is_gone_and_offsets_stay() -> None:
         with bus.reader([SCORES]) as nothing:
             assert nothing.poll(0) == []
             assert nothing.end_offsets() == {(SCORES, 0): 6}
+
+
+def test_a_topic_that_was_deleted_is_missing_until_it_is_made_anew_and_begins_at_zero(bus: MemoryBus) -> None:
+    publish(bus, "a", "b")
+    reader = bus.reader([SCORES])
+    assert values(reader.poll(0)) == ["a", "b"]
+    bus.delete(SCORES)
+    with pytest.raises(TopicMissing):
+        reader.poll(0)
+    with pytest.raises(TopicMissing):
+        publish(bus, "c")
+    bus.ensure_topics()
+    publish(bus, "c")
+    assert [(r.offset, r.value) for r in reader.poll(0)] == [(0, b"c")]
+
+
+def test_compaction_keeps_the_latest_of_each_key_where_it_was(bus: MemoryBus) -> None:
+    with bus.publisher() as publisher:
+        for key, value in ((b"a", b"1"), (b"b", b"2"), (b"a", b"3"), (b"b", None)):
+            publisher.send(Encoded(SCORES, key, (), value))
+        publisher.flush()
+    bus.compact(SCORES)
+    with bus.reader([SCORES]) as reader:
+        assert (reader.begin_offsets(), reader.end_offsets()) == ({(SCORES, 0): 0}, {(SCORES, 0): 4})
+        assert reader.holds_from(SCORES, 0, 2)
+        assert not reader.holds_from(SCORES, 0, 3)
+        assert [(r.offset, r.value) for r in reader.poll(0)] == [(2, b"3")]
+        assert reader.positions() == {(SCORES, 0): 4}
