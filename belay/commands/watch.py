@@ -15,5 +15,4 @@ def watch(settings: SettingsFile) -> None:
     """
     log_to_stderr()
     worker, bus = load_watch(settings)
-    bus.ensure_topics()
     run_worker(worker, bus, stop_on_signals())

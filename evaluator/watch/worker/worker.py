@@ -141,12 +141,17 @@ class Worker:
             raise self._failures[0]
 
     def _guard(self, loop: Callable[[], None]) -> None:
+        told = ""
         try:
             while not self._stop.is_set():
                 try:
+                    self._bus.ensure_topics()  # a topic may have been deleted, an embedded broker comes back empty
+                    told = ""
                     loop()
                 except BrokerUnavailable as error:
-                    log.warning("%s; trying again in %.1f s", error.message, RETRY_S)
+                    if error.message != told:
+                        log.warning("%s; trying again every %.1f s", error.message, RETRY_S)
+                    told = error.message
                     self._stop.wait(RETRY_S)
         except BaseException as error:  # noqa: BLE001 -- handed to the thread that waits, which raises it
             self._failures.append(error)

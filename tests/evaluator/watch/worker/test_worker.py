@@ -149,6 +149,29 @@ def test_a_broker_that_goes_away_is_waited_for(bus: MemoryBus, tmp_path: Path) -
     assert len(rolled_back(bus)) == 1
 
 
+def test_a_broker_that_is_away_at_the_start_is_waited_for_and_said_once_a_loop(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bus = MemoryBus()  # without a topic yet
+    bus.down = True
+    with working(bus, tmp_path) as file:
+        until(lambda: bus.refused >= 4)
+        bus.down = False
+        until(file.is_file)
+        publish(bus, [announced(SPEC), *regression(10)])
+        until(lambda: settled(file) == 10)
+    assert len([line for line in caplog.messages if "told to be down" in line]) == 2
+
+
+def test_a_topic_that_is_deleted_is_made_again(bus: MemoryBus, tmp_path: Path) -> None:
+    with working(bus, tmp_path) as file:
+        until(lambda: file.is_file() and bus.idle[topics.INTERACTIONS] > 0)
+        bus.delete(topics.INTERACTIONS)
+        until(lambda: (topics.INTERACTIONS, 0) in bus.logs)
+        publish(bus, [announced(SPEC), *regression(10)])
+        until(lambda: settled(file) == 10)
+
+
 def test_an_error_in_one_loop_ends_the_worker_and_is_raised(bus: MemoryBus, tmp_path: Path) -> None:
     class Broken(FirstWord):
         def tag(self, prompts: object) -> list[object]:  # type: ignore[override]  # it only raises
