@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from telemetry.codec import explain
 from telemetry.errors import UnreadableRecord
-from telemetry.events import Answer, InteractionRecorded, Message, ShadowDraw, TextPolicy
+from telemetry.events import Answer, InteractionRecorded, Message, ShadowDraw, SpoolPlace, TextPolicy
 from telemetry.forwarding.completion import parse_answer, parse_json
 from telemetry.privacy import apply, apply_to_json
 from telemetry.spool.raw_record import AnswerFacts, RawMeta, RawRecord
@@ -24,10 +24,13 @@ _NOT_PARAMETERS: Final = {
 _DATA_URL_LIMIT: Final = 512
 
 
-def to_interaction(raw: RawRecord, policy: TextPolicy) -> InteractionRecorded:
+def to_interaction(
+    raw: RawRecord, policy: TextPolicy, place: SpoolPlace | None = None
+) -> InteractionRecorded:
     """The interaction in a raw record. Raises UnreadableRecord where its meta is not what the router writes.
 
-    A request that is no JSON is an interaction without messages: the engine refused it, and that is known.
+    `place` is where the spool held it. A request that is no JSON is an interaction without messages: the engine
+    refused it, and that is known.
     """
     try:
         meta = RawMeta.model_validate(raw.meta)
@@ -57,6 +60,7 @@ def to_interaction(raw: RawRecord, policy: TextPolicy) -> InteractionRecorded:
         client_left=meta.client_left,
         shadow=_answer(meta.shadow, raw.shadow_body, policy, cut=False) if meta.shadow else None,
         draw=_draw(meta.draw, policy),
+        spooled=place,
     )
 
 

@@ -28,7 +28,7 @@ def to_record(spooled: Spooled, policy: TextPolicy, source: str) -> Outgoing:
     reason = spooled.error
     if reason is None:
         try:
-            encoded = encode(to_interaction(unpack(spooled.payload), policy))
+            encoded = encode(to_interaction(unpack(spooled.payload), policy, spooled.place))
         except UnreadableRecord as error:
             reason = error.message
         else:
@@ -48,7 +48,7 @@ def dead_letter(
     """
     text = apply(spooled.payload.decode(errors="replace"), policy)
     return DeadLettered(
-        event_id=derived_id("spool", source, str(spooled.segment), str(spooled.offset)),
+        event_id=derived_id("spool", source, spooled.spool or "", str(spooled.segment), str(spooled.offset)),
         source=source,
         topic="spool",
         partition=spooled.segment,

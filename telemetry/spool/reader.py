@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from telemetry.errors import SpoolError
+from telemetry.events import SpoolPlace
+from telemetry.spool.folder import lock, open_folder, segment_numbers, segment_path, spool_id
 from telemetry.spool.writer import (
     HEADER,
     MAX_PAYLOAD_BYTES,
     Cursor,
     checksum,
-    lock,
-    open_folder,
     read_cursor,
     read_dropped,
-    segment_numbers,
-    segment_path,
     write_cursor,
 )
+
+log = logging.getLogger(__name__)
 
 _CHUNK_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """One record of the spool, or, where `error` is set, the bytes that could not be read as one."""
+    """One record of the spool, or, where `error` is set, the bytes that could not be read as one.
+
+    `spool` is the id of the folder; None where it has none and its disk had no room for one.
+    """
 
     payload: bytes
     segment: int
     offset: int
     error: str | None = None
+    spool: str | None = None
+
+    @property
+    def place(self) -> SpoolPlace | None:
+        """Where it lay, by which it is known when it is sent again."""
+        if self.spool is None:
+            return None
+        return SpoolPlace(spool=self.spool, segment=self.segment, offset=self.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,7 @@ class SpoolReader:
         self._acknowledged = self._cursor
         self._file = -1
         self._opened = -1
+        self._spool: str | None = None
         self._data = b""
         self._data_at = 0
         self.torn = 0
@@ -184,9 +197,18 @@ class SpoolReader:
                 numbers.remove(number)
                 continue
             self._opened = number
+            self._spool = self._read_id()
             self._data, self._data_at = b"", self._cursor.offset
             return True
         return False
+
+    def _read_id(self) -> str | None:
+        """The folder's id. Read with each segment: a writer that finds an emptied folder gives it a new one."""
+        try:
+            return spool_id(self._folder)
+        except OSError as error:
+            log.warning("the spool %s has no id, its records leave without a place: %s", self._folder, error)
+            return None
 
     def _read_segment(self, found: list[Spooled], max_records: int, *, ended: bool) -> None:
         """Add records until there are enough or the segment has no more."""
@@ -201,13 +223,15 @@ class SpoolReader:
             if here.kind in ("more", "end"):
                 break
             if here.kind == "frame":
-                found.append(Spooled(here.payload, self._opened, at))
+                found.append(Spooled(here.payload, self._opened, at, spool=self._spool))
                 records += 1
             elif here.kind == "torn":
                 self.torn += 1
             else:
                 damaged = self._data[position : here.end]
-                found.append(Spooled(damaged, self._opened, at, self._describe(at, len(damaged))))
+                found.append(
+                    Spooled(damaged, self._opened, at, self._describe(at, len(damaged)), self._spool)
+                )
                 records += 1
             position = here.end
         self._cursor = Cursor(self._opened, self._data_at + position, records)

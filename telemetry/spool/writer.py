@@ -3,7 +3,8 @@
     folder/000000000007.segment    frames: [length u32][CRC32 u32][payload], little-endian
     folder/cursor.json             how far the reader has acknowledged (`telemetry.spool.reader`)
     folder/dropped.json            how many unacknowledged records the quota has cost so far
-    folder/writer.lock, reader.lock
+
+The folder itself is `telemetry.spool.folder`'s.
 
 The checksum covers the length and the payload, so that a run of zero bytes is no valid frame. Nothing is
 synced: the spool survives the death of the process at any byte, not of the machine.
@@ -11,7 +12,7 @@ synced: the spool survives the death of the process at any byte, not of the mach
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import json
 import os
 import struct
@@ -23,10 +24,10 @@ import pydantic_core
 
 from telemetry.errors import SpoolError
 from telemetry.files import write_renamed
+from telemetry.spool.folder import leap, lock, open_folder, segment_numbers, segment_path, spool_id
 
 HEADER: Final = struct.Struct("<II")
 MAX_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
-_SUFFIX: Final = ".segment"
 _pack_header: Final = HEADER.pack
 _pack_length: Final = struct.Struct("<I").pack
 
@@ -39,42 +40,6 @@ def checksum(payload: bytes) -> int:
 def frame(payload: bytes) -> bytes:
     """The payload as it lies in a segment."""
     return _pack_header(len(payload), checksum(payload)) + payload
-
-
-def segment_path(folder: Path, number: int) -> Path:
-    """Where the segment with this number lies."""
-    return folder / f"{number:012d}{_SUFFIX}"
-
-
-def segment_numbers(folder: Path) -> list[int]:
-    """The numbers of the segments in the folder, oldest first."""
-    stems = (entry.stem for entry in folder.iterdir() if entry.suffix == _SUFFIX)
-    return sorted(int(stem) for stem in stems if stem.isdigit())
-
-
-def lock(path: Path, who: str) -> int:
-    """Take the lock file for this process's life and return its descriptor; SpoolError where it is taken."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise SpoolError(
-            f"the spool {path.parent} already has a {who}",
-            hint=f"One {who} a spool: stop the other process, or give this one a folder of its own.",
-        ) from error
-    return descriptor
-
-
-def open_folder(folder: Path) -> None:
-    """Create the folder where it is missing; SpoolError where that cannot be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise SpoolError(
-            f"the spool folder {folder} cannot be used: {error.strerror}",
-            hint="It must be a folder that this user may write to.",
-        ) from error
 
 
 class Cursor(NamedTuple):
@@ -143,12 +108,23 @@ class Spool:
         open_folder(folder)
         self._lock = lock(folder / "writer.lock", "writer")
         self.dropped = read_dropped(folder)
-        last = max([read_cursor(folder).segment, *segment_numbers(folder)])
         self._file = -1
         try:
-            self._begin_segment(last + 1, self._segment_bytes)
+            self._begin_segment(self._first_number(), self._segment_bytes)
         except OSError as error:
             raise self._unwritable(error.strerror) from error
+
+    def _first_number(self) -> int:
+        """A number for the first segment that no segment of this folder's id ever had."""
+        cursor, numbers = read_cursor(self._folder), segment_numbers(self._folder)
+        leapt = leap(self._lock)
+        if cursor == START and not numbers:
+            # Nothing tells what the id that may lie here was used for.
+            spool_id(self._folder, anew=True)
+            return 1
+        with contextlib.suppress(OSError):  # a full disk: the reader tries again, and goes without meanwhile
+            spool_id(self._folder)
+        return max([cursor.segment, *numbers]) + leapt + 1
 
     def append(self, payload: bytes) -> None:
         """Write one record with one system call. SpoolError where it is too large or the disk is full."""
@@ -157,7 +133,8 @@ class Spool:
         try:
             if self._size + size > self._segment_bytes or self._file < 0:
                 self._rotate(size)
-            written = os.write(self._file, framed)
+            # At a position of our own: should somebody cut the file, no place in it is used a second time.
+            written = os.pwrite(self._file, framed, self._size)
             if written != size:
                 # The disk is full: take the half frame back, or the next append would follow it.
                 os.ftruncate(self._file, self._size)
@@ -193,7 +170,7 @@ class Spool:
             self._file = -1
 
     def _begin_segment(self, number: int, room_bytes: int) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._file = os.open(segment_path(self._folder, number), flags, 0o600)
         self._number, self._size, self._count = number, 0, 0
         self._make_room(room_bytes)

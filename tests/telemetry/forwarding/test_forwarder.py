@@ -20,8 +20,9 @@ from telemetry.forwarding.forwarder import Forwarder, ForwardSettings, run
 from telemetry.forwarding.outgoing import to_record
 from telemetry.forwarding.rollout_follower import RolloutFollower
 from telemetry.rollout_file import read_rollout
+from telemetry.spool.folder import segment_numbers
 from telemetry.spool.reader import Spooled, SpoolReader
-from telemetry.spool.writer import Spool, segment_numbers
+from telemetry.spool.writer import Spool
 from telemetry.topics import DEAD_LETTERS, INTERACTIONS
 from tests.telemetry.samples import TIME, chat_request, raw, rollout
 
@@ -150,6 +151,25 @@ def test_a_batch_that_was_not_acknowledged_is_sent_again_by_the_next_forwarder(t
         with reader:
             assert forwarder.step()
         assert ids(bus) == [record.meta["event_id"] for record in sent]
+
+
+def test_an_interaction_says_where_the_spool_held_it_and_says_the_same_when_it_is_sent_again(
+    tmp_path: Path,
+) -> None:
+    bus = MemoryBus()
+    with Spool(tmp_path, MB) as spool:
+        for _ in range(4):
+            spool.append(raw().pack())
+        for _ in range(2):
+            forwarder, reader, _stop = in_memory(tmp_path, bus)
+            with reader, pytest.MonkeyPatch.context() as patch:
+                patch.setattr(reader, "acknowledge", lambda: None)
+                assert forwarder.step()
+    events = [decode(record) for record in bus.reader([INTERACTIONS]).poll(0)]
+    places = [event.spooled for event in events if isinstance(event, InteractionRecorded)]
+    assert places[:4] == places[4:]
+    assert [p.offset for p in places[:4] if p] == sorted({p.offset for p in places if p})
+    assert {p.spool for p in places if p} == {(tmp_path / "spool").read_text()}
 
 
 def test_a_forwarder_that_dies_between_broker_and_spool_sends_the_same_ids_again(tmp_path: Path) -> None:

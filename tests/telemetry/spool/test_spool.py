@@ -10,14 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry.errors import SpoolError
+from telemetry.spool.folder import segment_numbers, segment_path
 from telemetry.spool.reader import Spooled, SpoolReader
 from telemetry.spool.writer import (
     MAX_PAYLOAD_BYTES,
     Spool,
     frame,
     read_cursor,
-    segment_numbers,
-    segment_path,
 )
 
 MB = 1024 * 1024
