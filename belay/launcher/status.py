@@ -59,7 +59,7 @@ def see(route: Route) -> Seen:
     with httpx.Client(timeout=2.0) as http:
         return Seen(
             router=router_status(http, route.project.router_url),
-            control=_answers(http, f"{route.project.control_url}/healthz"),
+            control=_answers(http, f"{route.project.control_url}/livez"),
             forwarder=read_json(folder.forwarder_status),
             worker=worker,
             worker_age_s=(now() - worker.time).total_seconds() if worker else float("inf"),

@@ -148,19 +148,22 @@ class Control:
         """Take on what the topic knows and the file does not, and publish what only the file knows."""
         with self._lock:
             for state in published:
-                known = self._states.get(state.spec.rollout_id)
-                if known is None or state.revision > known.revision:
-                    self._states[state.spec.rollout_id] = state
-                if replaces(state, self.current):
-                    write_rollout(self._file, state)
-                    self.current = state
-                    self._pinning.follow(state)
+                self._learn(state)
             # A state must not come after a newer one that the topic has: compaction keeps the last.
             waiting = [state for state in self.outbox if _is_news(state, published)]
             newest = self.current
             if newest is not None and _is_news(newest, published) and newest not in waiting:
                 waiting.append(newest)
             self.outbox = deque(waiting)
+
+    def _learn(self, state: RolloutChanged) -> None:
+        known = self._states.get(state.spec.rollout_id)
+        if known is None or state.revision > known.revision:
+            self._states[state.spec.rollout_id] = state
+        if replaces(state, self.current):
+            write_rollout(self._file, state)
+            self.current = state
+            self._pinning.follow(state)
 
     def _apply(self, state: RolloutChanged, event: RolloutEvent) -> RolloutChanged:
         after = rollout.transition(state, event, self._clock())

@@ -5,14 +5,16 @@ It asks nobody who they are, so it belongs on a private address (the default is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import Field
 
 from router.control.actor import Control, UnknownRollout
+from router.control.health import HealthStatus, Pulse, health
 from router.control.rollout import Close, Promote, RollBack, SpecRefused
 from telemetry.errors import BelayError, TransitionRefused
 from telemetry.events import RolloutChanged, RolloutSpec, Value
@@ -33,8 +35,11 @@ class Word(Value):
     reason: Text
 
 
-def create_app(control: Control) -> FastAPI:
-    """The API and the page over one control."""
+def create_app(control: Control, pulses: Sequence[Pulse] = ()) -> FastAPI:
+    """The API and the page over one control; `pulses` are the signs of life of the threads behind it.
+
+    `/healthz` is 503 where nothing would be rolled back by itself, `/livez` only where a new process would help.
+    """
     app = FastAPI(title="Belay control", docs_url=None, redoc_url=None)
     page = files("router.control").joinpath("page.html").read_text(encoding="utf-8")
 
@@ -47,14 +52,22 @@ def create_app(control: Control) -> FastAPI:
     async def _page() -> str:
         return page
 
-    @app.get("/healthz")
-    async def _healthz() -> dict[str, Any]:
-        current = control.current
-        return {
-            "status": "ok",
+    def _health(*, bad: tuple[HealthStatus, ...]) -> JSONResponse:
+        found, current = health(pulses), control.current
+        told = {
+            **found._asdict(),
             "rollout": current.spec.rollout_id if current is not None else None,
             "unpublished": len(control.outbox),
         }
+        return JSONResponse(told, 503 if found.status in bad else 200)
+
+    @app.get("/healthz")
+    async def _healthz() -> JSONResponse:
+        return _health(bad=("no_broker", "dead"))
+
+    @app.get("/livez")
+    async def _livez() -> JSONResponse:
+        return _health(bad=("dead",))
 
     @app.post("/rollouts", status_code=201)
     def _start(spec: RolloutSpec) -> RolloutChanged:

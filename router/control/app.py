@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
 from router.control.actor import Control
 from router.control.api import create_app
 from router.control.attesting import Attesting
+from router.control.health import Pulse
 from router.control.loop import control_loop, without_a_bus
 from router.control.settings import ControlSettings
 from serving.server import listen, serve
@@ -20,6 +23,8 @@ log = logging.getLogger(__name__)
 
 _SHUTDOWN_S = 2.0
 _LOOP_END_S = 5.0
+_ASKING_S = 600.0
+"""What asking all models who they are may take."""
 
 __all__ = ["Control", "control_loop", "create_app", "run_control"]
 
@@ -35,18 +40,15 @@ def run_control(settings: ControlSettings) -> None:
             settings.rollout_file, settings.folder / "control.jsonl", models=settings.models_folder
         )
         stop = threading.Event()
-        loop = threading.Thread(
-            target=_listen_to, args=(control, bus, stop), name="control-loop", daemon=True
-        )
-        loop.start()
+        pulses = [Pulse("control-loop")]
+        loop = _thread(pulses[0], partial(_listen_to, control, bus, stop, pulses[0]))
         if settings.models_folder is not None:
-            attesting = Attesting(control, settings.models_folder)
-            threading.Thread(
-                target=attesting.run, args=(settings.attest_every_s, stop), name="attesting", daemon=True
-            ).start()
+            pulses.append(Pulse("attesting", 2 * settings.attest_every_s + _ASKING_S))
+            attesting = Attesting(control, settings.models_folder, pulse=pulses[1])
+            _thread(pulses[1], partial(attesting.run, settings.attest_every_s, stop))
         log.info("control listens on %s:%d", *listener.getsockname()[:2])
         try:
-            serve(create_app(control), listener, _SHUTDOWN_S)
+            serve(create_app(control, pulses), listener, _SHUTDOWN_S)
         finally:
             stop.set()
             loop.join(_LOOP_END_S)
@@ -59,12 +61,18 @@ def _bus(settings: ControlSettings) -> Bus | None:
     return KafkaBus(BusSettings.model_validate({"bootstrap_servers": settings.bootstrap_servers, **given}))
 
 
-def _listen_to(control: Control, bus: Bus | None, stop: threading.Event) -> None:
+def _thread(pulse: Pulse, work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=pulse.guarded(work), name=pulse.name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _listen_to(control: Control, bus: Bus | None, stop: threading.Event, pulse: Pulse) -> None:
     if bus is None:
         log.warning("no bootstrap_servers: decisions are not read, this control serves people only")
-        without_a_bus(control, stop)
+        without_a_bus(control, stop, pulse)
         return
-    control_loop(control, bus, stop)
+    control_loop(control, bus, stop, pulse)
 
 
 def _make_folder(settings: ControlSettings) -> None:

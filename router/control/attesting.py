@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from router.control.actor import Control
+from router.control.health import Pulse
 from router.control.rollout import RollBack
 from serving.engines.address import ModelAddress
 from serving.engines.identity import Comparison
@@ -41,17 +42,24 @@ def ask_who_answers(model: StoredModel) -> Comparison:
 class Attesting:
     """Asks about the models of the current rollout that others run; `models` is where the model folders lie."""
 
-    def __init__(self, control: Control, models: Path, check: Check = ask_who_answers) -> None:
+    def __init__(
+        self, control: Control, models: Path, check: Check = ask_who_answers, pulse: Pulse | None = None
+    ) -> None:
         self._control, self._store, self._check = control, ModelStore(models), check
+        self._pulse = pulse or Pulse("attesting")
         self._strangers: dict[str, int] = {}
 
     def run(self, every_s: float, stop: threading.Event) -> None:
-        """Look every `every_s` seconds until `stop`."""
+        """Look every `every_s` seconds until `stop`, whatever a look runs into."""
         while not stop.wait(every_s):
             try:
                 self.look()
             except BelayError as error:
                 log.warning("nobody could be asked who answers: %s", error)
+            except Exception as error:  # noqa: BLE001 - counted and logged by the alarm; the next look may fare better
+                self._pulse.alarm("nobody could be asked who answers", error)
+            # A look that failed is a round too: what hangs is what falls silent.
+            self._pulse.beat()
 
     def look(self) -> None:
         """Ask once, and roll back where another model has answered `IN_A_ROW` times."""

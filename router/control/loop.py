@@ -1,18 +1,20 @@
-"""Control's ears and mouth: reads decisions, publishes states, and outlives the broker."""
+"""Control's ears and mouth: reads decisions, publishes states, and outlives broker, disk and any record."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Final
 
 from router.control.actor import Control
+from router.control.health import Pulse
 from router.control.rollout import SOURCE
 from telemetry import codec, topics
 from telemetry.bus.catching_up import read_to_end
 from telemetry.bus.protocols import Bus, Publisher, Record
-from telemetry.dead_letters import dead_record
-from telemetry.errors import InfrastructureError, UnreadableRecord
+from telemetry.dead_letters import bury
+from telemetry.errors import BrokerUnavailable, InfrastructureError, RecordTooLarge, UnreadableRecord
 from telemetry.events import DecisionMade, RolloutChanged
 
 log = logging.getLogger(__name__)
@@ -20,85 +22,141 @@ log = logging.getLogger(__name__)
 POLL_S: Final = 0.1
 RETRY_S: Final = 1.0
 RESTORE_S: Final = 15.0
+ASK_S: Final = 5.0
+"""How often the broker is asked whether it is there: a poll that finds nothing does not tell."""
 
 
-def control_loop(control: Control, bus: Bus, stop: threading.Event) -> None:
-    """Serve the bus until `stop`. Where the broker is away or the disk full, start over every second.
+def control_loop(control: Control, bus: Bus, stop: threading.Event, pulse: Pulse | None = None) -> None:
+    """Serve the bus until `stop`. Whatever goes wrong, start over every second; `pulse` tells of it.
 
     Decisions are then read from the start of their topic, without a group: joining one takes seconds, and
     repeating a decision changes nothing (`router.control.actor.event_for`). So none is lost to a failed write.
     """
+    pulse = pulse or Pulse("control-loop")
+    pulse.away("it has not been reached yet")
+    loop = _Loop(control, bus, stop, pulse)
     while not stop.is_set():
-        try:
-            _serve(control, bus, stop)
-        except InfrastructureError as error:
-            log.warning("control tries again in %g s: %s", RETRY_S, error)
-            stop.wait(RETRY_S)
-            _expire(control)
+        loop.serve_until_broken()
 
 
-def without_a_bus(control: Control, stop: threading.Event) -> None:
+def without_a_bus(control: Control, stop: threading.Event, pulse: Pulse | None = None) -> None:
     """Serve people only, until `stop`: what ends by itself still ends."""
+    pulse = pulse or Pulse("control-loop")
     while not stop.wait(RETRY_S):
-        _expire(control)
+        if _expire(control, pulse):
+            pulse.beat()
 
 
-def _expire(control: Control) -> None:
-    """Close a rollback window that has passed, broker or not."""
+def _expire(control: Control, pulse: Pulse) -> bool:
+    """Close a rollback window that has passed, broker or not; whether that could be looked at."""
     try:
         control.expire()
     except InfrastructureError as error:
         log.warning("the rollback window stays open: %s", error)
+        pulse.trouble(error.message)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is counted, logged and tried again
+        pulse.alarm("the rollback window stays open", error)
+        pulse.trouble(_told(error))
+    else:
+        return True
+    return False
 
 
-def _serve(control: Control, bus: Bus, stop: threading.Event) -> None:
-    bus.ensure_topics()
-    control.restore(_published(bus, stop))
-    with bus.publisher() as publisher, bus.reader([topics.DECISIONS]) as reader:
-        while not stop.is_set():
-            _publish(control, publisher)
-            for record in reader.poll(POLL_S):
-                _act_on(control, record, publisher)
-            control.expire()
-        _publish(control, publisher)
+class _Loop:
+    """Serving one bus. `_buried` is how far records were buried: after a start over, no letter is sent twice."""
 
+    def __init__(self, control: Control, bus: Bus, stop: threading.Event, pulse: Pulse) -> None:
+        self._control, self._bus, self._stop, self._pulse = control, bus, stop, pulse
+        self._buried: dict[int, int] = {}
 
-def _published(bus: Bus, stop: threading.Event) -> list[RolloutChanged]:
-    """Every state in the topic; the topic is compacted, so they are few."""
-    found: list[RolloutChanged] = []
-    with bus.reader([topics.ROLLOUTS]) as reader:
-        for record in read_to_end(reader, RESTORE_S):
-            if stop.is_set():
-                break
-            if record.is_tombstone:
-                continue
+    def serve_until_broken(self) -> None:
+        """Serve until `stop`, or until something goes wrong, and wait a while then."""
+        try:
+            self._serve()
+        except BrokerUnavailable as error:
+            log.warning("control tries again in %g s: %s", RETRY_S, error)
+            self._pulse.away(error.message)
+        except InfrastructureError as error:
+            log.warning("control tries again in %g s: %s", RETRY_S, error)
+            self._pulse.trouble(error.message)
+        except Exception as error:  # noqa: BLE001 - automatic rollback outlives every mistake in here
+            self._pulse.alarm("the loop starts over", error)
+            self._pulse.trouble(_told(error))
+        else:
+            return
+        self._stop.wait(RETRY_S)
+        _expire(self._control, self._pulse)
+
+    def _serve(self) -> None:
+        self._bus.ensure_topics()
+        self._control.restore(self._published())
+        with self._bus.publisher() as publisher, self._bus.reader([topics.DECISIONS]) as reader:
+            ask_at = 0.0
+            while not self._stop.is_set():
+                if time.monotonic() >= ask_at:
+                    reader.end_offsets()
+                    ask_at = time.monotonic() + ASK_S
+                self._publish(publisher)
+                for record in reader.poll(POLL_S):
+                    self._act_on(record, publisher)
+                self._control.expire()
+                self._pulse.beat()
+            self._publish(publisher)
+
+    def _published(self) -> list[RolloutChanged]:
+        """Every state in the topic; the topic is compacted, so they are few."""
+        found: list[RolloutChanged] = []
+        with self._bus.reader([topics.ROLLOUTS]) as reader:
+            for record in read_to_end(reader, RESTORE_S):
+                if self._stop.is_set():
+                    break
+                if record.is_tombstone:
+                    continue
+                try:
+                    event = codec.decode(record)
+                except UnreadableRecord as error:
+                    log.error("skipped, the decider puts it to the dead letters: %s", error)  # noqa: TRY400 - the message names the record
+                    continue
+                if isinstance(event, RolloutChanged):
+                    found.append(event)
+        return found
+
+    def _publish(self, publisher: Publisher) -> None:
+        """Publish what waits, oldest first. A state that no broker takes is given up: decisions wait behind it."""
+        outbox = self._control.outbox
+        while outbox:
+            state = outbox[0]
             try:
-                event = codec.decode(record)
-            except UnreadableRecord as error:
-                log.error("skipped, the decider puts it to the dead letters: %s", error)  # noqa: TRY400 - the message names the record
-                continue
-            if isinstance(event, RolloutChanged):
-                found.append(event)
-    return found
+                publisher.send(codec.encode(state))
+                publisher.flush()
+            except RecordTooLarge as error:
+                self._pulse.alarm(
+                    f"revision {state.revision} of {state.spec.rollout_id} is not published", error
+                )
+            outbox.popleft()
+
+    def _act_on(self, record: Record, publisher: Publisher) -> None:
+        """Act on one record. What cannot be handled never stops what comes after it."""
+        try:
+            event = codec.decode(record)
+            if isinstance(event, DecisionMade):
+                self._control.decide(event)
+        except InfrastructureError:
+            raise  # the decision is read again when the disk or the broker is back
+        except UnreadableRecord as error:
+            self._bury(record, error.message, publisher)
+        except Exception as error:  # noqa: BLE001 - one record must not stop the watch of all others
+            self._pulse.alarm(
+                f"record {record.topic}/{record.partition} at offset {record.offset} is not acted on", error
+            )
+            self._bury(record, f"control cannot handle it: {_told(error)}", publisher)
+
+    def _bury(self, record: Record, reason: str, publisher: Publisher) -> None:
+        if record.offset <= self._buried.get(record.partition, -1):
+            return
+        bury(publisher, record, reason, SOURCE)
+        self._buried[record.partition] = record.offset
 
 
-def _act_on(control: Control, record: Record, publisher: Publisher) -> None:
-    try:
-        event = codec.decode(record)
-    except UnreadableRecord as error:
-        publisher.send(codec.encode(dead_record(record, error.message, SOURCE)))
-        publisher.flush()
-        return
-    if isinstance(event, DecisionMade):
-        control.decide(event)
-
-
-def _publish(control: Control, publisher: Publisher) -> None:
-    waiting = list(control.outbox)
-    if not waiting:
-        return
-    for state in waiting:
-        publisher.send(codec.encode(state))
-    publisher.flush()
-    for _ in waiting:
-        control.outbox.popleft()
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

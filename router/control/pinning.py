@@ -7,7 +7,6 @@ from pathlib import Path
 
 from router.control import rollout
 from serving.models.pins import Pin, release_pin, write_pin
-from telemetry.errors import InfrastructureError
 from telemetry.events import RolloutChanged
 
 log = logging.getLogger(__name__)
@@ -54,11 +53,11 @@ class Pinning:
         """Pin or release by the state. Never in the way of a rollback: what fails is logged."""
         if self._models is None:
             return
-        pin = pin_of(state)
         try:
+            pin = pin_of(state)
             if pin is not None:
                 write_pin(self._models, pin)
             elif release_pin(self._models, state.spec.rollout_id):
                 log.info("rollout %s is over: its models are pinned no more", state.spec.rollout_id)
-        except (InfrastructureError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - a state that others wrote may hold any date; no mistake here may cost a rollback
             log.error("the pins of rollout %s are not up to date: %s", state.spec.rollout_id, error)  # noqa: TRY400 - the message says it all

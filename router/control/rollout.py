@@ -20,6 +20,8 @@ SPEC_BYTES: Final = 400_000
 """A spec's size as JSON, at most. A state is one record, which brokers take up to 1 MB of: it holds the spec, and an
 allotment that names each capability once more."""
 
+MOST_WINDOW_DAYS: Final = 3650
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -111,7 +113,8 @@ def transition(state: RolloutChanged | None, event: RolloutEvent, at: datetime) 
 
 def rollback_until(state: RolloutChanged) -> datetime:
     """The end of the rollback window of a promoted rollout."""
-    return state.since + timedelta(days=state.spec.rollback_window_days)
+    # A state that others published may say any number; what a date cannot hold would end whoever asks.
+    return state.since + timedelta(days=min(state.spec.rollback_window_days, MOST_WINDOW_DAYS))
 
 
 def full_share(spec: RolloutSpec) -> float:

@@ -7,9 +7,11 @@ from base64 import b64decode
 import pytest
 
 from telemetry import codec, topics
+from telemetry.bus.memory_bus import MemoryBus
 from telemetry.bus.protocols import BROKER_RECORD_BYTES, MAX_RECORD_BYTES, Headers, Record
-from telemetry.dead_letters import PAYLOAD_LIMIT, dead_record
+from telemetry.dead_letters import PAYLOAD_LIMIT, bury, dead_record
 from telemetry.errors import UnreadableRecord
+from telemetry.events import DeadLettered
 
 LARGE = BROKER_RECORD_BYTES - 200
 
@@ -47,3 +49,26 @@ def test_a_record_as_large_as_a_broker_takes_has_a_dead_letter_that_it_takes_too
     assert letter.reason.startswith("record belay.decisions/0 at offset 7: ")
     assert record.value is not None
     assert b64decode(letter.payload) == record.value[:PAYLOAD_LIMIT]
+
+
+@pytest.mark.parametrize(("taken", "left"), [(1 << 20, 100_000), (50_000, 0)])
+def test_a_broker_that_takes_small_records_gets_the_letter_without_the_payload(
+    taken: int, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telemetry.bus.memory_bus.BROKER_RECORD_BYTES", taken)
+    bus = MemoryBus()
+    bus.ensure_topics()
+    with bus.publisher() as publisher:
+        bury(publisher, dead(b"x" * 100_000), "no event", "belay.control")
+    (letter,) = [codec.decode(record) for record in bus.logs[topics.DEAD_LETTERS, 0]]
+    assert isinstance(letter, DeadLettered)
+    assert (letter.reason, len(b64decode(letter.payload))) == ("no event", left)
+
+
+def test_whoever_buries_is_not_stopped_where_the_broker_takes_no_letter_at_all(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("telemetry.bus.memory_bus.BROKER_RECORD_BYTES", 10)
+    with MemoryBus().publisher() as publisher:
+        bury(publisher, dead(b"x"), "no event", "belay.control")
+    assert "no dead letter for belay.decisions/0 at offset 7: no event" in caplog.text

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from router.control.actor import Control
 from router.control.api import create_app
+from router.control.health import Pulse
 from router.control.rollout import SPEC_BYTES, Hold, transition
 from telemetry import codec
 from telemetry.bus.protocols import MAX_RECORD_BYTES
@@ -35,7 +36,21 @@ def test_a_rollout_is_started_seen_promoted_and_rolled_back_over_http(http: Test
     assert (after["status"], after["actor"], after["share"]) == ("rolled_back", "ada", 0.0)
     assert http.post("/rollouts/r1/rollback", json=WORD).json() == after
     assert http.get("/rollouts/r1").json() == after
-    assert http.get("/healthz").json() == {"status": "ok", "rollout": "r1", "unpublished": 3}
+    health = http.get("/healthz")
+    assert health.status_code == 200
+    assert health.json() == {"status": "ok", "reasons": [], "alarms": 0, "rollout": "r1", "unpublished": 3}
+
+
+def test_health_is_503_without_a_broker_and_liveness_only_where_a_thread_is_dead(control: Control) -> None:
+    pulse = Pulse("control-loop")
+    with TestClient(create_app(control, [pulse])) as http:
+        pulse.away("nobody at 127.0.0.1:9092")
+        away, alive = http.get("/healthz"), http.get("/livez")
+        assert (away.status_code, away.json()["status"], alive.status_code) == (503, "no_broker", 200)
+        assert away.json()["reasons"] == ["control-loop: nobody at 127.0.0.1:9092"]
+        pulse.guarded(lambda: None)()
+        dead, buried = http.get("/healthz"), http.get("/livez")
+        assert (dead.status_code, dead.json()["status"], buried.status_code) == (503, "dead", 503)
 
 
 def test_refusals_are_told_apart(http: TestClient) -> None:

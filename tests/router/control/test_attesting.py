@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from router.control.actor import Control
 from router.control.attesting import ACTOR, Attesting
+from router.control.health import Pulse
 from serving.engines.identity import Comparison
 from serving.models.manifest import EngineOfOthers, write_manifest
 from serving.models.store import StoredModel
@@ -71,6 +73,24 @@ def test_one_strange_answer_alone_changes_nothing(
         watch.look()
     assert control.current is not None
     assert control.current.live
+
+
+def test_a_look_that_ends_in_a_mistake_is_an_alarm_and_the_next_one_comes(
+    control: Control, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    control.start(spec(candidate=of_others(tmp_path / "models", "far")))
+    stop, asked, pulse = threading.Event(), [], Pulse("attesting")
+
+    def check(model: StoredModel) -> Comparison:
+        asked.append(model.name)
+        if len(asked) == 1:
+            raise RuntimeError("a mistake of ours")
+        stop.set()
+        return SAME
+
+    Attesting(control, tmp_path / "models", check, pulse).run(0.01, stop)
+    assert (asked, pulse.alarms) == (["far", "far"], 1)
+    assert "RuntimeError: a mistake of ours" in caplog.text
 
 
 def test_base_is_asked_about_as_well(control: Control, tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 
 from router.control.actor import Control, UnknownRollout
+from router.control.health import Pulse, health
 from router.control.loop import control_loop, without_a_bus
 from router.control.rollout import Promote, RollBack, Start, transition
 from telemetry import codec, topics
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.bus.protocols import BROKER_RECORD_BYTES, Encoded
 from telemetry.dead_letters import PAYLOAD_LIMIT
-from telemetry.events import DeadLettered, Event, RolloutChanged
+from telemetry.events import DeadLettered, DecisionMade, Event, RolloutChanged
 from telemetry.rollout_file import read_rollout, write_rollout
 from tests.router.values import NOON, decision, journal, promoted, rolled_back, spec, started
 
@@ -34,10 +35,10 @@ def bus() -> MemoryBus:
 
 
 @contextmanager
-def serving(loop: Callable[..., None], *parts: object) -> Iterator[None]:
+def serving(loop: Callable[..., None], *parts: object, **named: object) -> Iterator[None]:
     """One of the loops in a thread of its own while this lasts."""
     stop = threading.Event()
-    thread = threading.Thread(target=loop, args=(*parts, stop))
+    thread = threading.Thread(target=loop, args=(*parts, stop), kwargs=named)
     thread.start()
     try:
         yield
@@ -74,9 +75,9 @@ def wait_for(what: Callable[[], Any]) -> None:
         time.sleep(0.01)
 
 
-def once(control: Control, bus: MemoryBus) -> None:
+def once(control: Control, bus: MemoryBus, pulse: Pulse | None = None) -> None:
     """Let the loop restore, read and publish what there is, until it waits for decisions in vain."""
-    with serving(control_loop, control, bus):
+    with serving(control_loop, control, bus, pulse=pulse):
         wait_for(lambda: bus.idle[topics.DECISIONS] > 0)
 
 
@@ -118,6 +119,106 @@ def test_a_broken_record_as_large_as_a_broker_takes_stops_nothing_either(
     (letter,) = [codec.decode(record) for record in bus.logs[topics.DEAD_LETTERS, 0]]
     assert isinstance(letter, DeadLettered)
     assert b64decode(letter.payload) == b"x" * PAYLOAD_LIMIT
+
+
+def test_a_foreign_record_stops_nothing_where_the_broker_takes_smaller_records_than_the_letter(
+    control: Control, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telemetry.bus.memory_bus.BROKER_RECORD_BYTES", 950_000)
+    control.start(spec())
+    publish(bus, Encoded(topics.DECISIONS, b"r1", (), b"x" * 900_000), decision())
+    monkeypatch.setattr("telemetry.bus.memory_bus.BROKER_RECORD_BYTES", 100_000)
+    once(control, bus)
+    assert control.current is not None
+    assert control.current.status == "rolled_back"
+    (letter,) = [codec.decode(record) for record in bus.logs[topics.DEAD_LETTERS, 0]]
+    assert isinstance(letter, DeadLettered)
+    assert (letter.payload, letter.offset) == ("", 0)
+
+
+def test_a_decision_that_control_cannot_handle_is_buried_and_the_next_one_acts(
+    control: Control, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    control.start(spec())
+    bad, good = decision("promote"), decision()
+    decide, pulse = control.decide, Pulse("control-loop")
+
+    def mistaken(made: DecisionMade) -> None:
+        if made.event_id == bad.event_id:
+            raise KeyError("a mistake of ours")
+        decide(made)
+
+    monkeypatch.setattr(control, "decide", mistaken)
+    publish(bus, bad, good)
+    once(control, bus, pulse)
+    assert control.current is not None
+    assert control.current.status == "rolled_back"
+    (letter,) = [codec.decode(record) for record in bus.logs[topics.DEAD_LETTERS, 0]]
+    assert isinstance(letter, DeadLettered)
+    assert letter.reason == "control cannot handle it: KeyError: 'a mistake of ours'"
+    assert (pulse.alarms, "Traceback" in caplog.text) == (1, True)
+
+
+def test_a_mistake_outside_of_any_record_starts_the_loop_over(
+    control: Control, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.control.loop.RETRY_S", 0.01)
+    control.start(spec())
+    pulse, mistakes = Pulse("control-loop"), iter([KeyError("one"), ValueError("two")])
+    restore = control.restore
+
+    def mistaken(published: list[RolloutChanged]) -> None:
+        for mistake in mistakes:
+            raise mistake
+        restore(published)
+
+    monkeypatch.setattr(control, "restore", mistaken)
+    publish(bus, decision())
+    with serving(control_loop, control, bus, pulse=pulse):
+        wait_for(lambda: control.current is not None and control.current.status == "rolled_back")
+        wait_for(lambda: health([pulse]).status == "ok")
+    assert pulse.alarms == 2
+
+
+def test_no_dead_letter_is_sent_again_after_a_start_over(
+    control: Control, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.control.loop.RETRY_S", 0.01)
+    publish(bus, Encoded(topics.DECISIONS, b"r1", (), b"what?"))
+    with serving(control_loop, control, bus):
+        wait_for(lambda: bus.idle[topics.DECISIONS] > 0)
+        bus.down = True
+        wait_for(lambda: bus.refused >= 2)
+        bus.down = False
+        seen = bus.idle[topics.DECISIONS]
+        wait_for(lambda: bus.idle[topics.DECISIONS] > seen)
+    assert len(bus.logs[topics.DEAD_LETTERS, 0]) == 1
+
+
+def test_a_broker_that_is_away_is_told_until_it_is_back(
+    control: Control, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.control.loop.RETRY_S", 0.01)
+    pulse = Pulse("control-loop")
+    bus.down = True
+    with serving(control_loop, control, bus, pulse=pulse):
+        wait_for(lambda: bus.refused >= 2)
+        assert health([pulse]).status == "no_broker"
+        bus.down = False
+        wait_for(lambda: health([pulse]).status == "ok")
+
+
+def test_a_state_that_no_broker_takes_is_an_alarm_and_decisions_act_all_the_same(
+    control: Control, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control.start(spec(salt="s" * 10_000))
+    publish(bus, decision())
+    monkeypatch.setattr("telemetry.bus.memory_bus.BROKER_RECORD_BYTES", 5_000)
+    pulse = Pulse("control-loop")
+    once(control, bus, pulse)
+    assert control.current is not None
+    assert control.current.status == "rolled_back"
+    assert (pulse.alarms, list(control.outbox)) == (2, [])
 
 
 @pytest.mark.usefixtures("loop")

@@ -196,7 +196,7 @@ def test_control_starts_and_rolls_back_without_a_broker(tmp_path: Path) -> None:
         "folder": str(tmp_path / "run"),
         "bootstrap_servers": f"127.0.0.1:{free_port()}",
     }
-    with process(CONTROL, tmp_path, settings, "/healthz") as (child, url):
+    with process(CONTROL, tmp_path, settings, "/livez") as (child, url):
         assert httpx.post(f"{url}/rollouts", json=spec().model_dump(mode="json")).status_code == 201
         word = {"actor": "ada", "reason": "no broker needed"}
         assert httpx.post(f"{url}/rollouts/r1/rollback", json=word).status_code == 200
