@@ -15,7 +15,8 @@ from pydantic import Field
 
 from router.control.actor import Control, UnknownRollout
 from router.control.health import HealthStatus, Pulse, health
-from router.control.rollout import Close, Promote, RollBack, SpecRefused
+from router.control.rollout import Close, Promote, RollBack
+from router.control.spec_checks import SpecRefused
 from telemetry.errors import BelayError, TransitionRefused
 from telemetry.events import RolloutChanged, RolloutSpec, Value
 

@@ -9,18 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Final, NamedTuple
 
+from router.control.spec_checks import MOST_WINDOW_DAYS, check_spec, full_share
 from telemetry.errors import TransitionRefused
 from telemetry.events import Allotment, RolloutChanged, RolloutSpec, Status, derived_id
 
 SOURCE: Final = "belay.control"
-SPEC_BYTES: Final = 400_000
-"""A spec's size as JSON, at most. A state is one record, which brokers take up to 1 MB of: it holds the spec, and an
-allotment that names each capability once more."""
-
-MOST_WINDOW_DAYS: Final = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +71,6 @@ class Close:
     reason: str
 
 
-class SpecRefused(TransitionRefused):
-    """No rollout can have this spec, whatever its status."""
-
-
 RolloutEvent = Start | Promote | RollBack | Hold | Expire | Close
 Handler = Callable[[RolloutChanged, RolloutEvent, datetime], RolloutChanged]
 
@@ -117,19 +108,12 @@ def rollback_until(state: RolloutChanged) -> datetime:
     return state.since + timedelta(days=min(state.spec.rollback_window_days, MOST_WINDOW_DAYS))
 
 
-def full_share(spec: RolloutSpec) -> float:
-    """The share of a promoted rollout: all but the holdback, which keeps the watch alive."""
-    return 1.0 - spec.holdback
-
-
 # --- the handlers ------------------------------------------------------------------------------------
 
 
 def _start(event: Start, at: datetime) -> RolloutChanged:
     spec = event.spec
-    _check_size(spec)
-    _check_stages(spec)
-    _check_audit(spec)
+    check_spec(spec)
     return RolloutChanged(
         event_id=derived_id(spec.rollout_id, "1"),
         time=at,
@@ -143,40 +127,6 @@ def _start(event: Start, at: datetime) -> RolloutChanged:
         actor=event.actor,
         reason=event.reason,
     )
-
-
-def _check_size(spec: RolloutSpec) -> None:
-    size = len(spec.model_dump_json().encode())
-    if size > SPEC_BYTES:
-        raise SpecRefused(
-            f"Start of {spec.rollout_id[:100]!r}: its spec is {size:,} bytes of JSON, expected at most {SPEC_BYTES:,}",
-            hint="No broker takes a record that large. Watch fewer capabilities, or give them shorter names.",
-        )
-
-
-def _check_stages(spec: RolloutSpec) -> None:
-    shares = [stage.share for stage in spec.stages]
-    if not shares:
-        raise SpecRefused(f"Start of {spec.rollout_id!r}: it has no stages, expected at least one")
-    if shares[0] <= 0.0 or any(a >= b for a, b in pairwise(shares)):
-        raise SpecRefused(
-            f"Start of {spec.rollout_id!r}: shares of stages must grow from above 0, they are {shares}"
-        )
-    if shares[-1] >= full_share(spec):
-        raise SpecRefused(
-            f"Start of {spec.rollout_id!r}: the last stage's share {shares[-1]} leaves nothing to promote it to, "
-            f"which is {full_share(spec):g} with the holdback of {spec.holdback}",
-            hint="Leave that stage out, or give it a smaller share: the full rollout is the step after the last stage.",
-        )
-
-
-def _check_audit(spec: RolloutSpec) -> None:
-    audit = spec.audit
-    if audit.verdict != "pass" and not (audit.override_by and audit.override_reason):
-        raise SpecRefused(
-            f"Start of {spec.rollout_id!r}: its audit's verdict is {audit.verdict!r}, expected 'pass'",
-            hint="A named override with its reason (override_by, override_reason) is possible, and recorded.",
-        )
 
 
 def _promote(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutChanged:

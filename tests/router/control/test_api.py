@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 from router.control.actor import Control
 from router.control.api import create_app
 from router.control.health import Pulse
-from router.control.rollout import SPEC_BYTES, Hold, transition
+from router.control.rollout import Hold, transition
+from router.control.spec_checks import MOST_CAPABILITIES, SPEC_BYTES
 from telemetry import codec
 from telemetry.bus.protocols import MAX_RECORD_BYTES
 from telemetry.events import Allotment, AuditRef, CapabilityWatch
@@ -70,6 +71,8 @@ def test_refusals_are_told_apart(http: TestClient) -> None:
     [
         ({"stages": [{"share": 0.5}, {"share": 0.2}]}, "shares of stages must grow"),
         ({"stagess": []}, "stagess"),
+        ({"rollout_id": "a/b"}, "its id is expected to be 1 to 64 of"),
+        ({"capabilities": []}, "none of its 0 capabilities is watched"),
         (
             {"audit": AuditRef(verdict="fail", sha256="e").model_dump()},
             "its audit's verdict is 'fail', expected 'pass'",
@@ -87,23 +90,19 @@ def test_a_spec_that_cannot_be_a_rollout_is_a_422_that_says_why(
 def test_a_spec_that_no_broker_would_take_is_a_422_and_starts_nothing(
     http: TestClient, control: Control
 ) -> None:
-    watched = [
-        CapabilityWatch(
-            name=f"{number}-{'x' * 10_000}", role="adjacent", threshold=0.1, weight=0.01
-        ).model_dump(mode="json")
-        for number in range(100)
-    ]
-    answer = http.post("/rollouts", json=spec().model_dump(mode="json") | {"capabilities": watched})
+    answer = http.post("/rollouts", json=spec().model_dump(mode="json") | {"model_alias": "x" * SPEC_BYTES})
     assert answer.status_code == 422
     assert "bytes of JSON, expected at most 400,000" in answer.json()["error"]
     assert (control.current, list(control.outbox)) == (None, [])
 
 
 def test_the_largest_spec_that_starts_fits_a_record_with_an_allotment_of_its_own() -> None:
-    names = [f"{number}-{'x' * 3_780}" for number in range(100)]
-    watched = tuple(CapabilityWatch(name=name, role="adjacent", threshold=0.1, weight=0.01) for name in names)
+    names = [f"{number:04}{'x' * 96}" for number in range(MOST_CAPABILITIES)]
+    watched = tuple(CapabilityWatch(name=n, role="adjacent", threshold=0.1, weight=0.001) for n in names)
     moved = Allotment(settled=10**9, by_capability=dict.fromkeys(names, 1 / 3), otherwise=1 / 3)
-    state = transition(started(capabilities=watched), Hold("watch", "r" * 500, allotment=moved), NOON)
+    padding = SPEC_BYTES - 100 - len(spec(capabilities=watched).model_dump_json())
+    largest = started(capabilities=watched, model_alias="m" * padding)
+    state = transition(largest, Hold("watch", "r" * 500, allotment=moved), NOON)
     assert len(state.spec.model_dump_json()) > 0.98 * SPEC_BYTES
     assert codec.encode(state).size < MAX_RECORD_BYTES
 
