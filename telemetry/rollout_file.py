@@ -48,6 +48,11 @@ def read_rollout(path: Path) -> RolloutChanged | None:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
+    return parse_rollout(content, path)
+
+
+def parse_rollout(content: bytes, path: Path) -> RolloutChanged:
+    """The state in this content of the file at `path`. Raises UnreadableRecord."""
     try:
         return RolloutChanged.model_validate_json(content)
     except ValidationError as error:

@@ -138,6 +138,11 @@ def read_table(path: Path) -> WordTable | None:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
+    return parse_table(content, path)
+
+
+def parse_table(content: bytes, path: Path) -> WordTable:
+    """The table in this content of the file at `path`. Raises UnreadableRecord."""
     try:
         return WordTable(TableFile.model_validate_json(content))
     except ValidationError as error:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from router.proxy.following import Followed
 from telemetry.errors import UnreadableRecord
 from telemetry.events import RolloutChanged
-from telemetry.rollout_file import read_rollout
+from telemetry.rollout_file import parse_rollout
 
 log = logging.getLogger(__name__)
 
@@ -77,24 +78,26 @@ class RolloutWatch:
     """Follows one rollout file. A file that cannot be read changes nothing; one that is gone means base."""
 
     def __init__(self, path: Path, *, default_salt: str, clock_ns: Callable[[], int] = time.time_ns) -> None:
-        self._file = path
+        self._file = Followed(path)
         self._salt = default_salt
         self._clock_ns = clock_ns
-        self._seen: tuple[int, int, int] | None = None
-        self.unreadable = 0
         self.current = in_force(None, default_salt, clock_ns())
         self.look()
 
+    @property
+    def unreadable(self) -> int:
+        """How often the file could not be read, or held no rollout state."""
+        return self._file.unreadable
+
     def look(self) -> None:
-        """Take on what the file says, if it changed since the last look."""
-        seen = stamp_of(self._file)
-        if seen == self._seen:
+        """Take on what the file says, if it changed since it was last read."""
+        news = self._file.news()
+        if news is None:
             return
-        self._seen = seen
         try:
-            changed = read_rollout(self._file)
-        except (UnreadableRecord, OSError) as error:
-            self.unreadable += 1
+            changed = parse_rollout(news.content, self._file.path) if news.content is not None else None
+        except UnreadableRecord as error:
+            self._file.unreadable += 1
             log.error("the rollout stays at revision %d: %s", self.current.revision, error)  # noqa: TRY400 - the message says it all, and a trace would repeat the file
             return
         self.current = in_force(changed, self._salt, self._clock_ns())
@@ -108,17 +111,10 @@ class RolloutWatch:
         )
 
     async def follow(self) -> None:
-        """Look for ever."""
+        """Look for ever, whatever a look runs into."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            self.look()
-
-
-def stamp_of(path: Path) -> tuple[int, int, int] | None:
-    """What tells one content of a file from the next without reading it; None where there is no file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    # A renamed file has a new inode, so two changes within one tick of the clock are still seen.
-    return found.st_mtime_ns, found.st_ino, found.st_size
+            try:
+                self.look()
+            except Exception:
+                log.exception("a look at the rollout file failed; the rollout stays as it is")

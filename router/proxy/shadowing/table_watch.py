@@ -7,9 +7,9 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from router.proxy.in_force import stamp_of
+from router.proxy.following import Followed
 from telemetry.errors import UnreadableRecord
-from telemetry.word_table import WordTable, read_table
+from telemetry.word_table import WordTable, parse_table
 
 log = logging.getLogger(__name__)
 
@@ -20,37 +20,41 @@ class TableWatch:
     """Follows one word table. A file that cannot be read changes nothing; without one shadows are drawn evenly."""
 
     def __init__(self, path: Path | None) -> None:
-        self._file = path
-        self._seen: tuple[int, int, int] | None = None
+        self._file = Followed(path) if path is not None else None
         self.current: WordTable | None = None
-        self.unreadable = 0
         self.look()
+
+    @property
+    def unreadable(self) -> int:
+        """How often the file could not be read, or held no word table."""
+        return self._file.unreadable if self._file is not None else 0
 
     @property
     def why_none(self) -> str:
         """Why there is no table, for the status."""
         if self._file is None:
             return "table_file is not set"
-        return f"{self._file} cannot be used" if self.unreadable else f"no file at {self._file}"
+        path = self._file.path
+        return f"{path} cannot be used" if self.unreadable else f"no file at {path}"
 
     def look(self) -> None:
-        """Take on what the file says, if it changed since the last look."""
-        if self._file is None:
+        """Take on what the file says, if it changed since it was last read."""
+        news = self._file.news() if self._file is not None else None
+        if self._file is None or news is None:
             return
-        seen = stamp_of(self._file)
-        if seen == self._seen:
-            return
-        self._seen = seen
         try:
-            self.current = read_table(self._file)
-        except (UnreadableRecord, OSError) as error:
-            self.unreadable += 1
+            self.current = parse_table(news.content, self._file.path) if news.content is not None else None
+        except UnreadableRecord as error:
+            self._file.unreadable += 1
             log.error("the word table stays as it was: %s", error)  # noqa: TRY400 - the message says it all
             return
         log.info("shadows: word table %s", self.current.version if self.current is not None else "gone")
 
     async def follow(self) -> None:
-        """Look for ever."""
+        """Look for ever, whatever a look runs into."""
         while self._file is not None:
             await asyncio.sleep(LOOK_EVERY_S)
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                log.exception("a look at the word table failed; it stays as it was")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import logging
 import time
@@ -83,6 +84,45 @@ def test_after_a_rollback_nothing_goes_to_the_candidate_and_nothing_is_shadowed(
 
 def test_a_promoted_rollout_keeps_its_holdback() -> None:
     assert in_force(promoted(started(shares=(0.5,), holdback=0.02)), "here", 1).share == 0.98
+
+
+def test_a_rollback_that_could_not_be_read_at_once_is_read_at_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, state = tmp_path / "rollout.json", started()
+    write_rollout(file, state)
+    seen = watch(file)
+    write_rollout(file, rolled_back(state))
+
+    def no_descriptors(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", no_descriptors)
+        seen.look()
+    assert (seen.current.status, seen.unreadable) == ("ramping", 1)
+    seen.look()
+    assert seen.current.status == "rolled_back"
+
+
+async def test_a_look_that_ends_in_a_mistake_does_not_end_the_looking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = RolloutWatch(tmp_path / "rollout.json", default_salt="here")
+    looked = asyncio.Event()
+    looks = iter([ValueError("a mistake of ours")])
+
+    def look() -> None:
+        for mistake in looks:
+            raise mistake
+        looked.set()
+
+    monkeypatch.setattr(seen, "look", look)
+    following = asyncio.create_task(seen.follow())
+    async with asyncio.timeout(5):
+        await looked.wait()
+    following.cancel()
+    assert "ValueError: a mistake of ours" in caplog.text
 
 
 async def test_a_change_is_in_force_well_within_100_ms(tmp_path: Path) -> None:
