@@ -32,7 +32,8 @@ class Project(Settings):
     """One route: the name that clients ask for, its models and brief, and how it is rolled out.
 
     `base` and `candidate` are names in the home. `broker` is the embedded one, which forgets, or `host:port`; `kafka`
-    are further settings of it (a password comes from the environment: BELAY_BUS__SASL_PASSWORD). `training` are a
+    are further settings of it, `namespace` and `topics` among them (a password comes from the environment:
+    BELAY_BUS__SASL_PASSWORD). `training` are a
     training's settings without name, base, data, output and brief. `gpu_memory` is each engine's share of a GPU's
     memory. `judges` say where those answer that the brief knows by name. Models that others run are asked who they are
     every `attest_every_s` seconds while a rollout is live.

@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from belay.project import Project
+from belay.project import FILE, Project, load_project
 from evaluator.watch.worker.worker import WorkerSettings
 from serving.engines.placement import Place, placement
 from serving.engines.vllm_engine import EngineSettings, VllmEngine, engine_cards, engine_package
@@ -88,8 +88,15 @@ def load_watch(path: Path) -> tuple[WorkerSettings, Bus]:
     return settings.worker, KafkaBus(settings.bus)
 
 
-def bus_at(bootstrap_servers: str) -> Bus:
-    """The broker. Raises UsageError for what is no address."""
+def bus_at(bootstrap_servers: str, file: Path | None = FILE) -> Bus:
+    """The broker. Where the project in `file` names the same one, its further settings hold: namespace, passwords.
+
+    Raises UsageError for what is no address, SettingsError where the project cannot be read.
+    """
+    if file is not None and file.is_file():
+        project = load_project(file)
+        if project.bootstrap_servers == bootstrap_servers:
+            return bus_of(project)
     try:
         return KafkaBus(BusSettings(bootstrap_servers=bootstrap_servers))
     except ValidationError as error:

@@ -78,7 +78,7 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
     home = Home(settings.home.resolve())
     loaded = load_brief(settings.brief.resolve())
     if settings.bootstrap is not None:  # minutes of work would be for nothing if it were not there
-        bus_at(settings.bootstrap).ensure_topics()
+        bus_at(settings.bootstrap, None).ensure_topics()
     written = home.root / f"unseen-{settings.seed}.jsonl"
     turns = turns_of(settings.traffic, loaded, settings.requests, settings.seed, written)
     with ExitStack() as parts:

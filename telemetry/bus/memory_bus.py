@@ -36,6 +36,7 @@ class MemoryBus:
         self.logs: dict[Partition, list[Record]] = {}
         self.begins: dict[Partition, int] = {}
         self.ends: dict[Partition, int] = {}
+        self.made: Counter[str] = Counter()
         self.committed: dict[tuple[str, Partition], int] = {}
         self.members: dict[str, list[MemoryReader]] = {}
         self.changed = threading.Condition(threading.RLock())
@@ -45,8 +46,17 @@ class MemoryBus:
         self.check_up()
         with self.changed:
             for topic in TOPICS:
+                if (topic.name, 0) not in self.logs:
+                    self.made[topic.name] += 1
                 for partition in range(topic.partitions):
                     self.logs.setdefault((topic.name, partition), [])
+
+    def topic_id(self, topic: str) -> str | None:
+        """The topic's name and how often it was made."""
+        self.check_up()
+        with self.changed:
+            self.partitions(topic)
+            return f"{topic}#{self.made[topic]}"
 
     def publisher(self) -> MemoryPublisher:
         """A new publisher."""

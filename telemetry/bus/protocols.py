@@ -127,6 +127,13 @@ class Bus(Protocol):
     def ensure_topics(self) -> None:
         """Create those of `topics.TOPICS` that are missing. Raises BrokerUnavailable."""
 
+    def topic_id(self, topic: str) -> str | None:
+        """What tells this topic from one of its name before or after it: deleted and made again, it has another.
+
+        The broker is asked anew. None where it gives topics no ids (before Apache Kafka 2.8; Tansu); offsets that
+        begin anew are the only sign there. Raises BrokerUnavailable, and its TopicMissing.
+        """
+
     def publisher(self) -> Publisher:
         """A new publisher; it looks for the broker when it first sends."""
 

@@ -7,19 +7,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from telemetry.bus.names import OURS
 from telemetry.settings import Settings
+from telemetry.topics import TopicSettings
 
 Servers = Annotated[str, Field(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]
+# Kafka takes these characters in a topic's name, and 249 of them.
+Namespace = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)]
 
 
 class BusSettings(Settings):
     """How to reach the broker: `bootstrap_servers` is `host:port`, several separated by commas.
 
-    `replication_factor` -1 leaves it to the broker's own default.
+    `replication_factor` -1 leaves it to the broker's own default. Topics are called `NAMESPACE.scores` and so on,
+    consumer groups likewise, so that several Belays can share a cluster. `topics` are layout and retention.
     """
 
     bootstrap_servers: Servers = "127.0.0.1:9092"
     client_id: str = "belay"
+    namespace: Namespace = OURS
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None
@@ -30,6 +36,7 @@ class BusSettings(Settings):
     connect_timeout_ms: int = Field(default=5000, ge=100)
     request_timeout_ms: int = Field(default=10_000, ge=1000)
     replication_factor: int = Field(default=-1, ge=-1)
+    topics: TopicSettings = TopicSettings()
 
     @model_validator(mode="after")
     def _complete(self) -> BusSettings:

@@ -9,9 +9,14 @@ import yaml
 from typer.testing import CliRunner
 
 from belay.cli import app
+from belay.home import RunFolder
+from belay.launcher.processes import StackSettings, processes_of
 from belay.project import defaults_of, load_project
 from belay.steps.init import Found, asked, project_text, proposals, write_project
 from belay.steps.train import project_run
+from belay.wiring import bus_at, bus_of
+from serving.engines.arms import Endpoint
+from telemetry.bus.kafka_bus import KafkaBus
 from telemetry.errors import SettingsError, UsageError
 from tests.places import BRIEF
 from trainer.data.reading import named_by_content
@@ -171,3 +176,34 @@ def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there already"):
         write_project(path, "route: x\n")
     assert path.read_text() == before
+
+
+def test_the_namespace_of_the_file_is_that_of_every_process_and_of_commands_that_name_its_broker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kafka = {"namespace": "shop", "topics": {"interactions_days": 3}}
+    project = load_project(write(tmp_path, broker="kafka:9092", kafka=kafka))
+    endpoint = Endpoint(arm="control", url="http://127.0.0.1:1")
+    stack = StackSettings(
+        brief=project.brief,
+        control=endpoint,
+        candidate=endpoint,
+        bootstrap=project.bootstrap_servers,
+        folder=RunFolder(tmp_path),
+        kafka=project.kafka,
+    )
+    told = [p.content.get("kafka") or p.content.get("bus") for p in processes_of(stack) if p.name != "router"]
+    assert [bus["namespace"] for bus in told if bus] == ["shop"] * 3
+    for bus in (bus_at("kafka:9092"), bus_of(project)):
+        assert isinstance(bus, KafkaBus)
+        assert (bus.settings.namespace, bus.settings.topics.interactions_days) == ("shop", 3.0)
+    for bus in (bus_at("other:9092"), bus_at("kafka:9092", None)):
+        assert isinstance(bus, KafkaBus)
+        assert bus.settings.namespace == "belay"
+
+
+@pytest.mark.parametrize("namespace", ["", "a b", "-a", "ü", "x" * 201])
+def test_a_namespace_that_kafka_would_not_take_is_refused(tmp_path: Path, namespace: str) -> None:
+    with pytest.raises(SettingsError, match="namespace"):
+        load_project(write(tmp_path, kafka={"namespace": namespace})).bus()

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from belay.launcher.embedded_broker import EmbeddedBroker
 from telemetry import codec, topics
 from telemetry.bus.catching_up import read_to_end
-from telemetry.bus.kafka_bus import BusSettings, KafkaBus, TopicPartition
+from telemetry.bus.kafka_bus import BusSettings, KafkaBus
+from telemetry.bus.kafka_clients import TopicPartition
 from telemetry.bus.protocols import MAX_RECORD_BYTES, Encoded, Reader, Record
 from telemetry.errors import BrokerUnavailable, RecordTooLarge, SettingsError, TopicMissing
 from telemetry.events import new_id
@@ -181,13 +182,17 @@ def test_what_the_broker_deleted_or_lost_is_not_waited_for(apache_kafka: str) ->
     publish(bus, [encoded(topics.DEAD_LETTERS, "k", str(n)) for n in range(3)])
     with bus.admin("deleting") as admin, bus.reader([topics.DEAD_LETTERS]) as reader:
         (end,) = reader.end_offsets().values()
+        first = bus.topic_id(topics.DEAD_LETTERS)
         admin.delete_records({TopicPartition(topics.DEAD_LETTERS, 0): end})
         assert reader.begin_offsets() == reader.end_offsets()
         assert list(read_to_end(reader)) == []
         admin.delete_topics([topics.DEAD_LETTERS])
         with pytest.raises(TopicMissing):
             poll_until(reader, 1)
+        with pytest.raises(TopicMissing):
+            bus.topic_id(topics.DEAD_LETTERS)
         bus.ensure_topics()
+        assert bus.topic_id(topics.DEAD_LETTERS) not in (first, None)
         publish(bus, [encoded(topics.DEAD_LETTERS, "k", "anew")])
         with bus.reader([topics.DEAD_LETTERS]) as again:
             assert [record.value for record in read_to_end(again)] == [b"anew"]
@@ -225,6 +230,33 @@ def test_a_publisher_outlives_its_broker_and_leaves_no_thread_behind(free_port: 
     while set(threading.enumerate()) - threads and time.monotonic() < deadline:
         time.sleep(0.05)
     assert set(threading.enumerate()) - threads == set()
+
+
+def test_two_namespaces_on_one_broker_do_not_see_each_other(broker: str) -> None:
+    names = [f"ns-{new_id()}", f"ns-{new_id()}"]
+    one, two = (KafkaBus(BusSettings(bootstrap_servers=broker, namespace=name)) for name in names)
+    for bus in (one, two):
+        bus.ensure_topics()
+        assert bus.topic_id(topics.SCORES) == bus.topic_id(topics.SCORES)
+    publish(one, [encoded(topics.SCORES, "k", "of one")])
+    with one.reader([topics.SCORES]) as mine, two.reader([topics.SCORES]) as theirs:
+        (record,) = poll_until(mine, 1)
+        assert (record.topic, record.value) == (topics.SCORES, b"of one")
+        assert theirs.end_offsets() == {(topics.SCORES, 0): 0}
+        assert mine.end_offsets() == mine.positions() == {(topics.SCORES, 0): 1}
+        mine.seek(topics.SCORES, 0, 0)
+        assert len(poll_until(mine, 1)) == 1
+
+
+def test_groups_of_two_namespaces_share_nothing(broker: str) -> None:
+    names = [f"ns-{new_id()}", f"ns-{new_id()}"]
+    for name in names:
+        bus = KafkaBus(BusSettings(bootstrap_servers=broker, namespace=name))
+        bus.ensure_topics()
+        publish(bus, [encoded(topics.GRADES, "k", name)])
+        with bus.reader([topics.GRADES], group="belay-scorer") as reader:
+            assert [record.value for record in poll_until(reader, 1)] == [name.encode()]
+            reader.commit({(topics.GRADES, 0): 1})
 
 
 def test_settings_that_contradict_each_other_are_refused(tmp_path: Path) -> None:

@@ -133,12 +133,14 @@ def test_a_topic_that_was_deleted_is_missing_until_it_is_made_anew_and_begins_at
     publish(bus, "a", "b")
     reader = bus.reader([SCORES])
     assert values(reader.poll(0)) == ["a", "b"]
+    first = bus.topic_id(SCORES)
     bus.delete(SCORES)
     with pytest.raises(TopicMissing):
         reader.poll(0)
     with pytest.raises(TopicMissing):
         publish(bus, "c")
     bus.ensure_topics()
+    assert bus.topic_id(SCORES) not in (first, None)
     publish(bus, "c")
     assert [(r.offset, r.value) for r in reader.poll(0)] == [(0, b"c")]
 
