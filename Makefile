@@ -15,7 +15,7 @@ help: ## what each command does
 setup: ## make .venv with the pinned versions (seconds when nothing changed)
 	@scripts/setup
 
-demo: setup ## train a naive fine-tune, roll it out on real parts, watch it being rolled back (10 to 12 minutes)
+demo: setup ## train a naive fine-tune, roll it out on real parts, watch it being rolled back (6 to 12 minutes)
 	@$(PY)/belay demo
 
 test: setup ## every test, the slow end-to-end ones on real parts included, with coverage (20 to 25 minutes)

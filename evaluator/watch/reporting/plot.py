@@ -63,7 +63,7 @@ def _draw_evidence(axes: Axes, summary: Summary) -> None:
     highest = max([*combined, *(y for p in summary.points for y in p.e_values.values()), summary.bar])
     axes.set_ylim(_LOWEST, min(highest, summary.bar * 1e3) * 10)
     _mark_stages(axes, summary)
-    axes.legend(fontsize=8, frameon=False, ncols=2, loc="lower left")
+    axes.legend(fontsize=8, frameon=False, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.11))
 
 
 def _mark_stages(axes: Axes, summary: Summary) -> None:
