@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,11 +19,52 @@ from telemetry.files import write_renamed
 log = logging.getLogger(__name__)
 
 
+class RolloutFileTaken(InfrastructureError):
+    """Another process writes this rollout file."""
+
+
+@contextmanager
+def writer_of(path: Path, who: str) -> Iterator[None]:
+    """Be the one who writes the file at `path` for as long as this lasts; `who` is what others are told of it.
+
+    The lock is a file beside it and ends with the process, however that ends. Raises RolloutFileTaken where another
+    has it, InfrastructureError where there can be none.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise InfrastructureError(
+            f"cannot take the lock {lock}: {error.strerror}",
+            hint="Whoever writes a rollout file writes that file beside it too: make it writable for this user.",
+        ) from error
+    try:
+        _take(descriptor, path, who)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, path: Path, who: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
+        raise RolloutFileTaken(
+            f"{path} is written by {holder or 'another process'}, and one process writes a rollout file",
+            hint="Stop that one, or give this one a file of its own; beside a control, a forwarder needs no "
+            "rollout_file.",
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{who} (process {os.getpid()})\n".encode(), 0)
+
+
 def write_rollout(path: Path, changed: RolloutChanged) -> bool:
     """Replace the file, unless it holds the same or a newer state; says whether it was replaced.
 
     Raises InfrastructureError where the file cannot be written.
-    One process writes a file: control on its own machine, the forwarder on a router's.
+    One process writes a file: control on its own machine, the forwarder on a router's; `writer_of` holds them to it.
     """
     try:
         if not replaces(changed, _held(path)):

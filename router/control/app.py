@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -18,6 +19,7 @@ from serving.server import listen, serve
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Bus
 from telemetry.errors import SettingsError
+from telemetry.rollout_file import writer_of
 
 log = logging.getLogger(__name__)
 
@@ -30,28 +32,40 @@ __all__ = ["Control", "control_loop", "create_app", "run_control"]
 
 
 def run_control(settings: ControlSettings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises PortTaken and SettingsError; needs no broker to start."""
+    """Serve until SIGTERM or SIGINT; needs no broker to start.
+
+    Raises PortTaken, SettingsError, and RolloutFileTaken where another process writes the rollout file.
+    """
     bus = _bus(settings)
-    _make_folder(settings)
-    if settings.models_folder is None:
-        log.warning("no models_folder: nothing keeps the models of a rollout from being replaced or removed")
-    with closing(listen(settings.host, settings.port)) as listener:
+    with (
+        closing(listen(settings.host, settings.port)) as listener,
+        writer_of(settings.rollout_file, f"the control at {settings.host}:{settings.port}"),
+    ):
+        _make_folder(settings)
+        if settings.models_folder is None:
+            log.warning(
+                "no models_folder: nothing keeps the models of a rollout from being replaced or removed"
+            )
         control = Control(
             settings.rollout_file, settings.folder / "control.jsonl", models=settings.models_folder
         )
-        stop = threading.Event()
-        pulses = [Pulse("control-loop")]
-        loop = _thread(pulses[0], partial(_listen_to, control, bus, stop, pulses[0]))
-        if settings.models_folder is not None:
-            pulses.append(Pulse("attesting", 2 * settings.attest_every_s + _ASKING_S))
-            attesting = Attesting(control, settings.models_folder, pulse=pulses[1])
-            _thread(pulses[1], partial(attesting.run, settings.attest_every_s, stop))
-        log.info("control listens on %s:%d", *listener.getsockname()[:2])
-        try:
-            serve(create_app(control, pulses), listener, _SHUTDOWN_S)
-        finally:
-            stop.set()
-            loop.join(_LOOP_END_S)
+        _serve(settings, control, bus, listener)
+
+
+def _serve(settings: ControlSettings, control: Control, bus: Bus | None, listener: socket.socket) -> None:
+    stop = threading.Event()
+    pulses = [Pulse("control-loop")]
+    loop = _thread(pulses[0], partial(_listen_to, control, bus, stop, pulses[0]))
+    if settings.models_folder is not None:
+        pulses.append(Pulse("attesting", 2 * settings.attest_every_s + _ASKING_S))
+        attesting = Attesting(control, settings.models_folder, pulse=pulses[1])
+        _thread(pulses[1], partial(attesting.run, settings.attest_every_s, stop))
+    log.info("control listens on %s:%d", *listener.getsockname()[:2])
+    try:
+        serve(create_app(control, pulses), listener, _SHUTDOWN_S)
+    finally:
+        stop.set()
+        loop.join(_LOOP_END_S)
 
 
 def _bus(settings: ControlSettings) -> Bus | None:

@@ -11,7 +11,7 @@ from telemetry.bus.protocols import Bus, Reader, Record
 from telemetry.codec import decode
 from telemetry.errors import InfrastructureError, UnreadableRecord
 from telemetry.events import RolloutChanged
-from telemetry.rollout_file import write_rollout
+from telemetry.rollout_file import write_rollout, writer_of
 from telemetry.topics import ROLLOUTS
 
 log = logging.getLogger(__name__)
@@ -46,10 +46,23 @@ class RolloutFollower:
 
     def _run(self) -> None:
         try:
-            while not self._stop.is_set():
-                self._follow_until_broken()
+            self._follow_once_it_is_ours()
         except BaseException as error:  # noqa: BLE001 (raised again by check, in the main thread)
             self._failure = error
+
+    def _follow_once_it_is_ours(self) -> None:
+        """Follow as the file's writer; as long as another is that, wait for its end and leave the file alone."""
+        told = ""
+        while not self._stop.is_set():
+            try:
+                with writer_of(self._path, "a forwarder"):
+                    while not self._stop.is_set():
+                        self._follow_until_broken()
+            except InfrastructureError as error:
+                if error.message != told:
+                    told = error.message
+                    log.error("the rollout's state is not followed: %s", error)  # noqa: TRY400 - the message says it all
+                self._stop.wait(_WAIT_S)
 
     def _follow_until_broken(self) -> None:
         try:

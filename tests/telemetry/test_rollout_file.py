@@ -1,10 +1,11 @@
+import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from telemetry.errors import InfrastructureError, UnreadableRecord
-from telemetry.rollout_file import read_rollout, write_rollout
+from telemetry.rollout_file import RolloutFileTaken, read_rollout, write_rollout, writer_of
 from tests.telemetry.samples import TIME, rollout
 
 
@@ -47,3 +48,28 @@ def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path)
     (tmp_path / "file").write_text("")
     with pytest.raises(InfrastructureError, match=r"file/rollout\.json"):
         write_rollout(tmp_path / "file" / "rollout.json", rollout())
+
+
+def test_the_second_writer_of_a_file_is_told_who_the_first_is_and_may_write_when_that_has_ended(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "run" / "rollout.json"
+    told = rf"rollout\.json is written by the control at here:1 \(process {os.getpid()}\), and one process"
+    with (
+        writer_of(path, "the control at here:1"),
+        pytest.raises(RolloutFileTaken, match=told),
+        writer_of(path, "a forwarder"),
+    ):
+        pytest.fail("two writers of one file")
+    with writer_of(path, "a forwarder"):
+        pass
+    assert read_rollout(path) is None
+
+
+def test_a_lock_that_cannot_be_had_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(InfrastructureError, match=r"cannot take the lock .*file/rollout\.json\.lock: "),
+        writer_of(tmp_path / "file" / "rollout.json", "a forwarder"),
+    ):
+        pytest.fail("a lock where no file can be")

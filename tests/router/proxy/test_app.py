@@ -26,7 +26,7 @@ from router.proxy.app import run
 from router.proxy.settings import RouterSettings
 from serving.server import listen
 from telemetry.errors import PortTaken, SettingsError, SpoolError
-from telemetry.rollout_file import read_rollout
+from telemetry.rollout_file import RolloutFileTaken, read_rollout, writer_of
 from telemetry.spool.raw_record import unpack
 from telemetry.spool.reader import SpoolReader
 from telemetry.spool.writer import Spool
@@ -187,6 +187,17 @@ def test_a_host_that_is_not_ours_is_said_so(tmp_path: Path) -> None:
 def test_two_routers_do_not_share_a_spool(tmp_path: Path) -> None:
     with Spool(tmp_path / "spool", 1 << 20), pytest.raises(SpoolError, match="already has a writer"):
         run(RouterSettings.model_validate(settings_of(tmp_path)))
+
+
+def test_the_second_control_on_a_rollout_file_changes_nothing_and_says_so(tmp_path: Path) -> None:
+    settings = ControlSettings(port=0, rollout_file=tmp_path / "r.json", folder=tmp_path / "second")
+    with (
+        writer_of(tmp_path / "r.json", "the control at here:1"),
+        pytest.raises(RolloutFileTaken, match=r"r\.json is written by the control at here:1") as refused,
+    ):
+        run_control(settings)
+    assert refused.value.exit_code == 4
+    assert not (tmp_path / "second").exists()
 
 
 def test_control_starts_and_rolls_back_without_a_broker(tmp_path: Path) -> None:
