@@ -131,7 +131,7 @@ class Recorder:
     def record(self, interaction: Interaction, heard: Heard, shadow: asyncio.Task[Heard] | None) -> None:
         """Write the interaction now, or as soon as its shadow has ended."""
         if shadow is None or shadow.done():
-            self._write(interaction, heard, _result(shadow))
+            self._write(interaction, heard, _result(interaction, shadow))
             return
         self._waiting[shadow] = (interaction, heard)
         shadow.add_done_callback(self._shadow_ended)
@@ -147,7 +147,7 @@ class Recorder:
 
     def _shadow_ended(self, shadow: asyncio.Task[Heard]) -> None:
         if held := self._waiting.pop(shadow, None):
-            self._write(*held, _result(shadow))
+            self._write(*held, _result(held[0], shadow))
 
     def _write(self, interaction: Interaction, heard: Heard, shadow: Heard | None) -> None:
         try:
@@ -160,5 +160,19 @@ class Recorder:
             self._counters.recorded += 1
 
 
-def _result(shadow: asyncio.Task[Heard] | None) -> Heard | None:
-    return None if shadow is None or shadow.cancelled() else shadow.result()
+def _result(interaction: Interaction, shadow: asyncio.Task[Heard] | None) -> Heard | None:
+    """What the shadow's task heard; what it died of is an answer that failed, and costs no record."""
+    if shadow is None or shadow.cancelled():
+        return None
+    error = shadow.exception()
+    if error is None:
+        return shadow.result()
+    log.error("interaction %s: its shadow ended in a mistake", interaction.event_id, exc_info=error)
+    heard = Heard(other_arm(interaction.arm))
+    heard.ends(f"the router's mistake: {type(error).__name__}: {error}")
+    return heard
+
+
+def other_arm(arm: Arm) -> Arm:
+    """The arm that was not assigned."""
+    return "control" if arm == "candidate" else "candidate"

@@ -8,9 +8,10 @@ own request has gone out, while its engine works, so that it costs no client tim
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from router.proxy.assign import shadow_lot
-from router.proxy.capture import Heard, Interaction
+from router.proxy.capture import Heard, Interaction, other_arm
 from router.proxy.counters import Counters
 from router.proxy.engines import Engines, is_stream
 from router.proxy.settings import RouterSettings
@@ -18,6 +19,8 @@ from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.wire.upstream import Request, UpstreamFailed
 from telemetry.events import Arm
 from telemetry.prompts import prompt_in
+
+log = logging.getLogger(__name__)
 
 
 class Shadow:
@@ -34,10 +37,19 @@ class Shadow:
         self.task: asyncio.Task[Heard] | None = None
 
     def settle(self) -> None:
-        """Draw, once: note the draw in the interaction, and ask the other arm where it fell so."""
+        """Draw, once: note the draw in the interaction, and ask the other arm where it fell so.
+
+        A mistake costs the shadow, never the interaction: it is told of a prompt that had no chance of one.
+        """
         if self.settled:
             return
         self.settled = True
+        try:
+            self._draw()
+        except Exception:
+            log.exception("interaction %s: its shadow could not be drawn", self._interaction.event_id)
+
+    def _draw(self) -> None:
         interaction, shadows = self._interaction, self._shadows
         table = shadows.table.current
         capability = table.tag(prompt_in(interaction.body)) if table is not None else None
@@ -83,8 +95,7 @@ class Shadows:
     def ask(self, interaction: Interaction, request: Request) -> asyncio.Task[Heard]:
         """Ask the arm that was not assigned."""
         self._counters.shadows += 1
-        other: Arm = "control" if interaction.arm == "candidate" else "candidate"
-        task = asyncio.create_task(self._hear(other, request))
+        task = asyncio.create_task(self._hear(other_arm(interaction.arm), request))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task

@@ -187,6 +187,36 @@ async def test_a_shadow_that_fails_or_takes_too_long_says_so(tmp_path: Path) -> 
         assert (shadow["status"], shadow["error"]) == (0, "no answer within 0.1 s")
 
 
+async def test_a_shadow_that_ends_in_a_mistake_costs_no_record_and_is_told_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def mistaken(*_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(shadows.Shadows, "_hear", mistaken)
+    async with rolling(tmp_path, says("x"), shadow=1.0) as (router, _, _, http):
+        await http.post(CHAT, json=BODY)
+        await until(router.records)
+        (record,) = router.records()
+        assert record.meta["draw"]["drawn"]
+        assert (record.meta["shadow"]["served_by"], record.meta["shadow"]["status"]) == ("control", 0)
+        assert record.meta["shadow"]["error"] == "the router's mistake: RuntimeError: a mistake of ours"
+    assert "its shadow ended in a mistake" in caplog.text
+
+
+async def test_a_draw_that_ends_in_a_mistake_costs_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*_: object) -> bool:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(shadows.Shadows, "has_room", mistaken)
+    async with rolling(tmp_path, says("x"), shadow=1.0) as (router, _, _, http):
+        assert (await http.post(CHAT, json=BODY)).status_code == 200
+        (record,) = router.records()
+        assert record.meta["draw"] is None
+
+
 async def test_nothing_is_shadowed_after_a_rollback_nor_beyond_the_limit(tmp_path: Path) -> None:
     async with rolling(tmp_path, says("x"), never, shadow=1.0, shadow_limit=1) as (router, base, _, http):
         await http.post(CHAT, json=BODY)
