@@ -120,6 +120,11 @@ COMMANDS = {
         _ONLINE,
         "Run the embedded broker until interrupted: for one machine and for trying; what it holds is in memory only.",
     ),
+    "topics": Entry(
+        "belay.commands.topics:TOPIC_COMMANDS",
+        _ONLINE,
+        "Compare the broker's topics with those that promises need, and change them.",
+    ),
     "serve": Entry(
         "belay.commands.serve:serve",
         _ONLINE,
@@ -186,7 +191,7 @@ app = typer.Typer(
 )
 
 
-_OWN_WAYS = frozenset({"init", "adopt", "demo", "doctor", "review", "status", "traffic", "up"})
+_OWN_WAYS = frozenset({"init", "adopt", "demo", "doctor", "review", "status", "topics", "traffic", "up"})
 """Commands that read belay.yaml themselves, write it, or want nothing of it."""
 _GROUPS = {
     "brief": ("show", "check"),

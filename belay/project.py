@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from evaluator.briefs.judges import JudgeAddress
 from telemetry.bus.settings import BusSettings, Servers
+from telemetry.environment import overlay
 from telemetry.errors import SettingsError
 from telemetry.events import AdvancePolicy, TextPolicy
+from telemetry.mistakes import explain
 from telemetry.settings import Port, Settings, load_document
 
 FILE: Final = Path("belay.yaml")
@@ -26,6 +28,10 @@ class Ports(Settings):
     control: Port = 8090
     engine: Port = 8001
     broker: Port = 9092
+
+
+class _Bus(Settings):
+    bus: BusSettings
 
 
 class Project(Settings):
@@ -72,11 +78,17 @@ class Project(Settings):
         return f"http://127.0.0.1:{self.ports.control}"
 
     def bus(self) -> BusSettings:
-        """The broker's settings. Raises SettingsError where `kafka` has what a bus does not."""
+        """The broker's settings, and over them what environment and secrets say of `bus`, as for every process.
+
+        Raises SettingsError where `kafka` has what a bus does not.
+        """
+        beside = overlay(_Bus)
+        given = beside.over({"bus": {"bootstrap_servers": self.bootstrap_servers, **self.kafka}})
         try:
-            return BusSettings.model_validate({"bootstrap_servers": self.bootstrap_servers, **self.kafka})
-        except ValueError as error:
-            raise SettingsError(f"{FILE}: kafka: {error}") from error
+            return _Bus.model_validate(given).bus
+        except ValidationError as error:
+            told = "\n".join(explain(error, _Bus, beside.origins))
+            raise SettingsError(f"{FILE}: kafka:\n{told}") from error
 
 
 def load_project(path: Path = FILE) -> Project:

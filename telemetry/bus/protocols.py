@@ -130,7 +130,7 @@ class Bus(Protocol):
     def topic_id(self, topic: str) -> str | None:
         """What tells this topic from one of its name before or after it: deleted and made again, it has another.
 
-        The broker is asked anew. None where it gives topics no ids (before Apache Kafka 2.8; Tansu); offsets that
+        The broker is asked anew. None where it gives topics no ids (Apache Kafka before 2.8); offsets that
         begin anew are the only sign there. Raises BrokerUnavailable, and its TopicMissing.
         """
 

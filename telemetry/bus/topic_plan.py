@@ -5,13 +5,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from telemetry.topics import Topic
 
-BROKERS_DEFAULT = -1
+BROKERS_DEFAULT: Final = -1
+TOPIC: Final = "topic"
+PARTITIONS: Final = "partitions"
+REPLICATION: Final = "replication factor"
+_WHY: Final = {
+    "max.message.bytes": "the largest record that is written would be refused",
+    "segment.bytes": "only whole segments are deleted or compacted, and these are too large for the bounds",
+    "segment.ms": "only closed segments are deleted or compacted, and these stay open too long for the bounds",
+    "min.cleanable.dirty.ratio": "compaction would wait for more old records than readers should pass over",
+    "max.compaction.lag.ms": "compaction would wait longer than a day",
+    "delete.retention.ms": "a reader has a day to see that a key holds no more",
+    "min.insync.replicas": "what is acknowledged lies on so many replicas",
+}
+_KEEPING: Final = ("retention.ms", "retention.bytes")
+_UNBOUNDED: Final = "-1"
 
 
 class TopicThere(NamedTuple):
@@ -36,6 +51,13 @@ class Difference(NamedTuple):
     wanted: str
     why: str
 
+    @property
+    def deletes(self) -> bool:
+        """Whether the change lets go of records that are there now."""
+        if self.kind != "change" or self.what not in _KEEPING:
+            return False
+        return _amount(self.wanted) < _amount(self.there)
+
 
 @dataclass(frozen=True, slots=True)
 class TopicPlan:
@@ -58,10 +80,9 @@ class TopicPlan:
         """What contradicts a promise."""
         return tuple(one for one in self.differences if one.kind == "refusal")
 
-
-TOPIC = "topic"
-PARTITIONS = "partitions"
-REPLICATION = "replication factor"
+    def keeping(self) -> TopicPlan:
+        """The same plan, in which what lets go of records is left to whoever wants it."""
+        return TopicPlan(tuple(one._replace(kind="left") if one.deletes else one for one in self.differences))
 
 
 def plan(
@@ -141,7 +162,16 @@ def _configs(topic: Topic, seen: TopicThere) -> Iterator[Difference]:
                 "delete the topic or take another namespace",
             )
         else:
-            yield Difference("change", topic.name, name, value, wanted, topic.promise)
+            made = Difference("change", topic.name, name, value, wanted, _WHY.get(name, topic.promise))
+            yield (
+                made._replace(why="keeps less than now: what is beyond it is deleted")
+                if made.deletes
+                else made
+            )
+
+
+def _amount(value: str) -> float:
+    return math.inf if value == _UNBOUNDED else float(value)
 
 
 def _same(one: str, other: str) -> bool:

@@ -207,3 +207,16 @@ def test_the_namespace_of_the_file_is_that_of_every_process_and_of_commands_that
 def test_a_namespace_that_kafka_would_not_take_is_refused(tmp_path: Path, namespace: str) -> None:
     with pytest.raises(SettingsError, match="namespace"):
         load_project(write(tmp_path, kafka={"namespace": namespace})).bus()
+
+
+def test_the_password_of_the_broker_comes_from_the_environment_for_commands_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka = {"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN", "sasl_username": "me"}
+    project = load_project(write(tmp_path, broker="kafka:9092", kafka=kafka))
+    with pytest.raises(SettingsError, match="sasl_password"):
+        project.bus()
+    monkeypatch.setenv("BELAY_BUS__SASL_PASSWORD", "wonder")
+    password = project.bus().sasl_password
+    assert password is not None
+    assert password.get_secret_value() == "wonder"

@@ -78,3 +78,16 @@ def test_replicas_are_somebody_elses_and_too_few_of_them_are_refused() -> None:
     refused = plan(strict, as_wanted()).refusals
     assert {d.what for d in refused} == {"min.insync.replicas"}
     assert len(refused) == len(strict)
+
+
+def test_what_lets_go_of_records_says_so_and_can_be_left() -> None:
+    for value in ("-1", "9999999999"):
+        found = changed(SCORES, retention_ms=value)
+        (one,) = found.differences
+        assert one.deletes
+        assert "deleted" in one.why
+        assert found.changes
+        assert kinds(found.keeping()) == [("left", SCORES, "retention.ms", value, "3888000000")]
+    longer = changed(SCORES, retention_ms="1000")
+    assert longer.keeping() == longer
+    assert not longer.differences[0].deletes
