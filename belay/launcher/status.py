@@ -130,9 +130,12 @@ def _forwarding(seen: Seen) -> Step:
         return Step("to Kafka", "the forwarder has not begun", "`belay up forwarder`")
     waiting = int(said.get("waiting", 0))
     told = f"{said.get('forwarded', 0):,} forwarded, {waiting:,} in the spool"
-    lost = f", {said['dropped']:,} lost to the quota" if said.get("dropped") else ""
-    away = said.get("broker_error") or ""
-    return Step("to Kafka", told + lost, f"the broker: {away}" if away else "")
+    if said.get("dropped"):
+        told += f", {said['dropped']:,} lost to the quota"
+    if said.get("lost"):
+        told += f", {said['lost']:,} lost from the spool: the forwarder's log says which"
+    away, full = said.get("broker_error") or "", said.get("spool_error") or ""
+    return Step("to Kafka", told, f"the broker: {away}" if away else full)
 
 
 def _tagging(seen: Seen) -> list[Step]:

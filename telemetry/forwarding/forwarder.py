@@ -15,9 +15,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import Field
 
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 1.0
 _DRAIN_S: Final = 5.0
+_LOSSES: Final = 5
 
 
 class ForwardSettings(Settings):
@@ -58,16 +59,21 @@ class ForwardSettings(Settings):
 
 @dataclass(slots=True)
 class Status:
-    """What the forwarder says of itself; counts are since it started, but `dropped` of the spool's life.
+    """What the forwarder says of itself; counts are since it started, but `dropped` and `lost` of the spool's life.
 
     `forwarded` counts the interactions acknowledged by the broker, `dead` the dead letters among what was
-    sent, `dropped` the records that the quota cost, `torn` those half-written by a router that died.
+    sent, `dropped` the records that the quota cost, `torn` those half-written by a router that died. `lost` counts
+    records that were written and are gone or damaged; it is never anything but 0 while all is well. `losses` has the
+    latest of both kinds, by segment and numbers. `spool_error` says why the spool's cursor is not on the disk.
     """
 
     forwarded: int = 0
     dead: int = 0
     dropped: int = 0
     torn: int = 0
+    lost: int = 0
+    losses: list[dict[str, Any]] = field(default_factory=list)
+    spool_error: str = ""
     waiting: int = 0
     lag_bytes: int = 0
     broker: str = "unknown"
@@ -128,7 +134,7 @@ class Forwarder:
         """
         batch = self._spool.read(self._settings.batch_records)
         if not batch:
-            self._spool.acknowledge()  # a torn tail or an emptied segment may lie behind
+            self._acknowledge()  # a torn tail or an emptied segment may lie behind
             return False
         self.status.waiting = len(batch)
         wait_s = _FIRST_WAIT_S
@@ -137,7 +143,7 @@ class Forwarder:
             if self._stop.wait(wait_s):
                 return False
             wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
-        self._spool.acknowledge()
+        self._acknowledge()
         self.status.waiting = 0
         return True
 
@@ -148,7 +154,11 @@ class Forwarder:
             return
         self._status_written = moment
         self.status.lag_bytes = self._spool.lag_bytes()
-        self.status.dropped, self.status.torn = self._spool.dropped(), self._spool.torn
+        missing = self._spool.missing
+        missing.dropped.read()
+        self.status.dropped, self.status.torn = missing.dropped.records, missing.torn
+        self.status.lost = missing.lost.records
+        self.status.losses = [loss.model_dump() for loss in missing.latest(_LOSSES)]
         self.status.time = now().isoformat()
         try:
             write_renamed(path, json.dumps(asdict(self.status)).encode())
@@ -159,6 +169,15 @@ class Forwarder:
     def close(self) -> None:
         """Let go of the broker."""
         self._publisher.close()
+
+    def _acknowledge(self) -> None:
+        self._spool.acknowledge()
+        trouble = self._spool.trouble
+        if trouble and not self.status.spool_error:
+            log.error("going on, but after a restart some is sent twice: %s", trouble)
+        if self.status.spool_error and not trouble:
+            log.warning("the spool's cursor is written again")
+        self.status.spool_error = trouble
 
     def _try_publish(self, batch: list[Spooled]) -> bool:
         try:

@@ -1,7 +1,7 @@
 """The spool's folder: its id, its locks, and how its segments are named.
 
-    folder/000000000007.segment    frames, see `telemetry.spool.writer`
-    folder/spool                   the id of this folder, 32 hex digits
+    folder/000000000007.records    frames, see `telemetry.spool.frames`
+    folder/spool                   the id of this folder, and its first record's number
     folder/writer.lock             also names the start of the machine during which the last writer ran
     folder/reader.lock
 
@@ -15,15 +15,26 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from telemetry.errors import SpoolError
 
-_SUFFIX: Final = ".segment"
+_SUFFIX: Final = ".records"
+_OLD_SUFFIX: Final = ".segment"
+_IDENTITY: Final = re.compile(r"([0-9a-f]{32})(?: ([0-9]{1,20}))?")
 _LEAP: Final = 1_000_000
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Segment(NamedTuple):
+    """One file of records. `numbered` is False for those from before records had numbers."""
+
+    number: int
+    path: Path
+    numbered: bool
 
 
 def segment_path(folder: Path, number: int) -> Path:
@@ -31,10 +42,19 @@ def segment_path(folder: Path, number: int) -> Path:
     return folder / f"{number:012d}{_SUFFIX}"
 
 
+def segments(folder: Path) -> list[Segment]:
+    """The segments in the folder, oldest first."""
+    found = [
+        Segment(int(entry.stem), entry, entry.suffix == _SUFFIX)
+        for entry in folder.iterdir()
+        if entry.suffix in (_SUFFIX, _OLD_SUFFIX) and entry.stem.isdigit()
+    ]
+    return sorted(found)
+
+
 def segment_numbers(folder: Path) -> list[int]:
     """The numbers of the segments in the folder, oldest first."""
-    stems = (entry.stem for entry in folder.iterdir() if entry.suffix == _SUFFIX)
-    return sorted(int(stem) for stem in stems if stem.isdigit())
+    return [segment.number for segment in segments(folder)]
 
 
 def lock(path: Path, who: str) -> int:
@@ -62,16 +82,23 @@ def open_folder(folder: Path) -> None:
         ) from error
 
 
-def spool_id(folder: Path, *, anew: bool = False) -> str:
-    """The folder's id; it is made where there is none, and `anew` replaces it. Raises OSError."""
+class Identity(NamedTuple):
+    """The folder's id, and the number of the first record under it; 0 where that is not known."""
+
+    id: str
+    first: int
+
+
+def identity(folder: Path, anew_from: int | None = None) -> Identity:
+    """Who the folder is; made where nobody knows, replaced by `anew_from`, its first record. Raises OSError."""
     path = folder / "spool"
-    if not anew and (known := _read_id(path)):
+    if anew_from is None and (known := _read_identity(path)):
         return known
-    made = secrets.token_hex(16)
+    made = Identity(secrets.token_hex(16), anew_from or 0)
     beside = path.with_name(f".spool.{os.getpid()}.new")
     try:
-        _write_synced(beside, made.encode())
-        if anew or path.exists():
+        _write_synced(beside, f"{made.id} {made.first}".encode())
+        if anew_from is not None or path.exists():
             beside.replace(path)
         else:
             # Reader and writer may make it at the same time: whoever comes second takes the first one's.
@@ -80,7 +107,7 @@ def spool_id(folder: Path, *, anew: bool = False) -> str:
         sync_folder(folder)
     finally:
         beside.unlink(missing_ok=True)
-    return _read_id(path) or made
+    return _read_identity(path) or made
 
 
 def sync_folder(folder: Path) -> None:
@@ -115,12 +142,12 @@ def boot_id() -> str:
         return ""
 
 
-def _read_id(path: Path) -> str | None:
+def _read_identity(path: Path) -> Identity | None:
     try:
-        text = path.read_text(encoding="ascii")
+        found = _IDENTITY.fullmatch(path.read_text(encoding="ascii"))
     except (FileNotFoundError, UnicodeDecodeError):
         return None
-    return text if len(text) == 32 and set(text) <= set("0123456789abcdef") else None
+    return None if found is None else Identity(found[1], int(found[2] or 0))
 
 
 def _write_synced(path: Path, content: bytes) -> None:

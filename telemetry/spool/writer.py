@@ -1,94 +1,30 @@
-"""The spool: the append-only files between the router and the forwarder. This is the router's side.
+"""The router's side of the spool, the append-only files between it and the forwarder.
 
-    folder/000000000007.segment    frames: [length u32][CRC32 u32][payload], little-endian
-    folder/cursor.json             how far the reader has acknowledged (`telemetry.spool.reader`)
-    folder/dropped.json            how many unacknowledged records the quota has cost so far
-
-The folder itself is `telemetry.spool.folder`'s.
-
-The checksum covers the length and the payload, so that a run of zero bytes is no valid frame. Nothing is
-synced: the spool survives the death of the process at any byte, not of the machine.
+A record is written with one system call, and then survives the death of the process at any byte. What survives a
+power cut is `telemetry.spool.syncing`'s policy; how records lie in the files is `telemetry.spool.frames`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import logging
 import os
-import struct
 from pathlib import Path
-from typing import Final, NamedTuple, Self
-from zlib import crc32
-
-import pydantic_core
+from typing import Final, Self
 
 from telemetry.errors import SpoolError
-from telemetry.files import write_renamed
-from telemetry.spool.folder import leap, lock, open_folder, segment_numbers, segment_path, spool_id
+from telemetry.spool.cursor import START, read_cursor
+from telemetry.spool.disk import Disk
+from telemetry.spool.folder import identity, leap, lock, open_folder, segment_numbers, segment_path
+from telemetry.spool.frames import MAX_PAYLOAD_BYTES, frame
+from telemetry.spool.losses import Ledger
+from telemetry.spool.numbering import keep_written, next_number
+from telemetry.spool.quota import drop, to_be_dropped
+from telemetry.spool.syncing import Syncer, SyncPolicy
 
-HEADER: Final = struct.Struct("<II")
-MAX_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
-_pack_header: Final = HEADER.pack
-_pack_length: Final = struct.Struct("<I").pack
+log = logging.getLogger(__name__)
 
-
-def checksum(payload: bytes) -> int:
-    """CRC32 of the payload's length (u32, little-endian) followed by the payload."""
-    return crc32(payload, crc32(_pack_length(len(payload))))
-
-
-def frame(payload: bytes) -> bytes:
-    """The payload as it lies in a segment."""
-    return _pack_header(len(payload), checksum(payload)) + payload
-
-
-class Cursor(NamedTuple):
-    """What is acknowledged: all before byte `offset` of `segment`; they were `records` of its records."""
-
-    segment: int
-    offset: int
-    records: int
-
-
-START: Final = Cursor(0, 0, 0)
-
-
-def read_cursor(folder: Path) -> Cursor:
-    """The reader's cursor; the very start where there is none. SpoolError where it cannot be read."""
-    path = folder / "cursor.json"
-    try:
-        fields = pydantic_core.from_json(path.read_bytes())
-        return Cursor(int(fields["segment"]), int(fields["offset"]), int(fields["records"]))
-    except FileNotFoundError:
-        return START
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SpoolError(
-            f"the spool's cursor {path} cannot be read: {error}",
-            hint="Delete the file to have everything in the spool sent again; consumers drop what they know.",
-        ) from error
-
-
-def write_cursor(folder: Path, cursor: Cursor) -> None:
-    """Replace the cursor file."""
-    write_renamed(folder / "cursor.json", json.dumps(cursor._asdict()).encode())
-
-
-def read_dropped(folder: Path) -> int:
-    """How many unacknowledged records the quota has cost so far."""
-    try:
-        return int(pydantic_core.from_json((folder / "dropped.json").read_bytes())["records"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return 0
-
-
-def count_frames(path: Path) -> int:
-    """How many whole frames a segment has, by their lengths alone."""
-    data = path.read_bytes()
-    position = count = 0
-    while position + HEADER.size <= len(data):
-        position += HEADER.size + HEADER.unpack_from(data, position)[0]
-        count += position <= len(data)
-    return count
+_SEGMENT_BYTES: Final = 8 * 1024 * 1024
 
 
 class Spool:
@@ -97,60 +33,88 @@ class Spool:
     Each writer begins a new segment, so what a dead one left behind half-written stays the tail of its
     segment. When the segments would grow beyond `quota_bytes`, the oldest is deleted; `dropped` counts the
     records in it that nobody had acknowledged (it may count some that the reader had just read: an upper
-    bound).
+    bound), and each is logged.
     """
 
-    def __init__(self, folder: Path, quota_bytes: int, segment_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        quota_bytes: int,
+        segment_bytes: int | None = None,
+        sync: SyncPolicy = "interval",
+        disk: Disk | None = None,
+    ) -> None:
         self._folder = folder
         self._quota = quota_bytes
-        self._segment_bytes = segment_bytes or max(1, min(8 * 1024 * 1024, quota_bytes // 8))
-        self._counts: dict[int, int] = {}
+        self._segment_bytes = segment_bytes or max(1, min(_SEGMENT_BYTES, quota_bytes // 8))
+        self._disk = disk or Disk()
+        self._at_once = sync == "always"
+        self._file = -1
         open_folder(folder)
         self._lock = lock(folder / "writer.lock", "writer")
-        self.dropped = read_dropped(folder)
-        self._file = -1
+        self._dropped = Ledger(folder / "dropped.json")
+        self._pwrite = self._disk.pwrite
+        self._syncer = Syncer(
+            folder, sync, self._disk, lambda: self._next - 1, lambda number: keep_written(folder, number)
+        )
         try:
-            self._begin_segment(self._first_number(), self._segment_bytes)
+            taken = max((loss.last for loss in self._dropped.losses), default=0)
+            self._next = next_number(folder, read_cursor(folder).number, taken)
+            with contextlib.suppress(OSError):  # a full disk: tried again five times a second
+                keep_written(folder, self._next - 1)
+            self._begin_segment(self._first_segment(), self._segment_bytes)
+        except SpoolError:
+            self.close()
+            raise
         except OSError as error:
+            self.close()
             raise self._unwritable(error.strerror) from error
+        self._syncer.start()
 
-    def _first_number(self) -> int:
-        """A number for the first segment that no segment of this folder's id ever had."""
-        cursor, numbers = read_cursor(self._folder), segment_numbers(self._folder)
-        leapt = leap(self._lock)
-        if cursor == START and not numbers:
-            # Nothing tells what the id that may lie here was used for.
-            spool_id(self._folder, anew=True)
-            return 1
-        with contextlib.suppress(OSError):  # a full disk: the reader tries again, and goes without meanwhile
-            spool_id(self._folder)
-        return max([cursor.segment, *numbers]) + leapt + 1
+    @property
+    def dropped(self) -> int:
+        """How many unacknowledged records the quota has cost in the spool's life."""
+        return self._dropped.records
 
     def append(self, payload: bytes) -> None:
         """Write one record with one system call. SpoolError where it is too large or the disk is full."""
-        framed = frame(payload)
+        framed = frame(self._next, payload)
         size = len(framed)
         try:
             if self._size + size > self._segment_bytes or self._file < 0:
                 self._rotate(size)
             # At a position of our own: should somebody cut the file, no place in it is used a second time.
-            written = os.pwrite(self._file, framed, self._size)
+            written = self._pwrite(self._file, framed, self._size)
             if written != size:
                 # The disk is full: take the half frame back, or the next append would follow it.
-                os.ftruncate(self._file, self._size)
+                self._disk.ftruncate(self._file, self._size)
+                raise self._unwritable(f"{written} of {size} bytes fitted")
+            # Counted before it is synced: a reader may have it already, whatever the disk says.
+            self._size += size
+            self._next += 1
+            if self._at_once:
+                self._disk.fdatasync(self._file)
         except OSError as error:
             raise self._unwritable(error.strerror) from error
-        if written != size:
-            raise self._unwritable(f"{written} of {size} bytes fitted")
-        self._size += size
-        self._count += 1
 
     def close(self) -> None:
         """Let go of the files. What was appended stays for the reader."""
-        self._end_segment()
         if self._lock >= 0:
+            self._syncer.close()
             os.close(self._lock)
-            self._lock = -1
+            self._file = self._lock = -1
+
+    def _first_segment(self) -> int:
+        """A number for the first segment that no segment of this folder's id ever had."""
+        cursor, numbers = read_cursor(self._folder), segment_numbers(self._folder)
+        leapt = leap(self._lock)
+        if cursor == START and not numbers:
+            # Nothing tells what the id that may lie here was used for.
+            identity(self._folder, anew_from=self._next)
+            return 1
+        with contextlib.suppress(OSError):  # a full disk: the reader tries again, and goes without meanwhile
+            identity(self._folder)
+        return max([cursor.segment, *numbers]) + leapt + 1
 
     def _rotate(self, frame_bytes: int) -> None:
         if frame_bytes > min(self._quota, MAX_PAYLOAD_BYTES):
@@ -160,48 +124,20 @@ class Spool:
         if self._file >= 0 and not self._size:
             self._make_room(room_bytes)
             return
-        self._end_segment()
         self._begin_segment(self._number + 1, room_bytes)
 
-    def _end_segment(self) -> None:
-        if self._file >= 0:
-            self._counts[self._number] = self._count
-            os.close(self._file)
-            self._file = -1
-
     def _begin_segment(self, number: int, room_bytes: int) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._file = os.open(segment_path(self._folder, number), flags, 0o600)
-        self._number, self._size, self._count = number, 0, 0
+        self._file = self._disk.create(segment_path(self._folder, number))
+        self._number, self._size = number, 0
+        self._syncer.begins(self._file)
         self._make_room(room_bytes)
 
     def _make_room(self, room_bytes: int) -> None:
         """Delete the oldest segments until the current one may grow to `room_bytes` within the quota."""
-        older = [number for number in segment_numbers(self._folder) if number != self._number]
-        sizes = {number: _size_of(segment_path(self._folder, number)) for number in older}
-        excess = sum(sizes.values()) + room_bytes - self._quota
-        for number in older:
-            if excess <= 0:
-                return
-            self._drop(number)
-            excess -= sizes[number]
-
-    def _drop(self, number: int) -> None:
-        path = segment_path(self._folder, number)
-        acknowledged = read_cursor(self._folder)
-        try:
-            count = self._counts.pop(number, None) or count_frames(path)
-            path.unlink()
-        except FileNotFoundError:
-            return  # the reader was done with it and deleted it just now
-        if number == acknowledged.segment:
-            count -= acknowledged.records
-        if number >= acknowledged.segment and count > 0:
-            self.dropped += count
-            write_renamed(
-                self._folder / "dropped.json",
-                json.dumps({"records": self.dropped}).encode(),
-            )
+        for segment, following in to_be_dropped(self._folder, self._number, room_bytes, self._quota):
+            loss = drop(self._folder, segment, following, self._next, self._dropped)
+            if loss is not None:
+                log.error("the quota of the spool %s took %s", self._folder, loss)
 
     def _unwritable(self, reason: str | None) -> SpoolError:
         return SpoolError(
@@ -214,10 +150,3 @@ class Spool:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def _size_of(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

@@ -61,6 +61,13 @@ def test_where_all_is_well_nothing_waits() -> None:
     assert waits(ALL_WELL) == {}
 
 
+def test_what_the_spool_lost_is_said() -> None:
+    seen = replace(ALL_WELL, forwarder={"forwarded": 100, "waiting": 0, "lost": 50, "dropped": 7})
+    (told,) = [step.told for step in steps(seen) if step.name == "to Kafka"]
+    assert "7 lost to the quota" in told
+    assert "50 lost from the spool" in told
+
+
 @pytest.mark.parametrize(
     ("changes", "step", "waited"),
     [
@@ -68,6 +75,7 @@ def test_where_all_is_well_nothing_waits() -> None:
         ({"engines": {"base": True, "candidate": False}}, "answers", "the engine of candidate"),
         ({"forwarder": {}}, "to Kafka", "belay up forwarder"),
         ({"forwarder": {"broker_error": "no broker"}}, "to Kafka", "the broker: no broker"),
+        ({"forwarder": {"spool_error": "disk full"}}, "to Kafka", "disk full"),
         ({"worker": None}, "judged", "belay up worker"),
         ({"worker_age_s": SILENT_S + 1}, "judged", "silent for 0:00:11"),
         ({"worker": worker(scored=93)}, "judged", "7 interactions to be judged"),

@@ -1,5 +1,6 @@
 import base64
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,8 @@ from telemetry.forwarding.forwarder import Forwarder, ForwardSettings, run
 from telemetry.forwarding.outgoing import to_record
 from telemetry.forwarding.rollout_follower import RolloutFollower
 from telemetry.rollout_file import read_rollout
-from telemetry.spool.folder import segment_numbers
+from telemetry.spool.cursor import Cursor, CursorFile
+from telemetry.spool.folder import identity, segment_numbers, segment_path
 from telemetry.spool.reader import Spooled, SpoolReader
 from telemetry.spool.writer import Spool
 from telemetry.topics import DEAD_LETTERS, INTERACTIONS
@@ -169,7 +171,52 @@ def test_an_interaction_says_where_the_spool_held_it_and_says_the_same_when_it_i
     places = [event.spooled for event in events if isinstance(event, InteractionRecorded)]
     assert places[:4] == places[4:]
     assert [p.offset for p in places[:4] if p] == sorted({p.offset for p in places if p})
-    assert {p.spool for p in places if p} == {(tmp_path / "spool").read_text()}
+    assert {p.spool for p in places if p} == {identity(tmp_path).id}
+
+
+def test_what_the_spool_lost_stands_in_the_status_and_is_said_as_an_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, status = tmp_path / "spool", tmp_path / "status"
+    payload = raw().pack()
+    with Spool(folder, MB, segment_bytes=6 * len(payload)) as spool:
+        for _ in range(20):
+            spool.append(payload)
+    os.truncate(segment_path(folder, 2), 3 * len(payload))
+    forwarder, reader, stop = in_memory(folder, MemoryBus(), status_file=status)
+    stop.set()
+    with reader:
+        forwarder.run()
+    said = status_of(status)
+    assert (said["forwarded"], said["lost"], said["dropped"], said["torn"]) == (17, 3, 0, 0)
+    (loss,) = said["losses"]  # type: ignore[misc]  # JSON
+    assert (loss["segment"], loss["first"], loss["last"], loss["records"]) == (2, 8, 10, 3)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_a_full_disk_stops_no_forwarder_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bus = MemoryBus()
+    with Spool(tmp_path, MB, segment_bytes=3000) as spool:
+        for _ in range(30):
+            spool.append(raw().pack())
+    forwarder, reader, _stop = in_memory(tmp_path, bus, batch_records=5)
+
+    def full(_file: CursorFile, _cursor: Cursor, *, durable: bool) -> None:
+        raise OSError(28, "No space left on device", f"durable: {durable}")
+
+    with reader:
+        with monkeypatch.context() as patch:
+            patch.setattr(CursorFile, "write", full)
+            while forwarder.step():
+                pass
+            assert "No space left on device" in forwarder.status.spool_error
+        assert len(ids(bus)) == len(set(ids(bus))) == 30
+        assert len(segment_numbers(tmp_path)) == 1
+        assert not forwarder.step()
+        assert forwarder.status.spool_error == ""
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
 
 
 def test_a_forwarder_that_dies_between_broker_and_spool_sends_the_same_ids_again(tmp_path: Path) -> None:

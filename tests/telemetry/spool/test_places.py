@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.spool import folder as spool_folder
-from telemetry.spool.folder import segment_numbers, segment_path, spool_id
+from telemetry.spool.folder import identity, segment_numbers, segment_path
 from telemetry.spool.reader import SpoolReader
 from telemetry.spool.writer import Spool
 
@@ -82,8 +82,8 @@ def test_an_id_that_is_none_is_replaced(tmp_path: Path) -> None:
     write(tmp_path)
     for odd in (b"", b"\xff" * 32, b"Z" * 32, b"ab"):
         (tmp_path / "spool").write_bytes(odd)
-        assert len(spool_id(tmp_path)) == 32
-        assert spool_id(tmp_path) == spool_id(tmp_path)
+        assert len(identity(tmp_path).id) == 32
+        assert identity(tmp_path) == identity(tmp_path)
 
 
 def test_where_the_disk_has_no_room_for_an_id_records_leave_without_a_place(
