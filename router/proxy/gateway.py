@@ -41,7 +41,7 @@ class Gateway:
 
     def __init__(self, settings: RouterSettings) -> None:
         self._settings = settings
-        self._spool = Spool(settings.spool_folder, settings.spool_quota_bytes)
+        self._spool = Spool(settings.spool_folder, settings.spool_quota_bytes, sync=settings.spool_sync)
         self.counters = Counters()
         self.rollout = RolloutWatch(settings.rollout_file, default_salt=settings.router_id)
         self.table = TableWatch(settings.table_file)

@@ -15,6 +15,7 @@ from pydantic import (
 
 from serving.engines.arms import Endpoint
 from telemetry.settings import Port, Settings
+from telemetry.spool.syncing import SyncPolicy
 
 Seconds = Annotated[float, Field(gt=0.0)]
 
@@ -48,7 +49,8 @@ class RouterSettings(Settings):
     `expose_headers` adds `x-belay-arm`, `x-belay-stage` and `x-belay-interaction` (the id under which it is recorded)
     to answers. `shadow_limit` bounds the shadows in flight; an interaction beyond it goes without. `table_file` is
     the word table that `belay watch` writes (`worker.table_file`): with it shadows go to the capabilities that need
-    them, without it they are drawn evenly.
+    them, without it they are drawn evenly. `spool_sync` says what of the spool survives a power cut: all but the last
+    200 ms (`interval`), all (`always`; every request waits for the disk), or what the kernel wrote (`never`).
     """
 
     host: str = "127.0.0.1"
@@ -59,6 +61,7 @@ class RouterSettings(Settings):
     rollout_file: Path
     spool_folder: Path
     spool_quota_bytes: int = Field(default=1 << 30, gt=0)
+    spool_sync: SyncPolicy = "interval"
     session_header: HeaderName = "x-session-id"
     end_user_header: HeaderName = "x-end-user-id"
     expose_headers: bool = True
