@@ -28,6 +28,7 @@ from telemetry.errors import BrokerUnavailable, RecordTooLarge
 from telemetry.events import TextPolicy, now
 from telemetry.files import write_renamed
 from telemetry.forwarding.outgoing import dead_letter, to_record
+from telemetry.forwarding.pace import LONGEST_S, Pace
 from telemetry.forwarding.rollout_follower import RolloutFollower
 from telemetry.settings import Settings
 from telemetry.spool.reader import Spooled, SpoolReader
@@ -44,7 +45,8 @@ class ForwardSettings(Settings):
     """What the forwarder needs to know.
 
     `rollout_file` is set only where control runs on another machine: it is then this process that writes
-    the file which the router reads. `status_file` is rewritten once a second.
+    the file which the router reads. `status_file` is rewritten once a second. A batch ends
+    with `batch_records` records, or with the one that reaches `batch_bytes`.
     """
 
     spool_folder: Path
@@ -54,6 +56,7 @@ class ForwardSettings(Settings):
     status_file: Path | None = None
     rollout_file: Path | None = None
     batch_records: int = Field(default=500, ge=1)
+    batch_bytes: int = Field(default=4 << 20, ge=1)
     poll_interval_s: float = Field(default=0.01, gt=0.0)
 
 
@@ -90,7 +93,10 @@ def run(settings: ForwardSettings, stop: threading.Event) -> None:
     bus = KafkaBus(settings.bus)
     follower = RolloutFollower(bus, settings.rollout_file, stop) if settings.rollout_file else None
     with SpoolReader(settings.spool_folder) as spool:
-        forwarder = Forwarder(settings, bus, spool, stop)
+        # Acknowledgements are waited for as long as a flush says; the client itself must not give up before.
+        longest_ms = max(settings.bus.request_timeout_ms, round(1000 * LONGEST_S))
+        patient = KafkaBus(settings.bus.model_copy(update={"request_timeout_ms": longest_ms}))
+        forwarder = Forwarder(settings, bus, spool, stop, patient.publisher())
         try:
             if follower is not None:
                 follower.start()
@@ -106,13 +112,19 @@ class Forwarder:
     """The loop around one spool. `bus` may be any bus."""
 
     def __init__(
-        self, settings: ForwardSettings, bus: Bus, spool: SpoolReader, stop: threading.Event
+        self,
+        settings: ForwardSettings,
+        bus: Bus,
+        spool: SpoolReader,
+        stop: threading.Event,
+        publisher: Publisher | None = None,
     ) -> None:
         self._settings = settings
         self._bus = bus
         self._spool = spool
         self._stop = stop
-        self._publisher: Publisher = bus.publisher()
+        self._publisher = publisher or bus.publisher()
+        self._pace = Pace(settings.batch_bytes, settings.bus.request_timeout_ms / 1000)
         self._topics_known = False
         self._status_written = 0.0
         self.status = Status()
@@ -132,20 +144,20 @@ class Forwarder:
 
         Returns without acknowledging when told to stop meanwhile: the next forwarder sends the batch again.
         """
-        batch = self._spool.read(self._settings.batch_records)
-        if not batch:
-            self._acknowledge()  # a torn tail or an emptied segment may lie behind
-            return False
-        self.status.waiting = len(batch)
         wait_s = _FIRST_WAIT_S
-        while not self._try_publish(batch):
+        while batch := self._spool.read(self._settings.batch_records, self._pace.bytes):
+            self.status.waiting = len(batch)
+            if self._try_publish(batch):
+                self._acknowledge()
+                self.status.waiting = 0
+                return True
+            self._spool.rewind()
             self.tell()
             if self._stop.wait(wait_s):
                 return False
             wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
-        self._acknowledge()
-        self.status.waiting = 0
-        return True
+        self._acknowledge()  # a torn tail or an emptied segment may lie behind
+        return False
 
     def tell(self, *, at_once: bool = False) -> None:
         """Write the status file, where a second has passed since the last time."""
@@ -191,6 +203,7 @@ class Forwarder:
             self.status.broker, self.status.broker_error = "down", error.message
             self._topics_known = False  # an embedded broker comes back empty
             return False
+        self._pace.succeeded()
         self.status.broker, self.status.broker_error = "up", ""
         self.status.forwarded += len(batch) - dead
         self.status.dead += dead
@@ -202,7 +215,7 @@ class Forwarder:
         try:
             for record in records:
                 self._publisher.send(record.encoded)
-            self._publisher.flush()
+            self._flush(sum(record.encoded.size for record in records))
         except RecordTooLarge:
             return sum(self._publish_alone(spooled) for spooled in batch)
         return sum(record.dead for record in records)
@@ -212,13 +225,20 @@ class Forwarder:
         record = to_record(spooled, self._settings.text_policy, self._settings.source)
         try:
             self._publisher.send(record.encoded)
-            self._publisher.flush()
+            self._flush(record.encoded.size)
         except RecordTooLarge as error:
             letter = dead_letter(spooled, error.message, self._settings.text_policy, self._settings.source, 0)
             self._publisher.send(encode(letter))
-            self._publisher.flush()
+            self._flush(0)
             return True
         return record.dead
+
+    def _flush(self, queued_bytes: int) -> None:
+        try:
+            self._publisher.flush(self._pace.flush_s)
+        except BrokerUnavailable:
+            self._pace.failed(queued_bytes)
+            raise
 
     def _drain(self) -> None:
         deadline = time.monotonic() + _DRAIN_S

@@ -15,8 +15,9 @@ from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.memory_bus import MemoryBus, MemoryPublisher
 from telemetry.bus.protocols import MAX_RECORD_BYTES, Bus, Encoded, Record
 from telemetry.codec import decode, encode
-from telemetry.errors import RecordTooLarge
+from telemetry.errors import BrokerUnavailable, RecordTooLarge
 from telemetry.events import DeadLettered, InteractionRecorded, new_id
+from telemetry.forwarding import forwarder as forwarder_module
 from telemetry.forwarding.forwarder import Forwarder, ForwardSettings, run
 from telemetry.forwarding.outgoing import to_record
 from telemetry.forwarding.rollout_follower import RolloutFollower
@@ -291,6 +292,59 @@ def test_a_broker_with_a_lower_limit_does_not_stop_the_forwarder(tmp_path: Path)
     assert isinstance(letter, DeadLettered)
     assert "bytes are too many" in letter.reason
     assert letter.payload == ""
+
+
+class SlowPublisher(MemoryPublisher):
+    """One whose link carries 25 kB a second, without waiting: what is not through in a flush's time is dropped."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        super().__init__(bus)
+        self.queued_bytes = 0
+
+    def send(self, encoded: Encoded) -> None:
+        self.queued_bytes += encoded.size
+        super().send(encoded)
+
+    def flush(self, timeout_s: float = 10.0) -> None:
+        queued, self.queued_bytes = self.queued_bytes, 0
+        if queued > 25_000 * timeout_s:
+            self.close()
+            raise BrokerUnavailable(f"{queued} bytes did not get through in {timeout_s:g} s")
+        super().flush(timeout_s)
+
+
+class SlowBus(MemoryBus):
+    def publisher(self) -> SlowPublisher:
+        return SlowPublisher(self)
+
+
+def test_large_records_get_through_a_slow_link_and_hold_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forwarder_module, "_FIRST_WAIT_S", 0.001)
+    bus = SlowBus()
+    sizes = [100, 900_000, 100, 900_000, 900_000, *[2000] * 200, 900_000, 100]
+    sent = [raw(request=chat_request("x" * size)) for size in sizes]
+    with Spool(tmp_path, 50 * MB) as spool:
+        for record in sent:
+            spool.append(record.pack())
+        forwarder, reader, _stop = in_memory(tmp_path, bus, text_policy="full")
+        with reader:
+            while forwarder.step():
+                pass
+    assert ids(bus) == [record.meta["event_id"] for record in sent]
+    assert forwarder.status.broker == "up"
+
+
+def test_a_batch_is_bounded_in_bytes_and_has_one_record_at_least(tmp_path: Path) -> None:
+    sizes = [10, 10, 1000, 10, 10, 10]
+    with Spool(tmp_path, MB) as spool, SpoolReader(tmp_path) as reader:
+        for size in sizes:
+            spool.append(b"x" * size)
+        batches = []
+        while batch := reader.read(500, 25):
+            batches.append([len(record.payload) for record in batch])
+    assert batches == [[10, 10, 1000], [10, 10, 10]]
 
 
 def test_what_is_left_in_the_spool_is_forwarded_when_told_to_stop(tmp_path: Path) -> None:
