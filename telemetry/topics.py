@@ -35,7 +35,8 @@ class TopicSettings(Settings):
 
     `interactions_gb` (10^9 bytes) bounds all partitions of the interactions together, `interactions_days` their age;
     whichever is reached first deletes. `keep_days` is how long scores, grades and decisions stay: longer than any
-    rollout may be rolled back. `min_insync_replicas` None leaves it to the broker.
+    rollout may be rolled back. `min_insync_replicas` None leaves it to the broker. `compression` is the broker's, on
+    disk and to readers; they read gzip as they are, the others need a package of kafka-python's beside them.
     """
 
     interactions_partitions: Annotated[int, Field(ge=1, le=1000)] = 4
@@ -44,6 +45,7 @@ class TopicSettings(Settings):
     keep_days: Annotated[float, Field(gt=ROLLBACK_DAYS)] = 45.0
     dead_letters_days: Annotated[float, Field(gt=0)] = 30.0
     min_insync_replicas: Annotated[int, Field(ge=1)] | None = None
+    compression: Literal["producer", "gzip", "snappy", "lz4", "zstd"] = "producer"
 
 
 class Topic(NamedTuple):
@@ -63,7 +65,8 @@ class Topic(NamedTuple):
 
 def layout(settings: TopicSettings) -> tuple[Topic, ...]:
     """Every topic as it should be under these settings."""
-    common = {"max.message.bytes": str(_MESSAGE_BYTES)}
+    # Said even where it is the default: a cluster may compress everything by what our readers cannot read.
+    common = {"max.message.bytes": str(_MESSAGE_BYTES), "compression.type": settings.compression}
     if settings.min_insync_replicas is not None:
         common["min.insync.replicas"] = str(settings.min_insync_replicas)
     kept = common | _deleted_after(settings.keep_days)

@@ -161,6 +161,11 @@ class KafkaClients:
                 f"{doing}: the broker at {where} refuses us: {error}",
                 hint="Check sasl_username, sasl_password, sasl_mechanism and what this user may do.",
             )
+        if isinstance(error, kafka_errors.UnsupportedCodecError):
+            return InfrastructureError(
+                f"{doing} at {where}: records are compressed by what cannot be read here: {error}",
+                hint="Install that codec's package; `belay topics apply` has new records written as they come.",
+            )
         return BrokerUnavailable(
             f"{doing}: no broker at {where} that can do it: {error}",
             hint=_HINT_OPEN if "bootstrap" in str(error) else _HINT,

@@ -18,6 +18,7 @@ PARTITIONS: Final = "partitions"
 REPLICATION: Final = "replication factor"
 _WHY: Final = {
     "max.message.bytes": "the largest record that is written would be refused",
+    "compression.type": "what our readers have no package for they cannot read",
     "segment.bytes": "only whole segments are deleted or compacted, and these are too large for the bounds",
     "segment.ms": "only closed segments are deleted or compacted, and these stay open too long for the bounds",
     "min.cleanable.dirty.ratio": "compaction would wait for more old records than readers should pass over",

@@ -49,6 +49,7 @@ def test_every_topic_takes_the_largest_record_that_we_write_and_says_its_promise
     for topic in TOPICS:
         assert int(topic.configs["max.message.bytes"]) > MAX_RECORD_BYTES
         assert topic.configs["cleanup.policy"] == topic.cleanup
+        assert topic.configs["compression.type"] == "producer"
         assert topic.promise
 
 

@@ -13,8 +13,15 @@ from telemetry.bus.catching_up import read_to_end
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.kafka_clients import TopicPartition
 from telemetry.bus.protocols import MAX_RECORD_BYTES, Encoded, Reader, Record
-from telemetry.errors import BrokerUnavailable, RecordTooLarge, SettingsError, TopicMissing
+from telemetry.errors import (
+    BrokerUnavailable,
+    InfrastructureError,
+    RecordTooLarge,
+    SettingsError,
+    TopicMissing,
+)
 from telemetry.events import new_id
+from telemetry.topics import TopicSettings
 from tests.conftest import a_free_port, running_kafka
 
 QUICK = {"connect_timeout_ms": 1500, "request_timeout_ms": 2000}
@@ -230,6 +237,22 @@ def test_a_publisher_outlives_its_broker_and_leaves_no_thread_behind(free_port: 
     while set(threading.enumerate()) - threads and time.monotonic() < deadline:
         time.sleep(0.05)
     assert set(threading.enumerate()) - threads == set()
+
+
+@pytest.mark.kafka
+def test_a_compression_that_cannot_be_read_here_is_no_broker_that_is_away(
+    apache_kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = BusSettings(
+        bootstrap_servers=apache_kafka, namespace=f"z-{new_id()}", topics=TopicSettings(compression="zstd")
+    )
+    bus = KafkaBus(settings)
+    bus.ensure_topics()
+    publish(bus, [encoded(topics.SCORES, "k", "v" * 1000)])
+    monkeypatch.setattr("kafka.codec.zstd", None)  # as where its package is not installed
+    with bus.reader([topics.SCORES]) as reader, pytest.raises(InfrastructureError, match="zstd") as caught:
+        poll_until(reader, 1)
+    assert not caught.value.retriable
 
 
 def test_two_namespaces_on_one_broker_do_not_see_each_other(broker: str) -> None:
