@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from telemetry.events import Arm, SubjectSource
+from telemetry.subjects import unit_of
 
 SESSION_HEADER: Final = b"x-session-id"
 END_USER_HEADER: Final = b"x-end-user-id"
@@ -47,15 +48,6 @@ def subject_of(
 def digest(salt: str, identity: str) -> str:
     """The salted BLAKE2b digest of an identity: 32 hex digits. The identity itself goes nowhere."""
     return _hash(salt, identity, _SUBJECT)
-
-
-def unit_of(subject: str) -> float:
-    """The digest's u in [0, 1): its first 8 bytes over 2^64.
-
-    Only the upper 53 bits are kept, which is what a float holds: rounding up to 1.0 would leave somebody
-    out of a share of 1.
-    """
-    return (int(subject[:16], 16) >> 11) * 2.0**-53
 
 
 def unit_interval(salt: str, identity: str) -> float:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from router.proxy.assign import arm_of, digest, unit_of
+from router.proxy.assign import arm_of, digest
 from router.proxy.counters import Counters
 from router.proxy.in_force import InForce
 from telemetry.errors import SpoolError
 from telemetry.events import Arm, SubjectSource, new_id
 from telemetry.spool.raw_record import RawRecord
 from telemetry.spool.writer import Spool
+from telemetry.subjects import unit_of
 
 log = logging.getLogger(__name__)
 

@@ -151,6 +151,7 @@ def _recorded(
         total_ms=answer.total_ms,
         router=interaction.source,
         draw=interaction.draw,
+        spooled=interaction.spooled,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from evaluator.judge.reviewing.cases import Drawing, ReviewCase, cases_of
-from telemetry import topics
+from telemetry import score_batches, topics
 from telemetry.bus.protocols import Bus
 from telemetry.errors import UsageError
 from telemetry.events import AnswerGraded, InteractionRecorded, RolloutChanged, ScoreRecorded
@@ -49,10 +49,10 @@ def scores_of(bus: Bus, rollout_id: str, unreadable: Unreadable) -> dict[str, Sc
     """The score of each interaction; of several the last that has a value, else the last."""
     found: dict[str, ScoreRecorded] = {}
     for _, event in events_in(bus, topics.SCORES, unreadable):
-        if isinstance(event, ScoreRecorded) and event.rollout_id == rollout_id:
-            before = found.get(event.interaction_id)
-            if event.value is not None or before is None or before.value is None:
-                found[event.interaction_id] = event
+        for score in score_batches.scores_of(event) if event.key == rollout_id else ():
+            before = found.get(score.interaction_id)
+            if score.value is not None or before is None or before.value is None:
+                found[score.interaction_id] = score
     return found
 
 

@@ -18,6 +18,11 @@ from telemetry.events import Action, DecisionMade, Proof, RolloutSpec, derived_i
 SOURCE = "belay/evaluator"
 HOLD_EVERY = 200
 """Settled scores between two `hold` decisions: often enough to tell why nothing moves, rarely otherwise."""
+HOLD_RARER = 10_000
+"""Scores after which holds come half as often, and again whenever there are twice as many: a decision has its proof
+with it, and a year of them must fit into a topic."""
+HOLD_AT_LEAST = 12_800
+"""They never come more rarely than that, since they also say where shadows go."""
 DROP_TEST = "betting e-process, drop beyond the threshold (docs/statistics.md)"
 AFTER_TEST = "Shiryaev-Roberts e-detector after the full rollout (docs/statistics.md)"
 MISSING_TEST = "missing-score e-process: scores are missing for both arms alike (docs/statistics.md)"
@@ -49,9 +54,26 @@ def decide(evidence: RolloutEvidence) -> DecisionMade | None:
         if promoted is not None:
             return promoted
         still = f"stage {stage} has done its part; waiting for the first scores of the next"
-    if evidence.settled % HOLD_EVERY == 0:
+    if evidence.settled % hold_every(evidence.settled) == 0:
         return _decision(evidence, "hold", still, MISSING_TEST if evidence.missing.proven else DROP_TEST)
     return None
+
+
+def hold_every(settled: int) -> int:
+    """Scores between two holds once so many have settled."""
+    doublings = (settled // HOLD_RARER).bit_length()
+    return min(HOLD_EVERY << doublings, HOLD_AT_LEAST)
+
+
+def stopped(evidence: RolloutEvidence, reason: str) -> DecisionMade | None:
+    """The `hold` of evidence that cannot go on; None before its first score.
+
+    It follows from no score, but from what happened to them, so no replay makes it.
+    """
+    if evidence.last_score is None:
+        return None
+    decision = _decision(evidence, "hold", f"the watch stopped: {reason}", DROP_TEST)
+    return decision.model_copy(update={"event_id": derived_id(decision.event_id, "stopped", reason)})
 
 
 def settings_sha256(spec: RolloutSpec) -> str:

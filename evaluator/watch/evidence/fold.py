@@ -16,7 +16,7 @@ from evaluator.watch.evidence.capability_fold import CapabilityFold
 from evaluator.watch.evidence.guardrails import guarded_value
 from evaluator.watch.evidence.sequential import combine
 from evaluator.watch.evidence.state import EvidenceState
-from evaluator.watch.evidence.units import fingerprint
+from evaluator.watch.evidence.units import Drawn
 from telemetry.errors import UnreadableRecord
 from telemetry.events import ScoreRecorded
 
@@ -26,19 +26,20 @@ HEAVIEST = 10
 class RolloutEvidence(EvidenceState):
     """All evidence of one rollout. `settle` every score in offset order, then ask `decide.decide`."""
 
-    def settle(self, score: ScoreRecorded, partition: int, offset: int) -> bool:
-        """Fold one score in; False where it changes nothing (offset already folded, event already seen).
+    def settle(self, score: ScoreRecorded, partition: int, offset: int, index: int = 0) -> bool:
+        """Fold one score in; False where it changes nothing (already folded, or its interaction was).
 
-        Raises UnreadableRecord, changing nothing, for a rollout, capability or partition that is not ours.
+        `offset` is its record's, `index` its own among the scores of that record. Raises UnreadableRecord, changing
+        nothing, for a rollout, capability, stage or partition that is not ours.
         """
         self._check(score, partition, offset)
-        event = fingerprint(score.event_id)
-        if offset <= self.last_offset or event in self._events:
+        if (offset, index) <= (self.last_offset, self.last_index):
             return False
-        self._events.add(event)
+        if not self._seen.add(score):
+            return False
         if self.partition is None:
             self.partition, self.first_offset = partition, offset
-        self.last_offset = offset
+        self.last_offset, self.last_index = offset, index
         self.last_score = score
         self.settled += 1
         self.stage = max(self.stage, score.assignment.stage)
@@ -46,14 +47,16 @@ class RolloutEvidence(EvidenceState):
         self.digest = hashlib.sha256(_line(self.digest, score).encode()).hexdigest()
         if score.draw is not None:
             self._count_tag(score.draw.capability)
-        guarded = self._settle_assignment(score)
+        who = Drawn(score.assignment)
+        guarded = self._settle_assignment(score, who)
         factors = None
         if score.capability is None:
             self.untagged += 1
         elif score.value is None:
             self.folds[score.capability].tally.unscored += 1
         else:
-            factors = self._settle_value(self.folds[score.capability], score, score.value)
+            factors = self._settle_value(self.folds[score.capability], score, score.value, who)
+        self.draws.note(who)
         if factors is not None or guarded:
             self._weigh(score)
         return True
@@ -72,19 +75,23 @@ class RolloutEvidence(EvidenceState):
         if score.capability is not None and score.capability not in self.folds:
             known = ", ".join(self.folds)
             raise UnreadableRecord(f"{where}: capability {score.capability!r} is not among {known}")
+        if not 0 <= score.assignment.stage < len(self.spec.stages):
+            raise UnreadableRecord(
+                f"{where}: stage {score.assignment.stage}, of which this rollout has {len(self.spec.stages)}"
+            )
         if self.partition is not None and partition != self.partition:
             raise UnreadableRecord(
                 f"{where}: this rollout's scores lie in partition {self.partition}, and two have no order"
             )
 
     def _settle_value(
-        self, fold: CapabilityFold, score: ScoreRecorded, value: float
+        self, fold: CapabilityFold, score: ScoreRecorded, value: float, drawn: Drawn
     ) -> Sequence[float] | None:
         """Settle a score of a capability; the factors, None where nothing was bet."""
         who = score.assignment
         candidate = who.arm == "candidate"
         fold.judges.add(score.judge)
-        pi = self._units.draw(who)
+        pi = self.draws.draw("scored", drawn)
         other = score.other_value
         if score.draw is not None and score.draw.drawn:
             pi = None  # a pair or nothing: whether the shadow gave a score may depend on the arm
@@ -105,12 +112,12 @@ class RolloutEvidence(EvidenceState):
                 self.late_peak = max(self.late_peak, self.late)
         return factors
 
-    def _settle_assignment(self, score: ScoreRecorded) -> bool:
+    def _settle_assignment(self, score: ScoreRecorded, drawn: Drawn) -> bool:
         """Settle what every interaction tells, judged or not: its draw, its guardrails; whether anything was bet."""
         who = score.assignment
         candidate = who.arm == "candidate"
-        pi = self._assigned.draw(who)
-        self.missing.add(pi, score)
+        pi = self.draws.draw("assigned", drawn)
+        self.missing.add(score, drawn, self.draws)
         if pi is None:
             return False
         self.ratio.add(pi, candidate, who.subject_source, score.router)
@@ -155,5 +162,7 @@ def _line(previous: str, score: ScoreRecorded) -> str:
             repr(score.total_ms),
             score.judge,
             "" if score.draw is None else f"{score.draw.drawn:d}{score.draw.capability or ''}",
+            "" if (at := score.spooled) is None else f"{at.spool}/{at.segment}/{at.offset}",
+            "" if (held := score.logged) is None else f"{held.partition}/{held.offset}",
         )
     )

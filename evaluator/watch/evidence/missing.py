@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from evaluator.watch.evidence.ratio import RatioProcess
-from evaluator.watch.evidence.units import fingerprint, pack, unpack
+from evaluator.watch.evidence.units import Drawn, Draws
 from telemetry.events import ArmCount, CapabilityEvidence, ScoreRecorded
 
 NAME: Final = "missing:scores"
@@ -93,36 +93,28 @@ class MissingGroup:
 
 
 class MissingCheck:
-    """The check of one rollout. `add` every score with the draw of its subject, in the order of the log."""
+    """The check of one rollout. `add` every score with its subject, in the order of the log."""
 
-    __slots__ = ("_groups", "_reached", "_waiting")
+    __slots__ = ("_groups", "_reached")
 
     def __init__(self, capabilities: Iterable[str]) -> None:
         self._groups = {name: MissingGroup() for name in (ALL, *capabilities)}
-        self._waiting: dict[int, float] = {}
         self._reached = 0.0
 
-    def add(self, pi: float | None, score: ScoreRecorded) -> None:
-        """Take in one score; `pi` is P(candidate) of its subject's draw, None where this interaction is no new one.
+    def add(self, score: ScoreRecorded, who: Drawn, draws: Draws) -> None:
+        """Take in one score.
 
-        A subject counts once a draw, with the first interaction that was to be scored. Until that one comes the
-        draw waits: what a first prompt is about does not depend on the arm that answers it.
+        A subject counts once a draw, with the first interaction that was to be scored: what a first prompt is about
+        does not depend on the arm that answers it.
         """
-        who = score.assignment
-        subject = None if who.subject_source == "request" else fingerprint(who.subject)
-        if pi is None and subject is not None:
-            pi = self._waiting.get(subject)
+        if score.capability is None or (score.value is None and score.unscored in PROMPT_CODES):
+            return
+        pi = draws.draw("asked", who)
         if pi is None:
             return
-        if score.capability is None or (score.value is None and score.unscored in PROMPT_CODES):
-            if subject is not None:
-                self._waiting[subject] = pi
-            return
-        if subject is not None:
-            self._waiting.pop(subject, None)
         for name in (ALL, score.capability):
             group = self._groups[name]
-            group.add(pi, who.arm == "candidate", score.value is None)
+            group.add(pi, score.assignment.arm == "candidate", score.value is None)
             self._reached = max(self._reached, self._part(name) * group.best)
 
     def _part(self, name: str) -> float:
@@ -180,31 +172,25 @@ class MissingCheck:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Every number, for a snapshot; draws that wait are grouped by their chance."""
-        waiting: dict[float, list[int]] = {}
-        for subject, pi in self._waiting.items():
-            waiting.setdefault(pi, []).append(subject)
+        """Every number, for a snapshot."""
         return {
-            "groups": {
-                name: [
-                    *g.asked,
-                    *g.missing,
-                    g.best,
-                    g.process.units,
-                    g.process.candidates,
-                    g.process.expected,
-                    *g.process.wealth,
-                ]
-                for name, g in self._groups.items()
-            },
-            "waiting": {repr(pi): pack(waiting[pi]) for pi in sorted(waiting)},
+            name: [
+                *g.asked,
+                *g.missing,
+                g.best,
+                g.process.units,
+                g.process.candidates,
+                g.process.expected,
+                *g.process.wealth,
+            ]
+            for name, g in self._groups.items()
         }
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> MissingCheck:
         """The check that `to_dict` wrote."""
-        new = cls(name for name in state["groups"] if name != ALL)
-        for name, numbers in state["groups"].items():
+        new = cls(name for name in state if name != ALL)
+        for name, numbers in state.items():
             group = new._groups[name]
             group.asked, group.missing = [int(n) for n in numbers[:2]], [int(n) for n in numbers[2:4]]
             group.best = float(numbers[4])
@@ -213,6 +199,4 @@ class MissingCheck:
             process.expected = float(numbers[7])
             process.wealth = [float(w) for w in numbers[8:]]
             new._reached = max(new._reached, new._part(name) * group.best)
-        for pi, packed in state["waiting"].items():
-            new._waiting.update(dict.fromkeys(unpack(packed), float(pi)))
         return new

@@ -13,12 +13,13 @@ from evaluator.watch.evidence.capability_fold import CapabilityFold
 from evaluator.watch.evidence.guardrails import GuardrailFold
 from evaluator.watch.evidence.missing import MissingCheck
 from evaluator.watch.evidence.ratio import RatioCheck
+from evaluator.watch.evidence.seen import Seen
 from evaluator.watch.evidence.sequential import GRID, BroadPool
-from evaluator.watch.evidence.units import Units, pack, unpack
+from evaluator.watch.evidence.units import Draws
 from telemetry.errors import SettingsError, UnreadableRecord
 from telemetry.events import CapabilityEvidence, RolloutSpec, ScoreRecorded
 
-STATE_VERSION = 6
+STATE_VERSION = 7
 RUN_LENGTH = 100_000.0
 """After the full rollout: units per capability (weighted mean) until a false alarm, on average."""
 
@@ -27,6 +28,8 @@ class EvidenceState:
     """The evidence of one rollout as it stands: young, or as a snapshot had it."""
 
     def __init__(self, spec: RolloutSpec) -> None:
+        if not spec.stages:
+            raise SettingsError(f"rollout {spec.rollout_id}: it has no stages")
         watched = [c for c in spec.capabilities if c.watched]
         total = sum(c.weight for c in watched)
         if total > 1.0 + 1e-6:
@@ -45,16 +48,15 @@ class EvidenceState:
         self.e_value = self.peak = self._part
         self._rails = [GuardrailFold(r, guardrails.PART / len(spec.guardrails)) for r in spec.guardrails]
         self._weights = [c.weight for c in watched]
+        self._holding = [fold for fold in self.folds.values() if fold.watch.holds]
         self.ratio = RatioCheck()
         self.missing = MissingCheck(self.folds)
         # The target is meant to change; pooled with the others, its gain would hide their loss.
         adjacent = {c.name for c in watched if c.role == "adjacent"}
         self._pooled = adjacent or {c.name for c in watched}
         self._pool = BroadPool()
-        # A capability's unit is a subject's first scored interaction; assignments are told by its first of all.
-        self._units = Units()
-        self._assigned = Units()
-        self._events: set[int] = set()
+        self.draws = Draws()
+        self._seen = Seen()
         self._heaviest: list[tuple[float, int, str]] = []
         self.settled = 0
         self.untagged = 0
@@ -65,6 +67,7 @@ class EvidenceState:
         self.partition: int | None = None
         self.first_offset = -1
         self.last_offset = -1
+        self.last_index = -1
         self.last_score: ScoreRecorded | None = None
         self.stage = 0
         self.stage_units: dict[int, int] = {}
@@ -123,7 +126,7 @@ class EvidenceState:
 
     def held(self) -> tuple[str, ...]:
         """The capabilities that a judge without say saw drop: each has an equal part of an alpha of its own."""
-        holding = [f for f in self.folds.values() if f.watch.holds]
+        holding = self._holding
         return tuple(f.watch.name for f in holding if f.peak >= self.bar * len(holding))
 
     def heaviest(self) -> tuple[str, ...]:
@@ -133,7 +136,10 @@ class EvidenceState:
     # --- snapshots ------------------------------------------------------------------------------------
 
     def to_snapshot(self) -> dict[str, Any]:
-        """Everything, as JSON values; floats round-trip exactly."""
+        """Everything but whom it met, as JSON values; floats round-trip exactly.
+
+        Whom it met is in `draws.taken()`, entries of which those of all snapshots together belong to the last one.
+        """
         return {
             "version": STATE_VERSION,
             "rollout_id": self.spec.rollout_id,
@@ -143,11 +149,10 @@ class EvidenceState:
             "ratio": self.ratio.to_dict(),
             "missing": self.missing.to_dict(),
             "pool": list(self._pool.wealth),
-            "units": self._units.to_dict(),
-            "assigned": self._assigned.to_dict(),
+            "draws": self.draws.to_dict(),
+            "seen": self._seen.to_dict(),
             "tags": dict(sorted(self.tags.items())),
             "full": self.full,
-            "events": pack(self._events),
             "heaviest": [list(entry) for entry in sorted(self._heaviest)],
             "settled": self.settled,
             "untagged": self.untagged,
@@ -158,6 +163,7 @@ class EvidenceState:
             "partition": self.partition,
             "first_offset": self.first_offset,
             "last_offset": self.last_offset,
+            "last_index": self.last_index,
             "last_score": self.last_score.model_dump(mode="json") if self.last_score else None,
             "stage": self.stage,
             "stage_units": {str(stage): units for stage, units in sorted(self.stage_units.items())},
@@ -166,36 +172,51 @@ class EvidenceState:
         }
 
     @classmethod
-    def from_snapshot(cls, spec: RolloutSpec, state: dict[str, Any]) -> Self:
-        """The evidence that `to_snapshot` wrote. Raises UnreadableRecord where it is not this rollout's."""
+    def from_snapshot(cls, spec: RolloutSpec, state: dict[str, Any], entries: bytes | None) -> Self:
+        """The evidence that `to_snapshot` wrote, with all entries of `draws` from the first on.
+
+        None for the entries gives evidence to look at: it knows nobody, and is not to be settled.
+
+        Raises UnreadableRecord where it is not this rollout's, or not whole.
+        """
         new = cls(spec)
         new._check_snapshot(state)
-        for name, fold in new.folds.items():
-            fold.restore(state["capabilities"][name])
-        for rail in new._rails:
-            rail.restore(state["guardrails"][rail.name])
-        new.ratio = RatioCheck.from_dict(state["ratio"])
-        new.missing = MissingCheck.from_dict(state["missing"])
-        new._pool.restore(state["pool"])
-        new._units = Units.from_dict(state["units"])
-        new._assigned = Units.from_dict(state["assigned"])
-        new.tags = {str(name): int(count) for name, count in state["tags"].items()}
-        new.full = bool(state["full"])
-        new._events = set(unpack(state["events"]))
-        new._heaviest = [(float(w), int(n), str(i)) for w, n, i in state["heaviest"]]
-        heapq.heapify(new._heaviest)
-        new.settled, new.untagged = int(state["settled"]), int(state["untagged"])
-        new.e_value, new.peak = float(state["e_value"]), float(state["peak"])
-        new.late, new.late_peak = float(state["late"]), float(state["late_peak"])
-        new.partition = state["partition"]
-        new.first_offset, new.last_offset = int(state["first_offset"]), int(state["last_offset"])
-        last = state["last_score"]
-        new.last_score = ScoreRecorded.model_validate(last) if last else None
-        new.stage = int(state["stage"])
-        new.stage_units = {int(stage): int(units) for stage, units in state["stage_units"].items()}
-        new.digest = str(state["digest"])
-        new.emitted = {str(key): int(at) for key, at in state["emitted"].items()}
+        try:
+            new._restore(state, entries)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise UnreadableRecord(
+                f"snapshot of rollout {spec.rollout_id!r} is not what version {STATE_VERSION} writes: {error!r}",
+                hint="Fold the scores from the beginning instead.",
+            ) from error
         return new
+
+    def _restore(self, state: dict[str, Any], entries: bytes | None) -> None:
+        for name, fold in self.folds.items():
+            fold.restore(state["capabilities"][name])
+        for rail in self._rails:
+            rail.restore(state["guardrails"][rail.name])
+        self.ratio = RatioCheck.from_dict(state["ratio"])
+        self.missing = MissingCheck.from_dict(state["missing"])
+        self._pool.restore(state["pool"])
+        if entries is not None:
+            self.draws = Draws.restored(state["draws"], entries)
+        self._seen = Seen.from_dict(state["seen"])
+        self.tags = {str(name): int(count) for name, count in state["tags"].items()}
+        self.full = bool(state["full"])
+        self._heaviest = [(float(w), int(n), str(i)) for w, n, i in state["heaviest"]]
+        heapq.heapify(self._heaviest)
+        self.settled, self.untagged = int(state["settled"]), int(state["untagged"])
+        self.e_value, self.peak = float(state["e_value"]), float(state["peak"])
+        self.late, self.late_peak = float(state["late"]), float(state["late_peak"])
+        self.partition = state["partition"]
+        self.first_offset, self.last_offset = int(state["first_offset"]), int(state["last_offset"])
+        self.last_index = int(state["last_index"])
+        last = state["last_score"]
+        self.last_score = ScoreRecorded.model_validate(last) if last else None
+        self.stage = int(state["stage"])
+        self.stage_units = {int(stage): int(units) for stage, units in state["stage_units"].items()}
+        self.digest = str(state["digest"])
+        self.emitted = {str(key): int(at) for key, at in state["emitted"].items()}
 
     def _check_snapshot(self, state: dict[str, Any]) -> None:
         if state.get("version") != STATE_VERSION or state.get("rollout_id") != self.spec.rollout_id:
@@ -204,7 +225,7 @@ class EvidenceState:
                 f"expected {self.spec.rollout_id!r}, version {STATE_VERSION}",
                 hint="Fold the scores from the beginning instead.",
             )
-        if list(self.folds) != list(state["capabilities"]) or list(GRID) != state["grid"]:
+        if list(self.folds) != list(state.get("capabilities", ())) or list(GRID) != state.get("grid"):
             raise UnreadableRecord(
                 f"snapshot of rollout {self.spec.rollout_id!r} has other capabilities or bets than expected",
                 hint="Fold the scores from the beginning instead.",

@@ -19,7 +19,7 @@ from scipy.stats import beta
 
 from evaluator.watch.evidence.decide import decide
 from evaluator.watch.evidence.fold import RolloutEvidence
-from telemetry.events import Assignment, DecisionMade, RolloutSpec, ScoreRecorded, ShadowDraw
+from telemetry.events import Assignment, DecisionMade, LogPlace, RolloutSpec, ScoreRecorded, ShadowDraw
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ACTIVE_SUBJECTS = 40
@@ -185,7 +185,7 @@ def _one_run(
         bad += served and candidate < control
         draw = state.draw(capability, rng.random())
         value, other = (candidate, control) if served else (control, candidate)
-        score = _score(spec, number, subject, capability, value, other, served, state, draw)
+        score = _score(spec, number, subject, u, capability, value, other, served, state, draw)
         evidence.settle(score, 0, number)
         decision = decide(evidence)
         if decision is not None and decision.action == "roll_back":
@@ -256,6 +256,7 @@ def _score(
     spec: RolloutSpec,
     number: int,
     subject: int,
+    u: float,
     capability: str,
     value: float,
     other: float,
@@ -273,7 +274,7 @@ def _score(
         interaction_id=f"drill-{number}",
         interaction_time=at,
         assignment=Assignment.model_construct(
-            subject=str(subject),
+            subject=f"{int(u * 2.0**64):016x}{subject:016x}",
             subject_source="session",
             arm="candidate" if served else "control",
             share=state.share,
@@ -291,6 +292,7 @@ def _score(
         total_ms=None,
         router=None,
         draw=draw,
+        logged=LogPlace.model_construct(partition=0, offset=number),
     )
 
 

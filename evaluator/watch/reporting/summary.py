@@ -23,6 +23,7 @@ from telemetry.events import (
     RolloutChanged,
     ScoreRecorded,
 )
+from telemetry.score_batches import indexes, scores_of
 
 _BAD_ANSWER = 0.5
 _POINTS = 240
@@ -101,8 +102,8 @@ def read_rollout(bus: Bus, rollout_id: str) -> RolloutRecords:
     for event, record in _events(bus, wanted):
         if isinstance(event, InteractionRecorded) and event.rollout_id == rollout_id:
             interactions.add(event.event_id)
-        elif isinstance(event, ScoreRecorded) and event.rollout_id == rollout_id:
-            found.scores.append((record, event))
+        elif event.key == rollout_id and (scores := scores_of(event)):
+            found.scores.extend((record, score) for score in scores)
         elif isinstance(event, DecisionMade) and event.rollout_id == rollout_id:
             found.decisions.append((record, event))
         elif isinstance(event, RolloutChanged) and event.spec.rollout_id == rollout_id:
@@ -113,6 +114,8 @@ def read_rollout(bus: Bus, rollout_id: str) -> RolloutRecords:
 def _events(bus: Bus, wanted: Sequence[str]) -> Iterator[tuple[Event, Record]]:
     with bus.reader(wanted) as reader:
         for record in read_to_end(reader):
+            if record.is_tombstone:
+                continue
             try:
                 yield decode(record), record
             except UnreadableRecord:
@@ -134,8 +137,9 @@ def summarise(records: RolloutRecords, router_applied_ns: int | None, known: Ite
     every = max(1, len(records.scores) // _POINTS)
     deciding = roll_back[1].proof.deciding_score if roll_back else None
     candidates, revision, share = 0, 0, 0.0
-    for number, (record, score) in enumerate(records.scores, start=1):
-        evidence.settle(score, record.partition, record.offset)
+    numbers = indexes(record.offset for record, _ in records.scores)
+    for number, ((record, score), index) in enumerate(zip(records.scores, numbers, strict=True), start=1):
+        evidence.settle(score, record.partition, record.offset, index)
         candidates += score.assignment.arm == "candidate"
         if score.assignment.revision > revision:
             revision, share = score.assignment.revision, score.assignment.share

@@ -2,61 +2,34 @@
 
 Kafka is the database. A decider that dies is replaced by one that reads the latest snapshots and the scores
 after them, and comes to the same bits. Nothing here is committed: the offsets are in the snapshots.
+No rollout stops the watch of another: one whose evidence cannot go on is stopped alone, with a `hold` that says why.
 """
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from evaluator.watch.evidence.decide import decide
 from evaluator.watch.evidence.fold import RolloutEvidence
+from evaluator.watch.evidence.units import Draws
+from evaluator.watch.worker.announcing import REMEMBERED, Announcer
+from evaluator.watch.worker.losses import began_anew, loss
+from evaluator.watch.worker.restoring import decisions_of_late, read_snapshots, read_states
+from evaluator.watch.worker.saving import SOURCE, Keeper
+from evaluator.watch.worker.stored import Stored
+from evaluator.watch.worker.tracked import KEPT_ENDED, Tracked, Unannounced
 from telemetry import codec, topics
-from telemetry.bus.catching_up import read_to_end
 from telemetry.bus.protocols import Bus, Record
-from telemetry.dead_letters import dead_record
-from telemetry.errors import UnreadableRecord
-from telemetry.events import (
-    DecisionMade,
-    Event,
-    RolloutChanged,
-    RolloutSpec,
-    ScoreRecorded,
-    SnapshotTaken,
-    derived_id,
-)
+from telemetry.errors import SettingsError, UnreadableRecord
+from telemetry.events import DeciderMarked, LogPlace, RolloutChanged, ScoreRecorded
+from telemetry.score_batches import scores_of
 
-SOURCE: Final = "belay/decider"
-ENDED: Final = frozenset({"rolled_back", "closed"})
-CATCH_UP_S: Final = 10.0
-"""How long a topic may stay silent before its end before the broker counts as unavailable."""
+log = logging.getLogger(__name__)
 
-Scored = tuple[Record, ScoreRecorded]
-
-
-@dataclass(slots=True)
-class Tracked:
-    """One rollout: its latest state, its evidence, and how many scores were settled since its snapshot.
-
-    `over` is set where the rollout had ended before this decider began: it is shown, no longer settled.
-    """
-
-    state: RolloutChanged
-    evidence: RolloutEvidence
-    over: bool = False
-    unsaved: int = 0
-    decisions: int = 0
-    last_decision: DecisionMade | None = None
-
-
-@dataclass(slots=True)
-class Waiting:
-    """Scores of a rollout that nobody announced yet, and the moment when waiting ends (monotonic s)."""
-
-    until: float
-    scores: list[Scored] = field(default_factory=list)
+LINGER_S: Final = 60.0
+"""How long scores of a rollout that ended may still come before it leaves memory."""
 
 
 def _ignore(tracked: Tracked) -> None:
@@ -70,23 +43,27 @@ class Decider:
         self,
         bus: Bus,
         *,
-        snapshot_every: int = 500,
-        spec_wait_s: float = 5.0,
+        snapshot_every: int = 2_000,
+        linger_s: float = LINGER_S,
         on_settled: Callable[[Tracked], None] = _ignore,
     ) -> None:
         self.rollouts: dict[str, Tracked] = {}
-        self.dead = 0
-        self.duplicates = 0
-        self.late = 0
+        self.refused: dict[str, str] = {}
+        self.unannounced = Unannounced()
+        self.duplicates = self.late = 0
         self._bus = bus
-        self._snapshot_every = snapshot_every
-        self._spec_wait_s = spec_wait_s
+        self._snapshot_every, self._linger_s = snapshot_every, linger_s
         self._on_settled = on_settled
-        self._published: set[str] = set()
-        self._waiting: dict[str, Waiting] = {}
+        self._ended: set[str] = set()
+        self._topic_id: str | None = None
         self._read_to: dict[int, int] = {}
-        self._publisher = bus.publisher()
+        self._says = Announcer(bus.publisher())
         self._reader = bus.reader([topics.ROLLOUTS, topics.SCORES])
+
+    @property
+    def dead(self) -> int:
+        """Records that became dead letters."""
+        return self._says.dead
 
     # --- start and end --------------------------------------------------------------------------------
 
@@ -96,34 +73,47 @@ class Decider:
         A rollout that ended is not taken up again: its scores that come late change nothing any more.
         Decisions that are already in Kafka are not sent again.
         """
-        states = {
-            e.spec.rollout_id: e for _, e in self._all(topics.ROLLOUTS) if isinstance(e, RolloutChanged)
-        }
-        snapshots = {
-            e.rollout_id: (r, e) for r, e in self._all(topics.SNAPSHOTS) if isinstance(e, SnapshotTaken)
-        }
-        self._published = {e.event_id for _, e in self._all(topics.DECISIONS)}
+        self._topic_id = self._bus.topic_id(topics.SCORES)
+        states = read_states(self._bus)
+        stored = read_snapshots(self._bus, self._says.bury)
+        self._says.remember(decisions_of_late(self._bus, REMEMBERED))
+        ends, begins = (
+            {partition: offset for (topic, partition), offset in offsets.items() if topic == topics.SCORES}
+            for offsets in (self._reader.end_offsets(), self._reader.begin_offsets())
+        )
         begin: dict[int, int] = {}
-        for rollout, state in states.items():
-            evidence, where, after = self._restored(state.spec, snapshots.get(rollout))
-            tracked = Tracked(state, evidence, over=state.status in ENDED)
-            self.rollouts[rollout] = tracked
-            if not tracked.over:
-                begin[where] = min(begin.get(where, after), after)
-                self._announce(tracked)
+        if stored.mark is not None and stored.mark.topic_id == self._topic_id:
+            self.unannounced.places = dict(stored.mark.unannounced)
+            begin = {place.partition: place.offset + 1 for place in stored.mark.read_to}
+        for state in sorted(states.values(), key=lambda state: state.time):
+            tracked = self._restored(state, stored)
+            if tracked is None or tracked.over:
+                continue
+            partition = tracked.evidence.partition or 0
+            first, end = begins.get(partition, 0), ends.get(partition, 0)
+            lost = loss(tracked.begins, first, end, tracked.topic_id, self._topic_id)
+            if lost is not None:
+                self._says.stop(tracked, lost)
+            else:
+                begin[partition] = min(begin.get(partition, tracked.begins), tracked.begins)
         for partition, offset in begin.items():
-            self._reader.seek(topics.SCORES, partition, offset)
-            self._read_to[partition] = offset - 1
-        self._save([tracked for tracked in self.rollouts.values() if not tracked.over])
+            if offset <= ends.get(partition, 0):
+                self._reader.seek(topics.SCORES, partition, offset)
+                self._read_to[partition] = offset - 1
+        live = [tracked for tracked in self.rollouts.values() if tracked.live]
+        for tracked in live:
+            self._catch_up(tracked)
+            self._says.decide(tracked)
+        self._save(live)
 
     def close(self, *, save: bool = True) -> None:
         """Snapshot what is not yet in a snapshot (unless `save` is False), then let go of the broker."""
         try:
             if save:
-                self._save([t for t in self.rollouts.values() if t.unsaved])
+                self._save([t for t in self.rollouts.values() if t.unsaved and t.live])
         finally:
             self._reader.close()
-            self._publisher.close()
+            self._says.close()
 
     # --- one step -------------------------------------------------------------------------------------
 
@@ -132,134 +122,188 @@ class Decider:
         records = self._reader.poll(timeout_s)
         for record in records:
             self._take(record)
-        self._give_up_waiting(time.monotonic())
-        full = [t for t in self.rollouts.values() if t.unsaved >= self._snapshot_every]
-        if full:
+        full = [t for t in self.rollouts.values() if t.unsaved >= self._snapshot_every and t.live]
+        if full or self.unannounced.changed:
             self._save(full)
+        self._let_go(time.monotonic())
         return len(records)
 
     def _take(self, record: Record) -> None:
+        if record.is_tombstone:
+            return
+        if record.topic == topics.SCORES:
+            self._expect(record)
         try:
             event = codec.decode(record)
         except UnreadableRecord as error:
-            self._bury(record, error.message)
+            self._says.bury(record, error.message)
             return
         if isinstance(event, RolloutChanged):
             self._on_rollout(event)
-        elif isinstance(event, ScoreRecorded):
-            self._read_to[record.partition] = record.offset
-            self._on_score(record, event)
+        elif scores := scores_of(event):
+            self._on_scores(record, event.key, scores)
         else:
-            self._bury(record, f"a {event.TYPE} does not belong in {record.topic}")
+            self._says.bury(record, f"a {event.TYPE} does not belong in {record.topic}")
+
+    def _expect(self, record: Record) -> None:
+        """Notice a topic that began anew: offsets only grow."""
+        read_to = self._read_to.get(record.partition, -1)
+        self._read_to[record.partition] = record.offset
+        if record.offset <= read_to:
+            for tracked in [t for t in self.rollouts.values() if t.live]:
+                self._says.stop(tracked, began_anew(read_to + 1, record.offset))
 
     def _on_rollout(self, event: RolloutChanged) -> None:
         rollout = event.spec.rollout_id
         known = self.rollouts.get(rollout)
+        if rollout in self._ended:
+            return
         if known is not None:
             if event.revision > known.state.revision:
-                known.state = event
+                known.state, known.idle_since = event, time.monotonic()
             return
-        tracked = self.rollouts[rollout] = Tracked(event, RolloutEvidence(event.spec))
-        waited = self._waiting.pop(rollout, None)
-        for record, score in waited.scores if waited else ():
-            self._on_score(record, score)
-        self._save([tracked])
+        tracked = self._track(event)
+        if tracked is not None:
+            tracked.begins = self._read_to.get(0, -1) + 1
+            self._catch_up(tracked)
+            self._save([tracked])
 
-    def _on_score(self, record: Record, score: ScoreRecorded) -> None:
-        tracked = self.rollouts.get(score.rollout_id)
+    def _on_scores(self, record: Record, rollout: str, scores: Iterable[ScoreRecorded]) -> None:
+        tracked = self.rollouts.get(rollout)
         if tracked is None:
-            until = time.monotonic() + self._spec_wait_s
-            self._waiting.setdefault(score.rollout_id, Waiting(until)).scores.append((record, score))
-            return
-        if tracked.over:
+            self._on_stranger(record, rollout)
+        elif not tracked.live:
+            self.late += 1
+        elif record.offset >= tracked.begins:
+            tracked.idle_since = time.monotonic()
+            for index, score in enumerate(scores):
+                self._settle(tracked, record, index, score)
+
+    def _on_stranger(self, record: Record, rollout: str) -> None:
+        if rollout in self._ended:
+            self.late += 1
+        elif rollout not in self.refused and not self.unannounced.saw(
+            rollout, record.partition, record.offset
+        ):
+            self._says.bury(record, f"rollout {rollout!r} is not announced, as many others are not")
+
+    def _settle(self, tracked: Tracked, record: Record, index: int, score: ScoreRecorded) -> None:
+        if not tracked.live:
             self.late += 1
             return
-        self._settle(tracked, record, score)
-
-    def _settle(self, tracked: Tracked, record: Record, score: ScoreRecorded) -> None:
         try:
-            fresh = tracked.evidence.settle(score, record.partition, record.offset)
+            fresh = tracked.evidence.settle(score, record.partition, record.offset, index)
         except UnreadableRecord as error:
-            self._bury(record, error.message)
+            self._says.bury(record, error.message)
+            return
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            log.exception("rollout %s cannot be watched any more", score.rollout_id)
+            self._says.stop(
+                tracked, f"score {score.event_id} at offset {record.offset} cannot be folded: {error!r}"
+            )
             return
         if not fresh:
             self.duplicates += 1
             return
         tracked.unsaved += 1
-        self._announce(tracked)
+        self._says.decide(tracked)
         self._on_settled(tracked)
 
-    def _announce(self, tracked: Tracked) -> None:
-        """Decide, and let a decision leave at once; what is not flushed is not decided."""
-        decision = decide(tracked.evidence)
-        if decision is None:
+    # --- rollouts that come, stop and go --------------------------------------------------------------
+
+    def _restored(self, state: RolloutChanged, stored: Stored) -> Tracked | None:
+        tracked = self._track(state)
+        if tracked is None:
+            return None
+        tracked.over = tracked.ended
+        found = stored.restore(state.spec, to_look_at=tracked.over)
+        if found is not None:
+            tracked.evidence, tracked.keeper, tracked.begins = found.evidence, found.keeper, found.offset + 1
+            tracked.topic_id = found.topic_id
+        self._forget()
+        return tracked
+
+    def _track(self, state: RolloutChanged) -> Tracked | None:
+        """Take on a rollout; None where no evidence can be made for its spec, which is said once."""
+        spec = state.spec
+        try:
+            evidence = RolloutEvidence(spec)
+        except SettingsError as error:
+            if spec.rollout_id not in self.refused:
+                log.error("rollout %s is not watched: %s", spec.rollout_id, error.message)  # noqa: TRY400 - the message says it all
+            self.refused[spec.rollout_id] = error.message
+            return None
+        tracked = self.rollouts[spec.rollout_id] = Tracked(state, evidence, Keeper(spec.rollout_id))
+        return tracked
+
+    def _catch_up(self, tracked: Tracked) -> None:
+        """Fold what came before the rollout was announced, up to where this decider has read."""
+        rollout = tracked.state.spec.rollout_id
+        place = self.unannounced.announced(rollout)
+        read_to = self._read_to.get(place.partition, -1) if place is not None else -1
+        if place is None or place.offset > read_to:
             return
-        if decision.event_id not in self._published:
-            self._publisher.send(codec.encode(decision))
-            self._publisher.flush()
-            self._published.add(decision.event_id)
-        tracked.decisions += 1
-        tracked.last_decision = decision
+        tracked.begins = min(tracked.begins, place.offset)
+        with self._bus.reader([topics.SCORES]) as reader:
+            reader.seek(topics.SCORES, place.partition, place.offset)
+            while reader.positions().get((topics.SCORES, place.partition), 0) <= read_to:
+                for record in reader.poll(0.2):
+                    if record.partition == place.partition and record.offset <= read_to:
+                        self._take_again(tracked, record)
 
-    # --- dead letters and snapshots -------------------------------------------------------------------
+    def _take_again(self, tracked: Tracked, record: Record) -> None:
+        """A record that was passed over before; what is wrong with it was said then."""
+        try:
+            event = codec.decode(record)
+        except UnreadableRecord:
+            return
+        if event.key == tracked.state.spec.rollout_id:
+            for index, score in enumerate(scores_of(event)):
+                self._settle(tracked, record, index, score)
 
-    def _give_up_waiting(self, now: float) -> None:
-        for rollout in [name for name, waiting in self._waiting.items() if now >= waiting.until]:
-            reason = f"no rollout {rollout!r} was announced in {topics.ROLLOUTS} within {self._spec_wait_s} s"
-            for record, _ in self._waiting.pop(rollout).scores:
-                self._bury(record, reason)
+    def _let_go(self, now: float) -> None:
+        """Empty the memory of rollouts that ended and that no score has come for since a while."""
+        for tracked in self.rollouts.values():
+            if tracked.ended and not tracked.over and now - tracked.idle_since >= self._linger_s:
+                if tracked.live:
+                    self._save([tracked])
+                    self._says.send(tracked.keeper.withdrawn())
+                tracked.over = True
+                tracked.evidence.draws = Draws()
+        self._forget()
 
-    def _bury(self, record: Record, reason: str) -> None:
-        self._publisher.send(codec.encode(dead_record(record, reason, SOURCE)))
-        self._publisher.flush()
-        self.dead += 1
+    def _forget(self) -> None:
+        over = [rollout for rollout, tracked in self.rollouts.items() if tracked.over]
+        for rollout in over[:-KEPT_ENDED]:
+            del self.rollouts[rollout]
+            self._ended.add(rollout)
+
+    # --- snapshots ------------------------------------------------------------------------------------
 
     def _save(self, rollouts: list[Tracked]) -> None:
-        """Publish snapshots. Not while a score waits for its rollout: a restart must read it again.
+        """Publish snapshots, and before them what is not in any: a restart reads on from the snapshots' offset.
 
         A new rollout has one at once: nobody need read what came before it, and the publisher's connection is
         open (150 ms) before the first decision has to leave.
         """
-        if self._waiting or not rollouts:
+        if not rollouts and not self.unannounced.changed:
             return
+        pieces = [codec.encode(self._mark())]
         for tracked in rollouts:
             evidence = tracked.evidence
-            partition = evidence.partition or 0
-            offset = max(self._read_to.get(partition, -1), evidence.last_offset)
-            rollout = evidence.spec.rollout_id
-            snapshot = SnapshotTaken(
-                event_id=derived_id("snapshot", rollout, str(partition), str(offset)),
-                source=SOURCE,
-                rollout_id=rollout,
-                partition=partition,
-                offset=offset,
-                state=evidence.to_snapshot(),
-            )
-            self._publisher.send(codec.encode(snapshot))
-        self._publisher.flush()
+            offset = max(self._read_to.get(evidence.partition or 0, -1), evidence.last_offset)
+            pieces += tracked.keeper.pieces(evidence, offset, self._topic_id)
+        self._says.send(pieces)
+        self.unannounced.changed = False
         for tracked in rollouts:
             tracked.unsaved = 0
 
-    def _restored(
-        self, spec: RolloutSpec, saved: tuple[Record, SnapshotTaken] | None
-    ) -> tuple[RolloutEvidence, int, int]:
-        """The evidence, and the partition and offset of the first score that it has not seen."""
-        if saved is None:
-            return RolloutEvidence(spec), 0, 0
-        record, snapshot = saved
-        try:
-            evidence = RolloutEvidence.from_snapshot(spec, snapshot.state)
-        except UnreadableRecord as error:
-            self._bury(record, error.message)
-            return RolloutEvidence(spec), 0, 0
-        return evidence, snapshot.partition, snapshot.offset + 1
-
-    def _all(self, topic: str) -> Iterator[tuple[Record, Event]]:
-        """Every readable event that is in `topic` now."""
-        with self._bus.reader([topic]) as reader:
-            for record in read_to_end(reader, CATCH_UP_S):
-                try:
-                    yield record, codec.decode(record)
-                except UnreadableRecord as error:
-                    if topic != topics.ROLLOUTS:  # those are read, and buried, once more by `step`
-                        self._bury(record, error.message)
+    def _mark(self) -> DeciderMarked:
+        return DeciderMarked(
+            source=SOURCE,
+            topic_id=self._topic_id,
+            read_to=tuple(
+                LogPlace(partition=p, offset=o) for p, o in sorted(self._read_to.items()) if o >= 0
+            ),
+            unannounced=dict(self.unannounced.places),
+        )

@@ -21,12 +21,13 @@ from telemetry.errors import UnreadableRecord, UsageError
 from telemetry.events import DecisionMade, RolloutChanged, RolloutSpec, ScoreRecorded
 from telemetry.files import write_renamed
 from telemetry.reading import Unreadable, events_in
+from telemetry.score_batches import indexes, scores_of
 
 FORMAT = "belay-proof-1"
 
 
 class LoggedScore(NamedTuple):
-    """A score and the offset that it has in the log."""
+    """A score and the offset of its record in the log; those of one record follow each other."""
 
     offset: int
     score: ScoreRecorded
@@ -62,11 +63,12 @@ def replay(proof: ProofFile) -> Replayed:
     """
     evidence = RolloutEvidence(proof.spec)
     want, made = proof.decision, None
-    for offset, score in proof.scores:
+    numbers = indexes(offset for offset, _ in proof.scores)
+    for (offset, score), index in zip(proof.scores, numbers, strict=True):
         if offset > want.proof.last_offset:
             break
         try:
-            fresh = evidence.settle(score, want.proof.partition, offset)
+            fresh = evidence.settle(score, want.proof.partition, offset, index)
         except UnreadableRecord:
             continue
         if fresh and (found := decide(evidence)) and found.event_id == want.event_id:
@@ -143,12 +145,12 @@ def collect_proof(bus: Bus, decision_id: str, unreadable: Unreadable) -> ProofFi
         )
     proof = decision.proof
     scores = tuple(
-        LoggedScore(record.offset, event)
+        LoggedScore(record.offset, score)
         for record, event in events_in(bus, topics.SCORES, unreadable)
-        if isinstance(event, ScoreRecorded)
-        and event.rollout_id == rollout
+        if event.key == rollout
         and record.partition == proof.partition
         and proof.first_offset <= record.offset <= proof.last_offset
+        for score in scores_of(event)
     )
     return ProofFile(spec, decision, scores)
 

@@ -24,7 +24,8 @@ from telemetry import codec, topics
 from telemetry.bus.protocols import Bus, Publisher, Reader, Record
 from telemetry.dead_letters import dead_record
 from telemetry.errors import UnreadableRecord
-from telemetry.events import InteractionRecorded, ScoreRecorded, now
+from telemetry.events import InteractionRecorded, LogPlace, ScoreRecorded, now
+from telemetry.score_batches import records_of
 
 log = logging.getLogger(__name__)
 
@@ -137,15 +138,19 @@ class Scorer:
             )
 
     def _publish(self) -> int:
-        left = 0
+        left, scores = 0, []
         for place in self._line.leave(time.monotonic()):
             scored = place.taken()
             if scored is not None:
-                self._publisher.send(codec.encode(scored))
+                record = place.record
+                logged = LogPlace(partition=record.partition, offset=record.offset)
+                scores.append(scored.model_copy(update={"logged": logged}))
                 self._count(scored)
             where = place.record.topic, place.record.partition
             self._done[where] = max(self._done.get(where, 0), place.record.offset + 1)
             left += 1
+        for encoded in records_of(scores, SOURCE):
+            self._publisher.send(encoded)
         self.counts.waiting = self._line.making
         return left
 

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from pydantic import AwareDatetime, Field
 
-from evaluator.watch.worker.decider import Decider, Tracked
+from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.scoring import ScorerCounts
+from evaluator.watch.worker.tracked import Tracked
 from evaluator.watch.worker.unknown import UnknownStatus
 from telemetry.events import Allotment, CapabilityEvidence, DecisionMade, Status, Value, now
 from telemetry.files import write_renamed
 
+log = logging.getLogger(__name__)
+
 EVIDENCE_EVERY: Final = 10
-"""Settled scores between two lines of the evidence log."""
+"""Settled scores between two lines of the evidence log, for as long as it is short."""
+EVIDENCE_LINES: Final = 1_000
+"""Lines of one rollout after which they come half as often, and again after as many: a year of them can be plotted."""
 
 
 class RolloutStatus(Value):
     """One rollout as the decider sees it. `combined` is M of statistics.md; a roll back is due at `bar`.
+
+    `stopped` says why nothing more of it can be settled, where that is so.
 
     `allotment` says where shadows go; None where they are drawn evenly.
     """
@@ -38,12 +46,17 @@ class RolloutStatus(Value):
     bar: float
     decisions: int
     last_decision: DecisionMade | None
+    stopped: str | None = None
     allotment: Allotment | None = None
     evidence: tuple[CapabilityEvidence, ...]
 
 
 class WorkerStatus(Value):
-    """The whole worker at one moment. `unscored` counts codes since the process began; `waiting` wait for a judge."""
+    """The whole worker at one moment. `unscored` counts codes since the process began; `waiting` wait for a judge.
+
+    `refused` are rollouts that nothing can watch, with the reason; of those in `unannounced` there are scores and no
+    rollout yet. A worker that `stands_by` scores, and leaves the decisions to another one.
+    """
 
     time: AwareDatetime = Field(default_factory=now)
     judge: str
@@ -57,7 +70,10 @@ class WorkerStatus(Value):
     duplicates: int = 0
     late: int = 0
     decisions: int = 0
+    stands_by: bool = False
     rollouts: tuple[RolloutStatus, ...] = ()
+    refused: dict[str, str] = Field(default_factory=dict)
+    unannounced: tuple[str, ...] = ()
 
 
 def rollout_status(tracked: Tracked) -> RolloutStatus:
@@ -78,15 +94,15 @@ def rollout_status(tracked: Tracked) -> RolloutStatus:
         bar=evidence.bar,
         decisions=tracked.decisions,
         last_decision=tracked.last_decision,
+        stopped=tracked.stopped,
         allotment=state.allotment,
         evidence=summary,
     )
 
 
-def worker_status(judge: str, tagger: str, counts: ScorerCounts, decider: Decider) -> WorkerStatus:
-    """What there is to say of the worker. Call it from the decider's thread."""
-    rollouts = tuple(rollout_status(tracked) for tracked in decider.rollouts.values())
-    return WorkerStatus(
+def worker_status(judge: str, tagger: str, counts: ScorerCounts, decider: Decider | None) -> WorkerStatus:
+    """What there is to say of the worker; without a decider it stands by. Call it from the decider's thread."""
+    scoring = WorkerStatus(
         judge=judge,
         tagger=tagger,
         interactions=counts.interactions,
@@ -94,17 +110,31 @@ def worker_status(judge: str, tagger: str, counts: ScorerCounts, decider: Decide
         unscored=dict(counts.unscored),
         waiting=counts.waiting,
         unknown=counts.unknown.status,
-        dead=counts.dead + decider.dead,
-        duplicates=decider.duplicates,
-        late=decider.late,
-        decisions=sum(r.decisions for r in rollouts),
-        rollouts=rollouts,
+        dead=counts.dead,
+        stands_by=decider is None,
+    )
+    if decider is None:
+        return scoring
+    rollouts = tuple(rollout_status(tracked) for tracked in decider.rollouts.values())
+    return scoring.model_copy(
+        update={
+            "dead": counts.dead + decider.dead,
+            "duplicates": decider.duplicates,
+            "late": decider.late,
+            "decisions": sum(r.decisions for r in rollouts),
+            "rollouts": rollouts,
+            "refused": dict(decider.refused),
+            "unannounced": tuple(decider.unannounced.places),
+        }
     )
 
 
 def write_status(path: Path, status: WorkerStatus) -> None:
-    """Put the status in place of the one before it."""
-    write_renamed(path, status.model_dump_json().encode())
+    """Put the status in place of the one before it. A disk that is full is no reason not to decide."""
+    try:
+        write_renamed(path, status.model_dump_json().encode())
+    except OSError as error:
+        log.warning("cannot write the status file %s: %s", path, error)
 
 
 def read_status(path: Path) -> WorkerStatus | None:
@@ -115,8 +145,13 @@ def read_status(path: Path) -> WorkerStatus | None:
         return None
 
 
+def line_every(settled: int) -> int:
+    """Scores between two lines of the evidence log once so many have settled."""
+    return EVIDENCE_EVERY << (settled // (EVIDENCE_EVERY * EVIDENCE_LINES)).bit_length()
+
+
 class EvidenceLog:
-    """Appends a line every `EVIDENCE_EVERY` settled scores of a rollout; a refold adds no line twice."""
+    """Appends a line every so many settled scores of a rollout (`line_every`); a refold adds no line twice."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -126,11 +161,16 @@ class EvidenceLog:
         """Take note of a settled score."""
         evidence = tracked.evidence
         rollout = evidence.spec.rollout_id
-        if evidence.settled % EVIDENCE_EVERY or evidence.settled <= self._written.get(rollout, 0):
+        if evidence.settled % line_every(evidence.settled) or evidence.settled <= self._written.get(
+            rollout, 0
+        ):
             return
         self._written[rollout] = evidence.settled
-        with self._path.open("a", encoding="utf-8") as log:
-            log.write(json.dumps(_line(tracked), separators=(",", ":")) + "\n")
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(_line(tracked), separators=(",", ":")) + "\n")
+        except OSError as error:
+            log.warning("cannot add to the evidence log %s: %s", self._path, error)
 
 
 def _line(tracked: Tracked) -> dict[str, object]:

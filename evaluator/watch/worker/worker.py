@@ -27,6 +27,7 @@ from evaluator.judge.tagging.choosing import AnyTagger, tagger_for
 from evaluator.judge.tagging.meaning_tagger import MeaningTagger
 from evaluator.judge.tagging.word_tagger import agreement, fit_table
 from evaluator.watch.worker.decider import Decider
+from evaluator.watch.worker.lease import Lease
 from evaluator.watch.worker.scoring import Scorer, ScorerCounts, Tagging
 from evaluator.watch.worker.status import EvidenceLog, worker_status, write_status
 from telemetry.bus.protocols import Bus
@@ -38,6 +39,9 @@ log = logging.getLogger(__name__)
 
 STATUS_EVERY_S: Final = 0.5
 RETRY_S: Final = 0.5
+STAND_BY_S: Final = 0.05
+TELL_AFTER_S: Final = 15.0
+"""Joining a group takes a few seconds; a longer wait means that another worker has it."""
 COMPARE_EVERY: Final = 5
 """Every fifth of the brief's prompts is enough to see whether word table and tagger agree."""
 
@@ -47,7 +51,7 @@ class WorkerSettings(Settings):
 
     `status_file` is replaced twice a second; `evidence_file` (by default `evidence.jsonl` beside it) grows by
     a line every ten settled scores. `poll_s` bounds how long a loop takes to notice that it should stop; a
-    record that arrives is read at once. `spec_wait_s` is how long a score may wait for its rollout.
+    record that arrives is read at once.
     `judges` are the addresses of those that the brief knows by name.
     `table_file` gets the brief's word table, by which routers tell capabilities apart (their `table_file`). `learned`
     is the judge that the candidate's audit left; where no such file lies, what it would judge is unscored. `tagger`
@@ -57,9 +61,8 @@ class WorkerSettings(Settings):
     brief: Path
     status_file: Path
     evidence_file: Path | None = None
-    snapshot_every: int = Field(default=500, gt=0)
+    snapshot_every: int = Field(default=2_000, gt=0)
     poll_s: float = Field(default=0.05, gt=0.0)
-    spec_wait_s: float = Field(default=5.0, ge=0.0)
     table_file: Path | None = None
     judges: dict[str, JudgeAddress] = Field(default_factory=dict)
     learned: Path | None = None
@@ -166,12 +169,26 @@ class Worker:
             scorer.close()
 
     def _decide(self) -> None:
+        self._settings.status_file.parent.mkdir(parents=True, exist_ok=True)
+        with Lease(self._bus) as lease:
+            self._stand_by(lease)
+            if not self._stop.is_set():
+                self._decide_while(lease)
+
+    def _stand_by(self, lease: Lease) -> None:
+        """Wait until no other worker decides."""
+        since, told = time.monotonic(), False
+        while not lease.held() and not self._stop.wait(STAND_BY_S):
+            if not told and time.monotonic() - since > TELL_AFTER_S:
+                log.warning("another worker decides; this one scores, and stands by")
+                self._write(None)
+                told = True
+
+    def _decide_while(self, lease: Lease) -> None:
         settings = self._settings
-        settings.status_file.parent.mkdir(parents=True, exist_ok=True)
         decider = Decider(
             self._bus,
             snapshot_every=settings.snapshot_every,
-            spec_wait_s=settings.spec_wait_s,
             on_settled=EvidenceLog(settings.evidence_log).settled,
         )
         whole = False
@@ -179,6 +196,9 @@ class Worker:
             decider.restore()
             due = 0.0
             while not self._stop.is_set():
+                if not lease.held():
+                    log.warning("another worker decides from now on")
+                    return
                 decider.step(settings.poll_s)
                 if time.monotonic() >= due:
                     self._write(decider)
@@ -189,7 +209,7 @@ class Worker:
             decider.close(save=whole)
             self._write(decider)
 
-    def _write(self, decider: Decider) -> None:
+    def _write(self, decider: Decider | None) -> None:
         status = worker_status(self._judge.version, self._tagger_version, self._counts, decider)
         write_status(self._settings.status_file, status)
 

@@ -9,6 +9,7 @@ from telemetry import codec
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.bus.protocols import Bus, Encoded, Reader, Record
 from telemetry.events import Event, RolloutChanged, RolloutSpec
+from telemetry.score_batches import scores_of
 
 
 def publish(bus: Bus, events: Iterable[Event]) -> None:
@@ -32,8 +33,9 @@ def records(bus: MemoryBus, topic: str) -> list[Record]:
 
 
 def events(bus: MemoryBus, topic: str) -> list[Event]:
-    """Everything readable on a topic."""
-    return [codec.decode(record) for record in records(bus, topic)]
+    """Everything readable on a topic, scores one by one; tombstones are nothing."""
+    found = [codec.decode(record) for record in records(bus, topic) if not record.is_tombstone]
+    return [one for event in found for one in (scores_of(event) or (event,))]
 
 
 def announced(spec: RolloutSpec, *, revision: int = 1, status: str = "ramping") -> RolloutChanged:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from evaluator.watch.evidence.fold import RolloutEvidence
 from telemetry.events import (
     Assignment,
     AuditRef,
@@ -16,6 +18,7 @@ from telemetry.events import (
     ScoreRecorded,
     Stage,
 )
+from telemetry.subjects import unit_of
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -53,6 +56,13 @@ def rollout(
         brief_sha256="d" * 64,
         audit=AuditRef(verdict="pass", sha256="e" * 64),
     )
+
+
+def restored(evidence: RolloutEvidence, before: bytes = b"") -> tuple[RolloutEvidence, bytes]:
+    """The evidence through its snapshot, and all entries so far; `before` are those of the snapshots before."""
+    entries = before + evidence.draws.taken()
+    state = json.loads(json.dumps(evidence.to_snapshot()))
+    return RolloutEvidence.from_snapshot(evidence.spec, state, entries), entries
 
 
 def score(
@@ -110,13 +120,12 @@ def stream(
         if subjects and rng.random() < returning:
             subject = rng.choice(subjects)
         else:
-            subject = f"{seed}-{number}"
+            subject = hashlib.sha256(f"{seed}-{number}".encode()).hexdigest()[:32]
             subjects.append(subject)
         name = rng.choice(names)
         control = float(rng.random() < means[name][0])
         candidate = float(rng.random() < means[name][1])
-        u = int(hashlib.sha256(subject.encode()).hexdigest()[:12], 16) / 16**12
-        arm = "candidate" if u < share else "control"
+        arm = "candidate" if unit_of(subject) < share else "control"
         value, other = (candidate, control) if arm == "candidate" else (control, candidate)
         yield score(
             number,

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.proxy import assign
+from telemetry.subjects import unit_of
 
 identities = st.text(min_size=1, max_size=60)
 salts = st.text(min_size=1, max_size=80)
@@ -35,7 +36,7 @@ def test_share_0_gives_nobody_the_candidate_and_share_1_everybody(salt: str, ide
 
 
 def test_the_largest_digest_still_lies_below_1() -> None:
-    assert assign.unit_of("f" * 32) < 1.0
+    assert unit_of("f" * 32) < 1.0
 
 
 @given(salts, st.sampled_from((0.01, 0.05, 0.25, 0.5, 0.98)))
@@ -68,7 +69,7 @@ def test_the_identity_is_never_in_its_digest(salt: str, identity: str) -> None:
 
 @given(salts, identities)
 def test_a_recorded_subject_proves_its_own_assignment(salt: str, identity: str) -> None:
-    assert assign.unit_of(assign.digest(salt, identity)) == assign.unit_interval(salt, identity)
+    assert unit_of(assign.digest(salt, identity)) == assign.unit_interval(salt, identity)
 
 
 def test_digest_and_unit_are_the_same_on_every_machine() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from router.proxy.assign import digest, unit_of
+from router.proxy.assign import digest
 from router.proxy.capture import Heard, Interaction, Recorder
 from router.proxy.counters import Counters
 from router.proxy.in_force import in_force
@@ -23,6 +23,7 @@ from telemetry.forwarding.interactions import to_interaction
 from telemetry.spool.raw_record import unpack
 from telemetry.spool.reader import SpoolReader
 from telemetry.spool.writer import Spool
+from telemetry.subjects import unit_of
 from tests.router.proxy.fakes import (
     BASE_TEXT,
     BODY,

@@ -18,7 +18,7 @@ from evaluator.watch.evidence.allocation import (
 from evaluator.watch.evidence.decide import HOLD_EVERY, decide
 from evaluator.watch.evidence.fold import RolloutEvidence
 from telemetry.events import ShadowDraw
-from tests.evaluator.support.scores import rollout, score
+from tests.evaluator.support.scores import restored, rollout, score
 
 NAMES = ("target", "facts", "json")
 TRAFFIC = {"target": 0.6, "facts": 0.38, "json": 0.02}
@@ -116,7 +116,7 @@ def test_suspicion_draws_pairs():
 
 def test_an_allotment_follows_from_the_past_alone():
     evidence = folded(tagged(100))
-    again = RolloutEvidence.from_snapshot(evidence.spec, evidence.to_snapshot())
+    again, _ = restored(evidence)
     found = next_allotment(evidence)
     assert found is not None
     assert found == next_allotment(again)

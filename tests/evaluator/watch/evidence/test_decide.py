@@ -1,23 +1,23 @@
-import json
+from itertools import pairwise
 
 import pytest
 
-from evaluator.watch.evidence.decide import HOLD_EVERY, decide, settings_sha256
+from evaluator.watch.evidence.decide import HOLD_AT_LEAST, HOLD_EVERY, decide, hold_every, settings_sha256
 from evaluator.watch.evidence.fold import RolloutEvidence
 from telemetry.events import Stage
-from tests.evaluator.support.scores import rollout, score, stream
+from tests.evaluator.support.scores import restored, rollout, score, stream
 
 DROP = {"target": (0.3, 0.9), "facts": (0.9, 0.2), "json": (1.0, 0.2)}
 SAME = dict.fromkeys(DROP, (0.9, 0.9))
 
 
 def _run(spec, scores, restart_every=None):
-    evidence, made = RolloutEvidence(spec), []
+    evidence, made, entries = RolloutEvidence(spec), [], b""
     for offset, one in enumerate(scores):
         if evidence.settle(one, 0, offset) and (decision := decide(evidence)):
             made.append(decision)
         if restart_every and offset % restart_every == 0:
-            evidence = RolloutEvidence.from_snapshot(spec, json.loads(json.dumps(evidence.to_snapshot())))
+            evidence, entries = restored(evidence, entries)
     return evidence, made
 
 
@@ -105,11 +105,11 @@ def test_without_a_score_there_is_no_decision():
 
 
 def test_a_repeated_call_repeats_the_decision_under_the_same_id():
-    evidence = RolloutEvidence(rollout())
+    evidence, entries = RolloutEvidence(rollout()), b""
     for offset, one in enumerate(stream(1500, seed=1, means=DROP)):
         evidence.settle(one, 0, offset)
         if first := decide(evidence):
-            again = RolloutEvidence.from_snapshot(evidence.spec, evidence.to_snapshot())
+            again, entries = restored(evidence, entries)
             assert decide(again) == first
             if first.action == "roll_back":
                 return
@@ -197,3 +197,10 @@ def test_a_moved_threshold_is_shown_beside_the_briefs():
     spec = _changed(rollout(), "json", tolerated=0.02, threshold=0.2, judged_by="learned, 500 gold pairs")
     shown = RolloutEvidence(spec).summary()[2]
     assert (shown.threshold, shown.tolerated, shown.judged_by) == (0.2, 0.02, "learned, 500 gold pairs")
+
+
+def test_holds_come_more_rarely_the_longer_it_lasts_and_never_stop():
+    due = [settled for settled in range(1, 1_000_000) if settled % hold_every(settled) == 0]
+    assert due[:3] == [HOLD_EVERY, 2 * HOLD_EVERY, 3 * HOLD_EVERY]
+    assert len(due) < 500
+    assert max(b - a for a, b in pairwise(due)) <= HOLD_AT_LEAST

@@ -8,7 +8,7 @@ import pytest
 
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.evidence.sequential import DropProcess, History, PromotionProcess
-from telemetry.events import ShadowDraw
+from telemetry.events import ShadowDraw, Stage
 from tests.evaluator.support.scores import rollout, score
 
 DELTA = 0.1
@@ -112,15 +112,17 @@ def test_a_subject_that_comes_back_after_the_share_grew_is_drawn_anew_at_the_rig
     """Arms follow u: first met at share s0, again at s1. All courses of two subjects, both orders of stages."""
     s0, s1, control, candidate = 0.2, 0.5, 0.7, 0.7 - DELTA
     spec = rollout(NAMES, threshold=DELTA)
-    # u below s0, between both shares, or above: the arm at s0 and at s1
+    spec = spec.model_copy(update={"stages": (Stage(share=s0), Stage(share=s1))})
+    # u below s0, between both shares, or above: the arm at s0 and at s1, and the digest's leading digits
     places = [
-        (s0, "candidate", "candidate"),
-        (s1 - s0, "control", "candidate"),
-        (1 - s1, "control", "control"),
+        (s0, "candidate", "candidate", "1"),
+        (s1 - s0, "control", "candidate", "5"),
+        (1 - s1, "control", "control", "e"),
     ]
     total = 0.0
     for ada, bob in itertools.product(places, repeat=2):
-        met = [("ada", s0, ada[1]), ("bob", s0, bob[1]), ("ada", s1, ada[2]), ("bob", s1, bob[2])]
+        first, second = f"{ada[3]}{'a' * 31}", f"{bob[3]}{'b' * 31}"
+        met = [(first, s0, ada[1]), (second, s0, bob[1]), (first, s1, ada[2]), (second, s1, bob[2])]
         for values in itertools.product((0.0, 1.0), repeat=4):
             evidence, chance = RolloutEvidence(spec), ada[0] * bob[0]
             for number, ((who, share, arm), value) in enumerate(zip(met, values, strict=True)):

@@ -4,12 +4,11 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic_core import from_json
 
 from evaluator.watch.evidence.fold import RolloutEvidence
 from telemetry.errors import SettingsError, UnreadableRecord
-from telemetry.events import Guardrail, ShadowDraw, SnapshotTaken, Stage
-from tests.evaluator.support.scores import rollout, score, stream
+from telemetry.events import Guardrail, ShadowDraw, Stage
+from tests.evaluator.support.scores import restored, rollout, score, stream
 
 MEANS = {"target": (0.3, 0.9), "facts": (0.9, 0.4), "json": (1.0, 0.5)}
 
@@ -59,6 +58,7 @@ def test_a_duplicate_event_or_offset_changes_nothing():
         (score(1, rollout_id="other"), 0, "rollout 'other'"),
         (score(1, capability="poetry"), 0, "capability 'poetry'"),
         (score(1), 3, "partition 0"),
+        (score(1, stage=99), 0, "stage 99"),
     ],
 )
 def test_a_score_that_is_not_ours_is_refused_and_changes_nothing(bad, partition, said):
@@ -122,7 +122,7 @@ def test_the_full_rollout_is_told_by_its_share():
     assert not evidence.full
     evidence.settle(score(2, share=0.98, stage=1), 0, 2)
     assert evidence.full
-    assert RolloutEvidence.from_snapshot(spec, evidence.to_snapshot()).full
+    assert restored(evidence)[0].full
 
 
 def test_a_pairs_gap_is_control_minus_candidate_whoever_was_assigned():
@@ -143,7 +143,7 @@ def test_weights_beyond_one_are_refused():
 def test_a_snapshot_of_another_rollout_is_refused():
     state = RolloutEvidence(rollout()).to_snapshot()
     with pytest.raises(UnreadableRecord, match="'r2'"):
-        RolloutEvidence.from_snapshot(rollout().model_copy(update={"rollout_id": "r2"}), state)
+        RolloutEvidence.from_snapshot(rollout().model_copy(update={"rollout_id": "r2"}), state, b"")
 
 
 def test_heaviest_lists_the_ten_that_moved_the_evidence_most():
@@ -180,7 +180,7 @@ def _odd(number):
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
-    steps=st.lists(st.sampled_from(["next", "next", "next", "repeat", "restart", "wire"]), max_size=120),
+    steps=st.lists(st.sampled_from(["next", "next", "next", "repeat", "restart"]), max_size=120),
 )
 def test_any_interleaving_of_duplicates_and_restarts_gives_the_same_bits(seed, steps):
     spec = rollout(
@@ -190,7 +190,7 @@ def test_any_interleaving_of_duplicates_and_restarts_gives_the_same_bits(seed, s
     ).model_copy(update={"guardrails": (Guardrail(kind="errors", threshold=0.02),), "shadow": 0.1})
     scores = list(stream(len(steps), seed=seed, means=MEANS, shadow=0.3, returning=0.4))
     scores = [s.model_copy(update=_odd(n + seed)) for n, s in enumerate(scores)]
-    evidence, kept, folded, offset = RolloutEvidence(spec), None, 0, 0
+    evidence, entries, folded, offset = RolloutEvidence(spec), b"", 0, 0
     for step in steps:
         if step == "next":
             assert evidence.settle(scores[folded], 0, offset)
@@ -199,14 +199,8 @@ def test_any_interleaving_of_duplicates_and_restarts_gives_the_same_bits(seed, s
         elif step == "repeat" and folded:
             assert not evidence.settle(scores[seed % folded], 0, offset)
             offset += 1
-        elif step in {"restart", "wire"}:
-            kept = evidence.to_snapshot()
-            if step == "wire":
-                event = SnapshotTaken(source="t", rollout_id="r1", partition=0, offset=offset, state=kept)
-                kept = from_json(event.model_dump_json())["state"]
-            else:
-                kept = json.loads(json.dumps(kept))
-            evidence = RolloutEvidence.from_snapshot(spec, kept)
+        elif step == "restart":
+            evidence, entries = restored(evidence, entries)
     straight = RolloutEvidence(spec)
     numbers = {}
     for one in scores[:folded]:

@@ -1,4 +1,3 @@
-import json
 import random
 
 import pytest
@@ -7,7 +6,7 @@ from evaluator.watch.evidence.decide import decide
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.evidence.guardrails import PART, guarded_value
 from telemetry.events import Guardrail
-from tests.evaluator.support.scores import rollout, score
+from tests.evaluator.support.scores import restored, rollout, score
 
 ERRORS = Guardrail(kind="errors", threshold=0.02)
 REFUSALS = Guardrail(kind="refusals", threshold=0.02)
@@ -97,8 +96,7 @@ def test_a_guardrail_takes_a_subject_once_whatever_came_of_its_score():
 
 def test_guardrails_come_back_from_a_snapshot():
     evidence, _ = _run(lambda rng: {"total_ms": rng.uniform(900, 1500)}, count=60)
-    state = json.loads(json.dumps(evidence.to_snapshot()))
-    assert RolloutEvidence.from_snapshot(_spec(), state).to_snapshot() == evidence.to_snapshot()
+    assert restored(evidence)[0].to_snapshot() == evidence.to_snapshot()
 
 
 def test_a_latency_guardrail_without_a_limit_is_refused():

@@ -1,4 +1,3 @@
-import json
 import random
 from typing import get_args
 
@@ -10,8 +9,9 @@ from evaluator.verifiers.judgement import Code
 from evaluator.watch.evidence.decide import decide
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.evidence.missing import ALPHA, LEAST, NAME, PROMPT_CODES, MissingCheck
+from evaluator.watch.evidence.units import Drawn, Draws
 from telemetry.events import Stage
-from tests.evaluator.support.scores import rollout, score
+from tests.evaluator.support.scores import restored, rollout, score
 
 NAMES = ("target", "facts", "json")
 
@@ -88,9 +88,9 @@ def test_nothing_is_promoted_while_scores_are_missing_for_one_arm():
 def test_scores_missing_alike_are_left_alone_at_every_look():
     held = 0
     for seed in range(100):
-        check = MissingCheck(NAMES)
+        check, draws = MissingCheck(NAMES), Draws()
         for one in _scores(600, (0.2, 0.2), seed=seed, share=0.1):
-            check.add(0.1, one)
+            check.add(one, Drawn(one.assignment), draws)
         held += check.proven
     assert held <= 100 * ALPHA
 
@@ -124,12 +124,13 @@ def test_one_capability_whose_scores_are_missing_is_found_and_named():
 
 
 def test_a_difference_too_small_to_hide_anything_is_left_alone_however_certain():
-    check = MissingCheck(["facts"])
+    check, draws = MissingCheck(["facts"]), Draws()
     for n in range(40_000):
         candidate = n % 2 == 1
         gone = candidate and n % 499 == 0
         one = score(n, arm="candidate" if candidate else "control", value=None if gone else 1.0)
-        check.add(0.5, one.model_copy(update={"unscored": "no_grade"}) if gone else one)
+        one = one.model_copy(update={"unscored": "no_grade"}) if gone else one
+        check.add(one, Drawn(one.assignment), draws)
     assert check.summary().e_value > 1.0 / ALPHA
     assert abs(check.summary().candidate.mean - check.summary().control.mean) < LEAST
     assert not check.suspicious
@@ -150,7 +151,8 @@ def test_what_is_missing_moves_nothing_on_average_where_it_does_not_depend_on_th
     after = []
     for arm in ("control", "candidate"):
         check = MissingCheck(["facts"])
-        check.add(pi, score(1, arm=arm, value=None).model_copy(update={"unscored": "no_grade"}))
+        one = score(1, arm=arm, share=pi, value=None).model_copy(update={"unscored": "no_grade"})
+        check.add(one, Drawn(one.assignment), Draws())
         after.append(check.summary().e_value)
     assert (1 - pi) * after[0] + pi * after[1] == pytest.approx(1.0)
 
@@ -160,7 +162,7 @@ def test_it_comes_back_from_its_snapshot():
     scores = _scores(300, (0.1, 0.3), hello=0.3)
     for offset, one in enumerate(scores[:200]):
         evidence.settle(one, 0, offset)
-    again = RolloutEvidence.from_snapshot(evidence.spec, json.loads(json.dumps(evidence.to_snapshot())))
+    again, _ = restored(evidence)
     for offset, one in enumerate(scores[200:], start=200):
         for each in (evidence, again):
             each.settle(one, 0, offset)

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluator.watch.worker.decider import Decider
+from evaluator.watch.worker.tracked import KEPT_ENDED
 from telemetry import topics
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.errors import BrokerUnavailable
-from telemetry.events import DeadLettered, DecisionMade, ScoreRecorded, SnapshotTaken
+from telemetry.events import DeadLettered, DecisionMade, ScoreRecorded, SnapshotHead, SnapshotTaken
 from tests.evaluator.support.logs import GoesAway, announced, events, publish, publish_raw, records
 from tests.evaluator.support.scores import rollout, score, stream
 
@@ -143,14 +144,25 @@ def test_a_successor_reads_only_what_came_after_the_snapshot(bus: MemoryBus) -> 
     assert decider.duplicates == 0
 
 
-def test_a_damaged_snapshot_is_a_dead_letter_and_the_fold_begins_at_the_beginning(bus: MemoryBus) -> None:
-    damaged = SnapshotTaken(
-        event_id="x", source="test", rollout_id="r1", partition=0, offset=5, state={"version": -1}
-    )
-    publish(bus, [announced(rollout()), *regression(20), damaged])
+def heads(bus: MemoryBus) -> list[SnapshotHead]:
+    return [e for e in events(bus, topics.SNAPSHOTS) if isinstance(e, SnapshotHead)]
+
+
+def test_a_record_among_the_snapshots_that_is_none_is_a_dead_letter(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), *regression(20)])
+    publish_raw(bus, topics.SNAPSHOTS, b"junk")
     decider = run(bus)
     assert decider.rollouts["r1"].evidence.settled == 20
     assert [d.topic for d in events(bus, topics.DEAD_LETTERS)] == [topics.SNAPSHOTS]
+
+
+def test_a_snapshot_of_an_older_version_is_passed_over_and_the_fold_begins_at_the_beginning(
+    bus: MemoryBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = SnapshotTaken(source="test", rollout_id="r1", partition=0, offset=5, state={"version": 6})
+    publish(bus, [announced(rollout()), *regression(20), old])
+    assert run(bus).rollouts["r1"].evidence.settled == 20
+    assert "older version" in caplog.text
 
 
 def test_a_snapshot_is_taken_every_so_many_scores_and_at_the_end(bus: MemoryBus) -> None:
@@ -161,7 +173,7 @@ def test_a_snapshot_is_taken_every_so_many_scores_and_at_the_end(bus: MemoryBus)
         publish(bus, [score(number)])
         decider.step(0.0)
     decider.close()
-    assert [s.offset for s in events(bus, topics.SNAPSHOTS)] == [-1, 9, 19, 24]
+    assert [s.offset for s in heads(bus)] == [-1, 9, 19, 24]
 
 
 def test_a_new_rollout_is_a_snapshot_at_once_so_that_nobody_reads_what_came_before_it(bus: MemoryBus) -> None:
@@ -169,48 +181,167 @@ def test_a_new_rollout_is_a_snapshot_at_once_so_that_nobody_reads_what_came_befo
     decider = Decider(bus)
     decider.restore()
     decider.step(0.0)
-    publish(bus, [announced(rollout().model_copy(update={"rollout_id": "second"}))])
+    publish(bus, [announced(SECOND)])
     decider.step(0.0)
-    assert [(s.rollout_id, s.offset) for s in events(bus, topics.SNAPSHOTS)] == [("r1", -1), ("second", 29)]
+    assert [(s.rollout_id, s.offset) for s in heads(bus)] == [("r1", -1), ("second", 29)]
     publish(bus, [score(500, rollout_id="second")])
     decider = run(bus)
     assert decider.rollouts["second"].evidence.settled == 1
 
 
-def test_a_score_that_comes_before_its_rollout_waits_for_it(bus: MemoryBus) -> None:
-    decider = Decider(bus)
-    decider.restore()
-    publish(bus, [score(0), score(1)])
-    decider.step(0.0)
-    assert not decider.rollouts
+SECOND = rollout().model_copy(update={"rollout_id": "second"})
+
+
+@pytest.mark.parametrize("save", [True, False])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_scores_of_a_rollout_that_nobody_announced_wait_in_kafka_however_long(
+    bus: MemoryBus, save: bool, restarts: bool
+) -> None:
+    """Control may be away by design; who announces the rollout in the end finds all of its scores folded."""
     publish(bus, [announced(rollout())])
+    early = [score(n, rollout_id="second") for n in range(5)]
+    whole, straight = MemoryBus(), [announced(SECOND), *early, score(900, rollout_id="second")]
+    whole.ensure_topics()
+    publish(whole, straight)
+    decider = Decider(bus, snapshot_every=2)
+    decider.restore()
+    for number, one in enumerate(early):
+        publish(bus, [one, score(100 + number)])
+        decider.step(0.0)
+        if restarts:
+            decider.close(save=save)
+            decider = Decider(bus, snapshot_every=2)
+            decider.restore()
+    assert list(decider.unannounced.places) == ["second"]
+    publish(bus, [announced(SECOND)])
     decider.step(0.0)
-    decider.step(0.0)
+    publish(bus, [score(900, rollout_id="second")])
+    while decider.step(0.0):
+        pass
     decider.close()
-    assert decider.rollouts["r1"].evidence.settled == 2
+    mine, theirs = decider.rollouts["second"].evidence, run(whole).rollouts["second"].evidence
+    assert (mine.settled, mine.last_score) == (6, theirs.last_score)
+    assert decider.rollouts["r1"].evidence.settled == 5
     assert not records(bus, topics.DEAD_LETTERS)
 
 
-def test_no_snapshot_hides_a_score_that_still_waits(bus: MemoryBus) -> None:
-    publish(bus, [announced(rollout()), score(0, rollout_id="late"), score(1), score(2)])
-    run(bus, snapshot_every=1)
-    assert [s.offset for s in events(bus, topics.SNAPSHOTS)] == [-1]
-    publish(bus, [announced(rollout().model_copy(update={"rollout_id": "late"}))])
+def test_a_rollout_that_cannot_be_watched_stops_no_other(bus: MemoryBus) -> None:
+    heavy = tuple(c.model_copy(update={"weight": 5.0 / 5.0}) for c in SECOND.capabilities)
+    broken = announced(SECOND.model_copy(update={"capabilities": heavy}))
+    empty = announced(rollout().model_copy(update={"rollout_id": "third"})).model_copy(
+        update={"spec": rollout().model_copy(update={"rollout_id": "third", "stages": ()})}
+    )
+    publish(bus, [announced(rollout()), broken, empty, score(0), score(1, rollout_id="second"), score(2)])
+    for _ in range(2):
+        decider = run(bus)
+        assert decider.rollouts["r1"].evidence.settled == 2
+        assert set(decider.refused) == {"second", "third"}
+
+
+def test_a_score_of_a_stage_that_the_rollout_does_not_have_is_a_dead_letter(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), score(0, stage=99), score(1)])
     decider = run(bus)
-    assert decider.rollouts["late"].evidence.settled == 1
-    assert decider.rollouts["r1"].evidence.settled == 2
-
-
-def test_a_score_of_an_unknown_rollout_becomes_a_dead_letter_with_its_bytes(bus: MemoryBus) -> None:
-    stranger = score(0, rollout_id="stranger")
-    publish(bus, [announced(rollout()), stranger, score(1)])
-    decider = run(bus, spec_wait_s=0.0)
+    assert decider.rollouts["r1"].evidence.settled == 1
     (letter,) = events(bus, topics.DEAD_LETTERS)
     assert isinstance(letter, DeadLettered)
-    assert "stranger" in letter.reason
-    assert (letter.topic, letter.offset) == (topics.SCORES, 0)
-    assert decider.dead == 1
-    assert decider.rollouts["r1"].evidence.settled == 1
+    assert "stage 99" in letter.reason
+
+
+def test_a_rollout_whose_evidence_breaks_is_held_with_the_reason_and_others_go_on(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(bus, [announced(rollout()), announced(SECOND), score(0), score(1, rollout_id="second")])
+    decider = Decider(bus)
+    decider.restore()
+    decider.step(0.0)
+
+    def breaks(*_: object) -> bool:
+        raise ZeroDivisionError("float division by zero")
+
+    monkeypatch.setattr(decider.rollouts["second"].evidence, "settle", breaks)
+    publish(bus, [score(2, rollout_id="second"), score(3, rollout_id="second"), score(4)])
+    decider.step(0.0)
+    decider.close()
+    (held,) = [d for d in events(bus, topics.DECISIONS) if isinstance(d, DecisionMade)]
+    assert (held.rollout_id, held.action) == ("second", "hold")
+    assert "division by zero" in held.reason
+    assert decider.rollouts["r1"].evidence.settled == 2
+    assert decider.late == 1
+
+
+@pytest.mark.parametrize("again", [10, 80])
+def test_a_topic_that_was_made_anew_ends_in_a_hold_that_says_so_and_says_it_once(
+    bus: MemoryBus, again: int
+) -> None:
+    publish(bus, [announced(rollout()), *regression(30)])
+    run(bus)
+    bus.delete(topics.SCORES)
+    bus.ensure_topics()
+    publish(bus, [*regression(again), announced(SECOND), score(500, rollout_id="second")])
+    for _ in range(3):
+        decider = run(bus)
+        (held,) = [d for d in events(bus, topics.DECISIONS) if isinstance(d, DecisionMade)]
+        assert held.action == "hold"
+        assert "is another topic" in held.reason
+        assert decider.rollouts["r1"].evidence.settled == 30
+        assert decider.rollouts["second"].evidence.settled == 1
+        assert decider.duplicates == 0
+
+
+def test_offsets_that_begin_anew_end_in_a_hold_where_the_broker_names_no_id(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), *regression(30)])
+    decider = Decider(bus)
+    decider.restore()
+    decider.step(0.0)
+    decider._reader.seek(topics.SCORES, 0, 0)
+    decider.step(0.0)
+    decider.close()
+    (held,) = [d for d in events(bus, topics.DECISIONS) if isinstance(d, DecisionMade)]
+    assert "began anew" in held.reason
+    assert decider.duplicates == 0
+
+
+def test_scores_that_retention_took_before_they_were_folded_are_not_passed_over_in_silence(
+    bus: MemoryBus,
+) -> None:
+    publish(bus, [announced(rollout()), *regression(30)])
+    run(bus)
+    publish(bus, regression(60)[30:])
+    bus.forget(topics.SCORES, 0, 50)
+    decider = run(bus)
+    (held,) = [d for d in events(bus, topics.DECISIONS) if isinstance(d, DecisionMade)]
+    assert "keeps nothing before offset 50" in held.reason
+    assert decider.rollouts["r1"].evidence.settled == 30
+
+
+def test_a_rollout_that_ended_leaves_memory_and_the_topic(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), *regression(100)])
+    decider = Decider(bus, linger_s=0.0, snapshot_every=10)
+    decider.restore()
+    decider.step(0.0)
+    summary = decider.rollouts["r1"].evidence.summary()
+    publish(bus, [announced(rollout(), revision=2, status="rolled_back")])
+    decider.step(0.0)
+    tracked = decider.rollouts["r1"]
+    assert tracked.over
+    assert tracked.evidence.draws.size == 0
+    left = {record.key: record for record in records(bus, topics.SNAPSHOTS)}
+    assert all(record.is_tombstone for key, record in left.items() if b"/met/" in (key or b""))
+    publish(bus, regression(105)[100:])
+    decider.step(0.0)
+    assert decider.late > 0
+    decider.close()
+    assert run(bus).rollouts["r1"].evidence.summary() == summary
+
+
+def test_only_the_last_of_many_rollouts_that_ended_are_kept(bus: MemoryBus) -> None:
+    for number in range(40):
+        spec = rollout().model_copy(update={"rollout_id": f"old-{number}"})
+        publish(bus, [announced(spec), announced(spec, revision=2, status="closed")])
+    publish(bus, [announced(rollout())])
+    decider = run(bus)
+    assert len(decider.rollouts) == KEPT_ENDED + 1
+    assert decider.rollouts["r1"].live
 
 
 def test_an_unknown_capability_and_an_unreadable_record_become_dead_letters(bus: MemoryBus) -> None:

@@ -209,3 +209,27 @@ def test_with_the_shipped_brief_a_known_task_is_tagged_and_judged(bus: MemoryBus
     table = read_table(words)
     assert table is not None
     assert table.tag(item.prompt) == "extraction"
+
+
+def test_of_two_workers_one_decides_and_the_other_takes_over(bus: MemoryBus, tmp_path: Path) -> None:
+    publish(bus, [announced(SPEC)])
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    with working(bus, second) as later:
+        with working(bus, first):
+            publish(bus, regression(40))
+            until(lambda: settled(later) == 40 or settled(first / "worker.json") == 40)
+            decides = later if settled(later) else first / "worker.json"
+            assert not (first if decides == later else second).joinpath("evidence.jsonl").exists()
+        publish(bus, regression(260, first=40))
+        until(lambda: settled(later) == 300)
+    assert len(rolled_back(bus)) == 1
+
+
+def test_a_disk_that_takes_nothing_does_not_stop_the_decisions(bus: MemoryBus, tmp_path: Path) -> None:
+    (tmp_path / "worker.json").mkdir()
+    (tmp_path / "evidence.jsonl").mkdir()
+    publish(bus, [announced(SPEC), *regression(300)])
+    with working(bus, tmp_path):
+        until(lambda: bool(rolled_back(bus)))

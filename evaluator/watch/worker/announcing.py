@@ -1,0 +1,73 @@
+"""What a decider says: decisions, each once, and dead letters. What is not flushed is not said."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+from evaluator.watch.evidence.decide import decide, stopped
+from evaluator.watch.worker.saving import SOURCE
+from evaluator.watch.worker.tracked import Tracked
+from telemetry import codec
+from telemetry.bus.protocols import Encoded, Publisher, Record
+from telemetry.dead_letters import dead_record
+from telemetry.events import DecisionMade
+
+log = logging.getLogger(__name__)
+
+REMEMBERED: Final = 5_000
+"""Decisions whose ids are kept, so that none is sent twice."""
+
+
+class Announcer:
+    """Publishes for one decider. `dead` counts dead letters; `close` it."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self.dead = 0
+        self._publisher = publisher
+        self._published: dict[str, None] = {}
+
+    def remember(self, decisions: Iterable[str]) -> None:
+        """Take these for sent."""
+        self._published.update(dict.fromkeys(decisions))
+
+    def decide(self, tracked: Tracked) -> None:
+        """Let the decision leave that falls due with the last settled score, if one does."""
+        decision = decide(tracked.evidence)
+        if decision is not None:
+            self._say(decision)
+            tracked.decisions += 1
+            tracked.last_decision = decision
+
+    def stop(self, tracked: Tracked, reason: str) -> None:
+        """Settle no more of a rollout, and say so as a decision does."""
+        tracked.stopped = reason
+        log.error("rollout %s is watched no more: %s", tracked.state.spec.rollout_id, reason)
+        decision = stopped(tracked.evidence, reason)
+        if decision is not None:
+            self._say(decision)
+            tracked.last_decision = decision
+
+    def bury(self, record: Record, reason: str) -> None:
+        """Send a record to the dead letters."""
+        self.send([codec.encode(dead_record(record, reason, SOURCE))])
+        self.dead += 1
+
+    def send(self, records: Iterable[Encoded]) -> None:
+        """Publish records, in their order."""
+        for record in records:
+            self._publisher.send(record)
+        self._publisher.flush()
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._publisher.close()
+
+    def _say(self, decision: DecisionMade) -> None:
+        if decision.event_id in self._published:
+            return
+        self.send([codec.encode(decision)])
+        self._published[decision.event_id] = None
+        if len(self._published) > REMEMBERED:
+            del self._published[next(iter(self._published))]

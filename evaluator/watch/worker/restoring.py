@@ -1,0 +1,67 @@
+"""What a decider reads before it begins: the rollouts, their snapshots, the decisions of late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from evaluator.watch.worker.stored import Stored
+from telemetry import codec, topics
+from telemetry.bus.catching_up import read_to_end
+from telemetry.bus.protocols import Bus, Record
+from telemetry.errors import UnreadableRecord
+from telemetry.events import RolloutChanged
+
+CATCH_UP_S: Final = 10.0
+"""How long a topic may stay silent before its end before the broker counts as unavailable."""
+
+
+def read_states(bus: Bus) -> dict[str, RolloutChanged]:
+    """The latest state of every rollout. What cannot be read is passed over: it is read, and buried, once more."""
+    states: dict[str, RolloutChanged] = {}
+    with bus.reader([topics.ROLLOUTS]) as reader:
+        for record in read_to_end(reader, CATCH_UP_S):
+            if record.is_tombstone:
+                continue
+            try:
+                event = codec.decode(record)
+            except UnreadableRecord:
+                continue
+            if isinstance(event, RolloutChanged):
+                known = states.get(event.spec.rollout_id)
+                if known is None or event.revision > known.revision:
+                    states[event.spec.rollout_id] = event
+    return states
+
+
+def read_snapshots(bus: Bus, bury: Callable[[Record, str], None]) -> Stored:
+    """All pieces of snapshots; `bury` is told of every record that is none."""
+    stored = Stored()
+    latest: dict[bytes | None, Record] = {}
+    with bus.reader([topics.SNAPSHOTS]) as reader:
+        for record in read_to_end(reader, CATCH_UP_S):
+            # Of each key the last one counts, and only that one is worth decoding.
+            latest[record.key] = record
+    for record in latest.values():
+        if record.is_tombstone:
+            continue
+        try:
+            taken = stored.take(codec.decode(record))
+        except UnreadableRecord as error:
+            bury(record, error.message)
+            continue
+        if not taken:
+            bury(record, f"no snapshot, and nothing else belongs in {record.topic}")
+    return stored
+
+
+def decisions_of_late(bus: Bus, many: int) -> list[str]:
+    """The ids of the last `many` records of decisions, oldest first."""
+    found: list[str] = []
+    with bus.reader([topics.DECISIONS]) as reader:
+        begins = reader.begin_offsets()
+        for (topic, partition), end in reader.end_offsets().items():
+            reader.seek(topic, partition, max(begins.get((topic, partition), 0), end - many))
+        for record in read_to_end(reader, CATCH_UP_S):
+            found += [value.decode(errors="replace") for name, value in record.headers if name == "ce_id"]
+    return found
