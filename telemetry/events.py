@@ -135,8 +135,9 @@ class LogPlace(Value):
 class InteractionRecorded(Event):
     """One request and its response, with who served it.
 
-    `fallback` names why base answered for a candidate that failed before its first byte; `shadow` is
-    the other arm's answer to the same request, where one was asked for. `draw` is absent where the interaction
+    `fallback` names why base answered for a candidate that failed before its first byte. `shadow` is the other arm's
+    answer to the same request, where it has been joined with its `ShadowAnswered`; routers before those recorded it
+    here. `draw` is absent where the interaction
     had no chance of a shadow, whatever its prompt. `spooled` is where the router's spool held it, by which what was
     sent twice is known.
     """
@@ -158,6 +159,25 @@ class InteractionRecorded(Event):
     client_left: bool = False
     shadow: Answer | None = None
     draw: ShadowDraw | None = None
+    spooled: SpoolPlace | None = None
+
+
+class ShadowAnswered(Event):
+    """The other arm's answer to an interaction that was drawn for a shadow; it follows the interaction (same key).
+
+    `event_id` is derived from the interaction's; `time` is when the answer ended, or failed, or was waited for no
+    longer. An interaction that was drawn and is followed by none lost it: its router was killed.
+    """
+
+    TYPE = "belay.shadow.answered"
+    TOPIC = topics.INTERACTIONS
+    KEY = "assignment.subject"
+
+    interaction_id: str
+    rollout_id: str
+    assignment: Assignment
+    text_policy: TextPolicy
+    shadow: Answer
     spooled: SpoolPlace | None = None
 
 
@@ -566,6 +586,7 @@ class DeadLettered(Event):
 
 EVENTS: tuple[type[Event], ...] = (
     InteractionRecorded,
+    ShadowAnswered,
     ScoreRecorded,
     ScoresRecorded,
     AnswerGraded,

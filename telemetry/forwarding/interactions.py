@@ -55,10 +55,10 @@ def to_interaction(
         parameters={
             apply(name, "redacted"): apply_to_json(value, policy) for name, value in parameters.items()
         },
-        answer=_answer(meta.answer, raw.response_body, policy, cut=meta.client_left),
+        answer=to_answer(meta.answer, raw.response_body, policy, cut=meta.client_left),
         fallback=meta.fallback,
         client_left=meta.client_left,
-        shadow=_answer(meta.shadow, raw.shadow_body, policy, cut=False) if meta.shadow else None,
+        shadow=to_answer(meta.shadow, raw.shadow_body, policy, cut=False) if meta.shadow else None,
         draw=_draw(meta.draw, policy),
         spooled=place,
     )
@@ -125,8 +125,8 @@ def _without_media(value: Any) -> Any:
     return value
 
 
-def _answer(facts: AnswerFacts, body: bytes, policy: TextPolicy, *, cut: bool) -> Answer:
-    """The answer. `cut` says that the client left, so that half a body is nobody's mistake."""
+def to_answer(facts: AnswerFacts, body: bytes, policy: TextPolicy, *, cut: bool) -> Answer:
+    """One arm's answer. `cut` says that the client left, so that half a body is nobody's mistake."""
     found = parse_answer(body, streamed=facts.streamed)
     error = facts.error
     if error is None and facts.status >= 400:

@@ -1,4 +1,4 @@
-"""The forwarder's decision about one spooled record: an interaction, or a dead letter that says why not."""
+"""The forwarder's decision about one spooled record: an event, or a dead letter that says why not."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from telemetry.dead_letters import PAYLOAD_LIMIT
 from telemetry.errors import UnreadableRecord
 from telemetry.events import DeadLettered, TextPolicy, derived_id
 from telemetry.forwarding.interactions import to_interaction
+from telemetry.forwarding.shadow_answers import to_shadow_answer
 from telemetry.privacy import apply
 from telemetry.spool.raw_record import unpack
 from telemetry.spool.reader import Spooled
@@ -28,13 +29,15 @@ def to_record(spooled: Spooled, policy: TextPolicy, source: str) -> Outgoing:
     reason = spooled.error
     if reason is None:
         try:
-            encoded = encode(to_interaction(unpack(spooled.payload), policy, spooled.place))
+            raw = unpack(spooled.payload)
+            convert = to_shadow_answer if raw.is_shadow else to_interaction
+            encoded = encode(convert(raw, policy, spooled.place))
         except UnreadableRecord as error:
             reason = error.message
         else:
             if encoded.size <= MAX_RECORD_BYTES:
                 return Outgoing(encoded, dead=False)
-            reason = f"an interaction of {encoded.size} bytes, at most {MAX_RECORD_BYTES} fit into a record"
+            reason = f"an event of {encoded.size} bytes, at most {MAX_RECORD_BYTES} fit into a record"
     return Outgoing(encode(dead_letter(spooled, reason, policy, source)), dead=True)
 
 

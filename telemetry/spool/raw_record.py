@@ -1,9 +1,9 @@
-"""What the router spools: facts and bytes, unparsed. The forwarder makes an interaction of it.
+"""What the router spools: facts and bytes, unparsed. The forwarder makes an interaction of it, or a shadow's answer.
 
     [u32 length][meta as JSON] [u32 length][request body] [u32 length][response body] [u32 length][shadow body]
 
-Packing must stay cheap and checks nothing: it runs in the router for every request. `RawMeta` says what
-`meta` holds, and is checked where it is read.
+Packing must stay cheap and checks nothing: it runs in the router for every request. `RawMeta` and
+`ShadowMeta` say what `meta` holds, and are checked where it is read.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ class AnswerFacts(Value):
 
 
 class RawMeta(Value):
-    """The facts of one interaction. `source` is the router's name, `shadow` the other arm's answer."""
+    """The facts of one interaction. `source` is the router's name.
+
+    `shadow` is the other arm's answer in records of routers that waited for it; it has a record of its own by now.
+    """
 
     event_id: str
     time: AwareDatetime
@@ -52,14 +55,37 @@ class RawMeta(Value):
     draw: ShadowDraw | None = None
 
 
+class ShadowMeta(Value):
+    """The facts of the other arm's answer to the interaction `event_id`; `time` is when it ended.
+
+    Its record follows that of the interaction, and has the shadow's body alone.
+    """
+
+    kind: Literal["shadow"]
+    event_id: str
+    time: AwareDatetime
+    source: str
+    rollout_id: str
+    assignment: Assignment
+    shadow: AnswerFacts
+
+
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """`meta` has the fields of `RawMeta` as JSON values; the bodies are as they were sent."""
+    """`meta` has the fields of `RawMeta`, or where it has a `kind` of `ShadowMeta`, as JSON values.
+
+    The bodies are as they were sent.
+    """
 
     meta: dict[str, Any]
     request_body: bytes
     response_body: bytes
     shadow_body: bytes = b""
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether it is the other arm's answer alone."""
+        return self.meta.get("kind") == "shadow"
 
     def pack(self) -> bytes:
         """The record as one payload of the spool."""

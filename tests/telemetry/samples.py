@@ -72,6 +72,14 @@ def raw(request: bytes | None = None, response: bytes | None = None, **changes: 
     )
 
 
+def raw_shadow(interaction_id: str, response: bytes | None = None, **changes: Any) -> RawRecord:
+    """A raw record of the candidate's answer to an interaction that `raw` made."""
+    own = meta()
+    fields = {name: own[name] for name in ("time", "source", "rollout_id", "assignment")}
+    shadow = {"kind": "shadow", "event_id": interaction_id, "shadow": facts(served_by="candidate")}
+    return RawRecord(fields | shadow | changes, b"", b"", chat_answer() if response is None else response)
+
+
 def rollout(rollout_id: str = "r1", revision: int = 1, since: datetime = TIME) -> RolloutChanged:
     """A state of a rollout."""
     spec = RolloutSpec(

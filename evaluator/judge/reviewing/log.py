@@ -10,7 +10,15 @@ from evaluator.judge.reviewing.cases import Drawing, ReviewCase, cases_of
 from telemetry import score_batches, topics
 from telemetry.bus.protocols import Bus
 from telemetry.errors import UsageError
-from telemetry.events import AnswerGraded, InteractionRecorded, RolloutChanged, ScoreRecorded
+from telemetry.events import (
+    AnswerGraded,
+    Event,
+    InteractionRecorded,
+    RolloutChanged,
+    ScoreRecorded,
+    ShadowAnswered,
+)
+from telemetry.joining import joined
 from telemetry.reading import Unreadable, events_in
 
 
@@ -69,7 +77,10 @@ def grades_of(bus: Bus, rollout_id: str, unreadable: Unreadable) -> list[AnswerG
 def cases_in(
     bus: Bus, scores: dict[str, ScoreRecorded], rollout_id: str, drawing: Drawing, unreadable: Unreadable
 ) -> Found:
-    """The cases that a person is shown, in the log's order. Only drawn interactions are kept in memory."""
+    """The cases that a person is shown, in the log's order; a pair stands where its shadow's answer does.
+
+    Only drawn interactions are kept in memory.
+    """
     fractions = drawing.fractions(scores.values())
 
     def fraction_of(interaction: InteractionRecorded) -> float:
@@ -111,11 +122,14 @@ def cases_by_id(
 
 
 def _interactions(bus: Bus, rollout_id: str, unreadable: Unreadable) -> Iterator[InteractionRecorded]:
-    """Each interaction of the rollout once."""
+    """Each interaction of the rollout once, with its shadow's answer."""
     seen: set[str] = set()
-    for _, event in events_in(bus, topics.INTERACTIONS, unreadable):
-        if not isinstance(event, InteractionRecorded) or event.rollout_id != rollout_id:
-            continue
-        if event.event_id not in seen:
-            seen.add(event.event_id)
-            yield event
+    events = (event for _, event in events_in(bus, topics.INTERACTIONS, unreadable))
+    for interaction in joined(event for event in events if _is_of(event, rollout_id)):
+        if interaction.event_id not in seen:
+            seen.add(interaction.event_id)
+            yield interaction
+
+
+def _is_of(event: Event, rollout_id: str) -> bool:
+    return isinstance(event, InteractionRecorded | ShadowAnswered) and event.rollout_id == rollout_id

@@ -15,7 +15,7 @@ from telemetry import codec, topics
 from telemetry.bus.catching_up import read_to_end
 from telemetry.bus.protocols import Bus, Reader, Record
 from telemetry.errors import InfrastructureError, UnreadableRecord, UsageError
-from telemetry.events import InteractionRecorded
+from telemetry.events import InteractionRecorded, ShadowAnswered
 from telemetry.prompts import prompt_of
 
 _BATCH: Final = 500
@@ -86,10 +86,12 @@ def _within(
 ) -> Iterator[InteractionRecorded]:
     """The readable interactions of the window, in the order in which they are read."""
     ends = reader.end_offsets()
-    if window.newest is not None:
+    # Each interaction may be followed by its shadow's answer.
+    reach = None if window.newest is None else 2 * window.newest
+    if reach is not None:
         for (topic, partition), end in ends.items():
-            reader.seek(topic, partition, max(0, end - window.newest))
-    total = sum(min(end, window.newest or end) for end in ends.values())
+            reader.seek(topic, partition, max(0, end - reach))
+    total = sum(min(end, reach or end) for end in ends.values())
     records = read_to_end(reader) if window.group is None else _read_on(reader)
     for done, record in enumerate(records, start=1):
         if done % _BATCH == 0:
@@ -103,6 +105,8 @@ def _within(
         except UnreadableRecord:
             traffic.unusable["unreadable"] += 1
             continue
+        if isinstance(event, ShadowAnswered):
+            continue  # its interaction is what was asked
         if not isinstance(event, InteractionRecorded):
             traffic.unusable["unreadable"] += 1
         elif window.since is not None and event.time < window.since:

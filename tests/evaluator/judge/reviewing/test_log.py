@@ -12,7 +12,7 @@ from telemetry import codec, topics
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.bus.protocols import Encoded
 from telemetry.errors import UsageError
-from telemetry.events import Event
+from telemetry.events import Event, ShadowAnswered, ShadowDraw
 from telemetry.reading import Unreadable
 from tests.evaluator.support.interactions import answer, interaction
 from tests.evaluator.support.scores import score
@@ -52,6 +52,17 @@ def test_of_several_scores_the_last_with_a_value_counts() -> None:
     bus = bus_with([missing, *judged, later, score(2, value=None), score(3, rollout_id="other")])
     found = scores_of(bus, "r1", Unreadable())
     assert {name: s.value for name, s in found.items()} == {"interaction-1": 0.7, "interaction-2": None}
+
+
+def test_a_shadows_answer_of_its_own_is_a_case_as_one_within_the_interaction_is() -> None:
+    own = interaction(0, draw=ShadowDraw(capability=None, fraction=1.0, drawn=True))
+    followed = ShadowAnswered(
+        source="test", interaction_id=own.event_id, rollout_id="r1", assignment=own.assignment, text_policy="full",
+        shadow=answer("other", by="candidate"),
+    )  # fmt: skip
+    bus = bus_with([own, followed, score(0)])
+    found = cases_in(bus, scores_of(bus, "r1", Unreadable()), "r1", Drawing(), Unreadable())
+    assert {c.arm for c in found.cases} == {"control", "candidate"}
 
 
 def test_a_case_is_known_by_its_capability_and_what_is_not_shown_is_counted_once() -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from evaluator.judge.tagging.tagger import Tag
 from evaluator.map.mapping import reading
 from telemetry import topics
+from telemetry.bus.memory_bus import MemoryBus
 from telemetry.bus.protocols import Record
 from telemetry.errors import InfrastructureError
+from telemetry.events import ShadowAnswered, ShadowDraw
+from tests.evaluator.support.interactions import answer, interaction
+from tests.evaluator.support.logs import publish
 
 
 class Clock:
@@ -58,3 +65,28 @@ def test_a_group_that_takes_its_time_to_give_partitions_is_read_all_the_same(
 def test_a_group_that_gives_none_is_an_error_and_not_an_empty_topic(clock: Clock) -> None:
     with pytest.raises(InfrastructureError, match="gave no partition"):
         list(reading._read_on(Joins(clock, 1e9)))  # type: ignore[arg-type]  # likewise
+
+
+class Nothing:
+    """Tags nothing."""
+
+    def tag(self, prompts: Sequence[str]) -> list[Tag]:
+        return [Tag(capability=None, confidence=1.0) for _ in prompts]
+
+
+@pytest.mark.parametrize("newest", [None, 3])
+def test_shadows_answers_are_no_queries_and_take_no_interactions_place(newest: int | None) -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    for number in range(3):
+        own = interaction(number, draw=ShadowDraw(capability=None, fraction=1.0, drawn=True))
+        shadow = ShadowAnswered(
+            source="test", interaction_id=own.event_id, rollout_id="r1", assignment=own.assignment,
+            text_policy="full", shadow=answer(by="candidate"),
+        )  # fmt: skip
+        publish(bus, [own, shadow])
+    window = reading.Window(newest=newest)
+    traffic = reading.read_traffic(["facts"], Nothing(), bus, window, lambda *_: None)
+    assert traffic.first == interaction(0).time
+    assert traffic.last == interaction(2).time
+    assert traffic.unusable.total() == 0

@@ -14,7 +14,9 @@ from evaluator.watch.reporting.plot import draw_summary
 from evaluator.watch.reporting.summary import Summary, read_rollout, summarise
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.codec import encode
-from telemetry.events import RolloutChanged, ScoreRecorded
+from telemetry.events import RolloutChanged, ScoreRecorded, ShadowAnswered, ShadowDraw
+from tests.evaluator.support.interactions import answer, interaction
+from tests.evaluator.support.logs import publish
 from tests.evaluator.support.scores import START, rollout, stream
 
 MEANS = {"target": (0.3, 0.9), "facts": (0.9, 0.1), "json": (1.0, 0.2)}
@@ -53,6 +55,18 @@ def told() -> tuple[Summary, list[ScoreRecorded]]:
             )
         publisher.flush(1.0)
     return summarise(read_rollout(bus, spec.rollout_id), router_applied_ns=None), scores
+
+
+def test_an_interaction_with_its_shadows_answer_behind_it_is_one_interaction() -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    own = interaction(0, draw=ShadowDraw(capability=None, fraction=1.0, drawn=True))
+    shadow = ShadowAnswered(
+        source="test", interaction_id=own.event_id, rollout_id="r1", assignment=own.assignment, text_policy="full",
+        shadow=answer(by="candidate"),
+    )  # fmt: skip
+    publish(bus, [own, shadow, interaction(1)])
+    assert read_rollout(bus, "r1").interactions == 2
 
 
 def test_outcome_is_the_last_state_and_the_blame_is_the_decision_s(told: tuple[Summary, object]) -> None:
