@@ -19,7 +19,8 @@ from telemetry.events import ScoreRecorded
 class Place:
     """A record's place in the line: its score, or who is making it; neither for a record that gives none.
 
-    `until` is when it is waited for no more (monotonic, in seconds).
+    `until` is when it is waited for no more (monotonic, in seconds). `holds` is an offset below the record's own that
+    may not be committed before this has left and is published (`joining`).
     """
 
     record: Record
@@ -27,6 +28,7 @@ class Place:
     making: Future[ScoreRecorded] | None = None
     overdue: ScoreRecorded | None = None
     until: float = 0.0
+    holds: int | None = None
 
     def ready(self, now: float) -> bool:
         """Whether it may leave."""

@@ -11,20 +11,21 @@ import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from evaluator.judge.judges.means import Means
 from evaluator.judge.judges.scorer import SOURCE, LiveJudging, Task, score, task_of, unjudged
 from evaluator.judge.tagging.conversations import tag_interactions
 from evaluator.judge.tagging.tagger import Tag
+from evaluator.watch.worker.joining import Joined, Joiner
 from evaluator.watch.worker.line import Line, Place
 from evaluator.watch.worker.unknown import UnknownShare
 from telemetry import codec, topics
 from telemetry.bus.protocols import Bus, Publisher, Reader, Record
-from telemetry.dead_letters import dead_record
+from telemetry.dead_letters import bury
 from telemetry.errors import UnreadableRecord
-from telemetry.events import InteractionRecorded, LogPlace, ScoreRecorded, now
+from telemetry.events import InteractionRecorded, LogPlace, ScoreRecorded, ShadowAnswered, now
 from telemetry.score_batches import records_of
 
 log = logging.getLogger(__name__)
@@ -48,12 +49,17 @@ class Tagging(Protocol):
 
 @dataclass(slots=True)
 class ScorerCounts:
-    """What a scorer has done since its process began; `unscored` counts codes, `waiting` wait for a slow judge now."""
+    """What a scorer has done since its process began; `unscored` counts codes, `waiting` wait for a slow judge now.
+
+    `held` wait for a shadow now, `alone` waited for one in vain.
+    """
 
     interactions: int = 0
     scored: int = 0
     dead: int = 0
     waiting: int = 0
+    held: int = 0
+    alone: int = 0
     unscored: dict[str, int] = field(default_factory=dict)
     unknown: UnknownShare = field(default_factory=UnknownShare)
 
@@ -71,11 +77,12 @@ class Scorer:
         at_once: int = AT_ONCE,
         waiting: int = WAITING,
         deadline_s: float = DEADLINE_S,
+        joiner: Joiner | None = None,
     ) -> None:
         self.counts = counts or ScorerCounts()
         self._tagger, self._judge = tagger, judge
         self._waiting, self._deadline_s = waiting, deadline_s
-        self._line = Line()
+        self._line, self._joiner = Line(), joiner if joiner is not None else Joiner()
         self._done: dict[tuple[str, int], int] = {}
         self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="judge")
         self._publisher: Publisher = bus.publisher()
@@ -92,7 +99,7 @@ class Scorer:
         if left:
             # A commit before the flush would lose scores if this process died in between.
             self._publisher.flush()
-            self._reader.commit(self._done)
+            self._reader.commit(self._committable())
         return len(records) + left
 
     @property
@@ -107,25 +114,53 @@ class Scorer:
         self._publisher.close()
 
     def _take(self, records: Sequence[Record]) -> None:
-        read = [(record, self._readable(record)) for record in records]
-        interactions = [found for _, found in read if found is not None]
+        entering = self._joined(records)
+        interactions = [found.interaction for _, found in entering if found is not None]
         tagged = tag_interactions(self._tagger, interactions) if interactions else []
         for tag in tagged:
             self.counts.unknown.see(tag.capability is None)
         tags = iter(tagged)
-        for record, interaction in read:
-            if interaction is None:
+        for record, found in entering:
+            if found is None:
                 self._line.join(Place(record))
             else:
-                self._join(record, task_of(interaction, next(tags), self._judge))
-        self.counts.waiting = self._line.making
+                self._join(record, self._task_of(found, next(tags)), found.holds)
+        self.counts.waiting, self.counts.held = self._line.making, len(self._joiner)
 
-    def _join(self, record: Record, task: Task) -> None:
+    def _joined(self, records: Sequence[Record]) -> list[tuple[Record, Joined | None]]:
+        """Every record in its order, with the interaction that goes on at its place, if one does."""
+        at = time.monotonic()
+        if len(self._joiner):
+            self._joiner.keep(self._reader.positions())
+        entering: list[tuple[Record, Joined | None]] = [(j.record, j) for j in self._joiner.overdue(at)]
+        for record in records:
+            event = self._readable(record)
+            found = self._joiner.take(record, event, at) if event is not None else []
+            entering += [(j.record, j) for j in found]
+            if all(j.record is not record for j in found):
+                entering.append((record, None))
+        self.counts.alone = self._joiner.alone
+        return entering
+
+    def _task_of(self, found: Joined, tag: Tag) -> Task:
+        task = task_of(found.interaction, tag, self._judge)
+        # What was drawn is a pair or nothing: half of one would be judged by whether its shadow came.
+        return replace(task, means=Means(None, "no_pair")) if found.alone and task.means.by else task
+
+    def _committable(self) -> dict[tuple[str, int], int]:
+        """How far each partition is done: nothing from an interaction on that still waits for its shadow."""
+        bounds = {where: self._joiner.bound(where) for where in self._done}
+        return {
+            where: done if (bound := bounds[where]) is None else min(done, bound)
+            for where, done in self._done.items()
+        }
+
+    def _join(self, record: Record, task: Task, holds: int | None) -> None:
         if not task.means.slow:
-            self._line.join(Place(record, score=score(task, self._judge, at=now())))
+            self._line.join(Place(record, score=score(task, self._judge, at=now()), holds=holds))
         elif self._line.making >= self._waiting:
             full = Task(task.interaction, task.tag, task.prompt, Means(None, "over_budget"))
-            self._line.join(Place(record, score=score(full, self._judge, at=now())))
+            self._line.join(Place(record, score=score(full, self._judge, at=now()), holds=holds))
         else:
             why = f"no judgement within {self._deadline_s:g} s"
             self._line.join(
@@ -134,6 +169,7 @@ class Scorer:
                     making=self._threads.submit(lambda: score(task, self._judge, at=now())),
                     overdue=unjudged(task, self._judge, why, at=now()),
                     until=time.monotonic() + self._deadline_s,
+                    holds=holds,
                 )
             )
 
@@ -148,6 +184,8 @@ class Scorer:
                 self._count(scored)
             where = place.record.topic, place.record.partition
             self._done[where] = max(self._done.get(where, 0), place.record.offset + 1)
+            if place.holds is not None:
+                self._joiner.release(place.record, place.holds)
             left += 1
         for encoded in records_of(scores, SOURCE):
             self._publisher.send(encoded)
@@ -160,18 +198,20 @@ class Scorer:
         else:
             self.counts.unscored[scored.unscored] = self.counts.unscored.get(scored.unscored, 0) + 1
 
-    def _readable(self, record: Record) -> InteractionRecorded | None:
-        self.counts.interactions += 1
+    def _readable(self, record: Record) -> InteractionRecorded | ShadowAnswered | None:
         try:
             event = codec.decode(record)
         except UnreadableRecord as error:
             self._bury(record, error.message)
             return None
+        if isinstance(event, ShadowAnswered):
+            return event
         if not isinstance(event, InteractionRecorded):
             self._bury(record, f"a {event.TYPE} does not belong in {record.topic}")
             return None
+        self.counts.interactions += 1
         return event
 
     def _bury(self, record: Record, reason: str) -> None:
-        self._publisher.send(codec.encode(dead_record(record, reason, SOURCE)))
+        bury(self._publisher, record, reason, SOURCE)
         self.counts.dead += 1

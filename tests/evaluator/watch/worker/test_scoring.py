@@ -8,10 +8,12 @@ import pytest
 
 from evaluator.judge.judges.judge import Judge
 from evaluator.judge.tagging.tagger import Tag
+from evaluator.watch.worker.joining import Joiner
 from evaluator.watch.worker.scoring import Scorer
 from telemetry import topics
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.errors import BrokerUnavailable
+from telemetry.events import InteractionRecorded, ScoreRecorded, ShadowAnswered, ShadowDraw, SpoolPlace
 from tests.evaluator.support.briefs import brief
 from tests.evaluator.support.interactions import answer, interaction
 from tests.evaluator.support.logs import GoesAway, events, publish, publish_raw
@@ -102,3 +104,56 @@ def test_an_event_of_another_kind_becomes_a_dead_letter(bus: MemoryBus) -> None:
     drain(bus)
     (letter,) = events(bus, topics.DEAD_LETTERS)
     assert "does not belong in belay.interactions" in letter.reason
+
+
+# --- with shadows ------------------------------------------------------------------------------------
+
+DRAWN = ShadowDraw(capability=None, fraction=1.0, drawn=True)
+
+
+def shadow_of(own: InteractionRecorded, text: str = "No.") -> ShadowAnswered:
+    return ShadowAnswered(
+        source="test", interaction_id=own.event_id, rollout_id=own.rollout_id, assignment=own.assignment,
+        text_policy="full", shadow=answer(text, by="candidate"), spooled=place(2),
+    )  # fmt: skip
+
+
+def place(offset: int) -> SpoolPlace:
+    return SpoolPlace(spool="a", segment=1, offset=offset)
+
+
+def scored(bus: MemoryBus) -> list[ScoreRecorded]:
+    return [event for event in events(bus, topics.SCORES) if isinstance(event, ScoreRecorded)]
+
+
+def test_a_shadows_answer_is_scored_with_its_interaction(bus: MemoryBus) -> None:
+    own = interaction(0, draw=DRAWN, spooled=place(1))
+    publish(bus, [own, shadow_of(own)])
+    scorer = drain(bus)
+    (found,) = scored(bus)
+    assert (found.interaction_id, found.value, found.other_value) == (own.event_id, 1.0, 0.0)
+    assert (scorer.counts.interactions, scorer.counts.scored, scorer.counts.held) == (1, 1, 0)
+    assert events(bus, topics.DEAD_LETTERS) == []
+
+
+def test_an_interaction_that_waits_for_its_shadow_is_read_again_by_whoever_comes_next(bus: MemoryBus) -> None:
+    own = interaction(0, draw=DRAWN, spooled=place(1))
+    publish(bus, [own, interaction(1)])
+    assert drain(bus).counts.held == 1
+    assert [s.interaction_id for s in scored(bus)] == ["interaction-1"]
+    publish(bus, [shadow_of(own)])
+    drain(bus)
+    assert scored(bus)[-1].other_value == 0.0
+    assert drain(bus).counts.interactions == 0, "all is committed now"
+
+
+def test_an_interaction_whose_shadow_never_comes_is_scored_without_a_pair(bus: MemoryBus) -> None:
+    publish(bus, [interaction(0, draw=DRAWN, spooled=place(1))])
+    scorer = Scorer(bus, FirstWord(), JUDGE, joiner=Joiner(patience_s=0.0))
+    while scorer.step(0.0):
+        pass
+    scorer.step(0.0)
+    scorer.close()
+    (found,) = scored(bus)
+    assert (found.unscored, found.value, scorer.counts.alone) == ("no_pair", None, 1)
+    assert drain(bus).counts.interactions == 0, "all is committed now"
