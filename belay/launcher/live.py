@@ -143,7 +143,7 @@ def _events(tick: Tick) -> RenderableType:
     if traffic.failed:
         text.append(f" (failed {traffic.failed})", style="red")
     text.append(
-        f"   spooled {view.recorded:,}   in Kafka {view.forwarded:,}   scores settled {view.settled:,} "
+        f"   spooled {view.spooled:,}   in Kafka {view.forwarded:,}   scores settled {view.settled:,} "
         f"(unscored {view.unscored:,})   decisions {view.decisions}"
     )
     return text

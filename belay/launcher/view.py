@@ -17,8 +17,9 @@ from telemetry.rollout_file import read_rollout
 
 @dataclass(frozen=True, slots=True)
 class StackView:
-    """One moment of the online path. `recorded` counts what the router spooled, `settled` what was folded.
+    """One moment of the online path. `recorded` counts interactions, `spooled` shadows' answers too.
 
+    `settled` counts what was folded.
     `shadow_draw` is how it is settled who gets a shadow, in the router's words.
     """
 
@@ -33,6 +34,7 @@ class StackView:
     shadows: int = 0
     shadow_draw: str = ""
     recorded: int = 0
+    spooled: int = 0
     forwarded: int = 0
     settled: int = 0
     unscored: int = 0
@@ -65,6 +67,7 @@ def look(folder: RunFolder, router: dict[str, Any]) -> StackView:
         shadows=router.get("shadows", 0),
         shadow_draw=router.get("shadow_draw", ""),
         recorded=router.get("recorded", 0),
+        spooled=router.get("recorded", 0) + router.get("shadows_recorded", 0),
         forwarded=forwarder.get("forwarded", 0),
         router_applied_ns=router.get("applied_at_ns") if _is_current(router, current) else None,
         **known,

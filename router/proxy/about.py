@@ -50,6 +50,8 @@ def status(
         "dropped": dropped,
         "shadows": counters.shadows,
         "shadows_skipped": counters.shadows_skipped,
+        "shadows_recorded": counters.shadows_recorded,
+        "shadows_unrecorded": counters.shadows_unrecorded,
         "shadows_failed": {arm: counters.shadows_failed[arm] for arm in ("control", "candidate")},
         "passed": counters.passed,
         "in_flight": counters.in_flight,

@@ -87,83 +87,114 @@ class Interaction:
         self.client_left = False
         self.draw: dict[str, Any] | None = None
 
-    def record(self, router_id: str, heard: Heard, shadow: Heard | None) -> RawRecord:
+    def record(self, router_id: str, heard: Heard) -> RawRecord:
         """The interaction as it goes into the spool."""
-        rollout = self.rollout
         return RawRecord(
             {
                 "event_id": self.event_id,
-                "time": datetime.fromtimestamp(self.time_ns / 1e9, UTC).isoformat(),
+                "time": _isoformat(self.time_ns),
                 "source": router_id,
-                "rollout_id": rollout.rollout_id,
-                "assignment": {
-                    "subject": self.subject,
-                    "subject_source": self.source,
-                    "arm": self.arm,
-                    "share": rollout.share,
-                    "stage": rollout.stage,
-                    "revision": rollout.revision,
-                },
+                "rollout_id": self.rollout.rollout_id,
+                "assignment": self._assignment(),
                 "endpoint": self.endpoint,
                 "answer": heard.facts(),
                 "fallback": self.fallback,
                 "client_left": self.client_left,
-                "shadow": shadow.facts() if shadow is not None else None,
+                "shadow": None,
                 "draw": self.draw,
             },
             self.body,
             b"".join(heard.chunks),
-            b"".join(shadow.chunks) if shadow is not None else b"",
         )
+
+    def shadow_record(self, router_id: str, shadow: Heard) -> RawRecord:
+        """The other arm's answer as it goes into the spool, after the interaction."""
+        meta = {
+            "kind": "shadow",
+            "event_id": self.event_id,
+            "time": _isoformat(time.time_ns()),
+            "source": router_id,
+            "rollout_id": self.rollout.rollout_id,
+            "assignment": self._assignment(),
+            "shadow": shadow.facts(),
+        }
+        return RawRecord(meta, b"", b"", b"".join(shadow.chunks))
+
+    def _assignment(self) -> dict[str, Any]:
+        rollout = self.rollout
+        return {
+            "subject": self.subject,
+            "subject_source": self.source,
+            "arm": self.arm,
+            "share": rollout.share,
+            "stage": rollout.stage,
+            "revision": rollout.revision,
+        }
+
+
+def _isoformat(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat()
 
 
 class Recorder:
-    """Writes interactions into the spool; those with a shadow when the shadow has ended.
+    """Writes interactions into the spool before their clients are answered, and shadows' answers as they end.
 
-    A kill -9 therefore loses the shadowed interactions whose shadow is still running, and no other.
+    A shadow that is under way when the router ends has no record; behind Kafka its interaction is then no pair.
     """
 
     def __init__(self, spool: Spool, router_id: str, counters: Counters) -> None:
         self._spool = spool
         self._router_id = router_id
         self._counters = counters
-        self._waiting: dict[asyncio.Task[Heard], tuple[Interaction, Heard]] = {}
+        self._waiting: dict[asyncio.Task[Heard], Interaction] = {}
 
     def record(self, interaction: Interaction, heard: Heard, shadow: asyncio.Task[Heard] | None) -> None:
-        """Write the interaction now, or as soon as its shadow has ended."""
-        if shadow is None or shadow.done():
-            self._write(interaction, heard, _result(interaction, shadow))
+        """Write the interaction now, and what its shadow heard when that has ended."""
+        if not self._written(interaction, interaction.record(self._router_id, heard)):
+            self._counters.unrecorded += 1
+            return  # an answer to what nobody knows of is of no use
+        self._counters.recorded += 1
+        if shadow is None:
             return
-        self._waiting[shadow] = (interaction, heard)
-        shadow.add_done_callback(self._shadow_ended)
+        self._waiting[shadow] = interaction
+        if shadow.done():
+            self._shadow_ended(shadow)
+        else:
+            shadow.add_done_callback(self._shadow_ended)
 
     async def close(self) -> None:
-        """Write what waits for a shadow without it, and close the spool."""
+        """End the shadows that are under way, and close the spool."""
         waiting, self._waiting = self._waiting, {}
-        for shadow, (interaction, heard) in waiting.items():
+        for shadow in waiting:
             shadow.cancel()
-            self._write(interaction, heard, None)
         await asyncio.gather(*waiting, return_exceptions=True)
         self._spool.close()
 
     def _shadow_ended(self, shadow: asyncio.Task[Heard]) -> None:
-        if held := self._waiting.pop(shadow, None):
-            self._write(*held, _result(held[0], shadow))
+        interaction = self._waiting.pop(shadow, None)
+        if interaction is None:
+            return
+        heard = _result(interaction, shadow)
+        if heard is None:
+            return
+        if self._written(interaction, interaction.shadow_record(self._router_id, heard)):
+            self._counters.shadows_recorded += 1
+        else:
+            self._counters.shadows_unrecorded += 1
 
-    def _write(self, interaction: Interaction, heard: Heard, shadow: Heard | None) -> None:
+    def _written(self, interaction: Interaction, record: RawRecord) -> bool:
         try:
-            self._spool.append(interaction.record(self._router_id, heard, shadow).pack())
+            self._spool.append(record.pack())
         except SpoolError as error:
             # The client's answer does not depend on our record of it.
-            self._counters.unrecorded += 1
             log.error("interaction %s is not recorded: %s", interaction.event_id, error)  # noqa: TRY400 - a full disk needs no stack trace a request
-        else:
-            self._counters.recorded += 1
+            return False
+        return True
 
 
-def _result(interaction: Interaction, shadow: asyncio.Task[Heard] | None) -> Heard | None:
-    """What the shadow's task heard; what it died of is an answer that failed, and costs no record."""
-    if shadow is None or shadow.cancelled():
+def _result(interaction: Interaction, shadow: asyncio.Task[Heard]) -> Heard | None:
+    """What the shadow's task heard, None where it was ended; what it died of is an answer that failed."""
+    if shadow.cancelled():
         return None
     error = shadow.exception()
     if error is None:

@@ -21,6 +21,8 @@ class Counters:
     unrecorded: int = 0
     shadows: int = 0
     shadows_skipped: int = 0
+    shadows_recorded: int = 0
+    shadows_unrecorded: int = 0
     shadows_failed: Counter[str] = field(default_factory=Counter)
     passed: int = 0
     in_flight: int = 0

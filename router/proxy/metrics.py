@@ -22,9 +22,11 @@ _COUNTERS: Final = (
     ("belay_client_left", "client_left", "Clients that left before the end."),
     ("belay_recorded", "recorded", "Interactions written to the spool."),
     ("belay_unrecorded", "unrecorded", "Interactions that the spool did not take."),
-    ("belay_spool_dropped", "dropped", "Interactions that the spool's quota has cost."),
+    ("belay_spool_dropped", "dropped", "Records that the spool's quota has cost."),
     ("belay_shadows", "shadows", "Requests also sent to the other arm."),
     ("belay_shadows_skipped", "shadows_skipped", "Shadows beyond the limit in flight."),
+    ("belay_shadows_recorded", "shadows_recorded", "Answers of shadows written to the spool."),
+    ("belay_shadows_unrecorded", "shadows_unrecorded", "Answers of shadows that the spool did not take."),
     ("belay_passed", "passed", "Requests passed to base unrecorded."),
     ("belay_rollout_file_unreadable", "rollout_file_unreadable", "Broken rollout files."),
 )

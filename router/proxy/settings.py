@@ -33,13 +33,14 @@ class Timeouts(Settings):
     """How long the router waits for an engine, in seconds.
 
     `candidate_first_byte_s` is what the candidate has before base answers for it; a request that is not
-    streamed has its first byte when it is complete. `total_s` bounds a whole answer, of either arm.
+    streamed has its first byte when it is complete. `total_s` bounds a whole answer, of either arm. A shadow has
+    `shadow_s`; whoever scores waits for its answer half a minute longer than the most that this may be.
     """
 
     connect_s: Seconds = 2.0
     candidate_first_byte_s: Seconds = 60.0
     total_s: Seconds = 600.0
-    shadow_s: Seconds = 120.0
+    shadow_s: Annotated[Seconds, Field(le=150.0)] = 120.0
     shutdown_s: Seconds = 3.0
 
 

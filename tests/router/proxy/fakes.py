@@ -225,6 +225,15 @@ class Router:
         await self.task
 
     def records(self) -> list[RawRecord]:
+        """The interactions in the spool."""
+        return [record for record in self.spooled() if not record.is_shadow]
+
+    def shadows(self) -> list[RawRecord]:
+        """The answers of shadows in the spool."""
+        return [record for record in self.spooled() if record.is_shadow]
+
+    def spooled(self) -> list[RawRecord]:
+        """Everything in the spool."""
         with SpoolReader(self.spool) as reader:
             return [unpack(spooled.payload) for spooled in reader.read(100_000)]
 

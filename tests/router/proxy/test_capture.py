@@ -114,7 +114,9 @@ async def drain(parts: AsyncIterator[bytes]) -> None:
 # --- with a shadow -----------------------------------------------------------------------------------
 
 
-async def test_a_slow_shadow_delays_nobody_and_is_recorded_when_it_ends(tmp_path: Path) -> None:
+async def test_a_shadowed_interaction_is_in_the_spool_at_once_and_its_slow_shadow_follows(
+    tmp_path: Path,
+) -> None:
     may_answer = asyncio.Event()
 
     async def slow(asked: Asked, writer: asyncio.StreamWriter) -> None:
@@ -123,17 +125,26 @@ async def test_a_slow_shadow_delays_nobody_and_is_recorded_when_it_ends(tmp_path
 
     async with rolling(tmp_path, says("x"), slow, shadow=1.0) as (router, _, _, http):
         assert text_of(await http.post(CHAT, json=BODY)) == "x"
-        assert router.records() == []
+        (record,) = router.spooled()
+        assert (record.meta["draw"]["drawn"], record.meta["shadow"]) == (True, None)
         may_answer.set()
-        await until(router.records)
-        assert router.records()[0].meta["shadow"]["status"] == 200
+        await until(router.shadows)
+        (_, shadow) = router.spooled()
+        assert {name: shadow.meta[name] for name in ("event_id", "assignment", "rollout_id")} == {
+            name: record.meta[name] for name in ("event_id", "assignment", "rollout_id")
+        }
+        assert shadow.meta["shadow"]["status"] == 200
+        counters = router.gateway.counters
+        assert (counters.recorded, counters.shadows_recorded) == (1, 1)
 
 
-async def test_shadows_still_running_when_the_router_stops_are_recorded_without(tmp_path: Path) -> None:
+async def test_shadows_still_running_when_the_router_stops_leave_the_interaction_alone(
+    tmp_path: Path,
+) -> None:
     async with rolling(tmp_path, says("x"), never, shadow=1.0) as (router, _, _, http):
         await http.post(CHAT, json=BODY)
         await router.stop()
-        (record,) = router.records()
+        (record,) = router.spooled()
         assert record.meta["shadow"] is None
         assert record.meta["answer"]["status"] == 200
 
@@ -201,11 +212,11 @@ class Desk:
     counters: Counters
     recorder: Recorder
 
-    def shadows(self) -> list[Any]:
-        """Of each record: the status that its shadow has, None where it has no shadow."""
+    def spooled(self) -> list[Any]:
+        """Of each record, in order: `None` for an interaction, the status of a shadow."""
         with SpoolReader(self.folder) as reader:
-            facts = [unpack(spooled.payload).meta["shadow"] for spooled in reader.read(100)]
-        return [shadow and shadow["status"] for shadow in facts]
+            records = [unpack(spooled.payload) for spooled in reader.read(100)]
+        return [record.meta["shadow"]["status"] if record.is_shadow else None for record in records]
 
 
 @pytest.fixture
@@ -226,39 +237,52 @@ async def shadow_of(may_end: asyncio.Event, status: int = 200) -> Heard:
     return heard
 
 
-async def test_an_interaction_is_written_once_when_its_shadow_has_ended(desk: Desk) -> None:
+async def test_an_interaction_is_written_at_once_and_its_shadow_once_when_that_has_ended(desk: Desk) -> None:
     may_end = asyncio.Event()
     shadow = asyncio.create_task(shadow_of(may_end, 418))
     desk.recorder.record(interaction(), Heard("candidate"), shadow)
-    assert desk.shadows() == []
+    assert desk.spooled() == [None]
     may_end.set()
-    await until(desk.shadows)
+    await until(lambda: len(desk.spooled()) == 2)
     await desk.recorder.close()
-    assert desk.shadows() == [418]
+    assert desk.spooled() == [None, 418]
 
 
-async def test_a_shadow_that_was_quicker_than_the_answer_is_in_the_record_at_once(desk: Desk) -> None:
+async def test_a_shadow_that_was_quicker_than_the_answer_follows_the_interaction_too(desk: Desk) -> None:
     may_end = asyncio.Event()
     may_end.set()
     shadow = asyncio.create_task(shadow_of(may_end, 418))
     await shadow
     desk.recorder.record(interaction(), Heard("candidate"), shadow)
-    assert desk.shadows() == [418]
+    assert desk.spooled() == [None, 418]
 
 
 async def test_a_shadow_that_is_cancelled_costs_the_shadow_and_not_the_record(desk: Desk) -> None:
     shadow = asyncio.create_task(shadow_of(asyncio.Event()))
     desk.recorder.record(interaction(), Heard("candidate"), shadow)
     shadow.cancel()
-    await until(desk.shadows)
-    assert desk.shadows() == [None]
+    await asyncio.wait([shadow])
+    await asyncio.sleep(0)
+    assert desk.spooled() == [None]
 
 
-async def test_closing_writes_what_waits_once_and_ends_the_shadows(desk: Desk) -> None:
+async def test_closing_ends_the_shadows_that_are_under_way(desk: Desk) -> None:
     shadows = [asyncio.create_task(shadow_of(asyncio.Event())) for _ in range(3)]
     for shadow in shadows:
         desk.recorder.record(interaction(), Heard("candidate"), shadow)
     await desk.recorder.close()
     assert all(shadow.cancelled() for shadow in shadows)
-    assert desk.shadows() == [None] * 3
+    assert desk.spooled() == [None] * 3
     assert desk.counters.recorded == 3
+
+
+async def test_the_shadow_of_an_interaction_that_the_spool_did_not_take_is_not_recorded(desk: Desk) -> None:
+    may_end = asyncio.Event()
+    may_end.set()
+    shadow = asyncio.create_task(shadow_of(may_end))
+    await shadow
+    large = Heard("candidate")
+    large.chunks = [b"x" * (1 << 20)]
+    desk.recorder.record(interaction(), large, shadow)
+    assert desk.spooled() == []
+    assert (desk.counters.unrecorded, desk.counters.shadows_recorded) == (1, 0)

@@ -19,6 +19,7 @@ from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.wire.upstream import Connection, Exchange, Upstream
 from telemetry.events import Allotment, ShadowDraw
 from telemetry.forwarding.interactions import to_interaction
+from telemetry.forwarding.shadow_answers import to_shadow_answer
 from telemetry.prompts import prompt_in
 from telemetry.rollout_file import write_rollout
 from telemetry.word_table import TableFile, table_of, write_table
@@ -76,8 +77,8 @@ async def test_shadows_go_to_the_capability_that_the_rollout_allots_them_to(tmp_
             kind = {"add": "sums", "rhyme": "poems", "say": None}[prompt.split()[0]]
             wanted = 1.0 if kind == "sums" else 0.0
             assert draw == ShadowDraw(capability=kind, fraction=wanted, drawn=kind == "sums")
-        shadowed = [to_interaction(r, "full").shadow is not None for r in router.records()]
-        assert sum(shadowed) == 8 == router.gateway.counters.shadows
+        await until(lambda: len(router.shadows()) == 8)
+        assert router.gateway.counters.shadows == 8
         status = router.gateway.status()
         assert status["shadow_draw"] == "by capability"
         assert status["shadow_fractions"] == ALLOTTED.by_capability
@@ -165,13 +166,12 @@ async def test_a_shadow_is_the_other_arms_answer_to_the_same_request(
     async with rolling(tmp_path, says(CANDIDATE_TEXT), shadow=1.0) as (router, base, other, http):
         answer = await http.post(CHAT, json=body)
         assert answer.headers["x-belay-arm"] == "candidate"
-        await until(router.records)
-        (record,) = router.records()
+        await until(router.shadows)
+        (record,), (shadow,) = router.records(), router.shadows()
         assert base.asked[0].body == other.asked[0].body
-        interaction = to_interaction(record, "full")
-        assert interaction.shadow is not None
-        assert (interaction.answer.text, interaction.shadow.text) == (CANDIDATE_TEXT, BASE_TEXT)
-        assert interaction.shadow.served_by == "control"
+        own, other_answer = to_interaction(record, "full").answer, to_shadow_answer(shadow, "full").shadow
+        assert (own.text, other_answer.text) == (CANDIDATE_TEXT, BASE_TEXT)
+        assert other_answer.served_by == "control"
 
 
 async def test_a_shadow_that_fails_or_takes_too_long_says_so(tmp_path: Path) -> None:
@@ -182,8 +182,8 @@ async def test_a_shadow_that_fails_or_takes_too_long_says_so(tmp_path: Path) -> 
         http,
     ):
         await http.post(CHAT, json=BODY)
-        await until(router.records)
-        shadow = router.records()[0].meta["shadow"]
+        await until(router.shadows)
+        shadow = router.shadows()[0].meta["shadow"]
         assert (shadow["status"], shadow["error"]) == (0, "no answer within 0.1 s")
 
 
@@ -196,11 +196,11 @@ async def test_a_shadow_that_ends_in_a_mistake_costs_no_record_and_is_told_with_
     monkeypatch.setattr(shadows.Shadows, "_hear", mistaken)
     async with rolling(tmp_path, says("x"), shadow=1.0) as (router, _, _, http):
         await http.post(CHAT, json=BODY)
-        await until(router.records)
-        (record,) = router.records()
+        await until(router.shadows)
+        (record,), (shadow,) = router.records(), router.shadows()
         assert record.meta["draw"]["drawn"]
-        assert (record.meta["shadow"]["served_by"], record.meta["shadow"]["status"]) == ("control", 0)
-        assert record.meta["shadow"]["error"] == "the router's mistake: RuntimeError: a mistake of ours"
+        assert (shadow.meta["shadow"]["served_by"], shadow.meta["shadow"]["status"]) == ("control", 0)
+        assert shadow.meta["shadow"]["error"] == "the router's mistake: RuntimeError: a mistake of ours"
     assert "its shadow ended in a mistake" in caplog.text
 
 
@@ -222,7 +222,8 @@ async def test_nothing_is_shadowed_after_a_rollback_nor_beyond_the_limit(tmp_pat
         await http.post(CHAT, json=BODY)
         await http.post(CHAT, json=BODY)
         assert (router.gateway.counters.shadows, router.gateway.counters.shadows_skipped) == (1, 1)
-        assert len(router.records()) == 1
+        assert len(router.records()) == 2
+        assert router.shadows() == []
         assert len(base.asked) == 1
 
 
