@@ -76,8 +76,9 @@ def _throughput(result: Result, name: str, bus: Bus, loaded: LoadedBrief) -> Non
         scorer.step(0.2)
     settled, quiet = 0, time.monotonic() + SILENCE_S
     while settled < count and time.monotonic() < quiet:
-        if found := decider.step(0.2):
-            settled, quiet = settled + found, time.monotonic() + SILENCE_S
+        if decider.step(0.2):
+            settled = sum(tracked.evidence.settled for tracked in decider.rollouts.values())
+            quiet = time.monotonic() + SILENCE_S
     ours = count / (time.process_time() - began)
     scorer.close()
     decider.close()
