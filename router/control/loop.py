@@ -33,7 +33,7 @@ def control_loop(control: Control, bus: Bus, stop: threading.Event, pulse: Pulse
     repeating a decision changes nothing (`router.control.actor.event_for`). So none is lost to a failed write.
     """
     pulse = pulse or Pulse("control-loop")
-    pulse.away("it has not been reached yet")
+    pulse.away("the broker has not been reached yet")
     loop = _Loop(control, bus, stop, pulse)
     while not stop.is_set():
         loop.serve_until_broken()

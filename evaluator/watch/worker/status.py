@@ -54,8 +54,9 @@ class RolloutStatus(Value):
 class WorkerStatus(Value):
     """The whole worker at one moment. `unscored` counts codes since the process began; `waiting` wait for a judge.
 
-    `refused` are rollouts that nothing can watch, with the reason; of those in `unannounced` there are scores and no
-    rollout yet. A worker that `stands_by` scores, and leaves the decisions to another one.
+    `held` wait for their shadow's answer, `alone` waited for one in vain and are no pair. `refused` are rollouts that
+    nothing can watch, with the reason; of those in `unannounced` there are scores and no rollout yet. A worker that
+    `stands_by` scores, and leaves the decisions to another one.
     """
 
     time: AwareDatetime = Field(default_factory=now)
@@ -65,6 +66,8 @@ class WorkerStatus(Value):
     scored: int = 0
     unscored: dict[str, int] = Field(default_factory=dict)
     waiting: int = 0
+    held: int = 0
+    alone: int = 0
     unknown: UnknownStatus = UnknownStatus()
     dead: int = 0
     duplicates: int = 0
@@ -109,6 +112,8 @@ def worker_status(judge: str, tagger: str, counts: ScorerCounts, decider: Decide
         scored=counts.scored,
         unscored=dict(counts.unscored),
         waiting=counts.waiting,
+        held=counts.held,
+        alone=counts.alone,
         unknown=counts.unknown.status,
         dead=counts.dead,
         stands_by=decider is None,

@@ -26,11 +26,11 @@ from router.proxy.app import run
 from router.proxy.settings import RouterSettings
 from serving.server import listen
 from telemetry.errors import PortTaken, SettingsError, SpoolError
-from telemetry.rollout_file import RolloutFileTaken, read_rollout, writer_of
+from telemetry.rollout_file import RolloutFileTaken, read_rollout, write_rollout, writer_of
 from telemetry.spool.raw_record import unpack
 from telemetry.spool.reader import SpoolReader
 from telemetry.spool.writer import Spool
-from tests.router.values import spec
+from tests.router.values import spec, with_share
 
 ROUTER = (
     "import sys, logging; from pathlib import Path; logging.basicConfig(level=logging.INFO);"
@@ -168,6 +168,25 @@ def test_kill_9_loses_no_answered_interaction(tmp_path: Path, engine: int) -> No
     with SpoolReader(tmp_path / "spool") as reader:
         bodies = [json.loads(unpack(spooled.payload).request_body) for spooled in reader.read(100)]
     assert [body["prompt"] for body in bodies] == [str(number) for number in range(25)]
+
+
+def test_kill_9_loses_no_interaction_whose_shadow_is_under_way(tmp_path: Path, engine: int) -> None:
+    write_rollout(tmp_path / "rollout.json", with_share(0.0, shadow=1.0))
+    with listen("127.0.0.1", 0) as silent:
+        settings = settings_of(tmp_path, free_port(), engine)
+        settings["candidate"]["url"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with (
+            process(ROUTER, tmp_path, settings, "/belay/healthz") as (child, url),
+            httpx.Client(base_url=url) as http,
+        ):
+            for number in range(5):
+                http.post("/v1/completions", json={"model": "m", "prompt": str(number)})
+            os.kill(child.pid, signal.SIGKILL)
+            child.wait()
+    with SpoolReader(tmp_path / "spool") as reader:
+        records = [unpack(spooled.payload) for spooled in reader.read(100)]
+    assert [json.loads(record.request_body)["prompt"] for record in records] == list("01234")
+    assert all(record.meta["draw"]["drawn"] for record in records)
 
 
 def test_a_taken_port_is_said_so(tmp_path: Path) -> None:
