@@ -104,6 +104,8 @@ class KafkaClients:
             allow_auto_create_topics=False,
             # Batches rather than single records while a sender queues; flush does not wait for it.
             linger_ms=5,
+            # The default, 16 kB, is a handful of interactions: a fifth of the forwarder's cost went into requests.
+            batch_size=128 * 1024,
             metrics_enabled=False,
         )
 

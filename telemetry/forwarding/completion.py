@@ -14,6 +14,7 @@ from typing import Any, Final
 import pydantic_core
 
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
+_DONE: Final = object()
 
 
 @dataclass(slots=True)
@@ -50,7 +51,8 @@ def data_of_events(text: str) -> Iterator[str]:
     https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
     """
     lines: list[str] = []
-    for line in (*_LINE_END.split(text.removeprefix("\ufeff")), ""):
+    text = text.removeprefix("\ufeff")
+    for line in (*(_LINE_END.split(text) if "\r" in text else text.split("\n")), ""):
         if line.startswith("data:"):
             lines.append(line[5:].removeprefix(" "))
         elif line == "data":
@@ -96,11 +98,10 @@ def _parse_stream(body: bytes) -> Completion:
     texts: list[str] = []
     calls: dict[int, dict[str, Any]] = {}
     chunks = 0
-    for data in data_of_events(body.decode(errors="ignore")):
-        if data.strip() == "[DONE]":
+    for chunk in _chunks(body.decode(errors="ignore")):
+        if chunk is _DONE:
             found.complete = True
             continue
-        chunk = parse_json(data)
         found.error = error_message(chunk) or found.error
         _take_usage(found, chunk)
         choice = _first_choice(chunk)
@@ -121,6 +122,19 @@ def _parse_stream(body: bytes) -> Completion:
     return found
 
 
+def _chunks(text: str) -> list[Any]:
+    """The JSON values of a stream's events, `_DONE` where it says its end, None for what is no JSON."""
+    texts = list(data_of_events(text))
+    done = [data.strip() == "[DONE]" for data in texts]
+    # Parsed at one go: a stream has an event a token, and each call costs more than the token.
+    all_at_once = parse_json(
+        f"[{','.join('null' if ends else data for data, ends in zip(texts, done, strict=True))}]"
+    )
+    if not isinstance(all_at_once, list) or len(all_at_once) != len(texts):
+        all_at_once = [parse_json(data) for data in texts]
+    return [_DONE if ends else chunk for chunk, ends in zip(all_at_once, done, strict=True)]
+
+
 def _first_choice(answer: Any) -> dict[str, Any] | None:
     """The choice with index 0; with `n` above 1 the others are not looked at."""
     for choice in _list(_object(answer).get("choices")):
@@ -131,6 +145,8 @@ def _first_choice(answer: Any) -> dict[str, Any] | None:
 
 def _take_usage(found: Completion, answer: Any) -> None:
     usage = _object(_object(answer).get("usage"))
+    if not usage:
+        return
     found.prompt_tokens = _count(usage.get("prompt_tokens"), found.prompt_tokens)
     found.completion_tokens = _count(usage.get("completion_tokens"), found.completion_tokens)
 

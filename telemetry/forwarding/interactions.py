@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -22,6 +23,7 @@ _NOT_PARAMETERS: Final = {
     "user", "metadata", "safety_identifier", "prompt_cache_key",
 }  # fmt: skip
 _DATA_URL_LIMIT: Final = 512
+_LONGEST_KNOWN: Final = 64
 
 
 def to_interaction(
@@ -47,14 +49,12 @@ def to_interaction(
         rollout_id=meta.rollout_id,
         assignment=meta.assignment,
         endpoint=meta.endpoint,
-        model=apply(model, "redacted") if isinstance(model, str) else "",
+        model=_name(model) if isinstance(model, str) else "",
         streamed=meta.answer.streamed,
         text_policy=policy,
         messages=_messages(request, policy),
         # The names on the first level are the API's own; all below may be anybody's text.
-        parameters={
-            apply(name, "redacted"): apply_to_json(value, policy) for name, value in parameters.items()
-        },
+        parameters={_name(name): apply_to_json(value, policy) for name, value in parameters.items()},
         answer=to_answer(meta.answer, raw.response_body, policy, cut=meta.client_left),
         fallback=meta.fallback,
         client_left=meta.client_left,
@@ -62,6 +62,16 @@ def to_interaction(
         draw=_draw(meta.draw, policy),
         spooled=place,
     )
+
+
+def _name(name: str) -> str:
+    """A name that is nearly always one of a few, as it may leave under any policy."""
+    return _known_name(name) if len(name) <= _LONGEST_KNOWN else apply(name, "redacted")
+
+
+@lru_cache(maxsize=1024)
+def _known_name(name: str) -> str:
+    return apply(name, "redacted")
 
 
 def _draw(draw: ShadowDraw | None, policy: TextPolicy) -> ShadowDraw | None:

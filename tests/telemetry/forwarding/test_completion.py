@@ -69,6 +69,14 @@ def test_a_stream_cut_at_any_byte_gives_the_pieces_that_arrived_whole(cut: int) 
     assert found.error is None
 
 
+@given(broken=st.lists(st.sampled_from(["{", "1,2", "nonsense", "", "]", "[" * 300]), min_size=1, max_size=3))
+def test_events_that_are_no_json_cost_no_other_event(broken: list[str]) -> None:
+    found = parse_answer(
+        stream(*CHUNKS[:2], *broken, *CHUNKS[2:], chunk(finish="stop"), "[DONE]"), streamed=True
+    )
+    assert (found.text, found.finish_reason, found.complete) == (TEXT, "stop", True)
+
+
 def test_without_usage_the_chunks_with_content_are_counted() -> None:
     found = parse_answer(stream(*CHUNKS), streamed=True)
     assert (found.completion_tokens, found.prompt_tokens, found.complete) == (len(PIECES), None, False)
