@@ -18,6 +18,7 @@ GRADES: Final = "belay.grades"
 DECISIONS: Final = "belay.decisions"
 ROLLOUTS: Final = "belay.rollouts"
 SNAPSHOTS: Final = "belay.snapshots"
+WATCH: Final = "belay.watch"
 DEAD_LETTERS: Final = "belay.dead-letters"
 
 _DAY_MS: Final = 86_400_000
@@ -83,6 +84,9 @@ def layout(settings: TopicSettings) -> tuple[Topic, ...]:
         Topic(ROLLOUTS, 1, "compact", "the last state of every rollout, however old", latest),
         Topic(
             SNAPSHOTS, 1, "compact", "the last snapshot of every rollout; those before it are no use", latest
+        ),
+        Topic(
+            WATCH, 1, "compact", "what the watch says of every rollout now; no decision rests on it", latest
         ),
         Topic(
             DEAD_LETTERS,

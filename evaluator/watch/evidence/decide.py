@@ -65,6 +65,11 @@ def hold_every(settled: int) -> int:
     return min(HOLD_EVERY << doublings, HOLD_AT_LEAST)
 
 
+def promotion_bar(spec: RolloutSpec) -> float:
+    """What the evidence of every capability has to reach in a stage: alpha_promote is shared out over the stages."""
+    return len(spec.stages) / spec.alpha_promote
+
+
 def stopped(evidence: RolloutEvidence, reason: str) -> DecisionMade | None:
     """The `hold` of evidence that cannot go on; None before its first score.
 
@@ -162,7 +167,7 @@ def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
             return (
                 f"not provable: stage {stage}'s margin in {', '.join(unable)}, whose judge may hide as much"
             )
-        bar = len(spec.stages) / spec.alpha_promote
+        bar = promotion_bar(spec)
         open_ones = [name for name, e in evidence.promotion_evidence(stage).items() if e < bar]
         if open_ones:
             return f"not enough yet: stage {stage}'s margin is not proven in {', '.join(open_ones)}"

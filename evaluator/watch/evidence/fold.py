@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from evaluator.watch.evidence.capability_fold import CapabilityFold
 from evaluator.watch.evidence.guardrails import guarded_value
 from evaluator.watch.evidence.sequential import combine
-from evaluator.watch.evidence.state import EvidenceState
+from evaluator.watch.evidence.state import EvidenceState, Heavy
 from evaluator.watch.evidence.units import Drawn
 from telemetry.errors import UnreadableRecord
 from telemetry.events import ScoreRecorded
@@ -133,11 +133,25 @@ class RolloutEvidence(EvidenceState):
         rails = sum(rail.weight * rail.drop.e_value for rail in self._rails)
         self.e_value = max(self._part * m, rails)
         self.peak = max(self.peak, self.e_value)
-        entry = (max(self.e_value / before, before / self.e_value), -self.settled, score.interaction_id)
+        entry = Heavy(max(self.e_value / before, before / self.e_value), -self.settled, *_shown(score))
         if len(self._heaviest) < HEAVIEST:
             heapq.heappush(self._heaviest, entry)
         elif entry > self._heaviest[0]:
             heapq.heapreplace(self._heaviest, entry)
+
+
+def _shown(score: ScoreRecorded) -> tuple[str, str | None, str, float | None, float | None, int, int]:
+    """What is kept of a score that weighs much; its place is -1/-1 where it names none."""
+    at = score.logged
+    place = (-1, -1) if at is None else (at.partition, at.offset)
+    return (
+        score.interaction_id,
+        score.capability,
+        score.assignment.arm,
+        score.value,
+        score.other_value,
+        *place,
+    )
 
 
 def _line(previous: str, score: ScoreRecorded) -> str:

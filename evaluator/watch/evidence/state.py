@@ -6,7 +6,7 @@ What is here changes in `fold` alone.
 from __future__ import annotations
 
 import heapq
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from evaluator.watch.evidence import guardrails
 from evaluator.watch.evidence.capability_fold import CapabilityFold
@@ -22,6 +22,20 @@ from telemetry.events import CapabilityEvidence, RolloutSpec, ScoreRecorded
 STATE_VERSION = 7
 RUN_LENGTH = 100_000.0
 """After the full rollout: units per capability (weighted mean) until a false alarm, on average."""
+
+
+class Heavy(NamedTuple):
+    """An interaction that moved M by the factor `factor`; of two alike the earlier one (`after` is negative) counts."""
+
+    factor: float
+    after: int
+    interaction_id: str
+    capability: str | None
+    arm: str
+    value: float | None
+    other_value: float | None
+    partition: int
+    offset: int
 
 
 class EvidenceState:
@@ -57,7 +71,7 @@ class EvidenceState:
         self._pool = BroadPool()
         self.draws = Draws()
         self._seen = Seen()
-        self._heaviest: list[tuple[float, int, str]] = []
+        self._heaviest: list[Heavy] = []
         self.settled = 0
         self.untagged = 0
         self.tags: dict[str, int] = {}
@@ -131,7 +145,11 @@ class EvidenceState:
 
     def heaviest(self) -> tuple[str, ...]:
         """The interactions that moved M most, up or down by the largest factor, heaviest first."""
-        return tuple(interaction for _, _, interaction in sorted(self._heaviest, reverse=True))
+        return tuple(heavy.interaction_id for heavy in self.weighed())
+
+    def weighed(self) -> tuple[Heavy, ...]:
+        """The same with what is known of them."""
+        return tuple(sorted(self._heaviest, key=lambda heavy: heavy[:2], reverse=True))
 
     # --- snapshots ------------------------------------------------------------------------------------
 
@@ -153,7 +171,7 @@ class EvidenceState:
             "seen": self._seen.to_dict(),
             "tags": dict(sorted(self.tags.items())),
             "full": self.full,
-            "heaviest": [list(entry) for entry in sorted(self._heaviest)],
+            "heaviest": [list(entry) for entry in self.weighed()],
             "settled": self.settled,
             "untagged": self.untagged,
             "e_value": self.e_value,
@@ -203,7 +221,7 @@ class EvidenceState:
         self._seen = Seen.from_dict(state["seen"])
         self.tags = {str(name): int(count) for name, count in state["tags"].items()}
         self.full = bool(state["full"])
-        self._heaviest = [(float(w), int(n), str(i)) for w, n, i in state["heaviest"]]
+        self._heaviest = [Heavy(float(w), int(n), str(i), *rest) for w, n, i, *rest in state["heaviest"]]
         heapq.heapify(self._heaviest)
         self.settled, self.untagged = int(state["settled"]), int(state["untagged"])
         self.e_value, self.peak = float(state["e_value"]), float(state["peak"])

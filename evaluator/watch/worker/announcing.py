@@ -11,7 +11,7 @@ from evaluator.watch.worker.saving import SOURCE
 from evaluator.watch.worker.tracked import Tracked
 from telemetry import codec
 from telemetry.bus.protocols import Encoded, Publisher, Record
-from telemetry.dead_letters import dead_record
+from telemetry.dead_letters import bury
 from telemetry.events import DecisionMade
 
 log = logging.getLogger(__name__)
@@ -51,14 +51,17 @@ class Announcer:
 
     def bury(self, record: Record, reason: str) -> None:
         """Send a record to the dead letters."""
-        self.send([codec.encode(dead_record(record, reason, SOURCE))])
+        bury(self._publisher, record, reason, SOURCE)
         self.dead += 1
 
     def send(self, records: Iterable[Encoded]) -> None:
         """Publish records, in their order."""
+        some = False
         for record in records:
             self._publisher.send(record)
-        self._publisher.flush()
+            some = True
+        if some:
+            self._publisher.flush()
 
     def close(self) -> None:
         """Let go of the broker."""

@@ -21,7 +21,7 @@ from evaluator.watch.worker.saving import SOURCE, Keeper
 from evaluator.watch.worker.stored import Stored
 from evaluator.watch.worker.tracked import KEPT_ENDED, Tracked, Unannounced
 from telemetry import codec, topics
-from telemetry.bus.protocols import Bus, Record
+from telemetry.bus.protocols import Bus, Encoded, Record
 from telemetry.errors import SettingsError, UnreadableRecord
 from telemetry.events import DeciderMarked, LogPlace, RolloutChanged, ScoreRecorded
 from telemetry.score_batches import scores_of
@@ -64,6 +64,10 @@ class Decider:
     def dead(self) -> int:
         """Records that became dead letters."""
         return self._says.dead
+
+    def publish(self, records: Iterable[Encoded]) -> None:
+        """Let these leave on the decider's connection."""
+        self._says.send(records)
 
     # --- start and end --------------------------------------------------------------------------------
 

@@ -51,13 +51,14 @@ class Tagging(Protocol):
 class ScorerCounts:
     """What a scorer has done since its process began; `unscored` counts codes, `waiting` wait for a slow judge now.
 
-    `held` wait for a shadow now, `alone` waited for one in vain.
+    `held` wait for a shadow now, `alone` waited for one in vain. `behind_s` is how old the last one scored was then.
     """
 
     interactions: int = 0
     scored: int = 0
     dead: int = 0
     waiting: int = 0
+    behind_s: float | None = None
     held: int = 0
     alone: int = 0
     unscored: dict[str, int] = field(default_factory=dict)
@@ -193,6 +194,7 @@ class Scorer:
         return left
 
     def _count(self, scored: ScoreRecorded) -> None:
+        self.counts.behind_s = (now() - scored.interaction_time).total_seconds()
         if scored.unscored is None:
             self.counts.scored += 1
         else:

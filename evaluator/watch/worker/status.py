@@ -68,6 +68,7 @@ class WorkerStatus(Value):
     waiting: int = 0
     held: int = 0
     alone: int = 0
+    behind_s: float | None = None
     unknown: UnknownStatus = UnknownStatus()
     dead: int = 0
     duplicates: int = 0
@@ -114,6 +115,7 @@ def worker_status(judge: str, tagger: str, counts: ScorerCounts, decider: Decide
         waiting=counts.waiting,
         held=counts.held,
         alone=counts.alone,
+        behind_s=counts.behind_s,
         unknown=counts.unknown.status,
         dead=counts.dead,
         stands_by=decider is None,

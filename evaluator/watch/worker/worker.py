@@ -8,6 +8,8 @@ Either may crash or lose the broker at any moment; it begins again from what is 
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -28,8 +30,9 @@ from evaluator.judge.tagging.meaning_tagger import MeaningTagger
 from evaluator.judge.tagging.word_tagger import agreement, fit_table
 from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.lease import Lease
+from evaluator.watch.worker.reporting import Reporter
 from evaluator.watch.worker.scoring import Scorer, ScorerCounts, Tagging
-from evaluator.watch.worker.status import EvidenceLog, worker_status, write_status
+from evaluator.watch.worker.status import EvidenceLog, WorkerStatus, worker_status, write_status
 from telemetry.bus.protocols import Bus
 from telemetry.errors import BrokerUnavailable
 from telemetry.settings import Settings
@@ -194,14 +197,14 @@ class Worker:
         whole = False
         try:
             decider.restore()
-            due = 0.0
+            due, reporter = 0.0, Reporter(f"{socket.gethostname()}/{os.getpid()}")
             while not self._stop.is_set():
                 if not lease.held():
                     log.warning("another worker decides from now on")
                     return
                 decider.step(settings.poll_s)
                 if time.monotonic() >= due:
-                    self._write(decider)
+                    self._tell(decider, self._write(decider), reporter)
                     due = time.monotonic() + STATUS_EVERY_S
             whole = True
         finally:
@@ -209,9 +212,13 @@ class Worker:
             decider.close(save=whole)
             self._write(decider)
 
-    def _write(self, decider: Decider | None) -> None:
+    def _write(self, decider: Decider | None) -> WorkerStatus:
         status = worker_status(self._judge.version, self._tagger_version, self._counts, decider)
         write_status(self._settings.status_file, status)
+        return status
+
+    def _tell(self, decider: Decider, status: WorkerStatus, reporter: Reporter) -> None:
+        decider.publish(reporter.records(decider.rollouts.values(), status, time.monotonic()))
 
     @property
     def _tagger_version(self) -> str:

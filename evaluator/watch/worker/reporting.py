@@ -1,0 +1,143 @@
+"""What the worker tells people over Kafka: the watch of every rollout, and itself, once a second where it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from evaluator.watch.evidence.decide import promotion_bar
+from evaluator.watch.evidence.fold import RolloutEvidence
+from evaluator.watch.evidence.interval import change
+from evaluator.watch.evidence.state import Heavy
+from evaluator.watch.worker.status import WorkerStatus
+from evaluator.watch.worker.tracked import Tracked
+from telemetry import codec
+from telemetry.bus.protocols import Encoded
+from telemetry.events import (
+    Change,
+    Imbalanced,
+    LogPlace,
+    WatchReported,
+    Weighed,
+    WorkerReported,
+    derived_id,
+)
+
+SOURCE: Final = "belay/worker"
+EVERY_S: Final = 1.0
+ANYWAY_S: Final = 30.0
+"""Said again after so long though nothing changed, so that whoever reads knows how old it is."""
+PLACES: Final = 5
+"""Sources and routers whose assignment is shown, those with the most evidence against it."""
+
+
+class Reporter:
+    """Remembers what was said, and when. `records` gives what is due; `now` is monotonic, in seconds."""
+
+    def __init__(self, worker: str) -> None:
+        self._worker = worker
+        self._due = 0.0
+        self._said: dict[str, tuple[object, float]] = {}
+
+    def records(self, rollouts: Iterable[Tracked], status: WorkerStatus, now: float) -> Iterator[Encoded]:
+        """The reports that are due, as records."""
+        if now < self._due:
+            return
+        self._due = now + EVERY_S
+        for tracked in rollouts:
+            state, evidence = tracked.state, tracked.evidence
+            what = (evidence.settled, state.revision, tracked.decisions, tracked.stopped)
+            if not tracked.over and self._news(state.spec.rollout_id, what, now):
+                yield codec.encode(watch_report(tracked))
+        done = (status.interactions, status.scored, status.waiting, status.dead, status.stands_by)
+        if self._news("", done, now):
+            yield codec.encode(worker_report(self._worker, status))
+
+    def _news(self, name: str, what: object, now: float) -> bool:
+        known = self._said.get(name)
+        if known is not None and known[0] == what and now - known[1] < ANYWAY_S:
+            return False
+        self._said[name] = what, now
+        return True
+
+
+def watch_report(tracked: Tracked) -> WatchReported:
+    """What the watch knows of a rollout."""
+    evidence, rollout = tracked.evidence, tracked.state.spec.rollout_id
+    stage = evidence.stage
+    last = evidence.last_score
+    return WatchReported(
+        event_id=derived_id("watch", rollout, str(evidence.settled), str(tracked.state.revision)),
+        source=SOURCE,
+        rollout_id=rollout,
+        stage=stage,
+        settled=evidence.settled,
+        untagged=evidence.untagged,
+        e_value=evidence.e_value,
+        bar=evidence.bar,
+        evidence=evidence.summary(),
+        changes=tuple(_changes(evidence)),
+        promotion=evidence.promotion_evidence(stage),
+        promotion_bar=promotion_bar(evidence.spec),
+        traffic=dict(evidence.tags),
+        imbalances=tuple(
+            Imbalanced(
+                where=found.where,
+                units=found.units,
+                candidates=found.candidates,
+                expected=found.expected,
+                e_value=found.e_value,
+            )
+            for found in evidence.ratio.imbalances()[:PLACES]
+        ),
+        missing=evidence.missing.explain() if evidence.missing.suspicious else None,
+        judges=evidence.judges,
+        heaviest=tuple(_weighed(heavy) for heavy in evidence.weighed()),
+        last_score=None if last is None else last.time,
+        last_offset=evidence.last_offset,
+        last_decision=None if tracked.last_decision is None else tracked.last_decision.event_id,
+        stopped=tracked.stopped,
+    )
+
+
+def worker_report(worker: str, status: WorkerStatus) -> WorkerReported:
+    """What a worker has done."""
+    return WorkerReported(
+        source=SOURCE,
+        worker=worker,
+        judge=status.judge,
+        tagger=status.tagger,
+        interactions=status.interactions,
+        scored=status.scored,
+        unscored=status.unscored,
+        waiting=status.waiting,
+        unknown_share=status.unknown.recent,
+        unknown_grew=status.unknown.alarm,
+        behind_s=status.behind_s,
+        dead=status.dead,
+        duplicates=status.duplicates,
+        late=status.late,
+        stands_by=status.stands_by,
+        refused=status.refused,
+        unannounced=status.unannounced,
+    )
+
+
+def _changes(evidence: RolloutEvidence) -> Iterator[Change]:
+    for name, fold in evidence.folds.items():
+        found = change(fold)
+        if found is not None:
+            yield Change(capability=name, estimate=found.estimate, low=found.low, high=found.high)
+
+
+def _weighed(heavy: Heavy) -> Weighed:
+    place = LogPlace(partition=heavy.partition, offset=heavy.offset) if heavy.offset >= 0 else None
+    return Weighed(
+        interaction_id=heavy.interaction_id,
+        factor=heavy.factor,
+        capability=heavy.capability,
+        arm="candidate" if heavy.arm == "candidate" else "control",
+        value=heavy.value,
+        other_value=heavy.other_value,
+        logged=place,
+    )
