@@ -7,10 +7,12 @@ What a decider publishes is kept as a compacted topic keeps it, and counted.
 from __future__ import annotations
 
 import hashlib
+import pickle
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Self
 
 from telemetry import codec, topics
@@ -151,16 +153,57 @@ def scores_record(months: Months, number: int) -> Record:
     return Record(topics.SCORES, 0, number, name.encode(), headers, body, 0)
 
 
+class Pile:
+    """The last record of each key, in a file: what a broker holds is not the memory of whoever writes to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a+b")
+        self._at: dict[bytes, tuple[int, int]] = {}
+        index = path.with_suffix(".index")
+        self._index = index
+        if index.is_file():
+            self._at = pickle.loads(index.read_bytes())  # noqa: S301 -- ours, written a moment ago
+
+    def close(self) -> None:
+        """Leave what is there for another process."""
+        self._file.close()
+        self._index.write_bytes(pickle.dumps(self._at))
+
+    def put(self, encoded: Encoded) -> None:
+        """Keep a record in place of the one before it."""
+        line = pickle.dumps(encoded)
+        self._at[encoded.key] = self._file.seek(0, 2), len(line)
+        self._file.write(line)
+
+    def records(self, begin: int) -> list[Encoded]:
+        """All from the number `begin` on, in the order in which their keys came."""
+        self._file.flush()
+        found = []
+        for at, size in list(self._at.values())[begin:]:
+            self._file.seek(at)
+            # Ours, written a moment ago.
+            found.append(pickle.loads(self._file.read(size)))  # noqa: S301
+        return found
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    @property
+    def bytes(self) -> int:
+        """What the last records of all keys take."""
+        return sum(size for _, size in self._at.values())
+
+
 @dataclass(slots=True)
 class MadeLog:
     """A bus over such a log. `upto` is how much of it there is now; `making_s` the CPU that making records took."""
 
     months: Months
     clock: Any
+    kept: Pile
     upto: int = 0
     making_s: float = 0.0
     states: list[Record] = field(default_factory=list)
-    kept: dict[bytes, Encoded] = field(default_factory=dict)
     written_bytes: int = 0
     largest_bytes: int = 0
     decisions: int = 0
@@ -201,7 +244,7 @@ class Kept:
         log.largest_bytes = max(log.largest_bytes, encoded.size)
         if encoded.topic == topics.SNAPSHOTS:
             log.written_bytes += encoded.size
-            log.kept[encoded.key] = encoded
+            log.kept.put(encoded)
         else:
             log.decisions += 1
 
@@ -239,9 +282,9 @@ class MadeReader:
         elif topic == topics.ROLLOUTS:
             found = log.states[at:]
         elif topic == topics.SNAPSHOTS:
-            every = list(log.kept.values())
             found = [
-                Record(topic, 0, n, e.key, e.headers, e.value, 0) for n, e in enumerate(every[at:], start=at)
+                Record(topic, 0, n, e.key, e.headers, e.value, 0)
+                for n, e in enumerate(log.kept.records(at), start=at)
             ]
         else:
             found = []

@@ -15,7 +15,7 @@ from typing import Any
 
 from _shape import Figure, Result, say
 
-from _endurance.log import MadeLog, Months, state
+from _endurance.log import MadeLog, Months, Pile, state
 from evaluator.watch.worker.decider import Decider
 
 MB = 1e6
@@ -51,7 +51,7 @@ def _in_a_process(what: str, given: Months, kept: Path) -> dict[str, Any]:
 
 def watch(given: Months, kept: Path) -> dict[str, Any]:
     """Fold everything; the CPU of each tenth of the scores, what was written, the largest memory."""
-    log = MadeLog(given, time.process_time)
+    log = MadeLog(given, time.process_time, Pile(kept))
     for rollout in range(given.rollouts):
         log.tell(state(rollout, revision=1, status="ramping"))
     decider = Decider(log, linger_s=0.0)
@@ -69,13 +69,14 @@ def watch(given: Months, kept: Path) -> dict[str, Any]:
                 log.tell(state(rollout, revision=2, status="rolled_back"))
             decider.step(0.0)
     decider.close()
-    kept.write_bytes(pickle.dumps((log.kept, log.states)))
+    log.kept.close()
+    kept.with_suffix(".states").write_bytes(pickle.dumps(log.states))
     return {
         "tenths_s": tenths,
         "settled": sum(t.evidence.settled for t in decider.rollouts.values() if not t.over),
         "tracked": len(decider.rollouts),
         "written_bytes": log.written_bytes,
-        "kept_bytes": sum(encoded.size for encoded in log.kept.values()),
+        "kept_bytes": log.kept.bytes,
         "largest_bytes": log.largest_bytes,
         "decisions": log.decisions,
         "rss_mb": _rss_mb(peak=True),
@@ -86,9 +87,9 @@ def watch(given: Months, kept: Path) -> dict[str, Any]:
 
 def restart(given: Months, kept: Path) -> dict[str, Any]:
     """Restore from what was kept; seconds until the decider is where the other one was."""
-    log = MadeLog(given, time.process_time, upto=given.records)
+    log = MadeLog(given, time.process_time, Pile(kept), upto=given.records)
     # Ours, written a moment ago.
-    log.kept, log.states = pickle.loads(kept.read_bytes())  # noqa: S301
+    log.states = pickle.loads(kept.with_suffix(".states").read_bytes())  # noqa: S301
     began = time.monotonic()
     decider = Decider(log, linger_s=0.0)
     decider.restore()
@@ -147,7 +148,7 @@ def _figures(result: Result, given: Months, watched: dict[str, Any], again: dict
     result.add(Figure("snapshot_bytes_per_score", per_score, "B", None, None, 40, "lower", note))
     same = "the same bits" if again["digests"] == watched["digests"] else "OTHER BITS"
     note = (
-        f"from the compacted topic in memory to the last score, {same}; {settled:,} scores of live rollouts"
+        f"from the compacted topic as a file to the last score, {same}; {settled:,} scores of live rollouts"
     )
     result.add(Figure("restart_s", again["restart_s"], "s", None, None, 5, "lower", note))
 
