@@ -161,6 +161,8 @@ def _judging(seen: Seen) -> Step:
         told += f", {failed:,} unscored (mostly {most:,}: {why[:60]})"
     if seen.worker_age_s > SILENT_S:
         return Step("judged", told, f"the worker, silent for {timedelta(seconds=int(seen.worker_age_s))}")
+    if worker.dead:
+        told += f", {worker.dead:,} dead letters"
     behind = worker.interactions - worker.scored - failed
     return Step("judged", told, f"{behind:,} interactions to be judged" if behind > 0 else "")
 
@@ -183,13 +185,26 @@ def _deciding(seen: Seen) -> list[Step]:
     )
     if mine is not None:
         found.append(_evidence(mine, state))
+    elif seen.worker is not None:
+        found += _nobody_decides(seen.worker, state.spec.rollout_id)
     return found
+
+
+def _nobody_decides(worker: WorkerStatus, rollout: str) -> list[Step]:
+    """Why this worker settles nothing of the rollout, where it knows."""
+    if rollout in worker.refused:
+        return [Step("decision", f"not watched: {worker.refused[rollout]}", "another rollout")]
+    if worker.stands_by:
+        return [Step("decision", "another worker decides, this one scores and stands by")]
+    return []
 
 
 def _evidence(mine: RolloutStatus, state: RolloutChanged) -> Step:
     told = f"{mine.settled:,} scores weighed; roll back at e-value {mine.bar:g}, now {mine.combined:.3g}"
     if mine.last_decision is not None:
         told += f"; last: {mine.last_decision.action}, {mine.last_decision.reason}"
+    if mine.stopped is not None:
+        return Step("decision", f"{told}; the watch stopped: {mine.stopped}", "a person: roll back")
     if state.status != "ramping":
         return Step("decision", told)
     least = state.spec.stages[state.stage].min_units

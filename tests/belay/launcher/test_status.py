@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from belay.launcher.parts import Route
-from belay.launcher.status import SILENT_S, Seen, see, steps
+from belay.launcher.status import SILENT_S, Seen, Step, see, steps
 from belay.project import Project
 from evaluator.watch.worker.status import RolloutStatus, WorkerStatus
 from evaluator.watch.worker.unknown import UnknownStatus
@@ -118,6 +118,37 @@ def test_a_stage_waits_for_its_least_interactions_and_then_for_a_person_if_one_p
     assert waits(replace(ALL_WELL, rollout=state))["decision"].startswith("150 more interactions")
     by_hand = state.model_copy(update={"spec": state.spec.model_copy(update={"advance": "manual"})})
     assert waits(replace(ALL_WELL, rollout=by_hand, worker=worker(settled=300)))["decision"] == "a person"
+
+
+def _decision(seen: Seen) -> Step:
+    (found,) = [step for step in steps(seen) if step.name == "decision"]
+    return found
+
+
+def test_a_watch_that_stopped_waits_for_a_person_and_says_why() -> None:
+    one = worker()
+    stopped = one.rollouts[0].model_copy(update={"stopped": "belay.scores began anew"})
+    found = _decision(replace(ALL_WELL, worker=one.model_copy(update={"rollouts": (stopped,)})))
+    assert "began anew" in found.told
+    assert "a person" in found.waits_for
+
+
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [({"refused": {"r1": "weights add up to 2.7"}}, "weights add up"), ({"stands_by": True}, "stands by")],
+)
+def test_a_worker_that_does_not_decide_says_why(known: dict[str, Any], told: str) -> None:
+    nobody = worker().model_copy(update={"rollouts": (), **known})
+    assert told in _decision(replace(ALL_WELL, worker=nobody)).told
+
+
+def test_dead_letters_are_told() -> None:
+    (told,) = [
+        s.told
+        for s in steps(replace(ALL_WELL, worker=worker().model_copy(update={"dead": 3})))
+        if s.name == "judged"
+    ]
+    assert "3 dead letters" in told
 
 
 def test_a_promoted_rollout_waits_for_nothing() -> None:
