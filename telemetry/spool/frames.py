@@ -68,7 +68,8 @@ def find(data: bytes, position: int, *, ended: bool, numbered: bool = True) -> F
     end = position + header.size + length
     if end <= len(data) and (_frame_at(data, end, numbered) or (ended and end == len(data))):
         return Found("damaged", end)
-    if not ended and length <= MAX_PAYLOAD_BYTES:
+    hole = not any(data[position : position + header.size])  # somebody cut the file under its writer
+    if not ended and length <= MAX_PAYLOAD_BYTES and not hole:
         # Damage and a frame that is still growing look alike until the segment has ended.
         return Found("more", position)
     following = _next_frame(data, position + 1, numbered)

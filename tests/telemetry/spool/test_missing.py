@@ -99,6 +99,20 @@ def test_a_cut_under_the_writer_is_known_at_its_next_record(tmp_path: Path) -> N
     assert [(loss.first, loss.last) for loss in reader.missing.lost.losses] == [(1, 20)]
 
 
+def test_what_follows_a_cut_under_the_writer_is_read_at_once(tmp_path: Path) -> None:
+    with Spool(tmp_path, 10 * MB) as spool, SpoolReader(tmp_path) as reader:
+        for number in range(20):
+            spool.append(b"record %03d" % number)
+        assert len(reader.read(5)) == 5
+        reader.acknowledge()
+        os.truncate(segment_path(tmp_path, 1), 7 * SIZE)
+        spool.append(b"afterwards")
+        reader.rewind()
+        found = [record.payload for record in reader.read(50) if record.error is None]
+        assert found == [b"record 005", b"record 006", b"afterwards"]
+        assert ranges(reader) == [(1, 8, 20)]
+
+
 def test_a_loss_is_kept_counted_once_and_told_again_by_no_later_reader(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
