@@ -15,6 +15,8 @@ from telemetry.bus.protocols import Bus
 GROUP: Final = "belay-decider"
 ASK_EVERY_S: Final = 0.5
 """A member that never polls is thrown out of its group after minutes; what it reads is of no interest."""
+JOIN_S: Final = 0.5
+"""A join takes several requests, and one that is given up in between begins anew with the next poll."""
 
 
 class Lease:
@@ -25,9 +27,11 @@ class Lease:
         self._asked = float("-inf")
 
     def held(self) -> bool:
-        """Whether this one decides. Raises BrokerUnavailable."""
+        """Whether this one decides; takes up to `JOIN_S` where it does not. Raises BrokerUnavailable."""
         now = time.monotonic()
-        if now - self._asked >= (ASK_EVERY_S if self._reader.joined() else 0.0):
+        if not self._reader.joined():
+            self._reader.poll(JOIN_S)
+        elif now - self._asked >= ASK_EVERY_S:
             self._reader.poll(0.0)
             self._asked = now
         return self._reader.joined()
