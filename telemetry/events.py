@@ -409,6 +409,11 @@ class RolloutChanged(Event):
         """Whether the candidate may still get traffic: models are pinned, shadows drawn, a rollback possible."""
         return self.status in ("ramping", "promoted")
 
+    @property
+    def occupies(self) -> bool:
+        """Whether subjects would lose their model, or a watch its rollout, if another rollout took this one's place."""
+        return self.live or self.share > 0.0
+
 
 # --- the decision ------------------------------------------------------------------------------------
 

@@ -79,13 +79,15 @@ class Control:
         self._restore_from_file()
 
     def start(self, spec: RolloutSpec) -> RolloutChanged:
-        """Start a rollout. Raises TransitionRefused where one is live, or this one has been."""
+        """Start a rollout. Raises TransitionRefused where one still has subjects, or this one has been."""
         with self._lock:
-            live = self.current
-            if live is not None and live.live:
+            other = self.current
+            if other is not None and other.occupies:
                 raise TransitionRefused(
-                    f"Start of {spec.rollout_id!r} is refused: {live.spec.rollout_id!r} is {live.status}",
-                    hint="Roll it back first, or close it where it is promoted.",
+                    f"Start of {spec.rollout_id!r} is refused: {other.spec.rollout_id!r} is {other.status} "
+                    f"and its candidate has {other.share:.0%} of subjects",
+                    hint="Roll it back first, or close it where it is promoted or its rollback window has passed: "
+                    "`belay rollout close`.",
                 )
             if spec.rollout_id in self._states:
                 raise TransitionRefused(

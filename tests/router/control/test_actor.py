@@ -182,17 +182,30 @@ def test_an_older_hold_that_is_read_again_does_not_move_the_shadows_back(control
     assert (control.current.allotment, control.current.revision) == (newer, 3)
 
 
-def test_a_rollout_of_the_past_never_takes_the_place_of_the_live_one(tmp_path: Path) -> None:
+def test_a_rollout_whose_window_has_passed_keeps_its_subjects_until_it_is_closed_by_hand(
+    tmp_path: Path,
+) -> None:
     moment = NOON
     control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl", lambda: moment)
     control.start(spec((0.5,)))
     control.act("r1", Promote("ada", "good"))
     moment += timedelta(days=30)
     control.expire()
-    live = control.start(spec(rollout_id="r2"))
+    with pytest.raises(TransitionRefused, match="'r1' is closed and its candidate has 98% of subjects"):
+        control.start(spec(rollout_id="r2"))
+    control.act("r1", Close("ada", "control serves it now"))
+    assert control.start(spec(rollout_id="r2")).revision == 1
+
+
+def test_a_rollout_of_the_past_never_takes_the_place_of_the_live_one(
+    control: Control, tmp_path: Path
+) -> None:
+    past = promoted(started(shares=(0.5,)))
+    live = started(rollout_id="r2").model_copy(update={"since": NOON + timedelta(days=1)})
+    control.restore([past, live])
     with pytest.raises(TransitionRefused, match="'r2' has taken its place"):
         control.act("r1", Close("ada", "late"))
-    assert control.current is live
+    assert control.current == live
     assert read_rollout(tmp_path / "rollout.json") == live
 
 
