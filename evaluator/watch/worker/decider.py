@@ -12,17 +12,15 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from evaluator.watch.evidence.fold import RolloutEvidence
-from evaluator.watch.evidence.units import Draws
 from evaluator.watch.worker.announcing import REMEMBERED, Announcer
 from evaluator.watch.worker.losses import began_anew, loss
+from evaluator.watch.worker.registry import Registry
 from evaluator.watch.worker.restoring import decisions_of_late, read_snapshots, read_states
-from evaluator.watch.worker.saving import SOURCE, Keeper
-from evaluator.watch.worker.stored import Stored
-from evaluator.watch.worker.tracked import KEPT_ENDED, Tracked, Unannounced
+from evaluator.watch.worker.saving import SOURCE
+from evaluator.watch.worker.tracked import Tracked
 from telemetry import codec, topics
 from telemetry.bus.protocols import Bus, Encoded, Record
-from telemetry.errors import SettingsError, UnreadableRecord
+from telemetry.errors import UnreadableRecord
 from telemetry.events import DeciderMarked, LogPlace, RolloutChanged, ScoreRecorded
 from telemetry.score_batches import scores_of
 
@@ -47,18 +45,20 @@ class Decider:
         linger_s: float = LINGER_S,
         on_settled: Callable[[Tracked], None] = _ignore,
     ) -> None:
-        self.rollouts: dict[str, Tracked] = {}
-        self.refused: dict[str, str] = {}
-        self.unannounced = Unannounced()
+        self.known = Registry()
         self.duplicates = self.late = 0
         self._bus = bus
         self._snapshot_every, self._linger_s = snapshot_every, linger_s
         self._on_settled = on_settled
-        self._ended: set[str] = set()
         self._topic_id: str | None = None
         self._read_to: dict[int, int] = {}
         self._says = Announcer(bus.publisher())
         self._reader = bus.reader([topics.ROLLOUTS, topics.SCORES])
+
+    @property
+    def rollouts(self) -> dict[str, Tracked]:
+        """Those in memory, by their ids."""
+        return self.known.tracked
 
     @property
     def dead(self) -> int:
@@ -87,11 +87,12 @@ class Decider:
         )
         begin: dict[int, int] = {}
         if stored.mark is not None and stored.mark.topic_id == self._topic_id:
-            self.unannounced.places = dict(stored.mark.unannounced)
+            self.known.unannounced.places = dict(stored.mark.unannounced)
             begin = {place.partition: place.offset + 1 for place in stored.mark.read_to}
         for state in sorted(states.values(), key=lambda state: state.time):
-            tracked = self._restored(state, stored)
+            tracked = self.known.restored(state, stored)
             if tracked is None or tracked.over:
+                self._says.send(stored.withdrawn(state.spec.rollout_id))
                 continue
             partition = tracked.evidence.partition or 0
             first, end = begins.get(partition, 0), ends.get(partition, 0)
@@ -104,17 +105,16 @@ class Decider:
             if offset <= ends.get(partition, 0):
                 self._reader.seek(topics.SCORES, partition, offset)
                 self._read_to[partition] = offset - 1
-        live = [tracked for tracked in self.rollouts.values() if tracked.live]
-        for tracked in live:
+        for tracked in self.known.live():
             self._catch_up(tracked)
             self._says.decide(tracked)
-        self._save(live)
+        self._save(self.known.live())
 
     def close(self, *, save: bool = True) -> None:
         """Snapshot what is not yet in a snapshot (unless `save` is False), then let go of the broker."""
         try:
             if save:
-                self._save([t for t in self.rollouts.values() if t.unsaved and t.live])
+                self._save([t for t in self.known.live() if t.unsaved])
         finally:
             self._reader.close()
             self._says.close()
@@ -126,8 +126,8 @@ class Decider:
         records = self._reader.poll(timeout_s)
         for record in records:
             self._take(record)
-        full = [t for t in self.rollouts.values() if t.unsaved >= self._snapshot_every and t.live]
-        if full or self.unannounced.changed:
+        full = [t for t in self.known.live() if t.unsaved >= self._snapshot_every]
+        if full or self.known.unannounced.changed:
             self._save(full)
         self._let_go(time.monotonic())
         return len(records)
@@ -154,19 +154,11 @@ class Decider:
         read_to = self._read_to.get(record.partition, -1)
         self._read_to[record.partition] = record.offset
         if record.offset <= read_to:
-            for tracked in [t for t in self.rollouts.values() if t.live]:
+            for tracked in self.known.live():
                 self._says.stop(tracked, began_anew(read_to + 1, record.offset))
 
     def _on_rollout(self, event: RolloutChanged) -> None:
-        rollout = event.spec.rollout_id
-        known = self.rollouts.get(rollout)
-        if rollout in self._ended:
-            return
-        if known is not None:
-            if event.revision > known.state.revision:
-                known.state, known.idle_since = event, time.monotonic()
-            return
-        tracked = self._track(event)
+        tracked = self.known.announced(event)
         if tracked is not None:
             tracked.begins = self._read_to.get(0, -1) + 1
             self._catch_up(tracked)
@@ -184,11 +176,11 @@ class Decider:
                 self._settle(tracked, record, index, score)
 
     def _on_stranger(self, record: Record, rollout: str) -> None:
-        if rollout in self._ended:
+        if self.known.forgotten(rollout):
             self.late += 1
-        elif rollout not in self.refused and not self.unannounced.saw(
-            rollout, record.partition, record.offset
-        ):
+            return
+        noted = self.known.unannounced.saw
+        if rollout not in self.known.refused and not noted(rollout, record.partition, record.offset):
             self._says.bury(record, f"rollout {rollout!r} is not announced, as many others are not")
 
     def _settle(self, tracked: Tracked, record: Record, index: int, score: ScoreRecorded) -> None:
@@ -215,35 +207,10 @@ class Decider:
 
     # --- rollouts that come, stop and go --------------------------------------------------------------
 
-    def _restored(self, state: RolloutChanged, stored: Stored) -> Tracked | None:
-        tracked = self._track(state)
-        if tracked is None:
-            return None
-        tracked.over = tracked.ended
-        found = stored.restore(state.spec, to_look_at=tracked.over)
-        if found is not None:
-            tracked.evidence, tracked.keeper, tracked.begins = found.evidence, found.keeper, found.offset + 1
-            tracked.topic_id = found.topic_id
-        self._forget()
-        return tracked
-
-    def _track(self, state: RolloutChanged) -> Tracked | None:
-        """Take on a rollout; None where no evidence can be made for its spec, which is said once."""
-        spec = state.spec
-        try:
-            evidence = RolloutEvidence(spec)
-        except SettingsError as error:
-            if spec.rollout_id not in self.refused:
-                log.error("rollout %s is not watched: %s", spec.rollout_id, error.message)  # noqa: TRY400 - the message says it all
-            self.refused[spec.rollout_id] = error.message
-            return None
-        tracked = self.rollouts[spec.rollout_id] = Tracked(state, evidence, Keeper(spec.rollout_id))
-        return tracked
-
     def _catch_up(self, tracked: Tracked) -> None:
         """Fold what came before the rollout was announced, up to where this decider has read."""
         rollout = tracked.state.spec.rollout_id
-        place = self.unannounced.announced(rollout)
+        place = self.known.unannounced.announced(rollout)
         read_to = self._read_to.get(place.partition, -1) if place is not None else -1
         if place is None or place.offset > read_to:
             return
@@ -272,15 +239,8 @@ class Decider:
                 if tracked.live:
                     self._save([tracked])
                     self._says.send(tracked.keeper.withdrawn())
-                tracked.over = True
-                tracked.evidence.draws = Draws()
-        self._forget()
-
-    def _forget(self) -> None:
-        over = [rollout for rollout, tracked in self.rollouts.items() if tracked.over]
-        for rollout in over[:-KEPT_ENDED]:
-            del self.rollouts[rollout]
-            self._ended.add(rollout)
+                self.known.let_go(tracked)
+        self.known.forget()
 
     # --- snapshots ------------------------------------------------------------------------------------
 
@@ -290,7 +250,7 @@ class Decider:
         A new rollout has one at once: nobody need read what came before it, and the publisher's connection is
         open (150 ms) before the first decision has to leave.
         """
-        if not rollouts and not self.unannounced.changed:
+        if not rollouts and not self.known.unannounced.changed:
             return
         pieces = [codec.encode(self._mark())]
         for tracked in rollouts:
@@ -298,7 +258,7 @@ class Decider:
             offset = max(self._read_to.get(evidence.partition or 0, -1), evidence.last_offset)
             pieces += tracked.keeper.pieces(evidence, offset, self._topic_id)
         self._says.send(pieces)
-        self.unannounced.changed = False
+        self.known.unannounced.changed = False
         for tracked in rollouts:
             tracked.unsaved = 0
 
@@ -309,5 +269,5 @@ class Decider:
             read_to=tuple(
                 LogPlace(partition=p, offset=o) for p, o in sorted(self._read_to.items()) if o >= 0
             ),
-            unannounced=dict(self.unannounced.places),
+            unannounced=dict(self.known.unannounced.places),
         )

@@ -130,8 +130,8 @@ def worker_status(judge: str, tagger: str, counts: ScorerCounts, decider: Decide
             "late": decider.late,
             "decisions": sum(r.decisions for r in rollouts),
             "rollouts": rollouts,
-            "refused": dict(decider.refused),
-            "unannounced": tuple(decider.unannounced.places),
+            "refused": dict(decider.known.refused),
+            "unannounced": tuple(decider.known.unannounced.places),
         }
     )
 

@@ -8,15 +8,18 @@ import logging
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.evidence.units import ENTRY
 from evaluator.watch.worker.saving import CHUNK, Keeper
+from telemetry import codec
+from telemetry.bus.protocols import Encoded
 from telemetry.errors import UnreadableRecord
 from telemetry.events import DeciderMarked, Event, RolloutSpec, SnapshotHead, SnapshotTaken, SubjectsMet
+from telemetry.topics import SNAPSHOTS
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +73,12 @@ class Stored:
         else:
             return False
         return True
+
+    def withdrawn(self, rollout_id: str) -> Iterator[Encoded]:
+        """Tombstones for what is left about subjects of a rollout that nothing is settled of."""
+        pieces = self._of.get(rollout_id)
+        for met in pieces.met.values() if pieces is not None else ():
+            yield codec.tombstone(SNAPSHOTS, met.place)
 
     def restore(self, spec: RolloutSpec, *, to_look_at: bool = False) -> Restored | None:
         """The newest evidence of a rollout that is whole; None where none is, and the scores are all there is.

@@ -42,6 +42,11 @@ class Tracked:
         """Whether its scores are settled."""
         return not self.over and self.stopped is None
 
+    def heard_of(self, state: RolloutChanged) -> None:
+        """Take on a state where it is newer."""
+        if state.revision > self.state.revision:
+            self.state, self.idle_since = state, time.monotonic()
+
     @property
     def ended(self) -> bool:
         """Whether it was rolled back or closed."""

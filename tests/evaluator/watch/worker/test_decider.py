@@ -212,7 +212,7 @@ def test_scores_of_a_rollout_that_nobody_announced_wait_in_kafka_however_long(
             decider.close(save=save)
             decider = Decider(bus, snapshot_every=2)
             decider.restore()
-    assert list(decider.unannounced.places) == ["second"]
+    assert list(decider.known.unannounced.places) == ["second"]
     publish(bus, [announced(SECOND)])
     decider.step(0.0)
     publish(bus, [score(900, rollout_id="second")])
@@ -235,7 +235,7 @@ def test_a_rollout_that_cannot_be_watched_stops_no_other(bus: MemoryBus) -> None
     for _ in range(2):
         decider = run(bus)
         assert decider.rollouts["r1"].evidence.settled == 2
-        assert set(decider.refused) == {"second", "third"}
+        assert set(decider.known.refused) == {"second", "third"}
 
 
 def test_a_score_of_a_stage_that_the_rollout_does_not_have_is_a_dead_letter(bus: MemoryBus) -> None:
@@ -332,6 +332,17 @@ def test_a_rollout_that_ended_leaves_memory_and_the_topic(bus: MemoryBus) -> Non
     assert decider.late > 0
     decider.close()
     assert run(bus).rollouts["r1"].evidence.summary() == summary
+
+
+def test_what_is_left_about_subjects_of_a_rollout_that_ended_while_no_decider_was_there_is_withdrawn(
+    bus: MemoryBus,
+) -> None:
+    publish(bus, [announced(rollout()), *regression(50)])
+    run(bus)
+    publish(bus, [announced(rollout(), revision=2, status="rolled_back")])
+    assert run(bus).rollouts["r1"].evidence.settled == 50
+    left = {record.key: record for record in records(bus, topics.SNAPSHOTS)}
+    assert all(record.is_tombstone for key, record in left.items() if b"/met/" in (key or b""))
 
 
 def test_only_the_last_of_many_rollouts_that_ended_are_kept(bus: MemoryBus) -> None:
