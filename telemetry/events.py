@@ -19,7 +19,7 @@ Arm = Literal["control", "candidate"]
 SubjectSource = Literal["session", "end_user", "user", "api_key", "request"]
 TextPolicy = Literal["full", "redacted", "hashed"]
 Action = Literal["promote", "hold", "roll_back"]
-Status = Literal["ramping", "promoted", "rolled_back", "closed"]
+Status = Literal["shadow", "ramping", "paused", "promoted", "rolled_back", "closed"]
 AdvancePolicy = Literal["manual", "schedule", "evidence"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -306,6 +306,7 @@ class CapabilityWatch(Value):
 class Stage(Value):
     """A step of the rollout. `min_units` scored units must settle in it before it may be promoted.
 
+    A first stage of share 0 is the shadow: no user sees the candidate, whose answers come from shadows alone.
     `margin` is the non-inferiority margin of the promotion test in this stage (policy `evidence`).
     """
 
@@ -407,7 +408,12 @@ class RolloutChanged(Event):
     @property
     def live(self) -> bool:
         """Whether the candidate may still get traffic: models are pinned, shadows drawn, a rollback possible."""
-        return self.status in ("ramping", "promoted")
+        return self.status in ("shadow", "ramping", "paused", "promoted")
+
+    @property
+    def before(self) -> int | None:
+        """The revision that this transition changed, None where it is the start."""
+        return self.revision - 1 or None
 
     @property
     def occupies(self) -> bool:

@@ -16,7 +16,13 @@ from belay.launcher.view import StackView
 from telemetry.events import CapabilityEvidence
 
 _BAR_WIDTH = 22
-_STATUS_STYLE = {"ramping": "bold cyan", "rolled_back": "bold white on red", "promoted": "bold green"}
+_STATUS_STYLE = {
+    "shadow": "bold magenta",
+    "ramping": "bold cyan",
+    "paused": "bold yellow",
+    "rolled_back": "bold white on red",
+    "promoted": "bold green",
+}
 
 
 def render(tick: Tick) -> RenderableType:

@@ -172,9 +172,8 @@ def _deciding(seen: Seen) -> list[Step]:
     control = "" if seen.control else "`belay up control`"
     if state is None:
         return [Step("rollout", "none", control or "`belay rollout start`")]
-    stage = (
-        f"stage {state.stage + 1} of {len(state.spec.stages)}" if state.status == "ramping" else state.reason
-    )
+    on_its_way = state.status in ("shadow", "ramping")
+    stage = f"stage {state.stage + 1} of {len(state.spec.stages)}" if on_its_way else state.reason
     found = [
         Step("rollout", f"{state.spec.rollout_id} {state.status} at {state.share:.0%}: {stage}", control)
     ]
@@ -205,7 +204,9 @@ def _evidence(mine: RolloutStatus, state: RolloutChanged) -> Step:
         told += f"; last: {mine.last_decision.action}, {mine.last_decision.reason}"
     if mine.stopped is not None:
         return Step("decision", f"{told}; the watch stopped: {mine.stopped}", "a person: roll back")
-    if state.status != "ramping":
+    if state.status == "paused":
+        return Step("decision", told, "a person: `belay rollout resume`, or roll back")
+    if state.status not in ("shadow", "ramping"):
         return Step("decision", told)
     least = state.spec.stages[state.stage].min_units
     if mine.settled < least:

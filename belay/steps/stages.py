@@ -11,11 +11,11 @@ STAGES = "5%:2000,25%:4000,50%"
 
 
 def parse_stages(text: str) -> tuple[tuple[float, int], ...]:
-    """(share, units until the next stage) of each. Raises UsageError that names the part which is wrong."""
+    """(share, units until the next stage) of each; a first one of 0% is in shadow. Raises UsageError."""
     found = []
     for part in text.split(","):
         match = re.fullmatch(r"(\d+(?:\.\d+)?)%(?::(\d+))?", part.strip())
-        if match is None or not 0.0 < float(match[1]) <= 100.0:
+        if match is None or float(match[1]) > 100.0:
             raise UsageError(
                 f"--stages has {part.strip()!r}, expected a share and interactions such as 5%:2000"
             )

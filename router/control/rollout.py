@@ -20,7 +20,7 @@ SOURCE: Final = "belay.control"
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Give the first stage's share of subjects the candidate."""
+    """Give the first stage's share of subjects the candidate; where that is 0, shadow it only."""
 
     spec: RolloutSpec
     actor: str = "operator"
@@ -56,6 +56,22 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Promote nothing until somebody resumes. Whoever has the candidate keeps it, shadows go on."""
+
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on where it was paused."""
+
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Expire:
     """The rollback window after full promotion has passed. Traffic stays where it is."""
 
@@ -71,7 +87,7 @@ class Close:
     reason: str
 
 
-RolloutEvent = Start | Promote | RollBack | Hold | Expire | Close
+RolloutEvent = Start | Promote | RollBack | Hold | Pause | Resume | Expire | Close
 Handler = Callable[[RolloutChanged, RolloutEvent, datetime], RolloutChanged]
 
 
@@ -120,7 +136,7 @@ def _start(event: Start, at: datetime) -> RolloutChanged:
         source=SOURCE,
         spec=spec,
         revision=1,
-        status="ramping",
+        status=_under_way(spec.stages[0].share),
         stage=0,
         share=spec.stages[0].share,
         since=at,
@@ -136,6 +152,19 @@ def _promote(state: RolloutChanged, event: RolloutEvent, at: datetime) -> Rollou
             state, event, at, status="ramping", stage=following, share=state.spec.stages[following].share
         )
     return _changed(state, event, at, status="promoted", stage=state.stage, share=full_share(state.spec))
+
+
+def _under_way(share: float) -> Status:
+    """The status of a rollout that goes on at this share."""
+    return "ramping" if share > 0.0 else "shadow"
+
+
+def _pause(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutChanged:
+    return _changed(state, event, at, status="paused", stage=state.stage, share=state.share)
+
+
+def _resume(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutChanged:
+    return _changed(state, event, at, status=_under_way(state.share), stage=state.stage, share=state.share)
 
 
 def _roll_back(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutChanged:
@@ -174,10 +203,25 @@ def _close(state: RolloutChanged, event: RolloutEvent, at: datetime) -> RolloutC
 
 
 TABLE: Final[dict[Status, dict[type[RolloutEvent], Row]]] = {
+    "shadow": {
+        Promote: Row(_promote, ("ramping",)),
+        RollBack: Row(_roll_back, ("rolled_back",)),
+        Hold: Row(_hold, ("shadow",)),
+        Pause: Row(_pause, ("paused",)),
+        Resume: Row(_stay, ("shadow",)),
+    },
     "ramping": {
         Promote: Row(_promote, ("ramping", "promoted")),
         RollBack: Row(_roll_back, ("rolled_back",)),
         Hold: Row(_hold, ("ramping",)),
+        Pause: Row(_pause, ("paused",)),
+        Resume: Row(_stay, ("ramping",)),
+    },
+    "paused": {
+        RollBack: Row(_roll_back, ("rolled_back",)),
+        Hold: Row(_hold, ("paused",)),
+        Pause: Row(_stay, ("paused",)),
+        Resume: Row(_resume, ("shadow", "ramping")),
     },
     "promoted": {
         RollBack: Row(_roll_back, ("rolled_back",)),
@@ -199,7 +243,7 @@ TABLE: Final[dict[Status, dict[type[RolloutEvent], Row]]] = {
 
 def diagram() -> str:
     """The table as a Mermaid state diagram; docs/router.md contains it."""
-    lines = ["stateDiagram-v2", "    [*] --> ramping: Start"]
+    lines = ["stateDiagram-v2", "    [*] --> shadow: Start", "    [*] --> ramping: Start"]
     for status, row_of in TABLE.items():
         for kind, row in row_of.items():
             lines += [f"    {status} --> {target}: {kind.__name__}" for target in row.leads_to]

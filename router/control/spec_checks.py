@@ -102,14 +102,31 @@ def _check_stages(spec: RolloutSpec) -> None:
     shares = [stage.share for stage in spec.stages]
     if not 1 <= len(shares) <= MOST_STAGES:
         raise _refused(spec, f"it has {len(shares) or 'no'} stages, expected 1 to {MOST_STAGES}")
-    if shares[0] <= 0.0 or any(a >= b for a, b in pairwise(shares)):
-        raise _refused(spec, f"shares of stages must grow from above 0, they are {shares}")
+    if any(a >= b for a, b in pairwise(shares)):
+        raise _refused(spec, f"shares of stages must grow, they are {shares}")
+    if shares[0] == 0.0:
+        _check_shadow_stage(spec)
     if shares[-1] >= full_share(spec):
         raise _refused(
             spec,
             f"the last stage's share {shares[-1]} leaves nothing to promote it to, "
             f"which is {full_share(spec):g} with the holdback of {spec.holdback}",
             "Leave that stage out, or give it a smaller share: the full rollout is the step after the last stage.",
+        )
+
+
+def _check_shadow_stage(spec: RolloutSpec) -> None:
+    if spec.shadow <= 0.0:
+        raise _refused(
+            spec,
+            "its first stage has share 0 and `shadow` is 0, so that the candidate would answer nothing",
+            "Shadow some of the prompts (`shadow: 0.1`), or begin with a share above 0.",
+        )
+    if len(spec.stages) == 1:
+        raise _refused(
+            spec,
+            "its only stage has share 0, after which all subjects would get the candidate at once",
+            "Name at least one stage with a share after the one in shadow.",
         )
 
 

@@ -120,6 +120,14 @@ def test_a_stage_waits_for_its_least_interactions_and_then_for_a_person_if_one_p
     assert waits(replace(ALL_WELL, rollout=by_hand, worker=worker(settled=300)))["decision"] == "a person"
 
 
+def test_a_paused_rollout_waits_for_a_person() -> None:
+    paused = RAMPING.model_copy(update={"status": "paused", "reason": "a look at the answers"})
+    assert waits(replace(ALL_WELL, rollout=paused))["decision"].startswith("a person: `belay rollout resume`")
+    assert "a look at the answers" in next(
+        s.told for s in steps(replace(ALL_WELL, rollout=paused)) if s.name == "rollout"
+    )
+
+
 def _decision(seen: Seen) -> Step:
     (found,) = [step for step in steps(seen) if step.name == "decision"]
     return found

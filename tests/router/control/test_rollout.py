@@ -15,7 +15,9 @@ from router.control.rollout import (
     Close,
     Expire,
     Hold,
+    Pause,
     Promote,
+    Resume,
     RollBack,
     RolloutEvent,
     Start,
@@ -112,7 +114,7 @@ def test_nothing_but_start_is_possible_before_the_start_and_start_only_there() -
     [
         ((), "no stages"),
         ((0.5, 0.25), "must grow"),
-        ((0.0, 0.5), "must grow from above 0"),
+        ((0.0, 0.5), "the candidate would answer nothing"),
         ((0.5, 1.0), "leaves nothing to promote it to, which is 0.98"),
         ((0.5, 0.98), "leaves nothing to promote it to"),
     ],
@@ -122,6 +124,49 @@ def test_stages_that_cannot_be_a_rollout_are_refused_at_the_start(
 ) -> None:
     with pytest.raises(TransitionRefused, match=message):
         transition(None, Start(spec(shares)), NOON)
+
+
+def test_a_first_stage_of_share_0_is_in_shadow_until_it_is_promoted() -> None:
+    state = started(shares=(0.0, 0.05), shadow=0.2)
+    assert (state.status, state.stage, state.share, state.live) == ("shadow", 0, 0.0, True)
+    after = promoted(state)
+    assert (after.status, after.stage, after.share) == ("ramping", 1, 0.05)
+    assert rolled_back(state).status == "rolled_back"
+
+
+def test_nobody_goes_from_shadow_to_everybody_at_once() -> None:
+    with pytest.raises(TransitionRefused, match="all subjects would get the candidate at once"):
+        started(shares=(0.0,), shadow=0.2)
+
+
+@pytest.mark.parametrize("shares", [(0.0, 0.5), (0.05, 0.5)])
+def test_a_pause_freezes_stage_and_share_and_a_resume_goes_on_there(shares: tuple[float, ...]) -> None:
+    state = started(shares=shares, shadow=0.2)
+    paused = transition(state, Pause("ada", "a look at the answers"), NOON)
+    assert (paused.status, paused.stage, paused.share, paused.live) == ("paused", 0, shares[0], True)
+    assert transition(paused, Pause("bob", "as well"), NOON) is paused
+    with pytest.raises(TransitionRefused, match="it is paused"):
+        promoted(paused)
+    resumed = transition(paused, Resume("ada", "fine"), NOON)
+    assert (resumed.status, resumed.stage, resumed.share) == (state.status, 0, shares[0])
+    assert transition(resumed, Resume("bob", "as well"), NOON) is resumed
+
+
+def test_a_paused_rollout_is_rolled_back_as_any_other() -> None:
+    paused = transition(started(), Pause("ada", "a look"), NOON)
+    assert (rolled_back(paused).status, rolled_back(paused).share) == ("rolled_back", 0.0)
+
+
+def test_a_paused_rollout_has_its_shadows_moved_and_stays_paused() -> None:
+    allotted = Allotment(settled=200, by_capability={"support": 0.3}, otherwise=0.02)
+    paused = transition(started(), Pause("ada", "a look"), NOON)
+    after = transition(paused, Hold("worker", "h", allotment=allotted), NOON)
+    assert (after.status, after.allotment) == ("paused", allotted)
+
+
+def test_a_revision_names_the_one_before_it() -> None:
+    state = started()
+    assert (state.before, promoted(state).before) == (None, 1)
 
 
 def test_a_hold_moves_the_shadows_and_leaves_stage_share_and_window_alone() -> None:
@@ -176,6 +221,8 @@ EVENTS: tuple[RolloutEvent, ...] = (
     Hold("m", "h"),
     Hold("m", "h", allotment=Allotment(settled=200, by_capability={"support": 0.3}, otherwise=0.02)),
     Hold("m", "h", allotment=Allotment(settled=400, by_capability={"support": 0.2}, otherwise=0.02)),
+    Pause("m", "w"),
+    Resume("m", "g"),
     Expire(),
     Close("m", "c"),
 )
@@ -190,10 +237,12 @@ class AnySequenceOfEvents(RuleBasedStateMachine):
     @initialize(
         shares=st.lists(st.floats(0.01, 0.89), min_size=1, max_size=5, unique=True),
         holdback=st.floats(0.0, 0.1),
+        in_shadow=st.booleans(),
     )
-    def start(self, shares: list[float], holdback: float) -> None:
+    def start(self, shares: list[float], holdback: float, in_shadow: bool) -> None:
         self.at = NOON
-        self.state = transition(None, Start(spec(tuple(sorted(shares)), holdback=holdback)), NOON)
+        stages = (*([0.0] if in_shadow else []), *sorted(shares))
+        self.state = transition(None, Start(spec(stages, holdback=holdback, shadow=0.1)), NOON)
         self.before = self.state
 
     @rule(event=st.sampled_from(EVENTS), days=st.integers(0, 40))
@@ -217,8 +266,15 @@ class AnySequenceOfEvents(RuleBasedStateMachine):
         assert self.state.share in of_spec | {0.0, 1.0 - self.state.spec.holdback}
         if self.state.status in ("ramping", "promoted"):
             assert self.state.share > 0.0
+        if self.state.status == "shadow":
+            assert self.state.share == 0.0
         if self.state.status == "rolled_back":
             assert self.state.share == 0.0
+
+    @invariant()
+    def a_live_rollout_may_always_be_rolled_back(self) -> None:
+        if self.state.live:
+            assert transition(self.state, RollBack("m", "r"), self.at).status == "rolled_back"
 
     @invariant()
     def a_revision_is_one_change(self) -> None:

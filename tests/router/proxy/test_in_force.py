@@ -39,6 +39,15 @@ def test_each_revision_is_taken_on_with_its_time(tmp_path: Path) -> None:
     assert seen.current.applied_at_ns > before
 
 
+def test_in_shadow_and_while_paused_shadows_are_drawn_and_shares_stay() -> None:
+    state = started(shares=(0.0, 0.25), shadow=0.1)
+    for status in ("shadow", "paused"):
+        found = in_force(state.model_copy(update={"status": status}), "here", 1)
+        assert (found.share, found.shadow) == (0.0, 0.1)
+    paused = promoted(state).model_copy(update={"status": "paused"})
+    assert in_force(paused, "here", 1).share == 0.25
+
+
 def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     file = tmp_path / "rollout.json"
     write_rollout(file, started())
