@@ -32,6 +32,10 @@ class UnknownRollout(UsageError):
     """No rollout has this id."""
 
 
+class StaleRevision(TransitionRefused):
+    """The revision that was to be changed is not the last one."""
+
+
 def event_for(decision: DecisionMade, current: RolloutChanged | None) -> RolloutEvent | str:
     """What a decision asks of the current rollout, or the reason why it asks nothing. Pure.
 
@@ -48,6 +52,8 @@ def event_for(decision: DecisionMade, current: RolloutChanged | None) -> Rollout
         return Hold(**told, allotment=decision.allotment)
     if current.spec.advance == "manual":
         return "this rollout is promoted by hand"
+    if current.status == "paused":
+        return "the rollout is paused"
     if decision.stage != current.stage:
         return f"it was made in stage {decision.stage}, the rollout is in {current.stage}"
     return Promote(**told)
@@ -73,6 +79,8 @@ class Control:
         self._clock = clock
         self._lock = threading.RLock()
         self._states: dict[str, RolloutChanged] = {}
+        # Which revision of a rollout last changed its status, stage or share. The latest known after a restart.
+        self._moved: dict[str, int] = {}
         self._decided: set[str] = set()
         self.outbox: deque[RolloutChanged] = deque()
         self.current: RolloutChanged | None = None
@@ -101,11 +109,23 @@ class Control:
                 self._pinning.withdraw(state)
                 raise
 
-    def act(self, rollout_id: str, event: RolloutEvent) -> RolloutChanged:
-        """Apply an event that a person asks for. Raises UnknownRollout, TransitionRefused."""
+    @property
+    def rollouts(self) -> tuple[RolloutChanged, ...]:
+        """The latest state of every rollout that is known."""
+        with self._lock:
+            return tuple(self._states.values())
+
+    def act(self, rollout_id: str, event: RolloutEvent, revision: int | None = None) -> RolloutChanged:
+        """Apply an event that a person asks for; `revision` is the one that they have seen, None where they do not say.
+
+        Raises UnknownRollout, TransitionRefused, and StaleRevision where the rollout was moved since. A rollback is
+        never too late, and that shadows went elsewhere makes nothing stale.
+        """
         read_at = time.time_ns()
         with self._lock:
             state = self.rollout(rollout_id)
+            if revision is not None and not isinstance(event, RollBack):
+                self._compare(state, event, revision)
             after = self._apply(state, event)
         self._write_down(
             read_at, None, type(event).__name__, rollout_id, _outcome(state, after), after.revision
@@ -158,10 +178,21 @@ class Control:
                 waiting.append(newest)
             self.outbox = deque(waiting)
 
+    def _compare(self, state: RolloutChanged, event: RolloutEvent, revision: int) -> None:
+        rollout_id = state.spec.rollout_id
+        if self._moved.get(rollout_id, state.revision) <= revision <= state.revision:
+            return
+        raise StaleRevision(
+            f"{type(event).__name__} of rollout {rollout_id!r} at revision {revision} is refused: it is {state.status} "
+            f"at stage {state.stage}, revision {state.revision}, by {state.actor}: {state.reason}",
+            hint="Look at it again, and ask again with its revision if you still want that.",
+        )
+
     def _learn(self, state: RolloutChanged) -> None:
         known = self._states.get(state.spec.rollout_id)
         if known is None or state.revision > known.revision:
             self._states[state.spec.rollout_id] = state
+            self._moved[state.spec.rollout_id] = state.revision
         if replaces(state, self.current):
             write_rollout(self._file, state)
             self.current = state
@@ -185,8 +216,11 @@ class Control:
                 f"{self._file} holds a newer state than {state.spec.rollout_id!r} at revision {state.revision}",
                 hint="Another control writes it, or this machine's clock went back. Nothing was changed.",
             )
+        rollout_id = state.spec.rollout_id
+        if not _only_shadows_moved(self._states.get(rollout_id), state):
+            self._moved[rollout_id] = state.revision
         self.current = state
-        self._states[state.spec.rollout_id] = state
+        self._states[rollout_id] = state
         self.outbox.append(state)
         self._pinning.follow(state)
         log.info(
@@ -228,6 +262,14 @@ def _is_news(state: RolloutChanged, published: list[RolloutChanged]) -> bool:
         known.revision < state.revision
         for known in published
         if known.spec.rollout_id == state.spec.rollout_id
+    )
+
+
+def _only_shadows_moved(before: RolloutChanged | None, after: RolloutChanged) -> bool:
+    return before is not None and (before.status, before.stage, before.share) == (
+        after.status,
+        after.stage,
+        after.share,
     )
 
 

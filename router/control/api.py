@@ -1,42 +1,49 @@
-"""Control over HTTP: start, look, promote, roll back.
+"""Control over HTTP: start, look, promote, pause, resume, roll back, close.
 
 It asks nobody who they are, so it belongs on a private address (the default is 127.0.0.1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Final
 
-from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi import FastAPI, Header, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import Field
 
 from router.control.actor import Control, UnknownRollout
+from router.control.answers import Answered
+from router.control.desk import Asked, Desk, refusal
 from router.control.health import HealthStatus, Pulse, health
-from router.control.rollout import Close, Promote, RollBack
-from router.control.spec_checks import SpecRefused
-from telemetry.errors import BelayError, TransitionRefused
+from router.control.rollout import Close, Pause, Promote, Resume, RollBack, RolloutEvent, Start
+from telemetry.errors import BelayError, UsageError
 from telemetry.events import RolloutChanged, RolloutSpec, Value
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=40)]
 
-_STATUS: tuple[tuple[type[BelayError], int], ...] = (
-    (UnknownRollout, 404),
-    (SpecRefused, 422),
-    (TransitionRefused, 409),
-)
+_ACTIONS: Final[dict[str, Callable[[str, str], RolloutEvent]]] = {
+    "rollback": RollBack,
+    "promote": Promote,
+    "pause": Pause,
+    "resume": Resume,
+    "close": Close,
+}
 
 
 class Word(Value):
-    """Who asks for something, and why. Both are recorded."""
+    """Who asks for something, and why: both are recorded. `revision` is the one that they have seen and change."""
 
     actor: Text
     reason: Text
+    revision: Annotated[int, Field(ge=1)] | None = None
 
 
-def create_app(control: Control, pulses: Sequence[Pulse] = ()) -> FastAPI:
+def create_app(control: Control, pulses: Sequence[Pulse] = (), desk: Desk | None = None) -> FastAPI:
     """The API and the page over one control; `pulses` are the signs of life of the threads behind it.
 
     `/healthz` is 503 where nothing would be rolled back by itself, `/livez` only where a new process would help.
@@ -46,13 +53,19 @@ def create_app(control: Control, pulses: Sequence[Pulse] = ()) -> FastAPI:
 
     @app.exception_handler(BelayError)
     async def _refuse(_: Request, error: BelayError) -> JSONResponse:
-        status = next((code for kind, code in _STATUS if isinstance(error, kind)), 503)
-        return JSONResponse({"error": error.message, "hint": error.hint}, status)
+        return _response(refusal(error))
 
     @app.get("/", response_class=HTMLResponse)
     async def _page() -> str:
         return page
 
+    _add_health(app, control, pulses)
+    _add_views(app, control)
+    _add_changes(app, control, desk or Desk(control))
+    return app
+
+
+def _add_health(app: FastAPI, control: Control, pulses: Sequence[Pulse]) -> None:
     def _health(*, bad: tuple[HealthStatus, ...]) -> JSONResponse:
         found, current = health(pulses), control.current
         told = {
@@ -70,30 +83,61 @@ def create_app(control: Control, pulses: Sequence[Pulse] = ()) -> FastAPI:
     async def _livez() -> JSONResponse:
         return _health(bad=("dead",))
 
-    @app.post("/rollouts", status_code=201)
-    def _start(spec: RolloutSpec) -> RolloutChanged:
-        return control.start(spec)
 
+def _add_views(app: FastAPI, control: Control) -> None:
     @app.get("/rollouts/current")
-    async def _current() -> RolloutChanged:
+    async def _current(response: Response) -> RolloutChanged:
         if control.current is None:
             raise UnknownRollout("no rollout has been started", hint="POST /rollouts starts one.")
-        return control.current
+        return _tagged(response, control.current)
 
     @app.get("/rollouts/{rollout_id}")
-    def _rollout(rollout_id: str) -> RolloutChanged:
-        return control.rollout(rollout_id)
+    def _rollout(rollout_id: str, response: Response) -> RolloutChanged:
+        return _tagged(response, control.rollout(rollout_id))
 
-    @app.post("/rollouts/{rollout_id}/rollback")
-    def _roll_back(rollout_id: str, word: Word) -> RolloutChanged:
-        return control.act(rollout_id, RollBack(word.actor, word.reason))
 
-    @app.post("/rollouts/{rollout_id}/promote")
-    def _promote(rollout_id: str, word: Word) -> RolloutChanged:
-        return control.act(rollout_id, Promote(word.actor, word.reason))
+def _add_changes(app: FastAPI, control: Control, desk: Desk) -> None:
+    @app.post("/rollouts", status_code=201, response_model=RolloutChanged)
+    def _start(spec: RolloutSpec, key: Key = None) -> Response:
+        asked = Asked("start", spec.rollout_id, Start(spec).actor, spec.model_dump_json(), key)
+        return _response(desk.serve(asked, lambda: control.start(spec), 201))
 
-    @app.post("/rollouts/{rollout_id}/close")
-    def _close(rollout_id: str, word: Word) -> RolloutChanged:
-        return control.act(rollout_id, Close(word.actor, word.reason))
+    for name, event in _ACTIONS.items():
+        _add_action(app, control, desk, name, event)
 
-    return app
+
+def _add_action(
+    app: FastAPI, control: Control, desk: Desk, name: str, event: Callable[[str, str], RolloutEvent]
+) -> None:
+    @app.post(f"/rollouts/{{rollout_id}}/{name}", response_model=RolloutChanged, name=name)
+    def _act(rollout_id: str, word: Word, key: Key = None, if_match: IfMatch = None) -> Response:
+        revision = _revision(word, if_match)
+        asked = Asked(name, rollout_id, word.actor, f"{word.model_dump_json()}{revision}", key)
+        return _response(
+            desk.serve(asked, lambda: control.act(rollout_id, event(word.actor, word.reason), revision))
+        )
+
+
+def _revision(word: Word, if_match: str | None) -> int | None:
+    """The revision that a request changes: in its body, or as the entity tag that a GET gave. Raises UsageError."""
+    if if_match is None or if_match.strip() == "*":
+        return word.revision
+    found = re.fullmatch(r'\s*"?(\d{1,18})"?\s*', if_match)
+    if found is None or word.revision not in (None, int(found[1])):
+        raise BadRequest(
+            f'If-Match is {if_match!r} and `revision` {word.revision}, expected one revision such as "3"'
+        )
+    return int(found[1])
+
+
+class BadRequest(UsageError):
+    """A request contradicts itself, or has what cannot be read."""
+
+
+def _tagged(response: Response, state: RolloutChanged) -> RolloutChanged:
+    response.headers["etag"] = f'"{state.revision}"'
+    return state
+
+
+def _response(answered: Answered) -> JSONResponse:
+    return JSONResponse(answered.content, answered.status)

@@ -10,8 +10,10 @@ from contextlib import closing
 from functools import partial
 
 from router.control.actor import Control
+from router.control.answers import Answers
 from router.control.api import create_app
 from router.control.attesting import Attesting
+from router.control.desk import Desk
 from router.control.health import Pulse
 from router.control.loop import control_loop, without_a_bus
 from router.control.settings import ControlSettings
@@ -61,8 +63,9 @@ def _serve(settings: ControlSettings, control: Control, bus: Bus | None, listene
         attesting = Attesting(control, settings.models_folder, pulse=pulses[1])
         _thread(pulses[1], partial(attesting.run, settings.attest_every_s, stop))
     log.info("control listens on %s:%d", *listener.getsockname()[:2])
+    desk = Desk(control, Answers(settings.folder / "control-answers.jsonl"))
     try:
-        serve(create_app(control, pulses), listener, _SHUTDOWN_S)
+        serve(create_app(control, pulses, desk), listener, _SHUTDOWN_S)
     finally:
         stop.set()
         loop.join(_LOOP_END_S)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from router.control.actor import Control, UnknownRollout, event_for
-from router.control.rollout import Close, Hold, Promote, RollBack
+from router.control.actor import Control, StaleRevision, UnknownRollout, event_for
+from router.control.rollout import Close, Hold, Pause, Promote, RollBack
 from telemetry.errors import InfrastructureError, TransitionRefused
 from telemetry.events import Allotment, DecisionMade
 from telemetry.rollout_file import read_rollout, write_rollout
@@ -195,6 +195,49 @@ def test_a_rollout_whose_window_has_passed_keeps_its_subjects_until_it_is_closed
         control.start(spec(rollout_id="r2"))
     control.act("r1", Close("ada", "control serves it now"))
     assert control.start(spec(rollout_id="r2")).revision == 1
+
+
+def test_of_two_who_change_one_revision_the_second_is_refused_with_what_the_first_did(
+    control: Control,
+) -> None:
+    seen = control.start(spec()).revision
+    control.act("r1", Pause("ada", "a look"), seen)
+    with pytest.raises(StaleRevision, match="it is paused at stage 0, revision 2, by ada: a look"):
+        control.act("r1", Promote("bob", "onwards"), seen)
+    with pytest.raises(StaleRevision):
+        control.act("r1", Pause("bob", "me too"), 9)
+    assert control.rollout("r1").revision == 2
+
+
+def test_a_rollback_is_never_too_late(control: Control) -> None:
+    seen = control.start(spec()).revision
+    control.act("r1", Promote("ada", "onwards"), seen)
+    assert control.act("r1", RollBack("bob", "enough"), seen).status == "rolled_back"
+
+
+def test_shadows_that_moved_make_no_revision_stale(control: Control) -> None:
+    seen = control.start(spec()).revision
+    for settled in (200, 400):
+        allotment = Allotment(settled=settled, by_capability={"sums": settled / 1000}, otherwise=0.0)
+        control.decide(decision("hold", allotment=allotment))
+    assert control.act("r1", Promote("ada", "onwards"), seen).stage == 1
+    with pytest.raises(StaleRevision):
+        control.act("r1", Promote("bob", "onwards"), seen)
+
+
+def test_a_revision_of_before_a_restart_may_be_changed_where_it_is_the_last(tmp_path: Path) -> None:
+    place = (tmp_path / "rollout.json", tmp_path / "control.jsonl")
+    seen = Control(*place).start(spec()).revision
+    assert Control(*place).act("r1", Promote("ada", "onwards"), seen).stage == 1
+
+
+def test_a_promotion_asks_nothing_of_a_paused_rollout_and_a_rollback_acts(control: Control) -> None:
+    control.start(spec())
+    control.act("r1", Pause("ada", "a look"))
+    control.decide(decision("promote", stage=0))
+    assert control.rollout("r1").status == "paused"
+    control.decide(decision("roll_back"))
+    assert control.rollout("r1").status == "rolled_back"
 
 
 def test_a_rollout_of_the_past_never_takes_the_place_of_the_live_one(

@@ -66,6 +66,67 @@ def test_refusals_are_told_apart(http: TestClient) -> None:
     assert http.post("/rollouts/r1/close", json=WORD).status_code == 409
 
 
+def test_a_rollout_is_paused_and_resumed_over_http(http: TestClient) -> None:
+    http.post("/rollouts", json=spec().model_dump(mode="json"))
+    assert http.post("/rollouts/r1/pause", json=WORD).json()["status"] == "paused"
+    assert http.post("/rollouts/r1/promote", json=WORD).status_code == 409
+    assert http.post("/rollouts/r1/resume", json=WORD).json()["status"] == "ramping"
+
+
+@pytest.mark.parametrize("in_header", [True, False])
+def test_a_stale_revision_is_a_409_that_says_what_the_other_did(http: TestClient, in_header: bool) -> None:
+    http.post("/rollouts", json=spec().model_dump(mode="json"))
+    tag = http.get("/rollouts/current").headers["etag"]
+    assert tag == '"1"'
+    named: dict[str, Any] = (
+        {"headers": {"if-match": tag}, "json": WORD} if in_header else {"json": WORD | {"revision": 1}}
+    )
+    assert http.post("/rollouts/r1/promote", **named).status_code == 200
+    late = http.post("/rollouts/r1/promote", **named)
+    assert late.status_code == 409
+    current = late.json()["current"]
+    assert (current["revision"], current["actor"], current["reason"], current["stage"]) == (
+        2,
+        "ada",
+        "by hand",
+        1,
+    )
+    assert http.post("/rollouts/r1/rollback", **named).status_code == 200
+
+
+@pytest.mark.parametrize(("tag", "revision"), [("three", None), ('"3"', 4), ("-1", None)])
+def test_an_if_match_that_cannot_be_read_changes_nothing(
+    http: TestClient, control: Control, tag: str, revision: int | None
+) -> None:
+    http.post("/rollouts", json=spec().model_dump(mode="json"))
+    answer = http.post("/rollouts/r1/promote", json=WORD | {"revision": revision}, headers={"if-match": tag})
+    assert answer.status_code == 422
+    assert "expected one revision" in answer.json()["error"]
+    assert control.rollout("r1").revision == 1
+
+
+def test_the_same_key_and_request_gives_the_first_answer_and_acts_once(
+    http: TestClient, control: Control
+) -> None:
+    key = {"idempotency-key": "k-1"}
+    started_ = http.post("/rollouts", json=spec().model_dump(mode="json"), headers=key)
+    again = http.post("/rollouts", json=spec().model_dump(mode="json"), headers=key)
+    assert (again.status_code, again.json()) == (201, started_.json())
+    once = http.post("/rollouts/r1/promote", json=WORD, headers={"idempotency-key": "k-2"})
+    twice = http.post("/rollouts/r1/promote", json=WORD, headers={"idempotency-key": "k-2"})
+    assert once.json() == twice.json()
+    assert control.rollout("r1").stage == 1
+
+
+def test_the_same_key_with_another_request_is_a_422(http: TestClient, control: Control) -> None:
+    http.post("/rollouts", json=spec().model_dump(mode="json"), headers={"idempotency-key": "k"})
+    for action, word in (("promote", WORD), ("pause", WORD)):
+        answer = http.post(f"/rollouts/r1/{action}", json=word, headers={"idempotency-key": "k"})
+        assert answer.status_code == 422
+        assert "came with another request before" in answer.json()["error"]
+    assert control.rollout("r1").revision == 1
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

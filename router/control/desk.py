@@ -1,0 +1,89 @@
+"""The desk where changes are asked for over HTTP: each is made once, and what came of it is told.
+
+1. a key that was answered before gets that answer again (`router.control.answers`);
+2. control makes the change, or refuses it (`router.control.actor`);
+3. the answer is kept under its key.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from router.control.actor import Control, UnknownRollout
+from router.control.answers import Answered, Answers, KeyReused, fingerprint
+from router.control.spec_checks import SpecRefused
+from telemetry.errors import BelayError, TransitionRefused, UsageError
+from telemetry.events import RolloutChanged
+
+_STATUS: Final[tuple[tuple[type[BelayError], int], ...]] = (
+    (UnknownRollout, 404),
+    (SpecRefused, 422),
+    (KeyReused, 422),
+    (TransitionRefused, 409),
+    (UsageError, 422),
+)
+
+
+class Asked(NamedTuple):
+    """A change that somebody asks for: `what` is done with the rollout, `body` is the request as canonical JSON."""
+
+    what: str
+    rollout_id: str
+    actor: str
+    body: str
+    key: str | None = None
+
+
+class Desk:
+    """Takes what is asked for and answers it; safe to use from several threads."""
+
+    def __init__(self, control: Control, answers: Answers | None = None) -> None:
+        self._control = control
+        self._answers = answers or Answers()
+        self._lock = threading.Lock()
+
+    def serve(self, asked: Asked, do: Callable[[], RolloutChanged], status: int = 200) -> Answered:
+        """Have it done once, and say how it went. Raises nothing that a caller could mend."""
+        if asked.key is None:
+            return self._done(asked, do, status)
+        request = fingerprint(asked.what, asked.rollout_id, asked.actor, asked.body)
+        with self._lock:
+            try:
+                before = self._answers.given(asked.key, request)
+            except KeyReused as reused:
+                return refusal(reused)
+            if before is not None:
+                return before
+            answered = self._done(asked, do, status)
+            if answered.status < 500:  # what failed here may succeed when it is asked again
+                self._answers.keep(asked.key, request, answered)
+            return answered
+
+    def _done(self, asked: Asked, do: Callable[[], RolloutChanged], status: int) -> Answered:
+        try:
+            return Answered(status, do().model_dump(mode="json"))
+        except TransitionRefused as refused:
+            return refusal(refused, self._standing(asked.rollout_id))
+        except BelayError as error:
+            return refusal(error)
+
+    def _standing(self, rollout_id: str) -> RolloutChanged | None:
+        """The state that stood in the way: that of the rollout, or of the one that is there."""
+        try:
+            return self._control.rollout(rollout_id)
+        except UnknownRollout:
+            return self._control.current
+
+
+def refusal(error: BelayError, standing: RolloutChanged | None = None) -> Answered:
+    """How an error is told over HTTP. `standing` is what another did, where that is why."""
+    status = next((code for kind, code in _STATUS if isinstance(error, kind)), 503)
+    content: dict[str, Any] = {"error": error.message, "hint": error.hint}
+    if status == 409 and standing is not None:
+        told = {"status", "stage", "share", "revision", "actor", "reason", "since"}
+        content["current"] = {
+            "rollout_id": standing.spec.rollout_id, **standing.model_dump(mode="json", include=told)
+        }  # fmt: skip
+    return Answered(status, content)
