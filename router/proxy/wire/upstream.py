@@ -7,6 +7,7 @@ Written for the router because its cost is paid on every request. One `Upstream`
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
 from typing import Final, Literal, NamedTuple, cast
 from urllib.parse import urlsplit
@@ -65,8 +66,9 @@ class Upstream:
         """An idle connection, the one used last first; None where there is none."""
         while self.idle:
             connection = self.idle.pop()
-            if not connection.transport.is_closing():
+            if connection.is_silent():
                 return connection
+            connection.transport.abort()
         return None
 
     async def connect(self) -> Connection:
@@ -224,6 +226,13 @@ class Connection(asyncio.Protocol):
         self._headers: Headers = []
         self._framed = False
         self._paused = False
+        self._answered = False
+        self._keep = False
+        self._excess = False
+
+    def is_silent(self) -> bool:
+        """Whether it is open and nothing lies in its socket, which would be taken for the next request's answer."""
+        return not self.transport.is_closing() and not self._unread.poll(0)
 
     def send(self, exchange: Exchange, upstream: Upstream) -> None:
         """Write the exchange's request."""
@@ -252,17 +261,22 @@ class Connection(asyncio.Protocol):
         """The connection is there."""
         # uvloop's transports are no subclass of asyncio's, though they have all of its methods.
         self.transport = cast("asyncio.Transport", transport)
+        self._unread = select.poll()
+        self._unread.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         """Parse, then wake the reader once for all that these bytes held."""
         exchange = self._exchange
+        if exchange is None:  # nobody has asked for it: it may be the answer to a request that was given up
+            self.transport.abort()
+            return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._excess = True
             self._lose(f"{self._upstream.url} sent what is not HTTP: {error}", "garbled")
-        if exchange is None:
-            self.transport.close()
-            return
+        if self._answered:
+            self._rest()
         if exchange.size > HIGH_WATER and self._exchange is exchange and not self._paused:
             self._paused = True
             self.transport.pause_reading()
@@ -285,6 +299,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """An answer begins."""
+        self._excess = self._answered  # behind a complete answer comes another, which nobody has asked for
         self._headers = []
         self._framed = False
 
@@ -314,18 +329,24 @@ class Connection(asyncio.Protocol):
             self._exchange.add(body)
 
     def on_message_complete(self) -> None:
-        """The answer is complete: the connection is free for the next request."""
+        """The answer is complete; whether the connection is free for the next request, `_rest` says."""
         exchange = self._exchange
         if exchange is None or not exchange.status:
             return
         self._exchange = None
+        self._answered = True
+        self._keep = self._parser.should_keep_alive()
         exchange.finish()
+
+    def _rest(self) -> None:
+        """Go back to the pool, unless another's bytes could come before the next answer, or go before its request."""
+        self._answered = False
         # An engine that answered before it had read the whole request leaves bytes of it in the way.
-        if self._parser.should_keep_alive() and not self.transport.get_write_buffer_size():
+        if self._keep and not self._excess and not self.transport.get_write_buffer_size():
             self.resume()
             self._upstream.idle.append(self)
         else:
-            self.transport.close()
+            self.transport.abort()
 
     def _lose(self, message: str, reason: Reason) -> None:
         exchange, self._exchange = self._exchange, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -280,6 +281,77 @@ async def test_a_slow_reader_slows_the_engine(pools: list[Upstream]) -> None:
             total += len(data)
         assert total == len(piece) * pieces
         assert len(upstream.idle) == 1
+
+
+# --- nobody else's words -----------------------------------------------------------------------------
+
+
+LATE = reply(200, b"another client's words")
+
+
+@pytest.mark.parametrize(
+    "excess",
+    [LATE, b"HTT", b"?", b"x" * 40],
+    ids=["a whole answer", "the beginning of one", "a byte", "a longer body than announced"],
+)
+async def test_bytes_behind_a_complete_answer_end_the_connection(
+    excess: bytes, pools: list[Upstream]
+) -> None:
+    async with FakeEngine(answers(reply(200, b"ok") + excess)) as engine:
+        pools.append(upstream := Upstream(engine.url))
+        for _ in range(3):
+            assert await whole(ask(upstream)) == b"ok"
+            assert upstream.idle == []
+        assert engine.connections == 3
+
+
+async def test_bytes_on_an_idle_connection_end_it(pools: list[Upstream]) -> None:
+    late = asyncio.Event()
+
+    async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(200, asked.body))
+        if engine.connections == 1:
+            await late.wait()
+            writer.write(LATE)
+
+    async with FakeEngine(behave) as engine:
+        pools.append(upstream := Upstream(engine.url))
+        assert await whole(ask(upstream)) == POST.body
+        assert len(upstream.idle) == 1
+        late.set()
+        await until(lambda: not upstream.idle)
+        assert await whole(ask(upstream)) == POST.body
+
+
+async def test_bytes_that_lie_unread_before_a_request_are_not_its_answer(pools: list[Upstream]) -> None:
+    """They have come, and the loop has not had its turn to read them."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        loop = asyncio.get_running_loop()
+        pools.append(upstream := Upstream(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        first = asyncio.create_task(whole(ask(upstream)))
+        with (await loop.sock_accept(listener))[0] as kept:
+            await loop.sock_recv(kept, 65536)
+            await loop.sock_sendall(kept, reply(200, b"ok"))
+            assert await first == b"ok"
+            kept.send(LATE)  # and no turn for the loop before the next request takes the connection
+            second = asyncio.create_task(whole(ask(upstream)))
+            async with asyncio.timeout(5):
+                fresh = (await loop.sock_accept(listener))[0]
+            with fresh:
+                await loop.sock_recv(fresh, 65536)
+                await loop.sock_recv(fresh, 65536)
+                await loop.sock_sendall(fresh, reply(200, b"mine"))
+                assert await second == b"mine"
+
+
+async def test_an_answer_that_changes_the_protocol_is_garbled(pools: list[Upstream]) -> None:
+    raw = b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nwords"
+    async with FakeEngine(answers(raw)) as engine:
+        pools.append(upstream := Upstream(engine.url))
+        with pytest.raises(UpstreamFailed) as caught:
+            await whole(ask(upstream))
+        assert caught.value.reason == "garbled"
 
 
 async def test_many_exchanges_share_the_loop_and_keep_apart(pools: list[Upstream]) -> None:
