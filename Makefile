@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check bench docs clean
+.PHONY: help setup demo test lint check bench drills drills-long docs clean
 
 PY := .venv/bin
 # Two at a time, a file each: most of these wait for sockets and clocks. The slow ones use every core by themselves.
@@ -10,7 +10,7 @@ QUICK := -m "not slow" -n 2 --dist loadfile
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## what each command does
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: ## make .venv with the pinned versions (seconds when nothing changed)
 	@scripts/setup
@@ -29,6 +29,12 @@ check: lint ## the same, and the quick tests (two to six minutes)
 
 bench: setup ## every benchmark with --quick
 	@for file in bench/[a-z]*.py; do echo "== $$file"; $(PY)/python $$file --quick || exit 1; done
+
+drills: setup ## kill, starve and damage every part under traffic, and count to the last interaction (10 minutes)
+	@$(PY)/python -m tests.drills
+
+drills-long: setup ## the same with 1,000 kills, a broker away for ten minutes, a cluster of three (two hours)
+	@$(PY)/python -m tests.drills --long
 
 docs: setup ## the pages as a site in site/ (seconds); open site/index.html, or serve the folder to search in it too
 	@NO_MKDOCS_2_WARNING=1 $(PY)/mkdocs build --strict --quiet && echo "site/index.html"

@@ -1,0 +1,192 @@
+"""The account of a drill: what was answered, and where each of those interactions is at every later place.
+
+Nothing here believes what the parts say of themselves, but for losses that they named: places are counted by reading
+the spool's numbers and the topics, and the evidence is folded once more, in one go, from the scores as they lie there,
+each interaction's first one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from evaluator.watch.evidence.decide import decide
+from evaluator.watch.evidence.fold import RolloutEvidence
+from evaluator.watch.worker.restoring import read_snapshots
+from telemetry import codec, topics
+from telemetry.bus.catching_up import read_to_end
+from telemetry.bus.protocols import Reader, Record
+from telemetry.errors import UnreadableRecord
+from telemetry.events import DeadLettered, InteractionRecorded, ScoreRecorded
+from telemetry.score_batches import scores_of
+from telemetry.spool.cursor import read_cursor
+from telemetry.spool.losses import Ledger
+from telemetry.spool.numbering import next_number
+
+if TYPE_CHECKING:
+    from tests.drills.drill import Drill
+
+
+@dataclass(frozen=True)
+class Account:
+    """Interactions at each place. `told` are losses that were named: by spool or router, or as dead letters.
+
+    `missing` were answered and are not in Kafka; where all is well they are the `told`. `lost` is what is at one place
+    and not at the next, without anybody having said so; `twice` were folded more than once. `others` are what else the
+    topic of interactions holds, `unrecorded` those of `told` that the router could not write down, `cut` those that are
+    recorded and were not answered: their client was cut off. `same_bits` says whether the evidence is that of one fold
+    without failures, `why` in what it is not.
+    """
+
+    answered: int
+    spooled: int
+    in_kafka: int
+    scored: int
+    folded: int
+    told: int
+    missing: int
+    unrecorded: int
+    lost: int
+    twice: int
+    cut: int
+    others: int
+    same_bits: bool
+    why: str = ""
+
+
+First = tuple[Record, int, ScoreRecorded]
+"""An interaction's first score: its record, its own index there, and the score."""
+
+
+class Counts:
+    """What the topics hold, read on and on. Used by one thread.
+
+    `interactions`, `others` and `scored` are ids; `firsts` each interaction's first score. `arrived_ms` is when each
+    record of interactions was sent, `scored_ms` when so many scores were (ms since the epoch).
+    """
+
+    def __init__(self, drill: Drill) -> None:
+        self.interactions: set[str] = set()
+        self.others: set[str] = set()
+        self.scored: set[str] = set()
+        self.firsts: list[First] = []
+        self.sent_again: Counter[str] = Counter()
+        self.arrived_ms: list[int] = []
+        self.scored_ms: list[tuple[int, int]] = []
+        self._drill = drill
+        self._readers: list[Reader] = []
+
+    def read_on(self) -> None:
+        """Read what is new in interactions and scores."""
+        if not self._readers:
+            self._readers = [self._drill.bus.reader([t]) for t in (topics.INTERACTIONS, topics.SCORES)]
+        for reader in self._readers:
+            while records := reader.poll(0.2):
+                for record in records:
+                    self._take(record)
+
+    def _take(self, record: Record) -> None:
+        headers = dict(record.headers)
+        if record.topic == topics.INTERACTIONS:
+            # By its headers alone: forty thousand bodies take a minute to read.
+            event_id, kind = headers.get("ce_id", b"").decode(), headers.get("ce_type", b"").decode()
+            mine = self.interactions if kind == InteractionRecorded.TYPE else self.others
+            self.sent_again["interactions"] += event_id in mine
+            mine.add(event_id)
+            self.arrived_ms.append(record.timestamp_ms)
+            return
+        try:
+            scores = scores_of(codec.decode(record))
+        except UnreadableRecord:
+            return
+        self.scored_ms.append((record.timestamp_ms, len(scores)))
+        for index, score in enumerate(scores):
+            if score.interaction_id in self.scored:
+                self.sent_again["scores"] += 1
+                continue
+            self.scored.add(score.interaction_id)
+            self.firsts.append((record, index, score))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for reader in self._readers:
+            reader.close()
+
+
+def take(drill: Drill, counts: Counts) -> Account:
+    """Count. The worker has ended, and with it left a last snapshot."""
+    counts.read_on()
+    spool = drill.folder.spool
+    spooled = next_number(spool, read_cursor(spool).number, 0) - 1
+    unrecorded = int(drill.router().get("unrecorded", 0))
+    named = (
+        Ledger(spool / "lost.json").records + Ledger(spool / "dropped.json").records + _dead_of_spool(drill)
+    )
+    answered = set(drill.traffic.heard.answered)
+    missing = len(answered - counts.interactions)
+    gone = spooled - len(counts.interactions) - len(counts.others) - named
+    mine = [first for first in counts.firsts if first[2].rollout_id == drill.spec.rollout_id]
+    held = read_snapshots(drill.bus, lambda *_: None).restore(drill.spec)
+    folded = held.evidence.settled if held is not None else 0
+    state = held.evidence.to_snapshot() if held is not None else {}
+    differs = _differences(state, _in_one_go(drill, mine).to_snapshot())
+    lost = max(gone, missing - named - unrecorded, 0)
+    return Account(
+        answered=len(answered),
+        spooled=spooled,
+        in_kafka=len(counts.interactions),
+        scored=len(counts.scored),
+        folded=folded,
+        told=named + unrecorded,
+        missing=missing,
+        unrecorded=unrecorded,
+        lost=lost + len(counts.interactions - counts.scored) + max(0, len(mine) - folded),
+        twice=max(0, folded - len(mine)),
+        cut=len(counts.interactions - answered),
+        others=len(counts.others),
+        same_bits=not differs,
+        why=differs,
+    )
+
+
+def _dead_of_spool(drill: Drill) -> int:
+    """Records of the spool that became dead letters for another reason than damage, which the spool names itself."""
+    found = set()
+    with drill.bus.reader([topics.DEAD_LETTERS]) as reader:
+        for record in read_to_end(reader):
+            try:
+                event = codec.decode(record)
+            except UnreadableRecord:
+                continue
+            if isinstance(event, DeadLettered) and event.topic == "spool" and "checksum" not in event.reason:
+                found.add(event.event_id)
+    return len(found)
+
+
+def _in_one_go(drill: Drill, firsts: Iterable[First]) -> RolloutEvidence:
+    """The evidence as somebody has it who reads each score once, and whom nobody ever killed."""
+    evidence = RolloutEvidence(drill.spec)
+    for record, index, score in firsts:
+        if evidence.settle(score, record.partition, record.offset, index):
+            decide(evidence)
+    return evidence
+
+
+def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """The names of what differs, with a hash of each; empty where all bits are the same."""
+    told = []
+    for name in sorted({*found, *wanted}):
+        mine, other = (json.dumps(state.get(name), sort_keys=True) for state in (found, wanted))
+        if mine != other:
+            told.append(f"{name} ({_short(mine)}, expected {_short(other)})")
+    return ", ".join(told)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else hashlib.sha256(text.encode()).hexdigest()[:12]

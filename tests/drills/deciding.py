@@ -1,0 +1,164 @@
+"""A decision that falls while somebody is down whom it concerns, and how long one takes to the routers."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import yaml
+
+from telemetry import codec, topics
+from telemetry.bus.catching_up import read_to_end
+from telemetry.events import Allotment, DecisionMade, new_id
+from telemetry.reading import Unreadable, events_in
+from tests.conftest import a_free_port
+from tests.drills.drill import Drill, Runs
+from tests.drills.scenario import Scenario
+from tests.drills.traffic import Load
+
+BAD: Final = Runs(spec={"alpha": 0.01}, wrong={"control": 0.05, "candidate": 0.9})
+"""A candidate that is rolled back within some hundred interactions."""
+_LOOK_S: Final = 0.01
+
+
+def control_is_down() -> Scenario:
+    """A `roll_back` falls while control is down. It acts as soon as it is back."""
+
+    def breaks(drill: Drill) -> list[str]:
+        drill.parts.kill("control")
+        if not drill.until(lambda: _rolled_back_in_kafka(drill), 60.0):
+            return ["no decision to roll back fell"]
+        if drill.status_in_file() != "ramping":
+            return [f"with control down the file says {drill.status_in_file()}"]
+        drill.parts.start("control")
+        begun = time.monotonic()
+        if not drill.until(lambda: drill.router().get("share") == 0.0, 30.0):
+            return ["control is back, and the candidate still has its share"]
+        drill.notes.append(f"rolled back {time.monotonic() - begun:.1f} s after control was started")
+        return []
+
+    return Scenario("a decision while control is down", breaks, BAD)
+
+
+def router_is_down() -> Scenario:
+    """A `roll_back` falls while the router is down. Its first request after that goes to base."""
+
+    def breaks(drill: Drill) -> list[str]:
+        drill.parts.stop("worker")
+        time.sleep(6.0)
+        drill.traffic.stop()
+        drill.parts.kill("router")
+        drill.parts.start("worker")
+        if not drill.until(lambda: drill.status_in_file() == "rolled_back", 60.0):
+            return ["no decision to roll back fell"]
+        before = drill.traffic.heard.by_arm["candidate"]
+        drill.parts.start("router")
+        drill.must(drill.router, "the router is back")
+        drill.traffic.start()
+        time.sleep(2.0)
+        more = drill.traffic.heard.by_arm["candidate"] - before
+        return [f"{more} requests went to a candidate that was rolled back"] if more else []
+
+    return Scenario("a decision while the router is down", breaks, BAD)
+
+
+def _rolled_back_in_kafka(drill: Drill) -> bool:
+    decisions = [event for _, event in events_in(drill.bus, topics.DECISIONS, Unreadable())]
+    return any(isinstance(d, DecisionMade) and d.action == "roll_back" for d in decisions)
+
+
+def latencies(for_s: float, extra: int) -> Scenario:
+    """From a score, and from a decision, to two routers: every `hold` with an allotment is a new revision for them."""
+
+    def breaks(drill: Drill) -> list[str]:
+        second = _second_router(drill)
+        drill.must(lambda: drill.settled() > 0, "something was folded")
+        seen: dict[int, int] = {}
+        _watch(drill, second, seen, for_s)
+        by_decision = len(seen)
+        drill.traffic.stop()
+        _publish_holds(drill, second, seen, extra)
+        decided, scored = _times(drill, seen)
+        drill.notes.append(
+            f"decision_to_router: {_told(decided)}; two routers, {extra} holds that the drill sent"
+        )
+        drill.notes.append(f"score_to_router: {_told(scored)}; {by_decision} revisions seen under traffic")
+        return [] if decided and scored else ["no revision was seen at both routers"]
+
+    shadowed = Runs(load=Load(rate=200.0), spec={"shadow": 0.2})
+    return Scenario("latencies to two routers", breaks, shadowed)
+
+
+def _second_router(drill: Drill) -> str:
+    """Start a second router on the same rollout file; its URL."""
+    content = yaml.safe_load(drill.folder.settings("router").read_text(encoding="utf-8"))
+    port = a_free_port()
+    content |= {"port": port, "router_id": "router-2", "spool_folder": str(drill.folder.root / "spool-2")}
+    file = drill.folder.settings("router-2")
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    drill.parts.add("router-2", "tests.drills.launch", ["router", "--settings", str(file)])
+    url = f"http://127.0.0.1:{port}"
+    drill.must(lambda: drill.status_of(url), "the second router answers")
+    return url
+
+
+def _watch(drill: Drill, second: str, seen: dict[int, int], for_s: float) -> None:
+    """Note for each revision when the later one of the two routers took it on (epoch ns)."""
+    deadline = time.monotonic() + for_s
+    while time.monotonic() < deadline:
+        found = [drill.status_of(drill.url("router")), drill.status_of(second)]
+        if all(found) and found[0]["revision"] == found[1]["revision"]:
+            seen[found[0]["revision"]] = max(one["applied_at_ns"] for one in found)
+        time.sleep(_LOOK_S)
+
+
+def _publish_holds(drill: Drill, second: str, seen: dict[int, int], count: int) -> None:
+    """Decisions of our own, one by one: each with an allotment of more scores, so that each is a new revision."""
+    made = [event for _, event in events_in(drill.bus, topics.DECISIONS, Unreadable())]
+    last = next(one for one in reversed(made) if isinstance(one, DecisionMade))
+    with drill.bus.publisher() as publisher:
+        for number in range(count):
+            allotment = Allotment(settled=10**9 + number, by_capability={"sums": 0.1}, otherwise=0.1)
+            hold = replace_event(last, event_id=new_id(), action="hold", allotment=allotment)
+            publisher.send(codec.encode(hold))
+            publisher.flush()
+            _watch(drill, second, seen, 0.15)
+
+
+def replace_event(event: DecisionMade, **changes: Any) -> DecisionMade:
+    """The event with other fields."""
+    return event.model_copy(update=changes)
+
+
+def _times(drill: Drill, seen: dict[int, int]) -> tuple[list[float], list[float]]:
+    """Milliseconds from decision, and from deciding score, to the later router."""
+    revisions = {
+        line["decision_id"]: line["revision"]
+        for line in map(
+            json.loads, (drill.folder.root / "control.jsonl").read_text(encoding="utf-8").splitlines()
+        )
+        if line["outcome"] == "applied"
+    }
+    with drill.bus.reader([topics.SCORES]) as reader:
+        scored_at = {record.offset: record.timestamp_ms for record in read_to_end(reader)}
+    decided, scored = [], []
+    for record, event in events_in(drill.bus, topics.DECISIONS, Unreadable()):
+        applied_ns = seen.get(revisions.get(event.event_id, -1))
+        if applied_ns is None or not isinstance(event, DecisionMade):
+            continue
+        decided.append(applied_ns / 1e6 - record.timestamp_ms)
+        at_ms = scored_at.get(event.proof.last_offset)
+        if at_ms is not None and event.allotment is not None and event.allotment.settled < 10**9:
+            scored.append(applied_ns / 1e6 - at_ms)
+    return decided, scored
+
+
+def _told(times: Sequence[float]) -> str:
+    if not times:
+        return "none"
+    ordered = sorted(times)
+    p99 = ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
+    return f"median {statistics.median(ordered):.0f} ms, p99 {p99:.0f} ms of {len(ordered)}"
