@@ -8,6 +8,7 @@ derived, so whoever folds the same scores makes the same bytes.
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 
 from evaluator.watch.evidence.allocation import next_allotment
 from evaluator.watch.evidence.fold import RolloutEvidence
@@ -70,14 +71,12 @@ def promotion_bar(spec: RolloutSpec) -> float:
     return len(spec.stages) / spec.alpha_promote
 
 
-def stopped(evidence: RolloutEvidence, reason: str) -> DecisionMade | None:
-    """The `hold` of evidence that cannot go on; None before its first score.
+def stopped(evidence: RolloutEvidence, reason: str, since: datetime) -> DecisionMade:
+    """The `hold` of evidence that cannot go on. Before its first score it has the time `since`.
 
     It follows from no score, but from what happened to them, so no replay makes it.
     """
-    if evidence.last_score is None:
-        return None
-    decision = _decision(evidence, "hold", f"the watch stopped: {reason}", DROP_TEST)
+    decision = _decision(evidence, "hold", f"the watch stopped: {reason}", DROP_TEST, since)
     return decision.model_copy(update={"event_id": derived_id(decision.event_id, "stopped", reason)})
 
 
@@ -174,19 +173,22 @@ def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
     return ""
 
 
-def _decision(evidence: RolloutEvidence, action: Action, reason: str, test: str) -> DecisionMade:
+def _decision(
+    evidence: RolloutEvidence, action: Action, reason: str, test: str, since: datetime | None = None
+) -> DecisionMade:
     score = evidence.last_score
-    assert score is not None, "decide() checked it"  # noqa: S101 -- tells mypy what decide() made sure of
+    deciding, time = (score.event_id, score.time) if score is not None else ("", since)
+    assert time is not None, "decide() made sure of a score"  # noqa: S101 -- tells mypy
     rollout = evidence.spec.rollout_id
     return DecisionMade(
-        event_id=derived_id(rollout, action, str(evidence.stage), score.event_id),
-        time=score.time,
+        event_id=derived_id(rollout, action, str(evidence.stage), deciding),
+        time=time,
         source=SOURCE,
         rollout_id=rollout,
         action=action,
         reason=reason,
         stage=evidence.stage,
-        proof=_proof(evidence, action, test, score.event_id),
+        proof=_proof(evidence, action, test, deciding),
         allotment=next_allotment(evidence) if action == "hold" else None,
     )
 

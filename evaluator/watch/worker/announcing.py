@@ -44,10 +44,9 @@ class Announcer:
         """Settle no more of a rollout, and say so as a decision does."""
         tracked.stopped = reason
         log.error("rollout %s is watched no more: %s", tracked.state.spec.rollout_id, reason)
-        decision = stopped(tracked.evidence, reason)
-        if decision is not None:
-            self._say(decision)
-            tracked.last_decision = decision
+        decision = stopped(tracked.evidence, reason, tracked.state.since)
+        self._say(decision)
+        tracked.last_decision = decision
 
     def bury(self, record: Record, reason: str) -> None:
         """Send a record to the dead letters."""

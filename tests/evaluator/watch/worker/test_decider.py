@@ -288,6 +288,21 @@ def test_a_topic_that_was_made_anew_ends_in_a_hold_that_says_so_and_says_it_once
         assert decider.duplicates == 0
 
 
+def test_a_topic_that_was_made_anew_before_a_snapshot_had_any_score_ends_in_that_hold_too(
+    bus: MemoryBus,
+) -> None:
+    publish(bus, [announced(rollout())])
+    run(bus)
+    publish(bus, regression(30))
+    bus.delete(topics.SCORES)
+    bus.ensure_topics()
+    for _ in range(2):
+        decider = run(bus)
+        (held,) = [d for d in events(bus, topics.DECISIONS) if isinstance(d, DecisionMade)]
+        assert "is another topic" in held.reason
+        assert decider.rollouts["r1"].last_decision == held
+
+
 def test_offsets_that_begin_anew_end_in_a_hold_where_the_broker_names_no_id(bus: MemoryBus) -> None:
     publish(bus, [announced(rollout()), *regression(30)])
     decider = Decider(bus)
