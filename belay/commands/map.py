@@ -33,6 +33,10 @@ def measure(
         str | None, typer.Option(help="Only from then on: 2026-03-01, or an age such as 7d, 12h.")
     ] = None,
     newest: Annotated[int | None, typer.Option("--max", min=1, help="Only the newest so many.")] = None,
+    tagger: Annotated[
+        Path | None,
+        typer.Option(help="A tagger of `belay tagger train`; else one is fitted."),
+    ] = None,
     examples: Annotated[int, typer.Option(min=0, help="Groups of untagged prompts to show.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
     write: Annotated[
@@ -52,7 +56,7 @@ def measure(
     console = Console(stderr=True, highlight=False) if as_json else console_of()
     window = Window(since_of(since, now()) if since else None, newest, group)
     bus = bus_at(bootstrap_servers)
-    found = measuring.measure_traffic(read_brief(brief), bus, window, console, examples)
+    found = measuring.measure_traffic(read_brief(brief), bus, window, console, examples, tagger)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:
