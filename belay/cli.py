@@ -141,7 +141,7 @@ COMMANDS = {
         "Carry interactions from the spool to Kafka, and the rollout's state from Kafka to the router.",
     ),
     "control": Entry(
-        "belay.commands.control:control",
+        "belay.commands.control:CONTROL_COMMANDS",
         _ONLINE,
         "Hold the rollout's state: the control API, and the loop that acts on decisions.",
     ),
@@ -193,11 +193,28 @@ app = typer.Typer(
 
 _OWN_WAYS = frozenset({"init", "adopt", "demo", "doctor", "review", "status", "topics", "traffic", "up"})
 """Commands that read belay.yaml themselves, write it, or want nothing of it."""
+_TOKENS = ("new", "list", "revoke")
 _GROUPS = {
     "brief": ("show", "check"),
     "map": ("measure",),
     "benchmark": ("lm-eval", "mt-bench"),
-    "rollout": ("draft", "start", "status", "promote", "rollback", "close", "pins", "unpin"),
+    "rollout": (
+        "draft",
+        "start",
+        "status",
+        "list",
+        "show",
+        "diff",
+        "watch",
+        "history",
+        "promote",
+        "pause",
+        "resume",
+        "rollback",
+        "close",
+        "pins",
+        "unpin",
+    ),
 }
 
 
@@ -213,6 +230,8 @@ def _belay(ctx: typer.Context) -> None:
     ctx.default_map = dict.fromkeys(COMMANDS, known) | {
         group: dict.fromkeys(names, known) for group, names in _GROUPS.items()
     }
+    if "tokens" in known:
+        ctx.default_map["control"] = {"token": {name: {"file": known["tokens"]} for name in _TOKENS}}
     ctx.default_map["serve"] = {"home": known["home"], "name": known["model"]}
 
 

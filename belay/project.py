@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from evaluator.briefs.judges import JudgeAddress
+from router.control.settings import AccessSettings
 from telemetry.bus.settings import BusSettings, Servers
 from telemetry.environment import overlay
 from telemetry.errors import SettingsError
@@ -42,7 +43,8 @@ class Project(Settings):
     BELAY_BUS__SASL_PASSWORD). `training` are a
     training's settings without name, base, data, output and brief. `gpu_memory` is each engine's share of a GPU's
     memory. `judges` say where those answer that the brief knows by name. Models that others run are asked who they are
-    every `attest_every_s` seconds while a rollout is live.
+    every `attest_every_s` seconds while a rollout is live. `access` says how control knows who asks; without it anybody
+    on this machine may act.
     """
 
     route: Annotated[str, Field(min_length=1)]
@@ -59,6 +61,7 @@ class Project(Settings):
     shadow: Annotated[float, Field(ge=0, le=1)] = 0.1
     gpu_memory: Annotated[float, Field(gt=0, le=1)] | None = None
     attest_every_s: Annotated[float, Field(gt=0)] = 300.0
+    access: AccessSettings | None = None
     judges: dict[str, JudgeAddress] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 
@@ -95,12 +98,17 @@ def load_project(path: Path = FILE) -> Project:
     """The project in `path`; its relative paths start from the file's folder. Raises SettingsError."""
     found = load_document(path, Project)
     there = path.resolve().parent
-    return found.model_copy(update={name: there / getattr(found, name) for name in _PATHS})
+    changes: dict[str, Any] = {name: there / getattr(found, name) for name in _PATHS}
+    if found.access is not None and found.access.tokens is not None:
+        changes["access"] = found.access.model_copy(update={"tokens": there / found.access.tokens})
+    return found.model_copy(update=changes)
 
 
 def defaults_of(project: Project) -> Mapping[str, Any]:
     """What commands take from the file where nobody says otherwise, by the name of their parameter."""
-    return {
+    access = project.access
+    tokens = {"tokens": str(access.tokens)} if access is not None and access.tokens is not None else {}
+    return tokens | {
         "home": str(project.home),
         "brief": str(project.brief),
         "base": project.base,

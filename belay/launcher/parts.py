@@ -125,6 +125,7 @@ def stack_settings(route: Route) -> StackSettings:
         kafka=project.kafka,
         text_policy=project.privacy,
         attest_every_s=project.attest_every_s,
+        access=project.access.model_dump(mode="json", by_alias=True) if project.access is not None else None,
         judges=project.judges,
         learned=Home(project.home).learned_judge(route.candidate.name) if route.candidate else None,
     )

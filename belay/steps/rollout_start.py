@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import httpx
+from typing import Final
 
 from belay.home import Home
 from belay.project import Project
+from belay.steps.control_client import ask_control
 from belay.steps.rollout_draft import draft
-from telemetry.errors import InfrastructureError, TransitionRefused, UsageError
+from telemetry.errors import UsageError
 from telemetry.events import RolloutChanged, RolloutSpec
+
+_START_S: Final = 30.0
 
 
 def drafted(project: Project, override_by: str = "", override_reason: str = "") -> RolloutSpec:
@@ -31,16 +34,8 @@ def drafted(project: Project, override_by: str = "", override_reason: str = "") 
 
 
 def started(project: Project, spec: RolloutSpec) -> RolloutChanged:
-    """Start it at control. Raises TransitionRefused and InfrastructureError."""
+    """Start it at control. Raises UsageError where control refuses, and InfrastructureError."""
     url = f"{project.control_url}/rollouts"
-    try:
-        answer = httpx.post(url, json=spec.model_dump(mode="json"), timeout=30.0)
-    except httpx.HTTPError as error:
-        raise InfrastructureError(
-            f"control does not answer at {url}: {error}", hint="Start it: `belay up`, or `belay up control`."
-        ) from error
-    if answer.is_client_error:
-        raise TransitionRefused(f"control refused rollout {spec.rollout_id}: {answer.text}")
-    if answer.is_error:
-        raise InfrastructureError(f"control failed to start rollout {spec.rollout_id}: {answer.text}")
-    return RolloutChanged.model_validate(answer.json())
+    return RolloutChanged.model_validate(
+        ask_control("POST", url, spec.model_dump(mode="json"), timeout_s=_START_S)
+    )

@@ -22,4 +22,6 @@ def parse_stages(text: str) -> tuple[tuple[float, int], ...]:
         found.append((float(match[1]) / 100.0, int(match[2] or 0)))
     if any(a >= b for (a, _), (b, _) in pairwise(found)):
         raise UsageError(f"--stages is {text!r}: shares of stages must grow")
+    if found[-1][0] == 0.0:
+        raise UsageError(f"--stages is {text!r}: after a stage in shadow comes one with a share")
     return tuple(found)

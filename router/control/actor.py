@@ -86,7 +86,7 @@ class Control:
         self.current: RolloutChanged | None = None
         self._restore_from_file()
 
-    def start(self, spec: RolloutSpec) -> RolloutChanged:
+    def start(self, spec: RolloutSpec, actor: str = "operator", reason: str = "started") -> RolloutChanged:
         """Start a rollout. Raises TransitionRefused where one still has subjects, or this one has been."""
         with self._lock:
             other = self.current
@@ -101,7 +101,7 @@ class Control:
                 raise TransitionRefused(
                     f"Start of {spec.rollout_id!r} is refused: there has been one by that id"
                 )
-            state = rollout.transition(None, Start(spec), self._clock())
+            state = rollout.transition(None, Start(spec, actor, reason), self._clock())
             self._pinning.require(state)
             try:
                 return self._take_on(state)

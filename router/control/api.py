@@ -1,6 +1,6 @@
 """Control over HTTP: start, look, promote, pause, resume, roll back, close.
 
-It asks nobody who they are, so it belongs on a private address (the default is 127.0.0.1).
+Who asks is found out before a request comes here (`router.control.gate`); their name counts, not the body's `actor`.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Annotated, Final
 
-from fastapi import FastAPI, Header, Request
+from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
+from router.control.access import Caller
 from router.control.actor import Control, UnknownRollout
 from router.control.answers import Answered
 from router.control.desk import Asked, Desk, refusal
+from router.control.gate import caller_of
 from router.control.health import HealthStatus, Pulse, health
 from router.control.rollout import Close, Pause, Promote, Resume, RollBack, RolloutEvent, Start
 from telemetry.errors import BelayError, UsageError
-from telemetry.events import RolloutChanged, RolloutSpec, Value
+from telemetry.events import RolloutChanged, RolloutSpec, Status, Value
 
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
+Who = Annotated[Caller, Depends(caller_of)]
 IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=40)]
 
 _ACTIONS: Final[dict[str, Callable[[str, str], RolloutEvent]]] = {
@@ -36,9 +39,12 @@ _ACTIONS: Final[dict[str, Callable[[str, str], RolloutEvent]]] = {
 
 
 class Word(Value):
-    """Who asks for something, and why: both are recorded. `revision` is the one that they have seen and change."""
+    """Why something is asked for, which is recorded. `revision` is the one that its author has seen and changes.
 
-    actor: Text
+    `actor` is who asks, where nobody signs in; otherwise it is passed over.
+    """
+
+    actor: Text | None = None
     reason: Text
     revision: Annotated[int, Field(ge=1)] | None = None
 
@@ -84,7 +90,36 @@ def _add_health(app: FastAPI, control: Control, pulses: Sequence[Pulse]) -> None
         return _health(bad=("dead",))
 
 
+class Brief(Value):
+    """A rollout on one line."""
+
+    rollout_id: str
+    candidate: str
+    status: Status
+    stage: int
+    stages: int
+    share: float
+    revision: int
+    since: AwareDatetime
+    actor: str
+    reason: str
+
+    @classmethod
+    def of(cls, state: RolloutChanged) -> Brief:
+        """The line of a state."""
+        same = {
+            name: getattr(state, name) for name in cls.model_fields if name in RolloutChanged.model_fields
+        }
+        spec = state.spec
+        return cls(rollout_id=spec.rollout_id, candidate=spec.candidate.name, stages=len(spec.stages), **same)
+
+
 def _add_views(app: FastAPI, control: Control) -> None:
+    @app.get("/rollouts")
+    def _rollouts() -> list[Brief]:
+        latest = sorted(control.rollouts, key=lambda state: state.since, reverse=True)
+        return [Brief.of(state) for state in latest]
+
     @app.get("/rollouts/current")
     async def _current(response: Response) -> RolloutChanged:
         if control.current is None:
@@ -98,9 +133,18 @@ def _add_views(app: FastAPI, control: Control) -> None:
 
 def _add_changes(app: FastAPI, control: Control, desk: Desk) -> None:
     @app.post("/rollouts", status_code=201, response_model=RolloutChanged)
-    def _start(spec: RolloutSpec, key: Key = None) -> Response:
-        asked = Asked("start", spec.rollout_id, Start(spec).actor, spec.model_dump_json(), key)
-        return _response(desk.serve(asked, lambda: control.start(spec), 201))
+    def _start(
+        spec: RolloutSpec,
+        who: Who,
+        key: Key = None,
+        actor: Annotated[Text | None, Query()] = None,
+        reason: Annotated[Text, Query()] = "started",
+    ) -> Response:
+        event = Start(spec, who.name or actor or "operator", reason)
+        needs = "override" if spec.audit.verdict != "pass" else "start"
+        body = f"{spec.model_dump_json()}{reason}"
+        asked = Asked(who, "start", spec.rollout_id, event.actor, body, key, needs)
+        return _response(desk.serve(asked, lambda: control.start(spec, event.actor, event.reason), 201))
 
     for name, event in _ACTIONS.items():
         _add_action(app, control, desk, name, event)
@@ -110,11 +154,14 @@ def _add_action(
     app: FastAPI, control: Control, desk: Desk, name: str, event: Callable[[str, str], RolloutEvent]
 ) -> None:
     @app.post(f"/rollouts/{{rollout_id}}/{name}", response_model=RolloutChanged, name=name)
-    def _act(rollout_id: str, word: Word, key: Key = None, if_match: IfMatch = None) -> Response:
+    def _act(rollout_id: str, word: Word, who: Who, key: Key = None, if_match: IfMatch = None) -> Response:
         revision = _revision(word, if_match)
-        asked = Asked(name, rollout_id, word.actor, f"{word.model_dump_json()}{revision}", key)
+        actor = who.name or word.actor
+        if not actor:
+            raise BadRequest("actor: nobody signs in at this control, so a request has to say who asks")
+        asked = Asked(who, name, rollout_id, actor, f"{word.model_dump_json()}{revision}", key)
         return _response(
-            desk.serve(asked, lambda: control.act(rollout_id, event(word.actor, word.reason), revision))
+            desk.serve(asked, lambda: control.act(rollout_id, event(actor, word.reason), revision))
         )
 
 

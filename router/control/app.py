@@ -14,6 +14,7 @@ from router.control.answers import Answers
 from router.control.api import create_app
 from router.control.attesting import Attesting
 from router.control.desk import Desk
+from router.control.gate import Gate, check_address
 from router.control.health import Pulse
 from router.control.loop import control_loop, without_a_bus
 from router.control.settings import ControlSettings
@@ -38,7 +39,12 @@ def run_control(settings: ControlSettings) -> None:
 
     Raises PortTaken, SettingsError, and RolloutFileTaken where another process writes the rollout file.
     """
-    bus = _bus(settings)
+    check_address(settings.host, settings.access)
+    bus, gate = _bus(settings), Gate(settings.access)
+    if not gate.asks:
+        log.warning(
+            "nobody signs in: anybody on this machine may start, promote and roll back (see `access`)"
+        )
     with (
         closing(listen(settings.host, settings.port)) as listener,
         writer_of(settings.rollout_file, f"the control at {settings.host}:{settings.port}"),
@@ -51,10 +57,12 @@ def run_control(settings: ControlSettings) -> None:
         control = Control(
             settings.rollout_file, settings.folder / "control.jsonl", models=settings.models_folder
         )
-        _serve(settings, control, bus, listener)
+        _serve(settings, control, bus, gate, listener)
 
 
-def _serve(settings: ControlSettings, control: Control, bus: Bus | None, listener: socket.socket) -> None:
+def _serve(
+    settings: ControlSettings, control: Control, bus: Bus | None, gate: Gate, listener: socket.socket
+) -> None:
     stop = threading.Event()
     pulses = [Pulse("control-loop")]
     loop = _thread(pulses[0], partial(_listen_to, control, bus, stop, pulses[0]))
@@ -65,7 +73,7 @@ def _serve(settings: ControlSettings, control: Control, bus: Bus | None, listene
     log.info("control listens on %s:%d", *listener.getsockname()[:2])
     desk = Desk(control, Answers(settings.folder / "control-answers.jsonl"))
     try:
-        serve(create_app(control, pulses, desk), listener, _SHUTDOWN_S)
+        serve(gate.before(create_app(control, pulses, desk)), listener, _SHUTDOWN_S)
     finally:
         stop.set()
         loop.join(_LOOP_END_S)

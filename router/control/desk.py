@@ -1,8 +1,9 @@
 """The desk where changes are asked for over HTTP: each is made once, and what came of it is told.
 
-1. a key that was answered before gets that answer again (`router.control.answers`);
-2. control makes the change, or refuses it (`router.control.actor`);
-3. the answer is kept under its key.
+1. who asks must be allowed to (`router.control.access`);
+2. a key that was answered before gets that answer again (`router.control.answers`);
+3. control makes the change, or refuses it (`router.control.actor`);
+4. the answer is kept under its key.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from router.control.access import Caller, NotAllowed, NotSignedIn, require
 from router.control.actor import Control, UnknownRollout
 from router.control.answers import Answered, Answers, KeyReused, fingerprint
 from router.control.spec_checks import SpecRefused
@@ -18,6 +20,8 @@ from telemetry.errors import BelayError, TransitionRefused, UsageError
 from telemetry.events import RolloutChanged
 
 _STATUS: Final[tuple[tuple[type[BelayError], int], ...]] = (
+    (NotSignedIn, 401),
+    (NotAllowed, 403),
     (UnknownRollout, 404),
     (SpecRefused, 422),
     (KeyReused, 422),
@@ -27,13 +31,18 @@ _STATUS: Final[tuple[tuple[type[BelayError], int], ...]] = (
 
 
 class Asked(NamedTuple):
-    """A change that somebody asks for: `what` is done with the rollout, `body` is the request as canonical JSON."""
+    """A change that somebody asks for: `what` is done with the rollout, `body` is the request as canonical JSON.
 
+    `actor` is who signed in; who they say they are where nobody does. `needs` is what they have to be allowed to do.
+    """
+
+    caller: Caller
     what: str
     rollout_id: str
     actor: str
     body: str
     key: str | None = None
+    needs: str | None = None
 
 
 class Desk:
@@ -46,6 +55,10 @@ class Desk:
 
     def serve(self, asked: Asked, do: Callable[[], RolloutChanged], status: int = 200) -> Answered:
         """Have it done once, and say how it went. Raises nothing that a caller could mend."""
+        try:
+            require(asked.caller, asked.needs or asked.what)
+        except NotAllowed as refused:
+            return refusal(refused)
         if asked.key is None:
             return self._done(asked, do, status)
         request = fingerprint(asked.what, asked.rollout_id, asked.actor, asked.body)

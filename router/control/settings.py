@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, IPvAnyNetwork
 
+from router.control.access import Role
 from telemetry.bus.settings import BusSettings, Servers
 from telemetry.settings import Port, Settings
+
+
+class TrustedProxy(Settings):
+    """A proxy that has signed people in (OpenID Connect, say) and names them in `header`.
+
+    Its word counts only in requests that come `from` these addresses. The greatest role counts whose names `roles` are
+    among those in `role_header` (comma separated; without `roles` a role's own name); who has none is a viewer.
+    Without a `role_header` everybody has the one `role`.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    header: str = "x-forwarded-user"
+    come_from: Annotated[tuple[IPvAnyNetwork, ...], Field(alias="from", min_length=1)]
+    role_header: str | None = None
+    roles: dict[Role, tuple[str, ...]] = Field(default_factory=dict)
+    role: Role = "viewer"
+
+
+class AccessSettings(Settings):
+    """How people are known: by `tokens` (a file that `belay control token new` writes), by a proxy, or by either."""
+
+    tokens: Path | None = None
+    trusted_proxy: TrustedProxy | None = None
 
 
 class ControlSettings(Settings):
@@ -15,6 +41,8 @@ class ControlSettings(Settings):
 
     `models_folder` is where the model folders lie on this machine (`.belay/models`): Belay will not replace or
     remove those of a rollout as long as it may be rolled back.
+
+    `access` says how people are known. Without it control listens on this machine only, where anybody may act.
 
     Models there that others run are asked who they are every `attest_every_s` seconds while a rollout is live.
 
@@ -27,6 +55,7 @@ class ControlSettings(Settings):
     rollout_file: Path
     folder: Path
     models_folder: Path | None = None
+    access: AccessSettings | None = None
     attest_every_s: float = Field(default=300.0, gt=0)
     bootstrap_servers: Servers | None = None
     kafka: BusSettings = BusSettings()

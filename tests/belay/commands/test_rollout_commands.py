@@ -95,7 +95,7 @@ def api(tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator
             named.pop("timeout")
             return client.request(method, url, **named)
 
-        monkeypatch.setattr("belay.commands.rollout.httpx.request", request)
+        monkeypatch.setattr("belay.steps.control_client.httpx.request", request)
         yield client
 
 
@@ -170,6 +170,76 @@ def test_what_control_refuses_is_told_with_what_to_do(rollout: Path) -> None:
         belay("rollout", "rollback", "r9", *WORD, control="http://control")
     with pytest.raises(UsageError, match="actor: String should have at least 1 character"):
         belay("rollout", "rollback", "r1", "--by", "", "--reason", "x", control="http://control")
+
+
+@pytest.mark.usefixtures("api")
+def test_a_rollout_is_listed_shown_paused_and_resumed(rollout: Path) -> None:
+    belay("rollout", "start", str(rollout), "--by", "ada", "--reason", "go", control="http://control")
+    listed = belay("rollout", "list", control="http://control")
+    assert re.search(r"r1 +candidate|r1 +mine", listed)
+    assert "1 of 1" in listed
+    assert "paused" in belay("rollout", "pause", "r1", *WORD, control="http://control")
+    with pytest.raises(
+        UsageError, match="revision 1 is refused: it is paused at stage 0, revision 2, by ada"
+    ):
+        belay("rollout", "resume", "r1", *WORD, "--revision", "1", control="http://control")
+    assert "ramping" in belay("rollout", "resume", "r1", *WORD, "--revision", "2", control="http://control")
+    shown = json.loads(belay("rollout", "show", "r1", "--json", control="http://control"))
+    assert (shown["status"], shown["revision"]) == ("ramping", 3)
+
+
+@pytest.mark.usefixtures("api")
+def test_two_rollouts_differ_in_what_they_were_started_with(rollout: Path) -> None:
+    belay("rollout", "start", str(rollout), control="http://control")
+    belay("rollout", "rollback", "r1", *WORD, control="http://control")
+    other = json.loads(rollout.read_text()) | {"rollout_id": "r2", "alpha": 0.02}
+    rollout.write_text(json.dumps(other), encoding="utf-8")
+    belay("rollout", "start", str(rollout), control="http://control")
+    told = belay("rollout", "diff", "r1", "r2", control="http://control")
+    assert re.search(r"alpha +0.01 +0.02", told)
+    assert "holdback" not in told
+
+
+def test_watch_tells_each_change_and_ends_with_the_rollout(
+    api: TestClient, rollout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    belay("rollout", "start", str(rollout), control="http://control")
+    steps = iter(["pause", "resume", "rollback"])
+
+    def next_step(_: float) -> None:
+        assert api.post(f"/rollouts/r1/{next(steps)}", json={"actor": "ada", "reason": "so"}).is_success
+
+    monkeypatch.setattr("belay.commands.rollout_views.time.sleep", next_step)
+    told = CliRunner().invoke(app, ["rollout", "watch", "r1", "--control", "http://control"])
+    assert told.exit_code == 1
+    assert re.findall(r"ramping|paused|rolled_back", told.output) == [
+        "ramping",
+        "paused",
+        "ramping",
+        "rolled_back",
+    ]
+
+
+def test_a_token_is_made_listed_sent_and_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = ("--file", str(tmp_path / "tokens.yaml"))
+    made = CliRunner().invoke(
+        app, ["control", "token", "new", "ada", "--role", "operator", "--days", "9", *file]
+    )
+    secret = made.stdout.strip()
+    assert secret.startswith("belay_")
+    assert re.search(r"ada +operator +\d{4}-", belay("control", "token", "list", *file))
+    sent: list[str] = []
+
+    def request(method: str, url: str, **named: Any) -> httpx.Response:
+        sent.append(named["headers"].get("authorization", ""))
+        return httpx.Response(200, json=[], request=httpx.Request(method, url))
+
+    monkeypatch.setattr("belay.steps.control_client.httpx.request", request)
+    monkeypatch.setenv("BELAY_TOKEN", secret)
+    belay("rollout", "list")
+    belay("rollout", "list", "--token", "another")
+    assert sent == [f"Bearer {secret}", "Bearer another"]
+    assert secret not in belay("control", "token", "revoke", "ada", *file)
 
 
 @pytest.mark.usefixtures("api")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from belay.launcher import parts
 from belay.launcher.parts import Route, parts_of, stack_settings
@@ -144,6 +145,17 @@ def test_control_asks_who_answers_as_often_as_the_project_says(tmp_path: Path) -
     for asked, expected in ((found, 300.0), (often, 12.0)):
         control = next(p for p in processes_of(stack_settings(asked)) if p.name == "control")
         assert ControlSettings.model_validate(control.content).attest_every_s == expected
+
+
+def test_control_knows_people_as_the_project_says(tmp_path: Path) -> None:
+    model(tmp_path, "base", "base")
+    access = {"tokens": "t.yaml", "trusted_proxy": {"from": ["10.0.0.0/8"], "role": "operator"}}
+    found = route(tmp_path, access=access)
+    control = next(p for p in processes_of(stack_settings(found)) if p.name == "control")
+    known = ControlSettings.model_validate(yaml.safe_load(yaml.safe_dump(control.content))).access
+    assert known is not None
+    assert known.trusted_proxy is not None
+    assert (known.tokens, known.trusted_proxy.role) == (Path("t.yaml"), "operator")
 
 
 def test_a_candidate_of_ours_beside_a_base_of_others_has_the_first_port(tmp_path: Path) -> None:

@@ -122,9 +122,10 @@ def _control() -> Iterator[Case]:
     away = ("--control", "http://127.0.0.1:{closed}")
     by = ("--by", "me", "--reason", "why")
     yield Case(("rollout", "status", *away), INFRASTRUCTURE, ("{closed}", "belay control"))
-    for action in ("promote", "rollback", "close"):
+    yield Case(("control",), USAGE, ("--settings", "belay up control"))
+    for action in ("promote", "pause", "resume", "rollback", "close"):
         yield Case(("rollout", action, "r1", *by, *away), INFRASTRUCTURE, ("{closed}",))
-        yield Case(("rollout", action, "r1", *away), USAGE, ("--by",))
+        yield Case(("rollout", action, "r1", *away), USAGE, ("--reason",))
         yield Case(("rollout", action, "r1", "--by", "me", *away), USAGE, ("--reason",))
         yield Case(("rollout", action, *by, *away), USAGE, ("rollout_id",))
     for kind in ("500", "401", "garbage", "empty"):
@@ -133,6 +134,11 @@ def _control() -> Iterator[Case]:
     for file in WRONG_FILES:
         yield Case(("rollout", "start", f"{{{file}}}", *away), USAGE, (f"{{{file}}}",))
     yield Case(("rollout", "start", *away), USAGE, ("spec",))
+    for look in (("list",), ("show", "r1"), ("diff", "r1", "r2"), ("watch", "r1")):
+        yield Case(("rollout", *look, *away), INFRASTRUCTURE, ("{closed}",))
+    yield Case(("control", "token", "new", "a b", "--role", "viewer"), USAGE, ("a b", "name"))
+    yield Case(("control", "token", "new", "ada", "--role", "king"), USAGE, ("king",))
+    yield Case(("control", "token", "list", "--file", "{missing}"), USAGE, ("{missing}",))
     yield Case(("rollout", "unpin", "r1", *by, *HOME), USAGE, ("r1", "none"))
     yield Case(("rollout", "strat"), USAGE, ("strat",))
 
