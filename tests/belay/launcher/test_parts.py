@@ -150,7 +150,9 @@ def test_control_asks_who_answers_as_often_as_the_project_says(tmp_path: Path) -
 def test_control_knows_people_as_the_project_says(tmp_path: Path) -> None:
     model(tmp_path, "base", "base")
     access = {"tokens": "t.yaml", "trusted_proxy": {"from": ["10.0.0.0/8"], "role": "operator"}}
-    found = route(tmp_path, access=access)
+    plain = route(tmp_path)
+    project = Project.model_validate(plain.project.model_dump() | {"access": access})
+    found = Route(project, plain.base, plain.candidate)
     control = next(p for p in processes_of(stack_settings(found)) if p.name == "control")
     known = ControlSettings.model_validate(yaml.safe_load(yaml.safe_dump(control.content))).access
     assert known is not None
