@@ -421,6 +421,36 @@ class RolloutChanged(Event):
         return self.live or self.share > 0.0
 
 
+class ChangeAudited(Event):
+    """A line of control's audit log: a change of a rollout, or something that was refused.
+
+    `what` is the change of status, or the request. `role` is None and `origin` "control" where the machine acted by
+    itself; `reason` is why it was done or refused. `before` and `after` are revisions. `unwritten` counts refusals of
+    unknown people before it that have no line. `number`, `previous` and `sha256` chain the lines
+    (`router.control.audit_chain`).
+    """
+
+    TYPE = "belay.change.audited"
+    TOPIC = topics.AUDIT_LOG
+    KEY = "rollout_id"
+
+    number: int = Field(ge=1)
+    previous: str
+    sha256: str
+    rollout_id: str
+    what: str
+    outcome: Literal["changed", "refused"]
+    actor: str
+    role: str | None
+    origin: str
+    reason: str
+    before: int | None = None
+    after: int | None = None
+    share: Fraction | None = None
+    decision_id: str | None = None
+    unwritten: int = 0
+
+
 # --- the decision ------------------------------------------------------------------------------------
 
 
@@ -705,5 +735,6 @@ EVENTS: tuple[type[Event], ...] = (
     DeciderMarked,
     WatchReported,
     WorkerReported,
+    ChangeAudited,
     DeadLettered,
 )

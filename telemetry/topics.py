@@ -19,6 +19,7 @@ DECISIONS: Final = "belay.decisions"
 ROLLOUTS: Final = "belay.rollouts"
 SNAPSHOTS: Final = "belay.snapshots"
 WATCH: Final = "belay.watch"
+AUDIT_LOG: Final = "belay.audit-log"
 DEAD_LETTERS: Final = "belay.dead-letters"
 
 _DAY_MS: Final = 86_400_000
@@ -88,6 +89,7 @@ def layout(settings: TopicSettings) -> tuple[Topic, ...]:
         Topic(
             WATCH, 1, "compact", "what the watch says of every rollout now; no decision rests on it", latest
         ),
+        Topic(AUDIT_LOG, 1, "delete", "who changed what stays known, for ever", common | _KEPT_FOR_EVER),
         Topic(
             DEAD_LETTERS,
             1,
@@ -97,6 +99,9 @@ def layout(settings: TopicSettings) -> tuple[Topic, ...]:
         ),
     )
 
+
+# A line for each thing that a person, or a decision, does to a rollout: some kilobytes a day.
+_KEPT_FOR_EVER: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 # The segment that is written to is never compacted, so that it is closed every hour; a tenth of a log may be old
 # records, and none is older than a day before it goes. Tombstones stay a day for whoever is reading.

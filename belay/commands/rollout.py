@@ -40,6 +40,11 @@ ROLLOUT_COMMANDS = typer.Typer(
                 None,
                 "Follow one rollout, a line for each change, until it ends. Status 1 where it was rolled back.",
             ),
+            "history": Entry(
+                "belay.commands.rollout_history:history",
+                None,
+                "Show who did what to which rollout, refusals too, and whether the log was tampered with: status 1.",
+            ),
             "pins": Entry(
                 f"{_PINS}:pins",
                 None,

@@ -21,8 +21,9 @@ def ask_control(
     params: dict[str, str] | None = None,
     timeout_s: float = 10.0,
 ) -> Any:
-    """What control answers, as JSON. `token` None takes that of BELAY_TOKEN, where it is set.
+    """What control answers, as JSON, or the lines of it where it is a log.
 
+    `token` None takes that of BELAY_TOKEN, where it is set.
     Raises UsageError where control refuses, InfrastructureError where it fails or does not answer.
     """
     token = token or os.environ.get(TOKEN_VARIABLE)
@@ -39,6 +40,8 @@ def ask_control(
         raise UsageError(f"control at {url} refused: {_told(answer)}", hint=_field(answer, "hint"))
     if answer.is_error:
         raise InfrastructureError(f"control at {url} failed: {_told(answer)}", hint=_field(answer, "hint"))
+    if answer.headers.get("content-type", "").startswith("application/x-ndjson"):
+        return answer.text.splitlines()
     try:
         return answer.json()
     except ValueError as error:

@@ -6,6 +6,7 @@ nothing undoes, and starts one whose audit did not pass.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Final, Literal, NamedTuple, get_args
 
 from telemetry.errors import UsageError
@@ -31,6 +32,10 @@ class Caller(NamedTuple):
     name: str
     role: Role
     origin: str
+
+
+CALLER: Final[ContextVar[Caller | None]] = ContextVar("caller", default=None)
+"""Whom this thread serves, None where nobody: the machine acts by itself."""
 
 
 class NotSignedIn(UsageError):

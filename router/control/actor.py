@@ -27,6 +27,9 @@ from telemetry.rollout_file import read_rollout, replaces, write_rollout
 
 log = logging.getLogger(__name__)
 
+Follower = Callable[[RolloutChanged | None, RolloutChanged], None]
+"""Takes the state before (None where there was none) and after."""
+
 
 class UnknownRollout(UsageError):
     """No rollout has this id."""
@@ -62,8 +65,9 @@ def event_for(decision: DecisionMade, current: RolloutChanged | None) -> Rollout
 class Control:
     """The rollouts and their latest states; safe to use from several threads.
 
-    `outbox` holds the states that the broker does not have yet, oldest first. `models` is where the model folders
-    lie on this machine: those of a rollout are pinned there as long as it may be rolled back.
+    `outbox` holds the states that the broker does not have yet, oldest first. `followers` are told of each change of
+    status, stage or share once it is in force, in order; none of them may fail or take long. `models` is where the
+    model folders lie on this machine: those of a rollout are pinned there as long as it may be rolled back.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Control:
         self._moved: dict[str, int] = {}
         self._decided: set[str] = set()
         self.outbox: deque[RolloutChanged] = deque()
+        self.followers: list[Follower] = []
         self.current: RolloutChanged | None = None
         self._restore_from_file()
 
@@ -217,8 +222,7 @@ class Control:
                 hint="Another control writes it, or this machine's clock went back. Nothing was changed.",
             )
         rollout_id = state.spec.rollout_id
-        if not _only_shadows_moved(self._states.get(rollout_id), state):
-            self._moved[rollout_id] = state.revision
+        before = self._states.get(rollout_id)
         self.current = state
         self._states[rollout_id] = state
         self.outbox.append(state)
@@ -226,7 +230,17 @@ class Control:
         log.info(
             "rollout %s is %s at share %g: %s", state.spec.rollout_id, state.status, state.share, state.reason
         )
+        if not _only_shadows_moved(before, state):
+            self._moved[rollout_id] = state.revision
+            self._tell(before, state)
         return state
+
+    def _tell(self, before: RolloutChanged | None, after: RolloutChanged) -> None:
+        for follower in self.followers:
+            try:
+                follower(before, after)
+            except Exception:
+                log.exception("revision %d of %s was not told on", after.revision, after.spec.rollout_id)
 
     def _restore_from_file(self) -> None:
         try:

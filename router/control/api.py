@@ -11,12 +11,13 @@ from importlib.resources import files
 from typing import Annotated, Final
 
 from fastapi import Depends, FastAPI, Header, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from pydantic import AwareDatetime, Field
 
-from router.control.access import Caller
+from router.control.access import Caller, require
 from router.control.actor import Control, UnknownRollout
 from router.control.answers import Answered
+from router.control.audit_log import AuditLog
 from router.control.desk import Asked, Desk, refusal
 from router.control.gate import caller_of
 from router.control.health import HealthStatus, Pulse, health
@@ -49,7 +50,12 @@ class Word(Value):
     revision: Annotated[int, Field(ge=1)] | None = None
 
 
-def create_app(control: Control, pulses: Sequence[Pulse] = (), desk: Desk | None = None) -> FastAPI:
+def create_app(
+    control: Control,
+    pulses: Sequence[Pulse] = (),
+    desk: Desk | None = None,
+    audit: AuditLog | None = None,
+) -> FastAPI:
     """The API and the page over one control; `pulses` are the signs of life of the threads behind it.
 
     `/healthz` is 503 where nothing would be rolled back by itself, `/livez` only where a new process would help.
@@ -67,7 +73,9 @@ def create_app(control: Control, pulses: Sequence[Pulse] = (), desk: Desk | None
 
     _add_health(app, control, pulses)
     _add_views(app, control)
-    _add_changes(app, control, desk or Desk(control))
+    _add_changes(app, control, desk or Desk(control, audit=audit))
+    if audit is not None:
+        _add_history(app, audit)
     return app
 
 
@@ -129,6 +137,15 @@ def _add_views(app: FastAPI, control: Control) -> None:
     @app.get("/rollouts/{rollout_id}")
     def _rollout(rollout_id: str, response: Response) -> RolloutChanged:
         return _tagged(response, control.rollout(rollout_id))
+
+
+def _add_history(app: FastAPI, audit: AuditLog) -> None:
+    @app.get("/history", response_class=PlainTextResponse)
+    def _history(who: Who) -> Response:
+        require(who, "history")
+        return PlainTextResponse(
+            "".join(f"{line}\n" for line in audit.lines()), media_type="application/x-ndjson"
+        )
 
 
 def _add_changes(app: FastAPI, control: Control, desk: Desk) -> None:

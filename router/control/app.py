@@ -13,6 +13,7 @@ from router.control.actor import Control
 from router.control.answers import Answers
 from router.control.api import create_app
 from router.control.attesting import Attesting
+from router.control.audit_log import AuditLog
 from router.control.desk import Desk
 from router.control.gate import Gate, check_address
 from router.control.health import Pulse
@@ -40,8 +41,8 @@ def run_control(settings: ControlSettings) -> None:
     Raises PortTaken, SettingsError, and RolloutFileTaken where another process writes the rollout file.
     """
     check_address(settings.host, settings.access)
-    bus, gate = _bus(settings), Gate(settings.access)
-    if not gate.asks:
+    bus = _bus(settings)
+    if settings.access is None:
         log.warning(
             "nobody signs in: anybody on this machine may start, promote and roll back (see `access`)"
         )
@@ -57,23 +58,26 @@ def run_control(settings: ControlSettings) -> None:
         control = Control(
             settings.rollout_file, settings.folder / "control.jsonl", models=settings.models_folder
         )
-        _serve(settings, control, bus, gate, listener)
+        audit = AuditLog(settings.folder / "audit.jsonl")
+        control.followers.append(audit.changed)
+        _serve(settings, control, bus, audit, listener)
 
 
 def _serve(
-    settings: ControlSettings, control: Control, bus: Bus | None, gate: Gate, listener: socket.socket
+    settings: ControlSettings, control: Control, bus: Bus | None, audit: AuditLog, listener: socket.socket
 ) -> None:
     stop = threading.Event()
     pulses = [Pulse("control-loop")]
-    loop = _thread(pulses[0], partial(_listen_to, control, bus, stop, pulses[0]))
+    loop = _thread(pulses[0], partial(_listen_to, control, bus, stop, pulses[0], audit))
     if settings.models_folder is not None:
         pulses.append(Pulse("attesting", 2 * settings.attest_every_s + _ASKING_S))
         attesting = Attesting(control, settings.models_folder, pulse=pulses[1])
         _thread(pulses[1], partial(attesting.run, settings.attest_every_s, stop))
     log.info("control listens on %s:%d", *listener.getsockname()[:2])
-    desk = Desk(control, Answers(settings.folder / "control-answers.jsonl"))
+    desk = Desk(control, Answers(settings.folder / "control-answers.jsonl"), audit)
+    gate = Gate(settings.access, lambda who, what, error: audit.refused(who, what, error.message))
     try:
-        serve(gate.before(create_app(control, pulses, desk)), listener, _SHUTDOWN_S)
+        serve(gate.before(create_app(control, pulses, desk, audit)), listener, _SHUTDOWN_S)
     finally:
         stop.set()
         loop.join(_LOOP_END_S)
@@ -92,12 +96,14 @@ def _thread(pulse: Pulse, work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def _listen_to(control: Control, bus: Bus | None, stop: threading.Event, pulse: Pulse) -> None:
+def _listen_to(
+    control: Control, bus: Bus | None, stop: threading.Event, pulse: Pulse, audit: AuditLog
+) -> None:
     if bus is None:
         log.warning("no bootstrap_servers: decisions are not read, this control serves people only")
         without_a_bus(control, stop, pulse)
         return
-    control_loop(control, bus, stop, pulse)
+    control_loop(control, bus, stop, pulse, audit)
 
 
 def _make_folder(settings: ControlSettings) -> None:

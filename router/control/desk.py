@@ -4,6 +4,8 @@
 2. a key that was answered before gets that answer again (`router.control.answers`);
 3. control makes the change, or refuses it (`router.control.actor`);
 4. the answer is kept under its key.
+
+What is refused goes into the audit log here; what is changed goes there from control itself.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from router.control.access import Caller, NotAllowed, NotSignedIn, require
+from router.control.access import CALLER, Caller, NotAllowed, NotSignedIn, require
 from router.control.actor import Control, UnknownRollout
 from router.control.answers import Answered, Answers, KeyReused, fingerprint
+from router.control.audit_log import AuditLog
 from router.control.spec_checks import SpecRefused
 from telemetry.errors import BelayError, TransitionRefused, UsageError
 from telemetry.events import RolloutChanged
@@ -48,13 +51,22 @@ class Asked(NamedTuple):
 class Desk:
     """Takes what is asked for and answers it; safe to use from several threads."""
 
-    def __init__(self, control: Control, answers: Answers | None = None) -> None:
-        self._control = control
+    def __init__(
+        self, control: Control, answers: Answers | None = None, audit: AuditLog | None = None
+    ) -> None:
+        self._control, self._audit = control, audit
         self._answers = answers or Answers()
         self._lock = threading.Lock()
 
     def serve(self, asked: Asked, do: Callable[[], RolloutChanged], status: int = 200) -> Answered:
         """Have it done once, and say how it went. Raises nothing that a caller could mend."""
+        answered = self._served(asked, do, status)
+        if self._audit is not None and "error" in answered.content:
+            why = str(answered.content["error"])
+            self._audit.refused(asked.caller, asked.what, why, asked.rollout_id, asked.actor)
+        return answered
+
+    def _served(self, asked: Asked, do: Callable[[], RolloutChanged], status: int) -> Answered:
         try:
             require(asked.caller, asked.needs or asked.what)
         except NotAllowed as refused:
@@ -75,12 +87,15 @@ class Desk:
             return answered
 
     def _done(self, asked: Asked, do: Callable[[], RolloutChanged], status: int) -> Answered:
+        serving = CALLER.set(asked.caller)
         try:
             return Answered(status, do().model_dump(mode="json"))
         except TransitionRefused as refused:
             return refusal(refused, self._standing(asked.rollout_id))
         except BelayError as error:
             return refusal(error)
+        finally:
+            CALLER.reset(serving)
 
     def _standing(self, rollout_id: str) -> RolloutChanged | None:
         """The state that stood in the way: that of the rollout, or of the one that is there."""

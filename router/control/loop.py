@@ -8,6 +8,7 @@ import time
 from typing import Final
 
 from router.control.actor import Control
+from router.control.audit_log import AuditLog
 from router.control.health import Pulse
 from router.control.rollout import SOURCE
 from telemetry import codec, topics
@@ -26,7 +27,13 @@ ASK_S: Final = 5.0
 """How often the broker is asked whether it is there: a poll that finds nothing does not tell."""
 
 
-def control_loop(control: Control, bus: Bus, stop: threading.Event, pulse: Pulse | None = None) -> None:
+def control_loop(
+    control: Control,
+    bus: Bus,
+    stop: threading.Event,
+    pulse: Pulse | None = None,
+    audit: AuditLog | None = None,
+) -> None:
     """Serve the bus until `stop`. Whatever goes wrong, start over every second; `pulse` tells of it.
 
     Decisions are then read from the start of their topic, without a group: joining one takes seconds, and
@@ -34,7 +41,7 @@ def control_loop(control: Control, bus: Bus, stop: threading.Event, pulse: Pulse
     """
     pulse = pulse or Pulse("control-loop")
     pulse.away("the broker has not been reached yet")
-    loop = _Loop(control, bus, stop, pulse)
+    loop = _Loop(control, bus, stop, pulse, audit)
     while not stop.is_set():
         loop.serve_until_broken()
 
@@ -65,8 +72,10 @@ def _expire(control: Control, pulse: Pulse) -> bool:
 class _Loop:
     """Serving one bus. `_buried` is how far records were buried: after a start over, no letter is sent twice."""
 
-    def __init__(self, control: Control, bus: Bus, stop: threading.Event, pulse: Pulse) -> None:
-        self._control, self._bus, self._stop, self._pulse = control, bus, stop, pulse
+    def __init__(
+        self, control: Control, bus: Bus, stop: threading.Event, pulse: Pulse, audit: AuditLog | None
+    ) -> None:
+        self._control, self._bus, self._stop, self._pulse, self._audit = control, bus, stop, pulse, audit
         self._buried: dict[int, int] = {}
 
     def serve_until_broken(self) -> None:
@@ -134,6 +143,11 @@ class _Loop:
                     f"revision {state.revision} of {state.spec.rollout_id} is not published", error
                 )
             outbox.popleft()
+        if self._audit is not None and (waiting := self._audit.unpublished()):
+            for entry in filter(None, (each.entry for each in waiting)):
+                publisher.send(codec.encode(entry))
+            publisher.flush()
+            self._audit.published(waiting[-1].end)
 
     def _act_on(self, record: Record, publisher: Publisher) -> None:
         """Act on one record. What cannot be handled never stops what comes after it."""

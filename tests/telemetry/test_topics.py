@@ -33,6 +33,15 @@ def test_where_the_latest_counts_it_is_compacted_and_nothing_expires() -> None:
         assert int(configs(name)["max.compaction.lag.ms"]) <= DAY_MS
 
 
+def test_who_changed_what_is_neither_compacted_nor_deleted() -> None:
+    found = configs(topics.AUDIT_LOG)
+    assert (found["cleanup.policy"], found["retention.ms"], found["retention.bytes"]) == (
+        "delete",
+        "-1",
+        "-1",
+    )
+
+
 def test_interactions_are_bounded_by_age_and_by_size_over_all_partitions() -> None:
     found = configs(
         topics.INTERACTIONS,

@@ -22,6 +22,7 @@ from belay.cli import app
 from belay.home import Home
 from router.control.actor import Control
 from router.control.api import create_app
+from router.control.audit_log import AuditLog
 from router.control.rollout import TABLE, RollBack
 from serving.models.manifest import read_manifest, write_manifest
 from telemetry.errors import InfrastructureError, ModelPinned, UsageError
@@ -89,7 +90,9 @@ def control(tmp_path: Path, home: Home, free_port: int) -> Iterator[str]:
 def api(tmp_path: Path, home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """Control's API in this process; commands reach it at http://control."""
     made = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl", models=home.models)
-    with TestClient(create_app(made), base_url="http://control") as client:
+    audit = AuditLog(tmp_path / "audit.jsonl")
+    made.followers.append(audit.changed)
+    with TestClient(create_app(made, audit=audit), base_url="http://control") as client:
 
         def request(method: str, url: str, **named: Any) -> httpx.Response:
             named.pop("timeout")
@@ -186,6 +189,23 @@ def test_a_rollout_is_listed_shown_paused_and_resumed(rollout: Path) -> None:
     assert "ramping" in belay("rollout", "resume", "r1", *WORD, "--revision", "2", control="http://control")
     shown = json.loads(belay("rollout", "show", "r1", "--json", control="http://control"))
     assert (shown["status"], shown["revision"]) == ("ramping", 3)
+
+
+@pytest.mark.usefixtures("api")
+def test_history_tells_who_did_what_and_fails_where_the_log_was_edited(rollout: Path, tmp_path: Path) -> None:
+    belay("rollout", "start", str(rollout), "--by", "ada", "--reason", "go", control="http://control")
+    with pytest.raises(UsageError):
+        belay("rollout", "close", "r1", "--by", "bob", "--reason", "tidy", control="http://control")
+    told = belay("rollout", "history", "r1", control="http://control")
+    assert re.search(r"r1 +ada \(admin\) +testclient +none -> ramping +0 -> 1 +go", told)
+    assert "refused: close" in told
+    assert "2 entries hold together" in told
+    assert "Nothing has been done yet" in belay("rollout", "history", "r7", control="http://control")
+    copy = tmp_path / "copy.jsonl"
+    copy.write_text((tmp_path / "audit.jsonl").read_text().replace("tidy", "tide").replace('"ada"', '"eve"'))
+    edited = CliRunner().invoke(app, ["rollout", "history", "--file", str(copy)])
+    assert edited.exit_code == 1
+    assert "The log was tampered with: line 1 was changed after it was written" in edited.output
 
 
 @pytest.mark.usefixtures("api")

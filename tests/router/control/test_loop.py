@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from base64 import b64decode
@@ -9,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from router.control.actor import Control, UnknownRollout
+from router.control.audit_log import AuditLog
 from router.control.health import Pulse, health
 from router.control.loop import control_loop, without_a_bus
 from router.control.rollout import Promote, RollBack, Start, transition
@@ -22,7 +25,7 @@ from telemetry import codec, topics
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.bus.protocols import BROKER_RECORD_BYTES, Encoded
 from telemetry.dead_letters import PAYLOAD_LIMIT
-from telemetry.events import DeadLettered, DecisionMade, Event, RolloutChanged
+from telemetry.events import ChangeAudited, DeadLettered, DecisionMade, Event, RolloutChanged
 from telemetry.rollout_file import read_rollout, write_rollout
 from tests.router.values import NOON, decision, journal, promoted, rolled_back, spec, started
 
@@ -333,6 +336,22 @@ def test_what_happens_while_control_stops_is_published_before_it_ends(
     monkeypatch.setattr(control, "expire", last_word)  # the last thing that the loop does in a round
     control_loop(control, bus, stop)
     assert [state.status for state in published(bus)] == ["ramping", "rolled_back"]
+
+
+def test_the_audit_log_is_published_once_also_over_a_restart(
+    control: Control, bus: MemoryBus, tmp_path: Path
+) -> None:
+    file = tmp_path / "audit.jsonl"
+    audit = AuditLog(file)
+    control.followers.append(audit.changed)
+    control.start(spec())
+    for _ in range(2):
+        polled = bus.idle[topics.DECISIONS]
+        with serving(partial(control_loop, audit=AuditLog(file)), control, bus):
+            wait_for(lambda before=polled: bus.idle[topics.DECISIONS] > before + 1)
+    (entry,) = [codec.decode(record) for record in bus.logs[topics.AUDIT_LOG, 0]]
+    assert isinstance(entry, ChangeAudited)
+    assert [entry.sha256] == [json.loads(line)["sha256"] for line in audit.lines()]
 
 
 def test_a_window_that_cannot_be_closed_yet_is_closed_later(
