@@ -9,9 +9,9 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from telemetry import topics
 
@@ -22,6 +22,12 @@ Action = Literal["promote", "hold", "roll_back"]
 Status = Literal["shadow", "ramping", "paused", "promoted", "rolled_back", "closed"]
 AdvancePolicy = Literal["manual", "schedule", "evidence"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = get_args(Day)
+STAGE_DONE = "stage {stage} has done its part; waiting for the first scores of the next"
+"""The reason of a hold after a stage's `promote`: control goes by it, nothing stands against that promotion."""
+STALE_JUDGE = "calibration stale"
+"""How the reason of a hold begins where a judge changed during the rollout."""
 
 
 def new_id() -> str:
@@ -307,11 +313,13 @@ class Stage(Value):
     """A step of the rollout. `min_units` scored units must settle in it before it may be promoted.
 
     A first stage of share 0 is the shadow: no user sees the candidate, whose answers come from shadows alone.
-    `margin` is the non-inferiority margin of the promotion test in this stage (policy `evidence`).
+    `margin` is the non-inferiority margin of the promotion test in this stage (policy `evidence`). The machine leaves
+    it after `min_hours` at the earliest, counted from when it began or was resumed.
     """
 
     share: Fraction
     min_units: int = Field(default=0, ge=0)
+    min_hours: float = Field(default=0.0, ge=0.0, le=8760.0, exclude_if=lambda hours: hours == 0.0)
     margin: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
 
 
@@ -333,6 +341,34 @@ class Guardrail(Value):
         return self
 
 
+Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+
+
+class Window(Value):
+    """When the machine promotes nothing: on `days` from `begin` to `end`, by the clocks of the time zone `zone`.
+
+    One that ends before it begins goes on past midnight; its days are those on which it begins.
+    """
+
+    days: tuple[Day, ...] = DAYS
+    begin: Clock = "00:00"
+    end: Clock = "24:00"
+    zone: str = "UTC"
+
+    @field_validator("begin", "end", mode="before")
+    @classmethod
+    def _as_yaml_reads_it(cls, value: object) -> object:
+        """YAML takes 18:30 for a number, of base 60."""
+        return f"{value // 60:02}:{value % 60:02}" if isinstance(value, int) else value
+
+
+class Blind(Value):
+    """What becomes of a rollout whose watch sees nothing for `after_minutes`: no scores, a stale judge, a lag."""
+
+    after_minutes: Annotated[float, Field(gt=0.0, le=525_600.0)]
+    then: Literal["pause"] = "pause"
+
+
 class ModelRef(Value):
     """A model as served: its folder's name and the hash in its manifest."""
 
@@ -351,7 +387,10 @@ class AuditRef(Value):
 
 
 class RolloutSpec(Value):
-    """Everything about a rollout that is fixed when it starts. Weights over watched capabilities sum to 1."""
+    """Everything about a rollout that is fixed when it starts. Weights over watched capabilities sum to 1.
+
+    What came later and is not used is not written, so that versions of before read it, and its hash is what it was.
+    """
 
     rollout_id: str
     model_alias: str
@@ -367,6 +406,8 @@ class RolloutSpec(Value):
     holdback: Fraction = 0.02
     rollback_window_days: int = 30
     guardrails: tuple[Guardrail, ...] = ()
+    windows: tuple[Window, ...] = Field(default=(), exclude_if=lambda windows: windows == ())
+    blind: Blind | None = Field(default=None, exclude_if=lambda blind: blind is None)
     brief_sha256: str
     audit: AuditRef
 

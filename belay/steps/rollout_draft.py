@@ -23,6 +23,10 @@ _HEAD = """# A rollout: everything that is fixed when it starts. `belay rollout 
 # guardrails watch errors, refusals and latency too, for example:
 #   - {{kind: errors, threshold: 0.02}}
 #   - {{kind: latency, threshold: 0.1, limit_ms: 20000}}
+# A stage may say for how long it lasts at least (min_hours: 24). When the machine promotes nothing, and what becomes of
+# a rollout that nobody watches, for example:
+#   windows: [{{days: [fri, sat, sun]}}, {{begin: "18:00", end: "08:00", zone: Europe/Berlin}}]
+#   blind: {{after_minutes: 30, then: pause}}
 """
 
 

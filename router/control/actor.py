@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from router.control import rollout
+from router.control.heard import Heard
 from router.control.pinning import Pinning
-from router.control.rollout import Expire, Hold, Promote, RollBack, RolloutEvent, Start
+from router.control.policy import why_blind, why_not_yet
+from router.control.rollout import Expire, Hold, Pause, Promote, RollBack, RolloutEvent, Start
 from telemetry.errors import InfrastructureError, TransitionRefused, UnreadableRecord, UsageError
 from telemetry.events import DecisionMade, RolloutChanged, RolloutSpec, now
 from telemetry.rollout_file import read_rollout, replaces, write_rollout
@@ -55,8 +57,6 @@ def event_for(decision: DecisionMade, current: RolloutChanged | None) -> Rollout
         return Hold(**told, allotment=decision.allotment)
     if current.spec.advance == "manual":
         return "this rollout is promoted by hand"
-    if current.status == "paused":
-        return "the rollout is paused"
     if decision.stage != current.stage:
         return f"it was made in stage {decision.stage}, the rollout is in {current.stage}"
     return Promote(**told)
@@ -89,6 +89,7 @@ class Control:
         self.outbox: deque[RolloutChanged] = deque()
         self.followers: list[Follower] = []
         self.current: RolloutChanged | None = None
+        self.heard = Heard(clock)
         self._restore_from_file()
 
     def start(self, spec: RolloutSpec, actor: str = "operator", reason: str = "started") -> RolloutChanged:
@@ -147,13 +148,46 @@ class Control:
             event = event_for(decision, state)
             outcome = f"ignored: {event}"
             if state is not None and not isinstance(event, str):
-                try:
-                    outcome = _outcome(state, self._apply(state, event))
-                except TransitionRefused as refused:
-                    outcome = f"refused: {refused.message}"
+                outcome = self._asked_for(state, event)
+            self.heard.decided(decision)
             self._decided.add(decision.event_id)
             revision = self.current.revision if self.current is not None else 0
         self._write_down(read_at, decision.event_id, decision.action, decision.rollout_id, outcome, revision)
+
+    def _asked_for(self, state: RolloutChanged, event: RolloutEvent) -> str:
+        """Do what a decision asks for; how that went."""
+        waits = why_not_yet(state, self._clock()) if isinstance(event, Promote) and state.live else None
+        if waits is not None:
+            return f"waits: {waits}"
+        try:
+            return _outcome(state, self._apply(state, event))
+        except TransitionRefused as refused:
+            return f"refused: {refused.message}"
+
+    def tick(self) -> None:
+        """Do what time makes due: close a window that has passed, pause what nobody watches, promote what waited."""
+        self.expire()
+        with self._lock:
+            state = self.current
+            if state is None or not state.live:
+                return
+            blind = why_blind(state, self.heard.sight(state), self._clock())
+            if blind is not None:
+                log.warning("rollout %s is paused: its watch is blind: %s", state.spec.rollout_id, blind)
+                self._apply(state, Pause(rollout.SOURCE, f"the watch is blind: {blind}"))
+                return
+            self._promote_what_waited(state)
+
+    def _promote_what_waited(self, state: RolloutChanged) -> None:
+        found = self.heard.promotion(state)
+        if found is None or state.status not in ("shadow", "ramping") or state.spec.advance == "manual":
+            return
+        decision, objection = found
+        if objection is None and why_not_yet(state, self._clock()) is None:
+            read_at = time.time_ns()
+            after = self._apply(state, Promote(decision.source, decision.reason, decision.event_id))
+            said = (decision.event_id, decision.action, decision.rollout_id, "applied after it had waited")
+            self._write_down(read_at, *said, after.revision)
 
     def expire(self) -> None:
         """Close the rollback window of a promoted rollout where it has passed."""

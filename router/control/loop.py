@@ -50,19 +50,19 @@ def without_a_bus(control: Control, stop: threading.Event, pulse: Pulse | None =
     """Serve people only, until `stop`: what ends by itself still ends."""
     pulse = pulse or Pulse("control-loop")
     while not stop.wait(RETRY_S):
-        if _expire(control, pulse):
+        if _tick(control, pulse):
             pulse.beat()
 
 
-def _expire(control: Control, pulse: Pulse) -> bool:
-    """Close a rollback window that has passed, broker or not; whether that could be looked at."""
+def _tick(control: Control, pulse: Pulse) -> bool:
+    """Do what time makes due, broker or not; whether that could be looked at."""
     try:
-        control.expire()
+        control.tick()
     except InfrastructureError as error:
-        log.warning("the rollback window stays open: %s", error)
+        log.warning("what is due waits: %s", error)
         pulse.trouble(error.message)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is counted, logged and tried again
-        pulse.alarm("the rollback window stays open", error)
+        pulse.alarm("what is due waits", error)
         pulse.trouble(_told(error))
     else:
         return True
@@ -94,12 +94,12 @@ class _Loop:
         else:
             return
         self._stop.wait(RETRY_S)
-        _expire(self._control, self._pulse)
+        _tick(self._control, self._pulse)
 
     def _serve(self) -> None:
         self._bus.ensure_topics()
         self._control.restore(self._published())
-        with self._bus.publisher() as publisher, self._bus.reader([topics.DECISIONS]) as reader:
+        with self._bus.publisher() as publisher, self._bus.reader([topics.DECISIONS, topics.WATCH]) as reader:
             ask_at = 0.0
             while not self._stop.is_set():
                 if time.monotonic() >= ask_at:
@@ -108,7 +108,7 @@ class _Loop:
                 self._publish(publisher)
                 for record in reader.poll(POLL_S):
                     self._act_on(record, publisher)
-                self._control.expire()
+                self._control.tick()
                 self._pulse.beat()
             self._publish(publisher)
 
@@ -151,6 +151,9 @@ class _Loop:
 
     def _act_on(self, record: Record, publisher: Publisher) -> None:
         """Act on one record. What cannot be handled never stops what comes after it."""
+        if record.topic == topics.WATCH:
+            self._hear(record)
+            return
         try:
             event = codec.decode(record)
             if isinstance(event, DecisionMade):
@@ -164,6 +167,15 @@ class _Loop:
                 f"record {record.topic}/{record.partition} at offset {record.offset} is not acted on", error
             )
             self._bury(record, f"control cannot handle it: {_told(error)}", publisher)
+
+    def _hear(self, record: Record) -> None:
+        """Hear what the watch says of itself. What cannot be read tells nothing: its silence is what counts."""
+        if record.is_tombstone:
+            return
+        try:
+            self._control.heard.reported(codec.decode(record))
+        except UnreadableRecord as error:
+            log.warning("not heard: %s", error)
 
     def _bury(self, record: Record, reason: str, publisher: Publisher) -> None:
         if record.offset <= self._buried.get(record.partition, -1):

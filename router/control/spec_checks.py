@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from router.control.windows import never_open
 from telemetry.errors import TransitionRefused
 from telemetry.events import RolloutSpec
 
@@ -20,6 +22,7 @@ SPEC_BYTES: Final = 400_000
 allotment that names each capability once more."""
 MOST_CAPABILITIES: Final = 1000
 MOST_STAGES: Final = 100
+MOST_WINDOWS: Final = 50
 MOST_WINDOW_DAYS: Final = 3650
 ALPHA: Final = (1e-9, 0.5)
 _ROLLOUT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -141,6 +144,23 @@ def _check_limits(spec: RolloutSpec) -> None:
         )
 
 
+def _check_windows(spec: RolloutSpec) -> None:
+    if len(spec.windows) > MOST_WINDOWS:
+        raise _refused(spec, f"it has {len(spec.windows)} windows, expected at most {MOST_WINDOWS}")
+    for window in spec.windows:
+        try:
+            ZoneInfo(window.zone)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise _refused(
+                spec,
+                f"window: no time zone {window.zone!r} is known here, expected one such as Europe/Berlin",
+            ) from None
+    if never_open(spec.windows):
+        raise _refused(
+            spec, "its windows leave no time of the week to promote in", "Leave a gap, or `advance: manual`."
+        )
+
+
 def _check_audit(spec: RolloutSpec) -> None:
     audit = spec.audit
     if audit.verdict != "pass" and not (audit.override_by and audit.override_reason):
@@ -152,7 +172,8 @@ def _check_audit(spec: RolloutSpec) -> None:
 
 
 _CHECKS: Final[tuple[Callable[[RolloutSpec], None], ...]] = (
-    _check_id, _check_size, _check_capabilities, _check_weights, _check_stages, _check_limits, _check_audit,
+    _check_id, _check_size, _check_capabilities, _check_weights, _check_stages, _check_windows, _check_limits,
+    _check_audit,
 )  # fmt: skip
 
 

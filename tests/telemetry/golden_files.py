@@ -25,7 +25,7 @@ _PLAIN: Final[dict[object, Any]] = {bool: True, int: 3, float: 0.25, AwareDateti
 _CHOSEN: Final[dict[str, Any]] = {
     # What a field's type does not tell.
     "ScoreRecorded.unscored": None, "guardrails": (), "watched": True, "holds": False, "part": 0, "parts": 1,
-    "stage": 0, "event_id": "e" * 32, "subject": "ab" * 16,
+    "stage": 0, "begin": "20:00", "end": "08:00", "event_id": "e" * 32, "subject": "ab" * 16,
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from evaluator.watch.evidence.allocation import next_allotment
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.evidence.state import RUN_LENGTH
 from telemetry import topics
-from telemetry.events import Action, DecisionMade, Proof, RolloutSpec, derived_id
+from telemetry.events import STAGE_DONE, STALE_JUDGE, Action, DecisionMade, Proof, RolloutSpec, derived_id
 
 SOURCE = "belay/evaluator"
 HOLD_EVERY = 200
@@ -54,7 +54,7 @@ def decide(evidence: RolloutEvidence) -> DecisionMade | None:
         )
         if promoted is not None:
             return promoted
-        still = f"stage {stage} has done its part; waiting for the first scores of the next"
+        still = STAGE_DONE.format(stage=stage)
     if evidence.settled % hold_every(evidence.settled) == 0:
         return _decision(evidence, "hold", still, MISSING_TEST if evidence.missing.proven else DROP_TEST)
     return None
@@ -155,7 +155,7 @@ def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
     if evidence.ratio.suspicious:
         return f"arm imbalance: {evidence.ratio.explain()}"
     if evidence.rejudged:
-        return f"calibration stale: the judge changed during the rollout for {', '.join(evidence.rejudged)}"
+        return f"{STALE_JUDGE}: the judge changed during the rollout for {', '.join(evidence.rejudged)}"
     if spec.advance == "manual":
         return "the policy is manual: a person promotes"
     wanted = spec.stages[stage].min_units

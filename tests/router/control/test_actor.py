@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from router.control.actor import Control, StaleRevision, UnknownRollout, event_for
-from router.control.rollout import Close, Hold, Pause, Promote, RollBack
+from router.control.rollout import Close, Hold, Pause, Promote, Resume, RollBack
 from telemetry.errors import InfrastructureError, TransitionRefused
-from telemetry.events import Allotment, DecisionMade
+from telemetry.events import STAGE_DONE, Allotment, Blind, DecisionMade, RolloutChanged, Stage
 from telemetry.rollout_file import read_rollout, write_rollout
 from tests.router.values import NOON, decision, journal, promoted, rolled_back, spec, started
 
@@ -238,6 +238,81 @@ def test_a_promotion_asks_nothing_of_a_paused_rollout_and_a_rollback_acts(contro
     assert control.rollout("r1").status == "paused"
     control.decide(decision("roll_back"))
     assert control.rollout("r1").status == "rolled_back"
+
+
+class Moving:
+    """A control whose clock stands until it is moved."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = NOON
+        self.control = Control(folder / "rollout.json", folder / "control.jsonl", lambda: self.now)
+
+    def after(self, **span: float) -> RolloutChanged:
+        self.now += timedelta(**span)
+        self.control.tick()
+        assert self.control.current is not None
+        return self.control.current
+
+
+def test_a_promotion_waits_for_the_least_time_of_its_stage_and_comes_then_by_itself(tmp_path: Path) -> None:
+    moving = Moving(tmp_path)
+    stages = (Stage(share=0.05, min_hours=24), Stage(share=0.5))
+    moving.control.start(spec(stages=stages))
+    made = decision("promote", stage=0)
+    moving.control.decide(made)
+    assert journal(tmp_path)[0]["outcome"] == "waits: stage 0 lasts until 2026-03-02 12:00 UTC at least"
+    assert moving.after(hours=23).stage == 0
+    after = moving.after(hours=1)
+    assert (after.stage, after.decision_id) == (1, made.event_id)
+    assert journal(tmp_path)[1]["outcome"] == "applied after it had waited"
+    assert moving.after(hours=24).stage == 1
+
+
+def test_a_promotion_waits_while_paused_and_comes_with_the_resume(tmp_path: Path) -> None:
+    moving = Moving(tmp_path)
+    moving.control.start(spec())
+    moving.control.act("r1", Pause("ada", "a look"))
+    moving.control.decide(decision("promote", stage=0))
+    assert moving.after(hours=1).status == "paused"
+    moving.control.act("r1", Resume("ada", "fine"))
+    assert moving.after(hours=1).stage == 1
+
+
+def test_what_the_watch_says_against_a_promotion_that_waits_holds_it(tmp_path: Path) -> None:
+    moving = Moving(tmp_path)
+    moving.control.start(spec(stages=(Stage(share=0.05, min_hours=1), Stage(share=0.5))))
+    moving.control.decide(decision("promote", stage=0))
+    moving.control.decide(decision("hold"))
+    assert moving.after(hours=2).stage == 0
+    done = decision("hold").model_copy(update={"reason": STAGE_DONE.format(stage=0)})
+    moving.control.decide(done)
+    assert moving.after(hours=2).stage == 1
+
+
+def test_a_person_promotes_whatever_the_machine_has_to_wait_for(tmp_path: Path) -> None:
+    moving = Moving(tmp_path)
+    moving.control.start(spec(stages=(Stage(share=0.05, min_hours=24), Stage(share=0.5))))
+    assert moving.control.act("r1", Promote("ada", "I have looked")).stage == 1
+
+
+def test_a_rollout_that_nobody_watches_is_paused_and_says_so_and_may_be_rolled_back(tmp_path: Path) -> None:
+    moving = Moving(tmp_path)
+    moving.control.start(spec(blind=Blind(after_minutes=30)))
+    assert moving.after(minutes=29).status == "ramping"
+    paused = moving.after(minutes=1)
+    assert (paused.status, paused.share, paused.actor) == ("paused", 0.05, "belay.control")
+    assert paused.reason == "the watch is blind: no score for 30 minutes"
+    moving.control.act("r1", Resume("ada", "it scores again"))
+    assert moving.after(minutes=29).status == "ramping"
+    assert moving.after(minutes=1).status == "paused"
+    moving.control.decide(decision("roll_back"))
+    assert moving.control.rollout("r1").status == "rolled_back"
+
+
+def test_a_rollout_whose_file_says_nothing_of_it_goes_on_unwatched(tmp_path: Path) -> None:
+    moving = Moving(tmp_path)
+    moving.control.start(spec())
+    assert moving.after(days=9).status == "ramping"
 
 
 def test_a_rollout_of_the_past_never_takes_the_place_of_the_live_one(

@@ -366,6 +366,6 @@ def test_a_window_that_cannot_be_closed_yet_is_closed_later(
     (tmp_path / "rollout.json").unlink()
     (tmp_path / "rollout.json").mkdir()
     with serving(without_a_bus, control):
-        wait_for(lambda: caplog.text.count("the rollback window stays open") >= 2)
+        wait_for(lambda: caplog.text.count("what is due waits") >= 2)
         (tmp_path / "rollout.json").rmdir()
         wait_for(lambda: control.current is not None and control.current.status == "closed")
