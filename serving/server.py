@@ -11,7 +11,11 @@ from typing import Any
 
 import uvicorn
 
+from serving.guarded import Crowd
+from serving.limits import Limits, raise_file_limit
 from telemetry.errors import PortTaken, SettingsError
+
+App = Callable[..., Awaitable[None]]
 
 
 def free_port() -> int:
@@ -41,14 +45,14 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(app: Callable[..., Awaitable[None]], listener: socket.socket, shutdown_s: float) -> None:
-    """Serve until SIGTERM or SIGINT; what is in flight then has `shutdown_s` seconds, at least one."""
-    config = uvicorn.Config(
+def config_of(app: App, limits: Limits, shutdown_s: float = 1.0, *, lifespan: bool = True) -> uvicorn.Config:
+    """How a server of ours serves an application; each needs one of its own."""
+    return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=Crowd(limits).protocol(),
         ws="none",
-        lifespan="on",
+        lifespan="on" if lifespan else "off",
         access_log=False,
         proxy_headers=False,
         log_config=None,
@@ -56,8 +60,13 @@ def serve(app: Callable[..., Awaitable[None]], listener: socket.socket, shutdown
         date_header=False,
         timeout_graceful_shutdown=max(1, round(shutdown_s)),
     )
+
+
+def serve(app: App, listener: socket.socket, shutdown_s: float, limits: Limits | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; what is in flight then has `shutdown_s` seconds, at least one."""
+    raise_file_limit()
     with _quiet_signals():
-        uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(config_of(app, limits or Limits(), shutdown_s)).run(sockets=[listener])
 
 
 @contextmanager

@@ -1,0 +1,293 @@
+"""HTTP as our servers take it from anybody: uvicorn's own protocol, within limits.
+
+uvicorn bounds neither a request's head nor the time it takes, answers in plain text where it refuses, and takes a
+client that has closed its sending side for gone. What is said here is paid on every request: a few integers and two
+dictionary operations; timers run only where a request did not come in one piece.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from functools import partial
+from typing import Any, Final, cast
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from serving.limits import Limits
+from serving.refusals import (
+    CROWDED,
+    MALFORMED,
+    MOSTLY_FRAMING,
+    TOO_MANY_AT_ONCE,
+    Refusal,
+    Refused,
+    body_too_large,
+    head_too_large,
+    too_slow,
+)
+
+_MOST_WAITING: Final = 16
+"""Requests that may wait on one connection for the answer to the first; each costs a few kilobytes."""
+_LINGER_S: Final = 2.0
+_LINGER_BYTES: Final = 16 << 20
+"""What is read and thrown away after a refusal: a connection closed on unread bytes takes the refusal with it."""
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LOOKS_S: Final = (0.001, 0.01, 0.1)
+"""When it is looked, after a client closed its sending side, whether it has gone; then every second."""
+
+_WHOLE, _HEAD, _BODY = range(3)
+
+
+class Crowd:
+    """The connections of one server. `waiting` are those that have not given a whole request, the longest first."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.most = limits.most_connections()
+        self.waiting: dict[Guarded, None] = {}
+
+    def makes_room(self) -> bool:
+        """Close the connection that has waited longest; False where all are being answered."""
+        for connection in self.waiting:
+            del self.waiting[connection]
+            connection.transport.abort()
+            return True
+        return False
+
+    def protocol(self) -> type[asyncio.Protocol]:
+        """What uvicorn calls for every connection."""
+        return cast("type[asyncio.Protocol]", partial(Guarded, crowd=self))
+
+
+class Guarded(HttpToolsProtocol):
+    """One connection of a client."""
+
+    def __init__(self, *args: Any, crowd: Crowd, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._crowd = crowd
+        self._limits = crowd.limits
+        self.timeout_keep_alive = crowd.limits.idle_s  # type: ignore[assignment]  # call_later takes any number
+        self._most_headers = crowd.limits.head_count
+        self._most_head_bytes = crowd.limits.head_bytes
+        self._most_body_bytes = crowd.limits.body_bytes
+        self._phase = _WHOLE
+        self._timed = _WHOLE
+        self._timer: asyncio.TimerHandle | None = None
+        self._ended = False
+        self._fed = 0  # bytes that came since the phase began, without those that came with its beginning
+        self._feeding = 0
+        self._body_bytes = 0
+        self._body_before = 0
+        self._barren = 0  # bytes since the last one that was body
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """A client has come. Where there is no room, whoever keeps us waiting longest makes it."""
+        super().connection_made(transport)
+        if len(self.connections) > self._crowd.most and not self._crowd.makes_room():
+            self._refuse(CROWDED)
+            return
+        self._crowd.waiting[self] = None
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self._limits.idle_s, self.timeout_keep_alive_handler
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end."""
+        super().connection_lost(exc)
+        self._crowd.waiting.pop(self, None)
+        self._unset_keepalive_if_required()
+        self._stop_timer()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and see that what is not complete does not become too much, or too late."""
+        if self._ended:
+            self._throw_away(len(data))
+            return
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        self._feeding = len(data)
+        self._fed += self._feeding
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            told = error.__context__
+            self._refuse(told.refusal if isinstance(told, Refused) else MALFORMED)
+        except httptools.HttpParserUpgrade:
+            pass  # the request is answered as if it had not asked, and the connection ends with it
+        if self._phase != _WHOLE and not self._ended:
+            self._mind()
+        elif self._timer is not None and not self._ended:
+            self._stop_timer()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio asks for it; uvicorn never stays
+        """The client sends no more. Where it has given a whole request it may well wait for the answer.
+
+        One that has gone altogether looks the same until something is sent to it, so an interim answer is.
+        """
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body or self.scheme == "https":
+            return None  # the transport closes itself
+        cycle.keep_alive = False
+        self._stop_timer()
+        if not self.pipeline and not cycle.response_started and self.scope.get("http_version") == "1.1":
+            self.transport.write(_CONTINUE)
+        errors = select.poll()
+        errors.register(self.transport.get_extra_info("socket").fileno(), 0)
+        self._timer = self.loop.call_later(_LOOKS_S[0], self._look, errors, 1)
+        return True
+
+    # What the parser finds.
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._phase = _HEAD
+        self._timed = _WHOLE
+        self._fed = self._body_bytes = self._body_before = self._barren = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; one behind a chunked body is counted and dropped, since nobody may be told anything late."""
+        headers = self.headers
+        if len(headers) >= self._most_headers:
+            raise Refused(head_too_large(self._most_headers, "headers"))
+        if (
+            self._phase == _HEAD
+        ):  # as uvicorn has it; a call of that costs more than the rest, ten times a request
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is complete: the application begins."""
+        if self._fed + self._feeding > self._most_head_bytes and self._head_bytes() > self._most_head_bytes:
+            raise Refused(head_too_large(self._most_head_bytes, "bytes"))
+        if len(self.pipeline) >= _MOST_WAITING:
+            raise Refused(TOO_MANY_AT_ONCE)
+        super().on_headers_complete()
+        self._phase = _BODY
+        self._fed = 0
+        if self.scope["http_version"] == "1.0":
+            self.cycle.send = partial(_unchunked, self.cycle)  # type: ignore[method-assign]  # of this answer alone
+        if self.parser.should_upgrade():
+            # The parser reads nothing behind such a request.
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._body_bytes += len(body)
+        if self._body_bytes > self._most_body_bytes:
+            raise Refused(body_too_large(self._most_body_bytes))
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._phase = _WHOLE
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
+        self._crowd.waiting.pop(self, None)
+
+    # What the application has done.
+
+    def on_response_complete(self) -> None:
+        """An answer is out."""
+        if self._ended:  # what came behind this request is not answered any more
+            self.transport.close()
+            return
+        waits = not self.pipeline
+        super().on_response_complete()
+        if waits:
+            self._crowd.waiting[self] = None
+
+    # Limits.
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _mind(self) -> None:
+        """The request is not complete yet."""
+        if self._phase == _HEAD and self._fed > self._most_head_bytes:
+            self._refuse(head_too_large(self._most_head_bytes, "bytes"))
+        elif self._phase == _BODY and self._is_mostly_framing():
+            self._refuse(MOSTLY_FRAMING)
+        elif self._timed != self._phase:
+            self._stop_timer()
+            self._timed = self._phase
+            self._timer = self.loop.call_later(self._seconds(), self._late)
+
+    def _is_mostly_framing(self) -> bool:
+        """Chunks of a byte each, and what names or ends them without end."""
+        if self._body_bytes == self._body_before:
+            self._barren += self._feeding
+        else:
+            self._body_before, self._barren = self._body_bytes, 0
+        most = self._most_head_bytes
+        return self._barren > most or self._fed > 8 * self._body_bytes + most
+
+    def _seconds(self) -> float:
+        return self._limits.head_s if self._phase == _HEAD else self._limits.body_s
+
+    def _late(self) -> None:
+        if self.flow.read_paused:  # it is we who do not read
+            self._timer = self.loop.call_later(self._seconds(), self._late)
+        else:
+            self._refuse(too_slow("head" if self._phase == _HEAD else "body", self._seconds()))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer with a refusal and close; what was asked before is answered first, and nothing is after it."""
+        self._ended = True
+        self._unset_keepalive_if_required()
+        self._stop_timer()
+        self._fed = 0
+        if self.transport.is_closing():
+            return
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if self.pipeline or not cycle.more_body:
+                self.pipeline.clear()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.close()
+                return
+        self._crowd.waiting[self] = None
+        self.transport.write(refusal.written())
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self._timer = self.loop.call_later(_LINGER_S, self.transport.abort)
+
+    def _throw_away(self, count: int) -> None:
+        self._fed += count
+        if self._fed > _LINGER_BYTES:
+            self.transport.abort()
+
+    def _look(self, errors: select.poll, looks: int) -> None:
+        """Whether a client that closed its sending side has gone."""
+        if errors.poll(0):
+            self.transport.abort()
+        else:
+            delay = _LOOKS_S[looks] if looks < len(_LOOKS_S) else 1.0
+            self._timer = self.loop.call_later(delay, self._look, errors, looks + 1)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+async def _unchunked(cycle: RequestResponseCycle, message: Any) -> None:
+    """Send to a client of HTTP/1.0, which knows no chunks: without a length the connection's end is the answer's."""
+    if message["type"] == "http.response.start":
+        if not any(name.lower() == b"content-length" for name, _ in message.get("headers", [])):
+            cycle.chunked_encoding = False
+    elif cycle.chunked_encoding is False and not cycle.expected_content_length:
+        cycle.expected_content_length = len(message.get("body", b""))
+    await RequestResponseCycle.send(cycle, message)
