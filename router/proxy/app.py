@@ -20,4 +20,4 @@ def run(settings: RouterSettings) -> None:
     with closing(listen(settings.host, settings.port)) as listener:
         gateway = Gateway(settings)
         log.info("router %s listens on %s:%d", settings.router_id, *listener.getsockname()[:2])
-        serve(gateway, listener, settings.timeouts.shutdown_s)
+        serve(gateway, listener, settings.timeouts.shutdown_s, settings.limits)

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from router.proxy.settings import RouterSettings
-from router.proxy.wire.headers import Headers, with_authorization
+from router.proxy.wire.headers import is_stream, with_authorization
 from router.proxy.wire.model_name import Renamer, rename_request
-from router.proxy.wire.upstream import Exchange, Request, Upstream
+from router.proxy.wire.upstream import Exchange, Patience, Request, Upstream
 from serving.engines.address import authorization
 from telemetry.events import Arm
+
+__all__ = ["Asked", "Engines", "is_stream"]
 
 
 class Asked(NamedTuple):
@@ -20,14 +22,6 @@ class Asked(NamedTuple):
     renamer: Renamer | None
 
 
-def is_stream(headers: Headers) -> bool:
-    """Whether an answer is a stream of server-sent events."""
-    for name, value in headers:  # a loop, because this is asked on every request
-        if name == b"content-type":
-            return b"text/event-stream" in value
-    return False
-
-
 class Engines:
     """Asks arms. Base has the whole time for its first byte, the candidate less: base can answer for it.
 
@@ -35,7 +29,11 @@ class Engines:
     """
 
     def __init__(self, settings: RouterSettings) -> None:
-        self._times = settings.timeouts
+        times = settings.timeouts
+        first_byte_s = {"control": times.total_s, "candidate": times.candidate_first_byte_s}
+        self._patience = {
+            arm: Patience(seconds, times.stall_s, times.total_s) for arm, seconds in first_byte_s.items()
+        }
         self._models = {endpoint.arm: endpoint.model for endpoint in (settings.control, settings.candidate)}
         self._keys: Mapping[Arm, bytes] = {
             endpoint.arm: authorization(endpoint.key_env, f"the {endpoint.arm} arm")["authorization"].encode()
@@ -43,7 +41,7 @@ class Engines:
             if endpoint.key_env is not None
         }
         self._upstreams = {
-            endpoint.arm: Upstream(endpoint.url, connect_s=self._times.connect_s)
+            endpoint.arm: Upstream(endpoint.url, connect_s=times.connect_s)
             for endpoint in (settings.control, settings.candidate)
         }
 
@@ -56,10 +54,7 @@ class Engines:
             body, alias = rename_request(request.body, model)
             request = request._replace(body=body)
             renamer = Renamer(model, alias) if alias is not None else None
-        total_s = self._times.total_s
-        first_byte_s = self._times.candidate_first_byte_s if arm == "candidate" else total_s
-        exchange = self._upstreams[arm].exchange(request, first_byte_s=first_byte_s, total_s=total_s)
-        return Asked(exchange, renamer)
+        return Asked(self._upstreams[arm].exchange(request, self._patience[arm]), renamer)
 
     def close(self) -> None:
         """Close the idle connections."""

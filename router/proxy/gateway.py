@@ -26,7 +26,7 @@ from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.shadows import Shadows
 from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.wire import answers
-from router.proxy.wire.client import Client, ClientLeft, Receive, Scope, Send, TooLarge
+from router.proxy.wire.client import Client, ClientLeft, Receive, Scope, Send, TooDeep, TooLarge
 from router.proxy.wire.headers import Headers
 from telemetry.spool.writer import Spool
 
@@ -70,9 +70,16 @@ class Gateway:
         try:
             await self._route(scope, client)
         except TooLarge:
-            await client.answer(*answers.too_large(self._settings.max_request_bytes))
+            await client.answer(*answers.too_large(self._settings.limits.body_bytes))
+        except TooDeep:
+            await client.answer(*answers.too_deep())
         except ClientLeft:
             log.debug("a client left before its request was complete")
+        except Exception:
+            log.exception("a request to %s could not be handled", scope["path"])
+            if client.started:  # the server closes the connection, which is all that can tell the client
+                raise
+            await client.answer(*answers.our_mistake())
         finally:
             self.counters.in_flight -= 1
 

@@ -15,7 +15,7 @@ async def pass_to_base(
     scope: Scope, client: Client, engines: Engines, settings: RouterSettings, counters: Counters
 ) -> None:
     """Answer with what base answers; 503 where it does not. Raises ClientLeft and TooLarge."""
-    body = await client.body(settings.max_request_bytes)
+    body = await client.body(settings.limits.body_bytes)
     counters.passed += 1
     method: str = scope["method"]
     request = Request(method.encode(), request_target(scope), request_lines(scope["headers"]), body)

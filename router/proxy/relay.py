@@ -17,18 +17,22 @@ from typing import Final
 from router.proxy.assign import subject_of
 from router.proxy.capture import EndpointKind, Heard, Interaction, Recorder
 from router.proxy.counters import Counters
-from router.proxy.engines import Engines, is_stream
+from router.proxy.engines import Engines
+from router.proxy.faults import fault_of, fault_of_stream
 from router.proxy.in_force import InForce
 from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.shadows import Shadows
 from router.proxy.wire import answers
-from router.proxy.wire.client import Client, Scope
-from router.proxy.wire.headers import Headers, request_lines, request_target
+from router.proxy.wire.client import Client, Scope, TooDeep
+from router.proxy.wire.headers import Headers, is_stream, request_lines, request_target
+from router.proxy.wire.lines import Lines
 from router.proxy.wire.model_name import Renamer, with_length
 from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
 from telemetry.events import Arm
 
 _USER: Final = b'"user"'
+_AFTER_DONE_S: Final = 1.0
+"""What an engine has for the end of its answer once it has said that all is said."""
 
 
 class Unanswered(Exception):
@@ -53,8 +57,8 @@ class Relay:
     end_user_header: bytes
 
     async def answer(self, scope: Scope, client: Client, kind: EndpointKind, rollout: InForce) -> None:
-        """Answer one request and record it. Raises ClientLeft and TooLarge."""
-        body = await client.body(self.settings.max_request_bytes)
+        """Answer one request and record it. Raises ClientLeft, TooLarge and TooDeep."""
+        body = await client.body(self.settings.limits.body_bytes)
         found = subject_of(
             dict(scope["headers"]),
             end_user_in(body),
@@ -124,15 +128,35 @@ class Answering:
         try:
             await exchange.start()
             heard.begins(exchange.status, streamed=is_stream(exchange.headers))
-            while not heard.streamed and (data := await exchange.read()):
-                heard.chunks.append(data)
+            if not heard.streamed:
+                await self._read_whole(exchange)
+            if arm == "candidate":
+                self._check(exchange)
         except UpstreamFailed as failure:
             exchange.close()
             raise Unanswered(failure.reason, failure.message) from failure
-        if exchange.status >= 500 and arm == "candidate":
+        except Unanswered:
             exchange.close()
-            raise Unanswered(f"status_{exchange.status}", f"the candidate answered {exchange.status}")
+            raise
         return exchange
+
+    async def _read_whole(self, exchange: Exchange) -> None:
+        size, most = 0, self._relay.settings.max_answer_bytes
+        while data := await exchange.read():
+            self.heard.chunks.append(data)
+            size += len(data)
+            if size > most:
+                raise Unanswered("too_long", f"{self.heard.served_by} answered with more than {most} bytes")
+
+    def _check(self, exchange: Exchange) -> None:
+        """Raise Unanswered where base might do better: it is asked the same, and its answer is what the client gets."""
+        status = exchange.status
+        if self.heard.streamed:
+            fault = fault_of_stream(status, empty=exchange.complete and not exchange.size)
+        else:
+            fault = fault_of(status, exchange.headers, b"".join(self.heard.chunks))
+        if fault is not None:
+            raise Unanswered(fault, f"the candidate's answer cannot be passed on: {fault}")
 
     async def _whole(self, exchange: Exchange) -> None:
         body, headers = b"".join(self.heard.chunks), exchange.headers
@@ -147,18 +171,24 @@ class Answering:
 
     async def _stream(self, exchange: Exchange) -> None:
         await self._client.start(exchange.status, self._marked(exchange.headers))
-        last, end = False, b""
+        lines, last, size = Lines(), False, 0
+        most = self._relay.settings.max_answer_bytes
         try:
             while not last:
                 data = await exchange.read()
                 last = exchange.complete
+                size += len(data)
+                if size > most and not last:
+                    exchange.close("too_long", f"the stream is longer than {most} bytes")
+                    continue  # and the next read says so
+                data = lines.part(data, last=last)
                 if self._renamer is not None:
-                    data = self._renamer.part(data, last=last)
+                    data = self._renamer.whole(data)
                 self.heard.chunks.append(data)
-                end = (end + data[-answers.DONE_BYTES :])[-answers.DONE_BYTES :]
                 # A client may act on [DONE], and leave, without waiting for the end of the message.
-                if last or answers.is_done(end):
+                if last or (lines.done and not self._recorded):
                     self._record()
+                    exchange.hurry(_AFTER_DONE_S)
                 if last:
                     self._client.unfollow()
                 if data or last:
@@ -176,7 +206,7 @@ class Answering:
             return
         self._record(failure.message)
         self._client.unfollow()
-        sent = b"".join(self.heard.chunks[-2:])
+        sent = b"".join(self.heard.chunks[-4:])
         await self._client.send(answers.stream_error(sent, failure.reason), last=True)
 
     async def _nobody(self, failed: Unanswered) -> None:
@@ -217,13 +247,15 @@ class Answering:
 
 
 def end_user_in(body: bytes) -> str | None:
-    """The body's `user`, where it has one that is a string."""
+    """The body's `user`, where it has one that is a string. Raises TooDeep."""
     if not _has_user_key(body):
         return None
     try:
         fields = json.loads(body)
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
+    except RecursionError:
+        raise TooDeep from None
     user = fields.get("user") if isinstance(fields, dict) else None
     return user if isinstance(user, str) else None
 

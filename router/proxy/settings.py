@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from serving.engines.arms import Endpoint
+from serving.limits import Limits
 from telemetry.settings import Port, Settings
 from telemetry.spool.syncing import SyncPolicy
 
@@ -39,6 +40,7 @@ class Timeouts(Settings):
 
     connect_s: Seconds = 2.0
     candidate_first_byte_s: Seconds = 60.0
+    stall_s: Seconds = 60.0
     total_s: Seconds = 600.0
     shadow_s: Annotated[Seconds, Field(le=150.0)] = 120.0
     shutdown_s: Seconds = 3.0
@@ -68,15 +70,20 @@ class RouterSettings(Settings):
     expose_headers: bool = True
     timeouts: Timeouts = Timeouts()
     retry_after_s: int = Field(default=1, ge=1)
-    max_request_bytes: int = Field(default=64 << 20, gt=0)
+    limits: Limits = Limits()
+    max_answer_bytes: int = Field(default=64 << 20, gt=0)
     shadow_limit: int = Field(default=64, ge=0)
     table_file: Path | None = None
 
     @field_validator("control", "candidate")
     @classmethod
     def _reachable(cls, endpoint: Endpoint) -> Endpoint:
-        url = urlsplit(endpoint.url)
-        if url.scheme not in ("http", "https") or not url.hostname:
+        try:
+            url = urlsplit(endpoint.url)
+            reachable = url.scheme in ("http", "https") and url.hostname and url.port != 0
+        except ValueError:  # a port above 65535, or half an IPv6 address
+            reachable = False
+        if not reachable:
             raise ValueError(f"url is {endpoint.url!r}, expected something like 'http://127.0.0.1:8001'")
         return endpoint
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import re
 from typing import Final
 
 from router.proxy.wire.headers import Headers
+from serving.refusals import body_too_large, error_body
 
 JSON: Final = (b"content-type", b"application/json")
-_DONES: Final = (b"data: [DONE]\n\n", b"data: [DONE]\r\n\r\n")
-DONE_BYTES: Final = max(map(len, _DONES))
-
-
-def error_body(status: int, kind: str, message: str) -> bytes:
-    """An error as vLLM and OpenAI say it."""
-    error = {"message": message, "type": kind, "param": None, "code": status}
-    return json.dumps({"error": error}).encode()
+_BLANK: Final = re.compile(rb"\n\r?\n|\r\r")
 
 
 def base_down(why: str, retry_after_s: int) -> tuple[int, Headers, bytes]:
@@ -26,8 +20,17 @@ def base_down(why: str, retry_after_s: int) -> tuple[int, Headers, bytes]:
 
 def too_large(limit: int) -> tuple[int, Headers, bytes]:
     """The request's body is larger than the router keeps in memory."""
-    body = error_body(413, "RequestTooLargeError", f"The request's body exceeds {limit} bytes.")
-    return 413, [JSON, (b"connection", b"close")], body
+    return 413, [JSON, (b"connection", b"close")], error_body(*body_too_large(limit))
+
+
+def too_deep() -> tuple[int, Headers, bytes]:
+    """The request's body is nested deeper than can be parsed."""
+    return 400, [JSON], error_body(400, "BadRequestError", "The request's JSON is nested too deep.")
+
+
+def our_mistake() -> tuple[int, Headers, bytes]:
+    """The router has a mistake; what it was stands in its log."""
+    return 500, [JSON], error_body(500, "InternalServerError", "The router could not handle the request.")
 
 
 def not_found(path: str) -> tuple[int, Headers, bytes]:
@@ -35,12 +38,12 @@ def not_found(path: str) -> tuple[int, Headers, bytes]:
     return 404, [JSON], error_body(404, "NotFoundError", f"There is nothing at {path}.")
 
 
-def is_done(end: bytes) -> bool:
-    """Whether a stream whose last `DONE_BYTES` bytes so far are these has said that it is complete."""
-    return end.endswith(_DONES)
-
-
 def stream_error(sent: bytes, why: str) -> bytes:
-    """The last event of a stream whose engine died; `sent` is what went out before it."""
-    gap = b"" if not sent or sent.endswith(b"\n\n") else b"\n\n"
+    """The last event of a stream whose engine died; `sent` is the end of what went out before it, in whole lines.
+
+    An event that has its data is ended first; one that has none yet becomes the error, since an event without data is
+    one that OpenAI's clients cannot parse.
+    """
+    begun = _BLANK.split(sent)[-1]
+    gap = b"\n\n" if any(line.startswith(b"data") for line in begun.splitlines()) else b""
     return gap + b"data: " + error_body(502, "UpstreamError", f"The stream was cut: {why}.") + b"\n\n"

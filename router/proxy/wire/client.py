@@ -27,6 +27,10 @@ class TooLarge(Exception):
     """The request's body exceeds the limit."""
 
 
+class TooDeep(Exception):
+    """The request's JSON is nested deeper than can be parsed."""
+
+
 class Client:
     """One request's client. `left` is True once it is known to have gone."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any, Final
 
 Headers = list[tuple[bytes, bytes]]
@@ -25,6 +25,7 @@ _HOP_BY_HOP: Final = frozenset(
 # `accept-encoding` an answer comes uncompressed, so that the record of it can be read.
 _REPLACED: Final = _HOP_BY_HOP | {b"host", b"content-length", b"expect", b"accept-encoding"}
 
+_USUAL: Final = frozenset({b"keep-alive", b"Keep-Alive", b"close", b""})
 
 # What clients authorise themselves with: OpenAI's, and what Azure and Anthropic call theirs.
 _SECRETS: Final = (b"authorization:", b"api-key:", b"x-api-key:")
@@ -35,8 +36,27 @@ def is_hop_by_hop(name: bytes) -> bool:
     return name in _HOP_BY_HOP
 
 
-def request_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def is_stream(headers: Headers) -> bool:
+    """Whether an answer is a stream of server-sent events."""
+    for name, value in headers:  # a loop, because this is asked on every request
+        if name == b"content-type":
+            return b"text/event-stream" in value
+    return False
+
+
+def named_by(connection: bytes) -> frozenset[bytes]:
+    """The headers that a `connection` header names, which speak of that connection alone (RFC 9110, 7.6.1)."""
+    if connection in _USUAL:
+        return frozenset()
+    return frozenset(name.strip().lower() for name in connection.split(b","))
+
+
+def request_lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     """The client's headers as the lines that go to the engine: names in lower case, end of line each."""
+    for name, value in headers:
+        if name == b"connection" and value not in _USUAL:
+            named = named_by(value)
+            headers = [pair for pair in headers if pair[0] not in named]
     return b"".join([b"%b: %b\r\n" % pair for pair in headers if pair[0] not in _REPLACED])
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final
 
 from router.proxy.wire.headers import Headers
-
-_EVENT_END: Final = re.compile(rb"\n\r?\n")
 
 
 def rename_request(body: bytes, engine_model: str) -> tuple[bytes, str | None]:
@@ -32,8 +29,8 @@ def rename_request(body: bytes, engine_model: str) -> tuple[bytes, str | None]:
 class Renamer:
     """Puts the client's name for the model back into an answer, so that it does not tell the arm.
 
-    Only the key `"model"` is touched: within a JSON string its quotes would be escaped. Of a stream, an
-    event is held until it is complete, because the name may lie across two reads.
+    Only the key `"model"` is touched: within a JSON string its quotes would be escaped. Of a stream it takes whole
+    lines, because the name may lie across two reads.
     """
 
     def __init__(self, engine_model: str, alias: str) -> None:
@@ -41,18 +38,10 @@ class Renamer:
         names = b"|".join(re.escape(name.encode("utf-8", "surrogatepass")) for name in written)
         self._pattern = re.compile(rb'("model"\s*:\s*)(?:' + names + b")")
         self._alias = json.dumps(alias).encode()
-        self._held = b""
 
     def whole(self, body: bytes) -> bytes:
-        """A complete JSON answer."""
+        """A complete JSON answer, or whole lines of a stream."""
         return self._pattern.sub(lambda found: found[1] + self._alias, body)
-
-    def part(self, data: bytes, *, last: bool) -> bytes:
-        """The complete events among what came so far; everything where this is the last."""
-        data = self._held + data
-        end = len(data) if last else max((found.end() for found in _EVENT_END.finditer(data)), default=0)
-        self._held = data[end:]
-        return self.whole(data[:end])
 
 
 def with_length(headers: Headers, length: int) -> Headers:

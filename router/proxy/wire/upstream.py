@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 import httptools
 
-from router.proxy.wire.headers import Headers, is_hop_by_hop
+from router.proxy.wire.headers import Headers, is_hop_by_hop, is_stream, named_by
 from telemetry.errors import InfrastructureError
 
-Reason = Literal["refused", "timeout", "died", "garbled", "abandoned"]
+Reason = Literal["refused", "timeout", "died", "garbled", "abandoned", "too_long"]
 
 # Bytes that an answer may run ahead of its reader before the engine's socket is left to fill.
 HIGH_WATER: Final = 256 * 1024
@@ -43,6 +43,17 @@ class Request(NamedTuple):
     body: bytes
 
 
+class Patience(NamedTuple):
+    """Seconds from `start` to the first byte of a stream or the end of any other answer, and to the end of both.
+
+    `stall_s` are the seconds of silence within an answer.
+    """
+
+    first_byte_s: float
+    stall_s: float
+    total_s: float
+
+
 class Upstream:
     """One engine and the idle connections to it. Used from one event loop."""
 
@@ -58,9 +69,9 @@ class Upstream:
         self.host_line = b"host: " + parts.netloc.rpartition("@")[2].encode() + b"\r\n"
         self.idle: list[Connection] = []
 
-    def exchange(self, request: Request, *, first_byte_s: float, total_s: float) -> Exchange:
-        """One request to this engine, not yet sent. Times are seconds from `start`."""
-        return Exchange(self, request, first_byte_s, total_s)
+    def exchange(self, request: Request, patience: Patience) -> Exchange:
+        """One request to this engine, not yet sent."""
+        return Exchange(self, request, patience)
 
     def take(self) -> Connection | None:
         """An idle connection, the one used last first; None where there is none."""
@@ -97,15 +108,17 @@ class Exchange:
     """One request and its answer. `start`, then `read` until it gives b"", then `close` in any case."""
 
     __slots__ = (
-        "_chunks", "_connection", "_deadline", "_first_byte_s", "_loop", "_timer", "_total_s", "_upstream",
-        "_waiter", "complete", "failure", "headers", "request", "size", "status",
+        "_begun", "_chunks", "_connection", "_deadline", "_limit_s", "_loop", "_patience", "_started_at", "_timer",
+        "_upstream", "_waiter", "complete", "failure", "headers", "heard_at", "request", "size", "status",
     )  # fmt: skip
 
-    def __init__(self, upstream: Upstream, request: Request, first_byte_s: float, total_s: float) -> None:
+    def __init__(self, upstream: Upstream, request: Request, patience: Patience) -> None:
         self._upstream = upstream
         self.request = request
-        self._first_byte_s = first_byte_s
-        self._total_s = total_s
+        self._patience = patience
+        self._limit_s = min(patience.first_byte_s, patience.total_s)
+        self._begun = False
+        self.heard_at = 0.0
         self._loop = asyncio.get_running_loop()
         self._connection: Connection | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -122,9 +135,10 @@ class Exchange:
 
         A pooled connection that the engine closed meanwhile costs one retry, on a fresh connection.
         """
-        self._deadline = self._loop.time() + self._total_s
-        patience = min(self._first_byte_s, self._total_s)
-        self._timer = self._loop.call_later(patience, self._expire, patience)
+        self._started_at = self._loop.time()
+        self._deadline = self._started_at + self._limit_s
+        # Nothing is due sooner than this; what is due is looked at then, so that bytes cost no timer each.
+        self._timer = self._loop.call_later(min(self._limit_s, self._patience.stall_s), self._look)
         pooled = self._upstream.take()
         try:
             await self._attempt(pooled or await self._upstream.connect())
@@ -133,9 +147,17 @@ class Exchange:
                 raise
             self.failure = None
             await self._attempt(await self._upstream.connect())
-        if self._first_byte_s < self._total_s and self._timer is not None:
+        self._begun = True
+        if self._limit_s < self._patience.total_s and is_stream(self.headers):
+            self._limit_s = self._patience.total_s
+            self._deadline = self._started_at + self._limit_s
+
+    def hurry(self, seconds: float) -> None:
+        """Give the answer this long from now to end, however much longer it could have had."""
+        if self._timer is not None:
             self._timer.cancel()
-            self._timer = self._loop.call_at(self._deadline, self._expire, self._total_s)
+            self._deadline, self._limit_s = self._loop.time() + seconds, seconds
+            self._timer = self._loop.call_at(self._deadline, self._look)
 
     async def read(self) -> bytes:
         """What came since the last call, waiting for some; b"" at the end. Raises UpstreamFailed."""
@@ -205,8 +227,18 @@ class Exchange:
         finally:
             self._waiter = None
 
-    def _expire(self, seconds: float) -> None:
-        self.close("timeout", f"{self._upstream.url} did not answer within {seconds:g} s")
+    def _look(self) -> None:
+        """Whether the engine is late by now; else look again when it would be."""
+        url, now, stall_s = self._upstream.url, self._loop.time(), self._patience.stall_s
+        if self._connection is not None and self._connection.is_held():
+            self.heard_at = now  # it is we who do not read
+        due = min(self.heard_at + stall_s, self._deadline) if self._begun else self._deadline
+        if now < due:
+            self._timer = self._loop.call_at(due, self._look)
+        elif due == self._deadline:
+            self.close("timeout", f"{url} did not answer within {self._limit_s:g} s")
+        else:
+            self.close("timeout", f"{url} said nothing for {stall_s:g} s in the middle of its answer")
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -221,9 +253,11 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
+        self._loop = asyncio.get_running_loop()
         self._exchange: Exchange | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._headers: Headers = []
+        self._named: frozenset[bytes] = frozenset()
         self._framed = False
         self._paused = False
         self._answered = False
@@ -248,7 +282,13 @@ class Connection(asyncio.Protocol):
         """Take more from the engine."""
         if self._paused:
             self._paused = False
+            if self._exchange is not None:
+                self._exchange.heard_at = self._loop.time()
             self.transport.resume_reading()
+
+    def is_held(self) -> bool:
+        """Whether the engine is kept from saying more."""
+        return self._paused
 
     def drop(self) -> None:
         """Close at once; the exchange has gone."""
@@ -270,6 +310,7 @@ class Connection(asyncio.Protocol):
         if exchange is None:  # nobody has asked for it: it may be the answer to a request that was given up
             self.transport.abort()
             return
+        exchange.heard_at = self._loop.time()
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -301,6 +342,7 @@ class Connection(asyncio.Protocol):
         """An answer begins."""
         self._excess = self._answered  # behind a complete answer comes another, which nobody has asked for
         self._headers = []
+        self._named = frozenset()
         self._framed = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -310,6 +352,8 @@ class Connection(asyncio.Protocol):
             self._framed = True
         if not is_hop_by_hop(name):
             self._headers.append((name, value))
+        elif name == b"connection":
+            self._named |= named_by(value)
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
@@ -317,6 +361,8 @@ class Connection(asyncio.Protocol):
         if exchange is None or status < 200:  # an interim answer; the real one follows
             return
         exchange.status = status
+        if self._named:
+            self._headers = [pair for pair in self._headers if pair[0] not in self._named]
         exchange.headers = self._headers
         if exchange.request.method == b"HEAD":
             # Its content-length announces a body that never comes, which the parser cannot know.

@@ -15,7 +15,7 @@ import uvicorn
 
 from router.proxy.gateway import Gateway
 from router.proxy.settings import RouterSettings
-from serving.server import listen
+from serving.server import config_of, listen
 from telemetry.rollout_file import write_rollout
 from telemetry.spool.raw_record import RawRecord, unpack
 from telemetry.spool.reader import SpoolReader
@@ -261,11 +261,7 @@ async def running(folder: Path, control: str, candidate: str, **changes: Any) ->
     )
     gateway = Gateway(settings)
     listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(
-        gateway, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False,
-        server_header=False, date_header=False, proxy_headers=False, timeout_graceful_shutdown=1,
-    )  # fmt: skip
-    server = Server(config)
+    server = Server(config_of(gateway, settings.limits))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
         await asyncio.sleep(0.005)

@@ -179,7 +179,7 @@ async def test_an_answer_too_large_for_the_spool_reaches_its_client_whole_and_co
     async def echo(asked: Asked, writer: asyncio.StreamWriter) -> None:
         writer.write(reply(200, asked.body))
 
-    async with rolling(tmp_path, echo, spool_quota_bytes=200_000) as (router, _, _, http):
+    async with rolling(tmp_path, echo, echo, share=0.0, spool_quota_bytes=200_000) as (router, _, _, http):
         for size in (10, 300_000, 20):
             assert (await http.post(CHAT, content=b"x" * size)).content == b"x" * size
         assert [len(record.response_body) for record in router.records()] == [10, 20]

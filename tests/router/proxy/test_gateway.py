@@ -48,24 +48,36 @@ async def test_body_status_and_headers_pass_unchanged_both_ways(tmp_path: Path) 
         assert "server" not in answer.headers
 
 
+async def test_headers_that_connection_names_stay_behind(tmp_path: Path) -> None:
+    async with rolling(tmp_path, says("x")) as (_, _, engine, http):
+        headers = {"connection": "keep-alive, X-Hop", "x-hop": "1", "x-mine": "2"}
+        await http.post(CHAT, json=BODY, headers=headers)
+        assert "x-hop" not in engine.asked[0].headers
+        assert engine.asked[0].headers["x-mine"] == "2"
+
+
 async def test_the_arm_can_be_kept_to_ourselves(tmp_path: Path) -> None:
     async with rolling(tmp_path, says("x"), expose_headers=False) as (_, _, _, http):
         answer = await http.post(CHAT, json=BODY)
         assert not [name for name in answer.headers if name.startswith("x-belay")]
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 422, 429])
-async def test_an_error_of_the_request_is_the_engines_to_tell(tmp_path: Path, status: int) -> None:
-    raw = reply(status, b'{"error":{"message":"no"}}', "content-type: application/json", "x-why: because")
-    async with rolling(tmp_path, answers(raw)) as (router, base, _, http):
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["base asked", "candidate asked"])
+@pytest.mark.parametrize("status", [302, 400, 401, 404, 422, 429])
+async def test_an_error_of_the_request_is_bases_to_tell(tmp_path: Path, status: int, share: float) -> None:
+    told = reply(status, b'{"error":{"message":"no"}}', "content-type: application/json", "x-why: because")
+    other = answers(reply(status, b"the candidate's words"))
+    async with rolling(tmp_path, other, answers(told), share=share) as (router, base, _, http):
         answer = await http.post(CHAT, json=BODY)
         assert (answer.status_code, answer.json(), answer.headers["x-why"]) == (
             status,
             {"error": {"message": "no"}},
             "because",
         )
-        assert base.asked == []
-        assert router.records()[0].meta["answer"]["status"] == status
+        assert len(base.asked) == 1
+        (record,) = router.records()
+        assert record.meta["answer"]["status"] == status
+        assert record.meta["fallback"] == (f"status_{status}" if share else None)
 
 
 async def test_a_5xx_of_base_passes_unchanged(tmp_path: Path) -> None:

@@ -38,13 +38,13 @@ JSON = "content-type: application/json"
 
 @contextlib.asynccontextmanager
 async def client_of(
-    folder: Path, candidate: Behaviour
+    folder: Path, candidate: Behaviour, base: Behaviour | None = None
 ) -> AsyncIterator[tuple[openai.AsyncOpenAI, Router, FakeEngine]]:
     write_rollout(folder / "rollout.json", with_share(1.0))
     async with (
-        FakeEngine(says("from base")) as base,
+        FakeEngine(base or says("from base")) as control,
         FakeEngine(candidate) as other,
-        running(folder, base.url, other.url) as router,
+        running(folder, control.url, other.url) as router,
         openai.AsyncOpenAI(base_url=f"{router.url}/v1", api_key="a-key", max_retries=0) as client,
     ):
         yield client, router, other
@@ -118,7 +118,7 @@ async def test_an_engines_error_is_the_same_exception(tmp_path: Path) -> None:
         "code": 400,
     }
     raw = reply(400, json.dumps({"error": error}).encode(), JSON)
-    async with client_of(tmp_path, answers(raw)) as (client, _, _):
+    async with client_of(tmp_path, answers(raw), answers(raw)) as (client, _, _):
         with pytest.raises(openai.BadRequestError) as caught:
             await client.chat.completions.create(model="m", messages=MESSAGES)
         assert caught.value.body == error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from tests.router.proxy.fakes import (
     CHAT,
     SSE_HEAD,
     STREAM,
+    Asked,
     Behaviour,
     answers,
+    chunk,
     never,
     reply,
     rolling,
@@ -63,20 +66,34 @@ def test_the_bodys_user_counts_only_as_a_string_at_the_top(body: bytes, user: st
     assert end_user_in(body) == user
 
 
-@pytest.mark.parametrize("candidate_model", [None, "adapter"])
-async def test_a_body_nested_deeper_than_we_can_parse_is_left_to_the_engine(
-    tmp_path: Path, candidate_model: str | None
-) -> None:
+async def test_a_body_nested_deeper_than_we_can_parse_is_a_clear_400(tmp_path: Path) -> None:
     deep = b'{"user":"ann","model":"m","x":%b%b}' % (b"[" * 100_000, b"]" * 100_000)
+    async with rolling(tmp_path, says("x")) as (router, base, engine, http):
+        answer = await http.post(CHAT, content=deep)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (400, "BadRequestError")
+        assert "nested too deep" in answer.json()["error"]["message"]
+        assert (base.asked, engine.asked, router.records()) == ([], [], [])
+
+
+async def test_what_is_nested_deep_and_need_not_be_parsed_is_the_engines_to_refuse(tmp_path: Path) -> None:
+    deep = b'{"model":"m","x":%b%b}' % (b"[" * 100_000, b"]" * 100_000)
     refusal = answers(reply(400, b"too deep"))
-    async with rolling(tmp_path, refusal, candidate_model=candidate_model) as (router, _, engine, http):
+    async with rolling(tmp_path, refusal, refusal, control_model="adapter") as (_, base, _, http):
         answer = await http.post(CHAT, content=deep)
         assert (answer.status_code, answer.content) == (400, b"too deep")
-        assert engine.asked[0].body == deep
-        assert router.records()[0].meta["assignment"]["subject_source"] == "request"
+        assert base.asked == [] or base.asked[0].body == deep
 
 
 # --- fail open to base -------------------------------------------------------------------------------
+
+
+async def drips(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    """A whole answer, a byte at a time, none of them late."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n{")
+    while not (asked.peer_left() or writer.transport.is_closing()):
+        writer.write(b" ")
+        await asyncio.sleep(0.01)
+    raise ConnectionResetError
 
 
 FAILING: dict[str, tuple[Behaviour, str]] = {
@@ -86,6 +103,20 @@ FAILING: dict[str, tuple[Behaviour, str]] = {
         answers(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{", then_die=True),
         "died",
     ),
+    "says 404": (answers(reply(404, b'{"error": "no such model"}')), "status_404"),
+    "says 429": (answers(reply(429, b'{"error": "too many"}')), "status_429"),
+    "says 302": (answers(reply(302, b"", "location: /elsewhere")), "status_302"),
+    "says nothing": (answers(reply(200, b"")), "empty"),
+    "says nothing in a stream": (answers(SSE_HEAD + chunk(b"")), "empty"),
+    "says HTML": (answers(reply(200, b"<html>busy</html>", "content-type: text/html")), "not_json"),
+    "says half": (answers(reply(200, b'{"choices": [')), "not_json"),
+    "announces more than it says": (answers(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"), "timeout"),
+    "announces a huge chunk": (
+        answers(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffff\r\n{"),
+        "timeout",
+    ),
+    "drips": (drips, "timeout"),
+    "says too much": (answers(reply(200, b"{" + b" " * 5000 + b"}")), "too_long"),
     "says 500": (answers(reply(500, b"broken")), "status_500"),
     "says 503": (answers(reply(503, b"busy")), "status_503"),
     "is silent": (never, "timeout"),
@@ -100,7 +131,7 @@ async def test_a_candidate_that_fails_before_its_first_byte_is_answered_by_base(
 ) -> None:
     behave, reason = FAILING[failing]
     timeouts = {"candidate_first_byte_s": 0.15 if reason == "timeout" else 10}
-    async with rolling(tmp_path, behave, timeouts=timeouts) as (router, base, _, http):
+    async with rolling(tmp_path, behave, timeouts=timeouts, max_answer_bytes=4000) as (router, base, _, http):
         answer = await http.post(CHAT, json=body)
         assert answer.status_code == 200
         assert answer.headers["x-belay-arm"] == "control"

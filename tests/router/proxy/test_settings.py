@@ -61,6 +61,12 @@ def test_a_mistake_is_named_with_file_key_and_remedy(tmp_path: Path, change: str
     ("old", "new", "message"),
     [
         ("arm: candidate", "arm: control", "candidate.arm is 'control', expected 'candidate'"),
+        (
+            "http://127.0.0.1:8001",
+            "http://127.0.0.1:99999",
+            "expected something like 'http://127.0.0.1:8001'",
+        ),
+        ("http://127.0.0.1:8001", "http://[::1", "expected something like 'http://127.0.0.1:8001'"),
         ("http://127.0.0.1:8001", "127.0.0.1:8001", "expected something like 'http://127.0.0.1:8001'"),
         ("rollout_file: run/rollout.json", "", "rollout_file: required, but it is not there"),
     ],

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from openai import APIError, AsyncOpenAI
 
 from telemetry.forwarding.completion import data_of_events
 from telemetry.forwarding.interactions import to_interaction
@@ -93,23 +94,41 @@ async def test_a_character_that_lies_across_two_reads_arrives_and_is_recorded_wh
     cuts = [
         at for at, byte in enumerate(said) if byte & 0xC0 == 0x80
     ]  # within a character, at each of its bytes
-    pieces = [said[a:b] for a, b in zip([0, *cuts], [*cuts, len(said)], strict=True)]
+
+    async def behave(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(SSE_HEAD)
+        for a, b in zip([0, *cuts], [*cuts, len(said)], strict=True):
+            writer.write(chunk(said[a:b]))
+            await writer.drain()
+            await asyncio.sleep(0.01)
+        writer.write(chunk(b""))
+
+    async with rolling(tmp_path, behave) as (router, _, _, http):
+        assert (await http.post(CHAT, json=STREAM)).content == said
+        assert to_interaction(router.records()[0], "full").answer.text == text
+
+
+@pytest.mark.parametrize("model", [None, "adapter"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
+async def test_a_stream_passes_event_by_event_however_its_lines_end(
+    tmp_path: Path, end: bytes, model: str | None
+) -> None:
+    pieces = [event(text, model or "m").replace(b"\n", end) for text in "ab"] + [DONE.replace(b"\n", end)]
     go = asyncio.Semaphore(0)
+    behave = in_steps(pieces, go, never)
     async with (
-        rolling(tmp_path, in_steps(pieces, go, ends)) as (router, _, _, http),
+        rolling(tmp_path, behave, candidate_model=model) as (router, _, _, http),
         http.stream("POST", CHAT, json=STREAM) as answer,
     ):
-        assert await read(answer, go) == pieces
-        assert len(pieces) == 1 + 1 + 3
-        assert to_interaction(router.records()[0], "full").answer.text == text
+        told = [event(text).replace(b"\n", end) for text in "ab"] + [DONE.replace(b"\n", end)]
+        assert await read(answer, go, up_to=len(b"".join(told))) == told
+        assert len(router.records()) == 1
 
 
 # --- its end -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "pieces", [[DONE], [DONE[:9], DONE[9:]], [b"data: [DONE]\r\n\r\n"]], ids=["in one", "in two", "CRLF"]
-)
+@pytest.mark.parametrize("pieces", [[DONE], [b"data: [DONE]\r\n\r\n"]], ids=["LF", "CRLF"])
 async def test_a_client_that_leaves_after_done_has_not_left_early(
     tmp_path: Path, pieces: list[bytes]
 ) -> None:
@@ -158,18 +177,61 @@ async def test_a_stream_whose_engine_dies_ends_with_an_error_event(tmp_path: Pat
         assert record.meta["fallback"] is None
 
 
-async def test_the_error_event_is_one_of_its_own_where_the_engine_died_within_an_event(
-    tmp_path: Path,
+HALVES = [
+    b'data: {"choices": [{"del',
+    b"data",
+    b"da",
+    event("two")[:-1],
+    event("two")[:-2],
+    b"event: x\n",
+    b": ping\n",
+    event("two")[:-2] + b"\r\n",
+]
+
+
+@pytest.mark.parametrize("half", HALVES)
+async def test_a_stream_that_is_cut_within_an_event_ends_in_an_error_that_openais_client_raises(
+    tmp_path: Path, half: bytes
 ) -> None:
-    dying = answers(SSE_HEAD + chunk(event("one") + b'data: {"choices": [{"del'), then_die=True)
-    async with rolling(tmp_path, dying) as (router, _, _, http):
-        answer = await http.post(CHAT, json=STREAM)
-        _, half, error = data_of_events(answer.text)
-        assert half == '{"choices": [{"del'
-        assert json.loads(error)["error"]["code"] == 502
+    dying = answers(SSE_HEAD + chunk(event("one") + half), then_die=True)
+    async with rolling(tmp_path, dying) as (router, _, _, _):
+        client = AsyncOpenAI(base_url=f"{router.url}/v1", api_key="k", max_retries=0)
+        told: list[str | None] = []
+
+        async def ask() -> None:
+            async for part in await client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": "hi"}], stream=True
+            ):
+                told.append(part.choices[0].delta.content)  # noqa: PERF401 - what came before the error counts
+
+        with pytest.raises(APIError, match="The stream was cut"):
+            await ask()
+        await client.close()
+        assert told[0] == "one"
         recorded = to_interaction(router.records()[0], "full").answer
-        assert recorded.text == "one"
+        assert recorded.text == "".join(map(str, told))
         assert recorded.error is not None
+
+
+async def test_a_stream_that_falls_silent_ends_before_its_whole_time_is_over(tmp_path: Path) -> None:
+    go, timeouts = asyncio.Semaphore(1), {"stall_s": 0.3}
+    async with rolling(tmp_path, in_steps([event("one")], go, never), timeouts=timeouts) as (
+        router,
+        _,
+        _,
+        http,
+    ):
+        answer = await http.post(CHAT, json=STREAM)
+        assert "timeout" in json.loads(list(data_of_events(answer.text))[-1])["error"]["message"]
+        assert "said nothing for 0.3 s" in router.records()[0].meta["answer"]["error"]
+
+
+async def test_a_stream_without_end_is_cut_at_what_is_kept(tmp_path: Path) -> None:
+    async with rolling(tmp_path, streams_for_ever, max_answer_bytes=1000) as (router, _, engine, http):
+        answer = await http.post(CHAT, json=STREAM)
+        assert "too_long" in json.loads(list(data_of_events(answer.text))[-1])["error"]["message"]
+        await until(lambda: engine.gone == 1)
+        assert len(router.records()[0].response_body) <= 1000
 
 
 async def test_a_stream_that_comes_to_a_halt_ends_with_an_error_event_too(tmp_path: Path) -> None:

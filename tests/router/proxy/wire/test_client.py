@@ -102,7 +102,7 @@ async def test_a_request_larger_than_the_limit_is_refused(tmp_path: Path) -> Non
         yield b"x" * 60
         yield b"x" * 60
 
-    async with rolling(tmp_path, says("x"), max_request_bytes=100) as (router, _, engine, http):
+    async with rolling(tmp_path, says("x"), limits={"body_bytes": 100}) as (router, _, engine, http):
         for content in (b"x" * 101, in_parts()):
             answer = await http.post(CHAT, content=content)
             assert (answer.status_code, answer.headers["connection"]) == (413, "close")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from router.proxy.wire.model_name import Renamer, rename_request
 from telemetry.forwarding.interactions import to_interaction
 from tests.router.proxy.fakes import (
     BODY,
     CHAT,
-    DONE,
     STREAM,
-    event,
     rolling,
     says,
 )
@@ -40,16 +35,6 @@ async def test_the_engines_name_for_the_model_never_reaches_the_client(
         assert to_interaction(record, "full").answer.text == "hi"
 
 
-@given(st.binary(max_size=40), st.lists(st.integers(0, 400), max_size=6))
-def test_renaming_does_not_depend_on_where_a_stream_is_cut(noise: bytes, cuts: list[int]) -> None:
-    stream = b"data: " + noise + b"\n\n" + event("one", "long/name") + event("two", "long/name") + DONE
-    renamer = Renamer("long/name", "m")
-    at = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
-    parts = [stream[a:b] for a, b in itertools.pairwise(at)]
-    got = b"".join(renamer.part(part, last=number == len(parts) - 1) for number, part in enumerate(parts))
-    assert got == stream.replace(b'"model":"long/name"', b'"model":"m"')
-
-
 def test_text_that_looks_like_the_name_is_left_alone() -> None:
     body = json.dumps({"model": "adapter", "text": '"model":"adapter"'}).encode()
     assert json.loads(Renamer("adapter", "m").whole(body)) == {"model": "m", "text": '"model":"adapter"'}
@@ -58,14 +43,6 @@ def test_text_that_looks_like_the_name_is_left_alone() -> None:
 @pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b'{"model": 3}', b"\xff"])
 def test_a_body_without_a_model_is_left_to_the_engine(body: bytes) -> None:
     assert rename_request(body, "adapter") == (body, None)
-
-
-def test_a_stream_whose_lines_end_with_crlf_is_passed_on_event_by_event() -> None:
-    renamer = Renamer("adapter", "m")
-    told = [event(text, "adapter").replace(b"\n", b"\r\n") for text in ("one", "two")]
-    assert [renamer.part(part, last=False) for part in told] == [
-        event(text, "m").replace(b"\n", b"\r\n") for text in ("one", "two")
-    ]
 
 
 @pytest.mark.parametrize("escaped", [True, False])

@@ -12,6 +12,7 @@ from router.proxy.wire.upstream import (
     HIGH_WATER,
     Connection,
     Exchange,
+    Patience,
     Request,
     Upstream,
     UpstreamFailed,
@@ -51,8 +52,14 @@ async def whole(exchange: Exchange) -> bytes:
     return b"".join(parts)
 
 
-def ask(upstream: Upstream, request: Request = POST, first_byte_s: float = 5, total_s: float = 5) -> Exchange:
-    return upstream.exchange(request, first_byte_s=first_byte_s, total_s=total_s)
+def ask(
+    upstream: Upstream,
+    request: Request = POST,
+    first_byte_s: float = 5,
+    total_s: float = 5,
+    stall_s: float | None = None,
+) -> Exchange:
+    return upstream.exchange(request, Patience(first_byte_s, stall_s or total_s, total_s))
 
 
 @pytest.mark.parametrize(
@@ -175,6 +182,65 @@ async def test_the_whole_answer_has_a_time_limit_too(pools: list[Upstream]) -> N
             await whole(ask(upstream, first_byte_s=1.0, total_s=1.2))
         assert caught.value.reason == "timeout"
         await until(lambda: engine.gone == 1)
+
+
+async def test_silence_within_an_answer_has_a_limit_and_each_byte_begins_it_anew(
+    pools: list[Upstream],
+) -> None:
+    async def behave(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n")
+        for _ in range(6):
+            writer.write(b"x")
+            await asyncio.sleep(0.1)
+        await never(asked, writer)
+
+    async with FakeEngine(behave) as engine:
+        pools.append(upstream := Upstream(engine.url))
+        exchange = ask(upstream, stall_s=0.3)
+        await exchange.start()
+        for _ in range(6):
+            assert await exchange.read() == b"x"
+        with pytest.raises(UpstreamFailed, match=r"said nothing for 0\.3 s") as caught:
+            await exchange.read()
+        assert caught.value.reason == "timeout"
+
+
+async def test_an_engine_that_we_do_not_read_from_is_not_silent(pools: list[Upstream]) -> None:
+    async def behave(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(200, b"x" * (8 << 20)))
+
+    async with FakeEngine(behave) as engine:
+        pools.append(upstream := Upstream(engine.url))
+        exchange = ask(upstream, stall_s=0.1)
+        await exchange.start()
+        await asyncio.sleep(0.4)
+        total = 0
+        while data := await exchange.read():
+            total += len(data)
+        assert total == 8 << 20
+
+
+async def test_an_answer_that_is_no_stream_has_a_limit_of_its_own(pools: list[Upstream]) -> None:
+    async def drips(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n")
+        for _ in range(20):
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+        await never(asked, writer)
+
+    async with FakeEngine(drips) as engine:
+        pools.append(upstream := Upstream(engine.url))
+        with pytest.raises(UpstreamFailed, match=r"did not answer within 0\.3 s"):
+            await whole(ask(upstream, first_byte_s=0.3))
+
+
+async def test_headers_that_connection_names_stay_behind(pools: list[Upstream]) -> None:
+    raw = reply(200, b"x", "connection: keep-alive, X-Mine", "x-mine: 1", "x-yours: 2")
+    async with FakeEngine(answers(raw)) as engine:
+        pools.append(upstream := Upstream(engine.url))
+        exchange = ask(upstream)
+        assert await whole(exchange) == b"x"
+        assert dict(exchange.headers) == {b"content-length": b"1", b"x-yours": b"2"}
 
 
 async def test_a_stale_connection_costs_one_retry_and_nobody_notices(pools: list[Upstream]) -> None:
