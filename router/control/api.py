@@ -22,6 +22,7 @@ from router.control.desk import Asked, Desk, refusal
 from router.control.gate import caller_of
 from router.control.health import HealthStatus, Pulse, health
 from router.control.rollout import Close, Pause, Promote, Resume, RollBack, RolloutEvent, Start
+from router.control.verdict_api import add_verdicts
 from telemetry.errors import BelayError, UsageError
 from telemetry.events import RolloutChanged, RolloutSpec, Status, Value
 
@@ -73,6 +74,7 @@ def create_app(
 
     _add_health(app, control, pulses)
     _add_views(app, control)
+    add_verdicts(app, control)
     _add_changes(app, control, desk or Desk(control, audit=audit))
     if audit is not None:
         _add_history(app, audit)

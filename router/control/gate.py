@@ -9,6 +9,7 @@ What each role may do is asked where it is done (`router.control.access`); looki
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable, MutableMapping
 from ipaddress import ip_address
 from typing import Any, Final
@@ -77,9 +78,9 @@ class Gate:
         return self._signed_in(request)
 
     def _signed_in(self, request: Request) -> Caller:
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        if self._tokens is not None and scheme.lower() == "bearer" and secret:
-            token = self._tokens.of(secret.strip())
+        secret = _secret(request)
+        if self._tokens is not None and secret:
+            token = self._tokens.of(secret)
             return Caller(token.name, token.role, _client(request))
         if self._proxy is not None and (name := _from_proxy(request, self._proxy)):
             return Caller(name, _role(request, self._proxy), _client(request))
@@ -161,6 +162,19 @@ def _role(request: Request, proxy: TrustedProxy) -> Role:
         if said & set(proxy.roles.get(role, (role,))):
             return role
     return "viewer"
+
+
+def _secret(request: Request) -> str | None:
+    """The token of a request: as a bearer's, or as the password of an address (`http://belay:TOKEN@host`)."""
+    scheme, _, said = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return said.strip() or None
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(said.strip(), validate=True).decode().partition(":")[2] or None
+        except ValueError:
+            return None
+    return None
 
 
 def _client(request: Request) -> str:

@@ -53,6 +53,16 @@ def test_signs_of_life_and_the_page_need_no_name_and_all_else_does(guarded: Test
     assert (wrong.status_code, wrong.json()["error"]) == (401, "this token is not known")
 
 
+def test_a_token_may_be_the_password_of_an_address(
+    guarded: TestClient, tokens: dict[str, dict[str, str]]
+) -> None:
+    secret = tokens["viewer"]["authorization"].partition(" ")[2]
+    assert guarded.get("/rollouts", auth=("flagger", secret)).status_code == 200
+    for wrong in ("belay_guess", ""):
+        assert guarded.get("/rollouts", auth=("flagger", wrong)).status_code == 401
+    assert guarded.get("/rollouts", headers={"authorization": "Basic ?"}).status_code == 401
+
+
 def test_each_role_may_do_what_it_may_and_the_actor_is_who_signed_in(
     guarded: TestClient, tokens: dict[str, dict[str, str]]
 ) -> None:
