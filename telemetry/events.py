@@ -635,7 +635,9 @@ class SubjectsMet(Event):
 class DeciderMarked(Event):
     """How far a decider has read `belay.scores`, and where those rollouts begin that nobody has announced yet.
 
-    `topic_id` as in `SnapshotHead`: what is said of another topic of that name is nothing.
+    `topic_id` as in `SnapshotHead`: what is said of another topic of that name is nothing. `saved` has for each rollout
+    how many scores its last snapshot holds, and the offset of the first record that it does not hold: rollouts whose
+    scores are rare are not read again from their last snapshot on.
     """
 
     TYPE = "belay.decider.marked"
@@ -645,6 +647,7 @@ class DeciderMarked(Event):
     topic_id: str | None
     read_to: tuple[LogPlace, ...]
     unannounced: dict[str, LogPlace] = Field(default_factory=dict)
+    saved: dict[str, tuple[int, int]] = Field(default_factory=dict)
 
     @property
     def place(self) -> str:

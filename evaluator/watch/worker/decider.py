@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from evaluator.watch.worker.announcing import REMEMBERED, Announcer
@@ -26,6 +26,9 @@ from telemetry.score_batches import scores_of
 
 log = logging.getLogger(__name__)
 
+LONGEST: Final = 20
+"""A rollout whose scores are rare has a snapshot after so many times `snapshot_every` scores of all, if not before: a
+restart reads from the oldest on."""
 LINGER_S: Final = 60.0
 """How long scores of a rollout that ended may still come before it leaves memory."""
 
@@ -51,6 +54,7 @@ class Decider:
         self._snapshot_every, self._linger_s = snapshot_every, linger_s
         self._on_settled = on_settled
         self._topic_id: str | None = None
+        self._read = 0
         self._read_to: dict[int, int] = {}
         self._says = Announcer(bus.publisher())
         self._reader = bus.reader([topics.ROLLOUTS, topics.SCORES])
@@ -86,7 +90,9 @@ class Decider:
             for offsets in (self._reader.end_offsets(), self._reader.begin_offsets())
         )
         begin: dict[int, int] = {}
-        if stored.mark is not None and stored.mark.topic_id == self._topic_id:
+        if stored.mark is not None and stored.mark.topic_id != self._topic_id:
+            stored.mark = None
+        if stored.mark is not None:
             self.known.unannounced.places = dict(stored.mark.unannounced)
             begin = {place.partition: place.offset + 1 for place in stored.mark.read_to}
         for state in sorted(states.values(), key=lambda state: state.time):
@@ -126,17 +132,26 @@ class Decider:
         records = self._reader.poll(timeout_s)
         for record in records:
             self._take(record)
-        full = [t for t in self.known.live() if t.unsaved >= self._snapshot_every]
+        full = [t for t in self.known.live() if self._due(t)]
         if full or self.known.unannounced.changed:
             self._save(full)
         self._let_go(time.monotonic())
         return len(records)
+
+    def _due(self, tracked: Tracked) -> bool:
+        """Whether a rollout is to have a snapshot now."""
+        if tracked.unsaved >= self._snapshot_every:
+            return True
+        return tracked.unsaved > 0 and self._read - tracked.read_then >= LONGEST * self._snapshot_every
 
     def _take(self, record: Record) -> None:
         if record.is_tombstone:
             return
         if record.topic == topics.SCORES:
             self._expect(record)
+            known = self.rollouts.get((record.key or b"").decode(errors="replace"))
+            if known is not None and record.offset < known.begins:
+                return
         try:
             event = codec.decode(record)
         except UnreadableRecord as error:
@@ -164,7 +179,7 @@ class Decider:
             self._catch_up(tracked)
             self._save([tracked])
 
-    def _on_scores(self, record: Record, rollout: str, scores: Iterable[ScoreRecorded]) -> None:
+    def _on_scores(self, record: Record, rollout: str, scores: Sequence[ScoreRecorded]) -> None:
         tracked = self.rollouts.get(rollout)
         if tracked is None:
             self._on_stranger(record, rollout)
@@ -172,6 +187,7 @@ class Decider:
             self.late += 1
         elif record.offset >= tracked.begins:
             tracked.idle_since = time.monotonic()
+            self._read += len(scores)
             for index, score in enumerate(scores):
                 self._settle(tracked, record, index, score)
 
@@ -201,6 +217,8 @@ class Decider:
         if not fresh:
             self.duplicates += 1
             return
+        if not tracked.unsaved:
+            tracked.next, tracked.read_then = record.offset, self._read
         tracked.unsaved += 1
         self._says.decide(tracked)
         self._on_settled(tracked)
@@ -260,7 +278,7 @@ class Decider:
         self._says.send(pieces)
         self.known.unannounced.changed = False
         for tracked in rollouts:
-            tracked.unsaved = 0
+            tracked.unsaved, tracked.next, tracked.saved = 0, None, tracked.evidence.settled
 
     def _mark(self) -> DeciderMarked:
         return DeciderMarked(
@@ -270,4 +288,10 @@ class Decider:
                 LogPlace(partition=p, offset=o) for p, o in sorted(self._read_to.items()) if o >= 0
             ),
             unannounced=dict(self.known.unannounced.places),
+            saved={t.state.spec.rollout_id: (t.saved, self._next_of(t)) for t in self.known.live()},
         )
+
+    def _next_of(self, tracked: Tracked) -> int:
+        """The offset of the first record that a rollout's last snapshot does not hold."""
+        read_to = self._read_to.get(tracked.evidence.partition or 0, -1)
+        return read_to + 1 if tracked.next is None else tracked.next

@@ -53,6 +53,8 @@ class Registry:
         if found is not None:
             tracked.evidence, tracked.keeper, tracked.begins = found.evidence, found.keeper, found.offset + 1
             tracked.topic_id = found.topic_id
+            tracked.saved = found.evidence.settled
+            tracked.begins = max(tracked.begins, stored.next_of(state.spec.rollout_id, tracked.saved))
         self.forget()
         return tracked
 

@@ -74,6 +74,11 @@ class Stored:
             return False
         return True
 
+    def next_of(self, rollout_id: str, saved: int) -> int:
+        """From where a rollout is to be read whose snapshot holds `saved` scores, as far as the mark knows; an offset."""
+        known = self.mark.saved.get(rollout_id) if self.mark is not None else None
+        return known[1] if known is not None and known[0] == saved else 0
+
     def withdrawn(self, rollout_id: str) -> Iterator[Encoded]:
         """Tombstones for what is left about subjects of a rollout that nothing is settled of."""
         pieces = self._of.get(rollout_id)

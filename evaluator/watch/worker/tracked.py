@@ -20,6 +20,8 @@ MOST_UNANNOUNCED: Final = 1_000
 class Tracked:
     """One rollout: its latest state, its evidence, and how many scores were settled since its snapshot.
 
+    `saved` is how many scores its last snapshot holds, `next` the offset of the first record that it does not hold
+    (None where it holds all that was read), `read_then` how many scores this decider had read by then.
     `over` is set where it ended and is only shown; `stopped` says why nothing more can be settled. Scores before the
     offset `begins` are in the snapshot that it was restored from, when their topic had the id `topic_id`. `idle_since`
     is when it was last heard of (monotonic s).
@@ -33,6 +35,9 @@ class Tracked:
     begins: int = 0
     topic_id: str | None = None
     unsaved: int = 0
+    saved: int = 0
+    next: int | None = None
+    read_then: int = 0
     decisions: int = 0
     last_decision: DecisionMade | None = None
     idle_since: float = field(default_factory=time.monotonic)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluator.watch.worker.decider import Decider
+from evaluator.watch.worker.decider import LONGEST, Decider
 from evaluator.watch.worker.tracked import KEPT_ENDED
 from telemetry import topics
 from telemetry.bus.memory_bus import MemoryBus
@@ -223,6 +223,75 @@ def test_scores_of_a_rollout_that_nobody_announced_wait_in_kafka_however_long(
     assert (mine.settled, mine.last_score) == (6, theirs.last_score)
     assert decider.rollouts["r1"].evidence.settled == 5
     assert not records(bus, topics.DEAD_LETTERS)
+
+
+def test_a_rollout_whose_scores_are_rare_is_not_read_again_from_its_last_snapshot_on(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), announced(SECOND), score(0, rollout_id="second")])
+    run(bus)
+    for number in range(1, 60):
+        publish(bus, [score(number)])
+    run(bus)
+    publish(bus, [score(100), score(101, rollout_id="second"), score(102)])
+    decider = Decider(bus)
+    decider.restore()
+    assert decider.step(0.0) == 2 + 3  # the rollouts' states, and what came since
+    decider.close()
+    assert decider.rollouts["second"].evidence.settled == 2
+
+
+def test_a_rollout_whose_scores_are_rare_has_a_snapshot_in_the_end(bus: MemoryBus) -> None:
+    publish(bus, [announced(rollout()), announced(SECOND)])
+    decider = Decider(bus, snapshot_every=5)
+    decider.restore()
+    publish(bus, [score(0, rollout_id="second")])
+    for number in range(1, 5 * LONGEST + 10):
+        publish(bus, [score(number)])
+        decider.step(0.0)
+    assert [head.rollout_id for head in heads(bus)].count("second") == 2
+    decider.close(save=False)
+
+
+@settings(max_examples=25)
+@given(
+    operations=st.lists(
+        st.sampled_from(["often", "often", "often", "rare", "step", "step", "restart", "crash", "torn"]),
+        max_size=80,
+    ),
+    seed=st.integers(0, 10**6),
+)
+def test_two_rollouts_come_to_the_same_bits_whatever_dies_in_between(
+    operations: list[str], seed: int
+) -> None:
+    rng = random.Random(seed)
+    bus, whole = MemoryBus(), MemoryBus()
+    for each in (bus, whole):
+        each.ensure_topics()
+        publish(each, [announced(rollout()), announced(SECOND)])
+    told, decider = 0, restored(bus)
+    for operation in operations:
+        if operation in ("often", "rare"):
+            one = score(
+                told, rollout_id="r1" if operation == "often" else "second", value=float(rng.random() < 0.7)
+            )
+            told += 1
+            publish(bus, [one])
+            publish(whole, [one])
+        elif operation == "step":
+            decider.step(0.0)
+        else:
+            decider.close(save=operation != "crash")
+            if operation == "torn":  # the last pieces did not arrive any more
+                log = bus.logs[topics.SNAPSHOTS, 0]
+                del log[len(log) - rng.randrange(min(3, len(log))) :]
+            decider = restored(bus)
+    straight = restored(whole)
+    for each in (decider, straight):
+        while each.step(0.0):
+            pass
+        each.close()
+    for name in ("r1", "second"):
+        mine, theirs = decider.rollouts[name].evidence, straight.rollouts[name].evidence
+        assert (mine.settled, mine.digest, mine.e_value) == (theirs.settled, theirs.digest, theirs.e_value)
 
 
 def test_a_rollout_that_cannot_be_watched_stops_no_other(bus: MemoryBus) -> None:
