@@ -6,6 +6,7 @@ Ends with 0 where everything held, and with 1 where something did not.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import traceback
@@ -21,7 +22,9 @@ from tests.drills.scenario import Outcome, Scenario, carry_out, tell
 def main() -> int:
     """Run what the arguments name."""
     options = _options()
-    console = Console(stderr=True, highlight=False, width=150)
+    # So that every part and the broker are ended, whoever ends us.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console(stderr=True, highlight=False, width=165)
     chosen = [one for one in (long_drills() if options.long else drills()) if options.only in one.name]
     if not kind_of_broker():
         console.print("skipped: there is neither an Apache Kafka nor an embedded broker here")
@@ -32,9 +35,13 @@ def main() -> int:
         with a_broker(folder / "kafka") as broker:
             console.print(f"on {broker.what}")
             for number, scenario in enumerate(chosen):
-                console.print(f"   {scenario.name} ...")
+                console.print(f"   {scenario.name} ...", end=" ")
                 outcomes.append(_outcome(scenario, broker, folder / f"run-{number}"))
-    tell(outcomes, Console(highlight=False, width=150))
+                one = outcomes[-1]
+                console.print(
+                    f"{one.skipped or ('does NOT hold' if one.wrong else 'holds')}, {one.seconds:.0f} s"
+                )
+    tell(outcomes, Console(highlight=False, width=165))
     return int(any(one.wrong for one in outcomes))
 
 

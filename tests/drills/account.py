@@ -21,7 +21,7 @@ from telemetry import codec, topics
 from telemetry.bus.catching_up import read_to_end
 from telemetry.bus.protocols import Reader, Record
 from telemetry.errors import UnreadableRecord
-from telemetry.events import DeadLettered, InteractionRecorded, ScoreRecorded
+from telemetry.events import DeadLettered, InteractionRecorded, ScoreRecorded, ShadowAnswered
 from telemetry.score_batches import scores_of
 from telemetry.spool.cursor import read_cursor
 from telemetry.spool.losses import Ledger
@@ -94,7 +94,10 @@ class Counts:
         if record.topic == topics.INTERACTIONS:
             # By its headers alone: forty thousand bodies take a minute to read.
             event_id, kind = headers.get("ce_id", b"").decode(), headers.get("ce_type", b"").decode()
-            mine = self.interactions if kind == InteractionRecorded.TYPE else self.others
+            kinds = {InteractionRecorded.TYPE: self.interactions, ShadowAnswered.TYPE: self.others}
+            mine = kinds.get(kind)
+            if mine is None:
+                return
             self.sent_again["interactions"] += event_id in mine
             mine.add(event_id)
             self.arrived_ms.append(record.timestamp_ms)

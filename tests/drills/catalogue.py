@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from tests.drills.deciding import control_is_down, router_is_down
-from tests.drills.killing import kill_at_random
-from tests.drills.losing_brokers import broker_away
+from tests.drills.broken_disks import disk_full, rollout_file_spoilt, spool_damaged
+from tests.drills.broken_engines import engines_break
+from tests.drills.deciding import control_is_down, latencies, router_is_down
+from tests.drills.killing import kill_at_random, workers_come_and_go
+from tests.drills.losing_brokers import (
+    broker_away,
+    interactions_deleted,
+    large_records,
+    leaders_die,
+    scores_deleted,
+)
+from tests.drills.odd_events import clocks_off, odd_events
 from tests.drills.scenario import Scenario
 
 
@@ -15,14 +24,28 @@ def short_drills() -> list[Scenario]:
 
 def drills() -> list[Scenario]:
     """Those of `make drills`: ten minutes together, at most."""
-    return [kill_at_random(50, (0.5, 2.5)), broker_away(30.0), *_without_waiting()]
+    return [kill_at_random(50, (0.4, 2.2)), broker_away(30.0), *_without_waiting()]
 
 
 def long_drills() -> list[Scenario]:
     """Those of `make drills-long`."""
-    return [kill_at_random(1000, (1.0, 5.0), seed=2), broker_away(600.0), *_without_waiting()]
+    return [kill_at_random(1000, (1.0, 5.0), seed=2), broker_away(600.0), leaders_die(5), *_without_waiting()]
 
 
 def _without_waiting() -> list[Scenario]:
     """Those that are the same in both."""
-    return [control_is_down(), router_is_down()]
+    return [
+        workers_come_and_go(2),
+        scores_deleted(),
+        interactions_deleted(),
+        large_records(),
+        engines_break(2.0),
+        disk_full(),
+        spool_damaged(),
+        rollout_file_spoilt(),
+        clocks_off(),
+        odd_events(),
+        control_is_down(),
+        router_is_down(),
+        latencies(15.0, 60),
+    ]

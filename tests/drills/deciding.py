@@ -6,9 +6,7 @@ import json
 import statistics
 import time
 from collections.abc import Sequence
-from typing import Any, Final
-
-import yaml
+from typing import Final
 
 from telemetry import codec, topics
 from telemetry.bus.catching_up import read_to_end
@@ -94,12 +92,9 @@ def latencies(for_s: float, extra: int) -> Scenario:
 
 def _second_router(drill: Drill) -> str:
     """Start a second router on the same rollout file; its URL."""
-    content = yaml.safe_load(drill.folder.settings("router").read_text(encoding="utf-8"))
     port = a_free_port()
-    content |= {"port": port, "router_id": "router-2", "spool_folder": str(drill.folder.root / "spool-2")}
-    file = drill.folder.settings("router-2")
-    file.write_text(yaml.safe_dump(content), encoding="utf-8")
-    drill.parts.add("router-2", "tests.drills.launch", ["router", "--settings", str(file)])
+    spool = str(drill.folder.root / "spool-2")
+    drill.also("router-2", "router", port=port, router_id="router-2", spool_folder=spool)
     url = f"http://127.0.0.1:{port}"
     drill.must(lambda: drill.status_of(url), "the second router answers")
     return url
@@ -121,16 +116,13 @@ def _publish_holds(drill: Drill, second: str, seen: dict[int, int], count: int) 
     last = next(one for one in reversed(made) if isinstance(one, DecisionMade))
     with drill.bus.publisher() as publisher:
         for number in range(count):
-            allotment = Allotment(settled=10**9 + number, by_capability={"sums": 0.1}, otherwise=0.1)
-            hold = replace_event(last, event_id=new_id(), action="hold", allotment=allotment)
+            allotment = Allotment(
+                settled=10**9 + number, by_capability={"sums": (number + 1) / 1000}, otherwise=0.1
+            )
+            hold = last.model_copy(update={"event_id": new_id(), "action": "hold", "allotment": allotment})
             publisher.send(codec.encode(hold))
             publisher.flush()
             _watch(drill, second, seen, 0.15)
-
-
-def replace_event(event: DecisionMade, **changes: Any) -> DecisionMade:
-    """The event with other fields."""
-    return event.model_copy(update=changes)
 
 
 def _times(drill: Drill, seen: dict[int, int]) -> tuple[list[float], list[float]]:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import yaml
 
 from belay.home import RunFolder
-from belay.launcher.processes import StackSettings, processes_of
+from belay.launcher.processes import Process, StackSettings, processes_of
 from belay.launcher.view import read_json
 from serving.engines.arms import Endpoint
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
@@ -92,6 +93,13 @@ class Drill:
         )
         self.must(lambda: self.settled() >= 0, "the worker watches the rollout")
 
+    def also(self, name: str, like: str, **changes: Any) -> None:
+        """Start another part like one that runs, with other settings."""
+        content = yaml.safe_load(self.folder.settings(like).read_text(encoding="utf-8"))
+        command = next(process.command for process in processes_of(self._settings()) if process.name == like)
+        arguments = Process(name, command, laid_over(content, changes)).written(self.folder)
+        self.parts.add(name, "tests.drills.launch", arguments)
+
     def url(self, name: str) -> str:
         """Where a part listens."""
         return f"http://127.0.0.1:{self.ports[name]}"
@@ -129,9 +137,15 @@ class Drill:
         return read_json(self.folder.forwarder_status)
 
     def worker(self) -> dict[str, Any]:
-        """The worker's last word of this rollout; empty before its first."""
-        found = read_json(self.folder.worker_status).get("rollouts", [])
-        return next((one for one in found if one["rollout_id"] == self.spec.rollout_id), {})
+        """The last word of the worker that decides about this rollout; empty before its first."""
+        said = [
+            one
+            for file in self.folder.root.glob("worker*.json")
+            for one in read_json(file).get("rollouts", [])
+        ]
+        mine = [one for one in said if one["rollout_id"] == self.spec.rollout_id]
+        found: dict[str, Any] = max(mine, key=lambda one: one["settled"], default={})
+        return found
 
     def settled(self) -> int:
         """Scores that the worker has folded; -1 where it does not watch the rollout."""
@@ -171,7 +185,9 @@ class Drill:
             self.until(self._folded, max(1.0, deadline - time.monotonic()))
             # What was folded twice comes after what was folded once.
             time.sleep(1.0)
-            self.parts.stop("worker")
+            for name in self.parts.started():
+                if name.startswith("worker"):
+                    self.parts.stop(name)
             return take(self, self.counts)
 
     def _drained(self) -> bool:

@@ -34,4 +34,30 @@ def kill_at_random(kills: int, apart_s: tuple[float, float], seed: int = 1) -> S
                 drill.restart(victim)
         time.sleep(apart_s[1])
 
-    return Scenario(f"kill -9, {kills} times", breaks, Runs(load=Load(rate=150.0)))
+    # Shadows are records of their own, which have to find their interaction again.
+    runs = Runs(load=Load(rate=150.0), spec={"shadow": 0.1})
+    return Scenario(f"kill -9, {kills} times", breaks, runs)
+
+
+def workers_come_and_go(rounds: int) -> Scenario:
+    """Two workers share the partitions and one decides; now one is killed, now one ends, in the middle of a batch."""
+
+    def breaks(drill: Drill) -> list[str]:
+        files = {name: str(drill.folder.root / f"worker-2{name}") for name in (".json", ".jsonl", ".words")}
+        mine = {
+            "status_file": files[".json"],
+            "evidence_file": files[".jsonl"],
+            "table_file": files[".words"],
+        }
+        drill.also("worker-2", "worker", worker=mine)
+        leave = (drill.parts.kill, drill.parts.stop)
+        for turn in range(2 * rounds):
+            time.sleep(6.0)
+            name = ("worker", "worker-2")[turn % 2]
+            leave[turn // 2 % 2](name)
+            drill.parts.start(name)
+        before = drill.settled()
+        goes_on = drill.until(lambda: drill.settled() > before + 500, 60.0)
+        return [] if goes_on else [f"nobody folds: {drill.settled() - before} scores in a minute"]
+
+    return Scenario(f"two workers, of which one goes {2 * rounds} times", breaks)

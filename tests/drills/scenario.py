@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
@@ -29,6 +30,7 @@ class Scenario:
     `breaks` is called with traffic running, and returns what it finds wrong by itself, one sentence each. `judge` looks
     at the account likewise, and `holds` at the drill after that. `may_fall` says that a part may end by itself;
     `needs_our_broker` that the broker is broken, too, `brokers` that it is a cluster of so many with SASL and TLS.
+    `deletes` is what somebody deletes in it, for the table: that is lost, and has to be said.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Scenario:
     holds: Callable[[Drill], list[str]] = _nothing
     may_fall: bool = False
     needs_our_broker: bool = False
+    deletes: str = ""
     brokers: int = 1
     settle_s: float = 240.0
 
@@ -53,6 +56,7 @@ class Outcome:
     wrong: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     skipped: str = ""
+    deletes: str = ""
 
 
 def carry_out(scenario: Scenario, broker: Broker, folder: Path) -> Outcome:
@@ -73,7 +77,8 @@ def carry_out(scenario: Scenario, broker: Broker, folder: Path) -> Outcome:
             wrong += drill.parts.fell
         kills = drill.parts.kills + drill.broker_kills
         notes = (*drill.notes, *_said_of(drill))
-    return Outcome(scenario.name, kills, time.monotonic() - begun, account, tuple(wrong), notes)
+    took_s = time.monotonic() - begun
+    return Outcome(scenario.name, kills, took_s, account, tuple(wrong), notes, deletes=scenario.deletes)
 
 
 def _said_of(drill: Drill) -> list[str]:
@@ -120,38 +125,28 @@ def counted_losses(account: Account) -> list[str]:
     )
 
 
+_COUNTS: Final = ("answered", "spooled", "in_kafka", "others", "scored", "folded", "lost", "told", "twice")
+_CALLED: Final = {"in_kafka": "in Kafka", "others": "shadows"}
+
+
 def table(outcomes: Sequence[Outcome]) -> Table:
     """What came of all of them."""
     made = Table(title="Drills", title_justify="left")
     made.add_column("scenario")
-    for name in (
-        "s",
-        "kills",
-        "answered",
-        "spooled",
-        "in Kafka",
-        "scored",
-        "folded",
-        "lost",
-        "told",
-        "twice",
-    ):
-        made.add_column(name, justify="right")
+    for name in ("s", "kills", *_COUNTS):
+        made.add_column(_CALLED.get(name, name), justify="right")
     made.add_column("same evidence")
     made.add_column("holds")
     for one in outcomes:
+        first = (one.scenario, f"{one.seconds:.0f}", str(one.kills))
         if one.account is None:
-            blank = [""] * 10
-            made.add_row(
-                one.scenario, f"{one.seconds:.0f}", str(one.kills), *blank[2:], "", one.skipped or "NO"
-            )
+            made.add_row(*first, *[""] * (len(_COUNTS) + 1), one.skipped or "NO")
             continue
-        a = one.account
-        counts = (a.answered, a.spooled, a.in_kafka, a.scored, a.folded, a.lost, a.told, a.twice)
-        made.add_row(
-            one.scenario, f"{one.seconds:.0f}", str(one.kills), *(f"{count:,}" for count in counts),
-            "yes" if a.same_bits else "NO", "yes" if not one.wrong else "NO",
-        )  # fmt: skip
+        counts = {name: f"{getattr(one.account, name):,}" for name in _COUNTS}
+        if one.deletes:
+            counts["lost"] = one.deletes
+        same = "yes" if one.account.same_bits else "-" if one.deletes else "NO"
+        made.add_row(*first, *counts.values(), same, "NO" if one.wrong else "yes")
     return made
 
 

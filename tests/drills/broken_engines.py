@@ -1,0 +1,57 @@
+"""A candidate that is dead, hangs, drips, garbles, runs out of memory or breaks off; base that is dead."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from tests.drills.drill import Drill, Runs
+from tests.drills.scenario import Scenario
+from tests.drills.traffic import Load
+
+MODES: Final = ("memory", "hang", "drip", "garble", "die")
+FIRST_BYTE_S: Final = 1.0
+ALLOWED: Final = {"cut", "status_503"}
+"""What a client may get in place of an answer: a stream that broke off after its first byte; 503 where base is down."""
+
+
+def engines_break(each_s: float) -> Scenario:
+    """The candidate in every way in which it can fail, then base dead. The worker judges it all afterwards."""
+
+    def breaks(drill: Drill) -> list[str]:
+        # Or it would roll the candidate back within seconds, and none of the other failures would be seen.
+        drill.parts.stop("worker")
+        for mode in MODES:
+            drill.tell("candidate", mode=mode)
+            time.sleep(each_s)
+        drill.tell("candidate", mode="well")
+        drill.parts.kill("candidate")
+        time.sleep(each_s)
+        drill.parts.start("candidate")
+        time.sleep(FIRST_BYTE_S)
+        wrong = _while_base_is_dead(drill, each_s)
+        reasons = drill.router()["fallback_reasons"]
+        drill.notes.append(f"base answered for the candidate: {reasons}")
+        missing = {"refused", "timeout", "died", "garbled", "status_500"} - set(reasons)
+        wrong += [f"base never answered for a candidate that was {reason}" for reason in sorted(missing)]
+        wrong += [f"clients got {what}" for what in drill.traffic.heard.failed if what not in ALLOWED]
+        drill.parts.start("worker")
+        if not drill.until(lambda: drill.status_in_file() == "rolled_back", 60.0):
+            wrong.append("a candidate that failed in every way was not rolled back")
+        return wrong
+
+    timeouts = {"connect_s": 0.5, "candidate_first_byte_s": FIRST_BYTE_S, "total_s": 10.0}
+    runs = Runs(load=Load(rate=100.0), settings={"router": {"timeouts": timeouts}})
+    return Scenario("candidate and base fail in every way", breaks, runs)
+
+
+def _while_base_is_dead(drill: Drill, for_s: float) -> list[str]:
+    before = drill.traffic.heard.failed["status_503"]
+    drill.parts.kill("base")
+    time.sleep(for_s)
+    refused = drill.traffic.heard.failed["status_503"] - before
+    drill.parts.start("base")
+    answered = len(drill.traffic.heard.answered)
+    came_back = drill.until(lambda: len(drill.traffic.heard.answered) > answered + 50, 20.0)
+    wrong = [] if refused else ["base was dead, and nobody got a 503"]
+    return wrong if came_back else [*wrong, "base is back, and nobody is answered"]
