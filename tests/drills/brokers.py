@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from belay.launcher.embedded_broker import EmbeddedBroker
-from tests.conftest import KAFKA_LOCAL, a_free_port, free_kafka_port
+from tests.conftest import KAFKA_LOCAL
+from tests.drills.ports import lasting_port
 
 GIVEN: Final = "BELAY_TEST_KAFKA"
 QUICK_GROUPS: Final = ("group.min.session.timeout.ms=1000",)
@@ -71,7 +72,7 @@ def a_broker(folder: Path) -> Iterator[Broker]:
     elif kind == "given":
         yield Broker("the broker of " + GIVEN, os.environ[GIVEN])
     elif kind == "embedded":
-        with EmbeddedBroker(a_free_port(), folder.with_suffix(".log")) as broker:
+        with EmbeddedBroker(lasting_port(), folder.with_suffix(".log")) as broker:
             yield Broker("the embedded broker", broker.bootstrap_servers)
     else:
         raise LookupError(f"no Apache Kafka at {KAFKA_LOCAL}, no {GIVEN}, and no embedded broker installed")
@@ -80,7 +81,8 @@ def a_broker(folder: Path) -> Iterator[Broker]:
 @contextmanager
 def apache_kafka(folder: Path, brokers: int = 1, *, secured: bool = False) -> Iterator[Broker]:
     """An Apache Kafka of ours in `folder`, with several brokers or SASL and TLS where that is asked for."""
-    port = free_kafka_port()
+    # The script takes three ports for each broker: for clients, controllers, and brokers among each other.
+    port = lasting_port(*(far + node for far in (0, 100, 200) for node in range(brokers)))
     options = [option for setting in QUICK_GROUPS for option in ("--set", setting)]
     bus: dict[str, Any] = {"session_timeout_ms": 2000}
     if secured:

@@ -12,8 +12,8 @@ from telemetry import codec, topics
 from telemetry.bus.catching_up import read_to_end
 from telemetry.events import Allotment, DecisionMade, new_id
 from telemetry.reading import Unreadable, events_in
-from tests.conftest import a_free_port
 from tests.drills.drill import Drill, Runs
+from tests.drills.ports import lasting_port
 from tests.drills.scenario import Scenario
 from tests.drills.traffic import Load
 
@@ -92,7 +92,7 @@ def latencies(for_s: float, extra: int) -> Scenario:
 
 def _second_router(drill: Drill) -> str:
     """Start a second router on the same rollout file; its URL."""
-    port = a_free_port()
+    port = lasting_port()
     spool = str(drill.folder.root / "spool-2")
     drill.also("router-2", "router", port=port, router_id="router-2", spool_folder=spool)
     url = f"http://127.0.0.1:{port}"

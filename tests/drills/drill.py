@@ -20,11 +20,11 @@ from serving.engines.arms import Endpoint
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.events import Arm, RolloutSpec, new_id
 from telemetry.rollout_file import read_rollout
-from tests.conftest import a_free_port
 from tests.drills import world
 from tests.drills.account import Account, Counts, take
 from tests.drills.brokers import Broker
 from tests.drills.parts import Parts
+from tests.drills.ports import lasting_port
 from tests.drills.traffic import Load, Traffic
 
 ENGINES: Final[dict[Arm, str]] = {"control": "base", "candidate": "candidate"}
@@ -61,7 +61,7 @@ class Drill:
         self.bus = KafkaBus(BusSettings.model_validate(self.bus_settings))
         self.brief = world.write_brief(folder.root / "brief")
         self.spec: RolloutSpec = world.spec_of(self.brief, "drill", **runs.spec)
-        self.ports = {name: a_free_port() for name in ("router", "control", *ENGINES.values())}
+        self.ports = {name: lasting_port() for name in ("router", "control", *ENGINES.values())}
         self.traffic = Traffic(self.url("router"), list(world.answers()), runs.load)
         self.broker_kills = 0
         self.notes: list[str] = []
