@@ -23,9 +23,13 @@ _PATHS: Final = ("brief", "home")
 
 
 class Ports(Settings):
-    """Where the parts listen on 127.0.0.1. A second engine takes the port after `engine`."""
+    """Where the parts listen on 127.0.0.1; `status` is where the router tells how it is.
+
+    A second engine takes the port after `engine`.
+    """
 
     router: Port = 8100
+    status: Port = 8101
     control: Port = 8090
     engine: Port = 8001
     broker: Port = 9092
@@ -74,6 +78,11 @@ class Project(Settings):
     def router_url(self) -> str:
         """Where clients send their requests; add `/v1`."""
         return f"http://127.0.0.1:{self.ports.router}"
+
+    @property
+    def status_url(self) -> str:
+        """Where the router tells how it is."""
+        return f"http://127.0.0.1:{self.ports.status}"
 
     @property
     def control_url(self) -> str:

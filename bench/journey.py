@@ -72,7 +72,8 @@ def _naive_training(project: Path, steps: int) -> None:
 
 def _send(folder: Path, prompts: list[str], *, quick: bool) -> str:
     """The log's prompts again, through the router, until a rollback or the end; the rollout's id."""
-    url = f"http://127.0.0.1:{yaml.safe_load((folder / 'belay.yaml').read_text())['ports']['router']}"
+    ports = yaml.safe_load((folder / "belay.yaml").read_text())["ports"]
+    url, own = (f"http://127.0.0.1:{ports[name]}" for name in ("router", "status"))
     deadline = time.monotonic() + (120 if quick else 900)
     with httpx.Client(base_url=url, timeout=120) as http, ThreadPoolExecutor(AT_ONCE) as users:
 
@@ -83,7 +84,7 @@ def _send(folder: Path, prompts: list[str], *, quick: bool) -> str:
         for first in range(0, len(prompts), AT_ONCE):
             last = min(first + AT_ONCE, len(prompts))
             list(users.map(ask, range(first, last), prompts[first:last]))
-            status = http.get("/belay/status").json()
+            status = http.get(f"{own}/belay/status").json()
             if status["rollout"] == "rolled_back" or time.monotonic() > deadline:
                 break
         say(f"after {last} queries the rollout is {status['rollout']}")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import uvicorn
 
 from serving.guarded import Crowd
 from serving.limits import Limits, raise_file_limit
 from telemetry.errors import PortTaken, SettingsError
+
+_BESIDE: Final = 64
+"""Connections to what is served beside clients: a few watchers."""
 
 App = Callable[..., Awaitable[None]]
 
@@ -62,11 +66,47 @@ def config_of(app: App, limits: Limits, shutdown_s: float = 1.0, *, lifespan: bo
     )
 
 
-def serve(app: App, listener: socket.socket, shutdown_s: float, limits: Limits | None = None) -> None:
+class Beside(NamedTuple):
+    """A second application of the process, on a listener of its own: it is there until the first one has ended."""
+
+    app: App
+    listener: socket.socket
+
+
+def serve(
+    app: App,
+    listener: socket.socket,
+    shutdown_s: float,
+    limits: Limits | None = None,
+    beside: Beside | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; what is in flight then has `shutdown_s` seconds, at least one."""
     raise_file_limit()
-    with _quiet_signals():
-        uvicorn.Server(config_of(app, limits or Limits(), shutdown_s)).run(sockets=[listener])
+    config = config_of(app, limits or Limits(), shutdown_s)
+    with _quiet_signals(), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve(uvicorn.Server(config), listener, beside))
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket, beside: Beside | None) -> None:
+    if beside is None:
+        await server.serve(sockets=[listener])
+        return
+    other = Unsignalled(config_of(beside.app, Limits(connections=_BESIDE), lifespan=False))
+    serving = asyncio.create_task(other.serve(sockets=[beside.listener]))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        other.should_exit = True
+        await serving
+
+
+class Unsignalled(uvicorn.Server):
+    """A server that leaves the process's signals alone."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take none."""
+        yield
 
 
 @contextmanager

@@ -121,6 +121,7 @@ def stack_settings(route: Route) -> StackSettings:
         folder=route.folder,
         models=project.home / "models",
         router_port=project.ports.router,
+        status_port=project.ports.status,
         control_port=project.ports.control,
         kafka=project.kafka,
         text_policy=project.privacy,

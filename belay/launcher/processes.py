@@ -33,6 +33,7 @@ class StackSettings:
     models: Path | None = None
     router_port: int = 0
     control_port: int = 0
+    status_port: int = 0
     kafka: Mapping[str, Any] = field(default_factory=dict)
     text_policy: TextPolicy = "full"
     attest_every_s: float = 300.0
@@ -85,6 +86,7 @@ def processes_of(s: StackSettings) -> list[Process]:
             "router",
             {
                 "port": s.router_port,
+                "status_port": s.status_port,
                 "control": s.control.model_dump(),
                 "candidate": s.candidate.model_dump(),
                 "rollout_file": str(folder.rollout_file),

@@ -28,6 +28,7 @@ class OnlineStack:
             settings,
             router_port=settings.router_port or free_port(),
             control_port=settings.control_port or free_port(),
+            status_port=settings.status_port or free_port(),
         )
         self._children = children
         self._http = httpx.Client(timeout=5.0)
@@ -37,6 +38,11 @@ class OnlineStack:
     def router_url(self) -> str:
         """Where clients send their requests; add `/v1`."""
         return f"http://127.0.0.1:{self._settings.router_port}"
+
+    @property
+    def status_url(self) -> str:
+        """Where the router tells how it is."""
+        return f"http://127.0.0.1:{self._settings.status_port}"
 
     @property
     def control_url(self) -> str:
@@ -84,7 +90,7 @@ class OnlineStack:
         return look(self._settings.folder, self._router_status())
 
     def _router_status(self) -> dict[str, Any]:
-        return router_status(self._http, self.router_url)
+        return router_status(self._http, self.status_url)
 
     def _answers(self, url: str) -> bool:
         try:

@@ -58,7 +58,7 @@ def see(route: Route) -> Seen:
         rollout = None
     with httpx.Client(timeout=2.0) as http:
         return Seen(
-            router=router_status(http, route.project.router_url),
+            router=router_status(http, route.project.status_url),
             control=_answers(http, f"{route.project.control_url}/livez"),
             forwarder=read_json(folder.forwarder_status),
             worker=worker,

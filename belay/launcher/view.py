@@ -75,7 +75,7 @@ def look(folder: RunFolder, router: dict[str, Any]) -> StackView:
 
 
 def router_status(http: httpx.Client, url: str) -> dict[str, Any]:
-    """What the router at `url` says of itself; empty where it does not answer."""
+    """What the router says of itself at `url`, its own address; empty where it does not answer."""
     try:
         found: dict[str, Any] = http.get(f"{url}/belay/status").json()
     except (httpx.HTTPError, json.JSONDecodeError):

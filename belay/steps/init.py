@@ -29,7 +29,7 @@ base: {base}              # a model in the home: `belay models` lists them, `bel
 brief: {brief}
 home: {home}
 broker: {broker}          # embedded (keeps nothing on disk), or host:port
-ports: {{router: {router}, control: {control}, engine: {engine}, broker: {kafka}}}
+ports: {{router: {router}, status: {status}, control: {control}, engine: {engine}, broker: {kafka}}}
 privacy: redacted         # what leaves this machine of what users write: full, redacted or hashed
 stages: "{stages}"        # share:interactions before the next stage; the last needs no number
 advance: evidence         # who promotes a stage: manual, schedule or evidence
@@ -114,6 +114,7 @@ def project_text(answers: dict[str, str], found: Found, ports: dict[str, int]) -
         if found.gpus
         else "",
         router=ports["router"],
+        status=ports["status"],
         control=ports["control"],
         engine=ports["engine"],
         kafka=ports["broker"],

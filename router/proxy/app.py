@@ -6,8 +6,9 @@ import logging
 from contextlib import closing
 
 from router.proxy.gateway import Gateway
+from router.proxy.own_address import OwnAddress
 from router.proxy.settings import RouterSettings
-from serving.server import listen, serve
+from serving.server import Beside, listen, serve
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +18,12 @@ def run(settings: RouterSettings) -> None:
 
     Raises PortTaken, SpoolError, SettingsError.
     """
-    with closing(listen(settings.host, settings.port)) as listener:
+    with (
+        closing(listen(settings.host, settings.port)) as listener,
+        closing(listen(settings.status_host, settings.status_port)) as own,
+    ):
         gateway = Gateway(settings)
         log.info("router %s listens on %s:%d", settings.router_id, *listener.getsockname()[:2])
-        serve(gateway, listener, settings.timeouts.shutdown_s, settings.limits)
+        log.info("router %s tells how it is on %s:%d", settings.router_id, *own.getsockname()[:2])
+        beside = Beside(OwnAddress(gateway.status), own)
+        serve(gateway, listener, settings.timeouts.shutdown_s, settings.limits, beside)

@@ -2,14 +2,13 @@
 
 POST /v1/chat/completions, /v1/completions   assigned, answered, recorded      (router.proxy.relay)
 anything else under /v1/                     passed to base, unrecorded        (router.proxy.passing)
-GET  /belay/healthz, /belay/status, /metrics the router about itself           (router.proxy.about, metrics)
+GET  /belay/healthz                          it is alive; the rest about itself is elsewhere (router.proxy.own_address)
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import MutableMapping
 from typing import Any, Final
@@ -19,7 +18,7 @@ from router.proxy.capture import EndpointKind, Recorder
 from router.proxy.counters import Counters
 from router.proxy.engines import Engines
 from router.proxy.in_force import RolloutWatch
-from router.proxy.metrics import CONTENT_TYPE, Metrics
+from router.proxy.own_address import ALIVE, HEALTH
 from router.proxy.passing import pass_to_base
 from router.proxy.relay import Relay
 from router.proxy.settings import RouterSettings
@@ -27,13 +26,11 @@ from router.proxy.shadowing.shadows import Shadows
 from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, ClientLeft, Receive, Scope, Send, TooDeep, TooLarge
-from router.proxy.wire.headers import Headers
 from telemetry.spool.writer import Spool
 
 log = logging.getLogger(__name__)
 
 _RECORDED: Final[dict[str, EndpointKind]] = {"/v1/chat/completions": "chat", "/v1/completions": "completions"}
-_PROMETHEUS: Final = (b"content-type", CONTENT_TYPE.encode())
 
 
 class Gateway:
@@ -57,7 +54,6 @@ class Gateway:
             session_header=settings.session_header.encode(),
             end_user_header=settings.end_user_header.encode(),
         )
-        self._metrics = Metrics(self.status)
         self._following: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,19 +87,10 @@ class Gateway:
         elif path.startswith("/v1/"):
             await pass_to_base(scope, client, self._engines, self._settings, self.counters)
         else:
-            await client.answer(*self._about_itself(path))
-
-    def _about_itself(self, path: str) -> tuple[int, Headers, bytes]:
-        if path == "/belay/healthz":
-            return 200, [answers.JSON], b'{"status":"ok"}'
-        if path == "/belay/status":
-            return 200, [answers.JSON], json.dumps(self.status()).encode()
-        if path == "/metrics":
-            return 200, [_PROMETHEUS], self._metrics.text()
-        return answers.not_found(path)
+            await client.answer(*(ALIVE if path == HEALTH else answers.not_found(path)))
 
     def status(self) -> dict[str, Any]:
-        """What GET /belay/status says."""
+        """What GET /belay/status says, at the router's own address."""
         return status(
             self._settings.router_id,
             self.rollout.current,

@@ -49,6 +49,8 @@ class Timeouts(Settings):
 class RouterSettings(Settings):
     """The router. Port 0 takes a free port; the log says which.
 
+    `status_host` and `status_port` are where it tells how it is (`/belay/status`, `/metrics`), not to clients.
+
     `expose_headers` adds `x-belay-arm`, `x-belay-stage` and `x-belay-interaction` (the id under which it is recorded)
     to answers. `shadow_limit` bounds the shadows in flight; an interaction beyond it goes without. `table_file` is
     the word table that `belay watch` writes (`worker.table_file`): with it shadows go to the capabilities that need
@@ -58,6 +60,8 @@ class RouterSettings(Settings):
 
     host: str = "127.0.0.1"
     port: Port = 8100
+    status_host: str = "127.0.0.1"
+    status_port: Port = 8101
     router_id: str = "router-1"
     control: Endpoint
     candidate: Endpoint

@@ -22,7 +22,7 @@ from tests.places import BRIEF
 from trainer.data.reading import named_by_content
 
 NOTHING = Found(bases=(), candidates=(), briefs=(), broker="embedded", gpus=())
-PORTS = {"router": 1, "control": 2, "engine": 3, "broker": 4}
+PORTS = {"router": 1, "status": 5, "control": 2, "engine": 3, "broker": 4}
 
 
 def write(folder: Path, **changes: object) -> Path:

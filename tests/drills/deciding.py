@@ -91,10 +91,12 @@ def latencies(for_s: float, extra: int) -> Scenario:
 
 
 def _second_router(drill: Drill) -> str:
-    """Start a second router on the same rollout file; its URL."""
+    """Start a second router on the same rollout file; where it tells how it is."""
     port = lasting_port()
     spool = str(drill.folder.root / "spool-2")
-    drill.also("router-2", "router", port=port, router_id="router-2", spool_folder=spool)
+    drill.also(
+        "router-2", "router", port=lasting_port(), status_port=port, router_id="router-2", spool_folder=spool
+    )
     url = f"http://127.0.0.1:{port}"
     drill.must(lambda: drill.status_of(url), "the second router answers")
     return url
@@ -104,7 +106,7 @@ def _watch(drill: Drill, second: str, seen: dict[int, int], for_s: float) -> Non
     """Note for each revision when the later one of the two routers took it on (epoch ns)."""
     deadline = time.monotonic() + for_s
     while time.monotonic() < deadline:
-        found = [drill.status_of(drill.url("router")), drill.status_of(second)]
+        found = [drill.status_of(drill.url("status")), drill.status_of(second)]
         if all(found) and found[0]["revision"] == found[1]["revision"]:
             seen[found[0]["revision"]] = max(one["applied_at_ns"] for one in found)
         time.sleep(_LOOK_S)

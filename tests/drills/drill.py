@@ -61,7 +61,7 @@ class Drill:
         self.bus = KafkaBus(BusSettings.model_validate(self.bus_settings))
         self.brief = world.write_brief(folder.root / "brief")
         self.spec: RolloutSpec = world.spec_of(self.brief, "drill", **runs.spec)
-        self.ports = {name: lasting_port() for name in ("router", "control", *ENGINES.values())}
+        self.ports = {name: lasting_port() for name in ("router", "status", "control", *ENGINES.values())}
         self.traffic = Traffic(self.url("router"), list(world.answers()), runs.load)
         self.broker_kills = 0
         self.notes: list[str] = []
@@ -122,10 +122,10 @@ class Drill:
 
     def router(self) -> dict[str, Any]:
         """What the router says of itself; empty where it does not answer."""
-        return self.status_of(self.url("router"))
+        return self.status_of(self.url("status"))
 
     def status_of(self, url: str) -> dict[str, Any]:
-        """What the router at `url` says of itself; empty where it does not answer."""
+        """What the router says of itself at `url`, its own address; empty where it does not answer."""
         return self._json(f"{url}/belay/status")
 
     def control(self) -> dict[str, Any]:
@@ -213,6 +213,7 @@ class Drill:
             folder=self.folder,
             router_port=self.ports["router"],
             control_port=self.ports["control"],
+            status_port=self.ports["status"],
             kafka=kafka,
         )
 

@@ -203,7 +203,7 @@ def _write_project(folder: Path, brief: Path) -> dict[str, Any]:
     belay(folder, "init", *arguments, "--broker", "embedded")
     path = folder / "belay.yaml"
     project: dict[str, Any] = yaml.safe_load(path.read_text())
-    project["ports"] = {name: a_free_port() for name in ("router", "control", "engine", "broker")}
+    project["ports"] = {name: a_free_port() for name in ("router", "status", "control", "engine", "broker")}
     project |= {"stages": "50%:2000", "privacy": "full"}
     path.write_text(yaml.safe_dump(project))
     return project
@@ -234,16 +234,16 @@ def test_a_model_of_ones_own_is_adopted_audited_rolled_out_and_rolled_back(folde
     )
     try:
         router = f"http://127.0.0.1:{project['ports']['router']}"
+        own = f"http://127.0.0.1:{project['ports']['status']}"
         running.wait_for(lambda: "has begun" in running.log.read_text(), 120)
-        _send_traffic(router)
+        _send_traffic(router, own)
         state = folder / ".belay" / "runs" / "route-shop" / "rollout.json"
         running.wait_for(lambda: json.loads(state.read_text())["status"] == "rolled_back", 60)
         told = belay(folder, "status")
         assert "rolled_back" in told
         assert "rolled_back" in belay(folder, "rollout", "status")
         assert ModelStore(folder / ".belay" / "models").get("far").manifest.engine is not None
-        with httpx.Client(base_url=router, timeout=60) as http:
-            answer = http.get("/belay/status").json()
+        answer = httpx.get(f"{own}/belay/status", timeout=60).json()
         assert answer["share"] == 0
     finally:
         ended = running.end()
@@ -251,11 +251,11 @@ def test_a_model_of_ones_own_is_adopted_audited_rolled_out_and_rolled_back(folde
     assert not _answers(f"{router}/belay/healthz"), "nothing is left behind"
 
 
-def _send_traffic(router: str) -> None:
+def _send_traffic(router: str, own: str) -> None:
     """Every prompt of the split `traffic` once, capabilities in turn, each from a subject of its own."""
     with httpx.Client(base_url=router, timeout=60) as http:
         for number in range(AUDITED, AUDITED + TRAFFIC):
             for name in CAPABILITIES:
                 _ask(http, "shop", _prompts(name)[number], subject=f"{name}-{number}")
-            if number % 10 == 0 and http.get("/belay/status").json()["rollout"] == "rolled_back":
+            if number % 10 == 0 and http.get(f"{own}/belay/status").json()["rollout"] == "rolled_back":
                 return

@@ -11,23 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import uvicorn
 
 from serving.limits import Limits
-from serving.server import config_of, listen
+from serving.server import Unsignalled, config_of, listen
 from tests.router.proxy.fakes import until
 
 GET = b"GET /a HTTP/1.1\r\nhost: h\r\n\r\n"
 POST = b"POST /a HTTP/1.1\r\nhost: h\r\ncontent-length: %d\r\n\r\n"
 CHUNKED = b"POST /a HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n"
-
-
-class Quiet(uvicorn.Server):
-    """uvicorn within a test's event loop: it leaves the process's signals alone."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
 
 
 @dataclass
@@ -90,7 +81,7 @@ async def serving(*, framed: bool = True, answers: bool = True, **limits: Any) -
         app.may.set()
     listener = listen("127.0.0.1", 0)
     app.port = listener.getsockname()[1]
-    server = Quiet(config_of(app, Limits(**{"idle_s": 0.3, "head_s": 5, **limits}), lifespan=False))
+    server = Unsignalled(config_of(app, Limits(**{"idle_s": 0.3, "head_s": 5, **limits}), lifespan=False))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await until(lambda: server.started)
     try:

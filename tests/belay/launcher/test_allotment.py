@@ -151,7 +151,7 @@ def test_a_hold_moves_the_routers_shadows_to_where_they_are_needed(
 
 
 def status_of(stack: OnlineStack) -> dict[str, object]:
-    found: dict[str, object] = httpx.get(f"{stack.router_url}/belay/status", timeout=10).json()
+    found: dict[str, object] = httpx.get(f"{stack.status_url}/belay/status", timeout=10).json()
     return found
 
 

@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Path:
     base.mkdir(parents=True)
     (base / "weights").write_text("w")
     write_manifest(base, kind="base", name="mine")
-    ports = {name: a_free_port() for name in ("router", "control", "engine", "broker")}
+    ports = {name: a_free_port() for name in ("router", "status", "control", "engine", "broker")}
     path = tmp_path / "belay.yaml"
     project = {"route": "shop", "base": "mine", "brief": str(BRIEF), "home": "home", "ports": ports}
     path.write_text(yaml.safe_dump(project))

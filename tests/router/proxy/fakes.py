@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from router.proxy.gateway import Gateway
+from router.proxy.own_address import OwnAddress
 from router.proxy.settings import RouterSettings
-from serving.server import config_of, listen
+from serving.server import Unsignalled, config_of, listen
 from telemetry.rollout_file import write_rollout
 from telemetry.spool.raw_record import RawRecord, unpack
 from telemetry.spool.reader import SpoolReader
@@ -202,23 +202,21 @@ async def streams_for_ever(asked: Asked, writer: asyncio.StreamWriter) -> None:
     raise ConnectionResetError
 
 
-class Server(uvicorn.Server):
-    """uvicorn within a test's event loop: it leaves the process's signals alone."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @dataclass
 class Router:
-    """A running router. `stop` ends it as SIGTERM does."""
+    """A running router. `stop` ends it as SIGTERM does; `own` asks it how it is, at its own address."""
 
     gateway: Gateway
     url: str
     spool: Path
-    server: Server
+    server: Unsignalled
     task: asyncio.Task[None]
+
+    @property
+    def own(self) -> httpx.AsyncClient:
+        """Asks the router how it is, where it tells so."""
+        app = httpx.ASGITransport(OwnAddress(self.gateway.status))
+        return httpx.AsyncClient(transport=app, base_url="http://own")
 
     async def stop(self) -> None:
         self.server.should_exit = True
@@ -261,7 +259,7 @@ async def running(folder: Path, control: str, candidate: str, **changes: Any) ->
     )
     gateway = Gateway(settings)
     listener = listen("127.0.0.1", 0)
-    server = Server(config_of(gateway, settings.limits))
+    server = Unsignalled(config_of(gateway, settings.limits))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
         await asyncio.sleep(0.005)

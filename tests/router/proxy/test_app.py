@@ -56,6 +56,7 @@ def free_port() -> int:
 def settings_of(folder: Path, port: int = 0, engine: int = 9) -> dict[str, Any]:
     return {
         "port": port,
+        "status_port": 0,
         "control": {"arm": "control", "url": f"http://127.0.0.1:{engine}"},
         "candidate": {"arm": "candidate", "url": f"http://127.0.0.1:{engine}"},
         "rollout_file": str(folder / "rollout.json"),
@@ -153,6 +154,19 @@ def test_the_router_serves_records_and_ends_on_a_signal(
     with SpoolReader(tmp_path / "spool") as reader:
         (spooled,) = reader.read(10)
         assert unpack(spooled.payload).meta["endpoint"] == "completions"
+
+
+def test_the_router_tells_how_it_is_at_its_own_address_alone(tmp_path: Path, engine: int) -> None:
+    settings = settings_of(tmp_path, free_port(), engine) | {"status_port": free_port()}
+    with process(ROUTER, tmp_path, settings, "/belay/healthz") as (child, url):
+        own = f"http://127.0.0.1:{settings['status_port']}"
+        httpx.post(f"{url}/v1/completions", json={"model": "m", "prompt": "p"})
+        assert httpx.get(f"{own}/belay/status").json()["recorded"] == 1
+        assert "belay_recorded_total 1.0" in httpx.get(f"{own}/metrics").text
+        assert httpx.get(f"{url}/belay/status").status_code == 404
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(8) == 0, (tmp_path / "log").read_text()
+        assert not answers_at(f"{own}/belay/healthz")
 
 
 def test_kill_9_loses_no_answered_interaction(tmp_path: Path, engine: int) -> None:

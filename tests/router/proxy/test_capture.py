@@ -89,7 +89,7 @@ async def test_a_spool_that_cannot_be_written_costs_no_request(
             assert text_of(await http.post(CHAT, json=BODY)) == "x"
         assert router.gateway.counters.unrecorded == 1
         assert "is not recorded" in caplog.text
-        assert (await http.get("/belay/status")).json()["unrecorded"] == 1
+        assert (await router.own.get("/belay/status")).json()["unrecorded"] == 1
 
 
 async def test_a_router_that_stops_records_what_it_cuts(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ async def test_the_router_tells_how_it_is(tmp_path: Path) -> None:
     async with rolling(tmp_path, says("x")) as (router, _, _, http):
         await http.post(CHAT, json=BODY)
         assert (await http.get("/belay/healthz")).json() == {"status": "ok"}
-        status = (await http.get("/belay/status")).json()
+        status = (await router.own.get("/belay/status")).json()
         assert status["applied_at_ns"] == router.gateway.rollout.current.applied_at_ns
         expected = {
             "router_id": "router-7",
@@ -166,10 +166,18 @@ async def test_the_router_tells_how_it_is(tmp_path: Path) -> None:
             "fallbacks": 0,
             "recorded": 1,
             "unrecorded": 0,
-            "in_flight": 1,
+            "in_flight": 0,
         }
         assert {name: status[name] for name in expected} == expected
-        metrics = await http.get("/metrics")
+        metrics = await router.own.get("/metrics")
         assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
         assert 'belay_requests_total{arm="candidate"} 1.0\n' in metrics.text
         assert "belay_rollout_share 1.0\n" in metrics.text
+
+
+@pytest.mark.parametrize("path", ["/belay/status", "/metrics", "/belay"])
+async def test_clients_are_not_told_how_it_is(tmp_path: Path, path: str) -> None:
+    async with rolling(tmp_path, says("x")) as (router, _, _, http):
+        assert (await http.get(path)).status_code == 404
+        assert (await router.own.get("/belay/healthz")).json() == {"status": "ok"}
+        assert (await router.own.get("/v1/models")).status_code == 404
