@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from evaluator.briefs.judges import JudgeAddress
+from router.control.notify.settings import NotifySettings
 from router.control.settings import AccessSettings
 from telemetry.bus.settings import BusSettings, Servers
 from telemetry.environment import overlay
@@ -48,7 +49,7 @@ class Project(Settings):
     training's settings without name, base, data, output and brief. `gpu_memory` is each engine's share of a GPU's
     memory. `judges` say where those answer that the brief knows by name. Models that others run are asked who they are
     every `attest_every_s` seconds while a rollout is live. `access` says how control knows who asks; without it anybody
-    on this machine may act.
+    on this machine may act. `notify` says whom control tells of a rollback, a pause or a full rollout.
     """
 
     route: Annotated[str, Field(min_length=1)]
@@ -66,6 +67,7 @@ class Project(Settings):
     gpu_memory: Annotated[float, Field(gt=0, le=1)] | None = None
     attest_every_s: Annotated[float, Field(gt=0)] = 300.0
     access: AccessSettings | None = None
+    notify: NotifySettings = NotifySettings()
     judges: dict[str, JudgeAddress] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 

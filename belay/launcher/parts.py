@@ -127,6 +127,7 @@ def stack_settings(route: Route) -> StackSettings:
         text_policy=project.privacy,
         attest_every_s=project.attest_every_s,
         access=project.access.model_dump(mode="json", by_alias=True) if project.access is not None else None,
+        notify=project.notify.model_dump(mode="json", by_alias=True),
         judges=project.judges,
         learned=Home(project.home).learned_judge(route.candidate.name) if route.candidate else None,
     )

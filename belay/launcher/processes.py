@@ -21,8 +21,9 @@ class StackSettings:
     """Where the parts of one run find each other. Ports of 0 are chosen freely.
 
     `models` is where both arms' model folders lie, so that they are pinned while the rollout is under way. `kafka` are
-    settings of the bus beside its servers, `access` is how control knows who asks; `text_policy` is what leaves the
-    machine of what users write. `learned` is the judge that the candidate's audit left.
+    settings of the bus beside its servers, `access` is how control knows who asks and `notify` whom it tells;
+    `text_policy` is what leaves the machine of what users write. `learned` is the judge that the candidate's audit
+    left.
     """
 
     brief: Path
@@ -38,6 +39,7 @@ class StackSettings:
     text_policy: TextPolicy = "full"
     attest_every_s: float = 300.0
     access: Mapping[str, Any] | None = None
+    notify: Mapping[str, Any] = field(default_factory=dict)
     judges: Judges = field(default_factory=dict)
     learned: Path | None = None
 
@@ -77,6 +79,7 @@ def processes_of(s: StackSettings) -> list[Process]:
                 "models_folder": str(s.models) if s.models is not None else None,
                 "attest_every_s": s.attest_every_s,
                 "access": dict(s.access) if s.access is not None else None,
+                "notify": dict(s.notify),
                 "bootstrap_servers": s.bootstrap,
                 "kafka": dict(s.kafka),
             },

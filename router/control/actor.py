@@ -147,9 +147,9 @@ class Control:
             state = self.current
             event = event_for(decision, state)
             outcome = f"ignored: {event}"
+            self.heard.decided(decision)  # whoever is told of the change is told what it rests on
             if state is not None and not isinstance(event, str):
                 outcome = self._asked_for(state, event)
-            self.heard.decided(decision)
             self._decided.add(decision.event_id)
             revision = self.current.revision if self.current is not None else 0
         self._write_down(read_at, decision.event_id, decision.action, decision.rollout_id, outcome, revision)

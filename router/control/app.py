@@ -18,6 +18,8 @@ from router.control.desk import Desk
 from router.control.gate import Gate, check_address
 from router.control.health import Pulse
 from router.control.loop import control_loop, without_a_bus
+from router.control.notify.notifier import Notifier
+from router.control.notify.senders import channels_of
 from router.control.settings import ControlSettings
 from serving.server import listen, serve
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
@@ -60,6 +62,10 @@ def run_control(settings: ControlSettings) -> None:
         )
         audit = AuditLog(settings.folder / "audit.jsonl")
         control.followers.append(audit.changed)
+        channels = channels_of(settings.notify)
+        notifier = Notifier(settings.notify, channels, settings.folder / "notices.jsonl", control.heard)
+        control.followers.append(notifier.changed)
+        notifier.start()
         _serve(settings, control, bus, audit, listener)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, IPvAnyNetwork
 
 from router.control.access import Role
+from router.control.notify.settings import NotifySettings
 from telemetry.bus.settings import BusSettings, Servers
 from telemetry.settings import Port, Settings
 
@@ -42,6 +43,8 @@ class ControlSettings(Settings):
     `models_folder` is where the model folders lie on this machine (`.belay/models`): Belay will not replace or
     remove those of a rollout as long as it may be rolled back.
 
+    `notify` says who is told when a rollout is rolled back, paused or fully rolled out.
+
     `access` says how people are known. Without it control listens on this machine only, where anybody may act.
 
     Models there that others run are asked who they are every `attest_every_s` seconds while a rollout is live.
@@ -56,6 +59,7 @@ class ControlSettings(Settings):
     folder: Path
     models_folder: Path | None = None
     access: AccessSettings | None = None
+    notify: NotifySettings = NotifySettings()
     attest_every_s: float = Field(default=300.0, gt=0)
     bootstrap_servers: Servers | None = None
     kafka: BusSettings = BusSettings()
