@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -91,6 +91,10 @@ class Assignment(Value):
     share: Fraction
     stage: int
     revision: int
+
+
+CUT_BY_ROUTER: Final = "the router stopped before the answer was complete"
+"""The `error` of an answer that its engine may well have ended: it is nobody's failure."""
 
 
 class Answer(Value):

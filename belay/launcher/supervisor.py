@@ -16,7 +16,8 @@ from serving.processes import end, spawn, tail
 from telemetry.errors import InfrastructureError
 
 _SAID_LAST = 8  # lines
-_STOP_GRACE_S = 8.0
+_STOP_GRACE_S = 25.0
+"""More than the router's `shutdown_s`: killed earlier, it records nothing of what it cuts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ Code = Literal[
     "hashed_text",
     "untagged",
     "client_left",
+    "router_stopped",
     "declined",
     "over_budget",
 ]
@@ -41,7 +42,8 @@ options, or the item's reference, cannot be used. `no_grade`: a judge replied wi
 at this answer. `failed`: nobody judged. `over_budget`: nobody was asked, since an hour's requests were used up.
 `no_judge`: the brief has none for it. `no_pair`: whoever judges needs base's answer too, and nobody asked base, or, as
 `base_failed`, base did not answer. `hashed_text`: there is nothing to read. `untagged`: it belongs to no capability.
-`client_left`: in the middle of the answer. `not_sampled`: the interaction is none of those that are judged.
+`client_left`: in the middle of the answer. `router_stopped`: likewise. `not_sampled`: the interaction is none of those
+that are judged.
 `cannot_tell`: anything else.
 """
 

@@ -45,6 +45,7 @@ def status(
         "fallback_reasons": dict(counters.fallbacks),
         "base_down": counters.base_down,
         "client_left": counters.client_left,
+        "cut": counters.cut,
         "recorded": counters.recorded,
         "unrecorded": counters.unrecorded,
         "dropped": dropped,

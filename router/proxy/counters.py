@@ -17,6 +17,7 @@ class Counters:
     fallbacks: Counter[str] = field(default_factory=Counter)
     base_down: int = 0
     client_left: int = 0
+    cut: int = 0
     recorded: int = 0
     unrecorded: int = 0
     shadows: int = 0

@@ -20,6 +20,7 @@ _LABELLED: Final = (
 _COUNTERS: Final = (
     ("belay_base_down", "base_down", "Requests that no engine answered."),
     ("belay_client_left", "client_left", "Clients that left before the end."),
+    ("belay_cut", "cut", "Answers in flight that the router's end has cut."),
     ("belay_recorded", "recorded", "Interactions written to the spool."),
     ("belay_unrecorded", "unrecorded", "Interactions that the spool did not take."),
     ("belay_spool_dropped", "dropped", "Records that the spool's quota has cost."),

@@ -10,6 +10,7 @@ The order that matters:
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Final
@@ -28,7 +29,7 @@ from router.proxy.wire.headers import Headers, is_stream, request_lines, request
 from router.proxy.wire.lines import Lines
 from router.proxy.wire.model_name import Renamer, with_length
 from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
-from telemetry.events import Arm
+from telemetry.events import CUT_BY_ROUTER, Arm
 
 _USER: Final = b'"user"'
 _AFTER_DONE_S: Final = 1.0
@@ -100,6 +101,8 @@ class Answering:
                 await self._whole(exchange)
         except Unanswered as failed:
             await self._nobody(failed)
+        except asyncio.CancelledError:  # by the server, whose time for answers in flight is over
+            await self._stopped()
         finally:
             self._client.unfollow()
             if self._exchange is not None:
@@ -218,6 +221,19 @@ class Answering:
         self._relay.counters.base_down += 1
         self._client.unfollow()
         status, headers, body = answers.base_down(failed.reason, self._relay.settings.retry_after_s)
+        await self._client.answer(status, self._marked(headers), body)
+
+    async def _stopped(self) -> None:
+        if self._recorded or self._client.left:
+            return
+        self._record(CUT_BY_ROUTER)
+        self._relay.counters.cut += 1
+        self._client.unfollow()
+        if self._client.started:
+            sent = b"".join(self.heard.chunks[-4:])
+            await self._client.send(answers.stream_error(sent, "the router stops"), last=True)
+            return
+        status, headers, body = answers.stopping(self._relay.settings.retry_after_s)
         await self._client.answer(status, self._marked(headers), body)
 
     def _left(self) -> None:

@@ -33,9 +33,11 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 class Timeouts(Settings):
     """How long the router waits for an engine, in seconds.
 
-    `candidate_first_byte_s` is what the candidate has before base answers for it; a request that is not
-    streamed has its first byte when it is complete. `total_s` bounds a whole answer, of either arm. A shadow has
-    `shadow_s`; whoever scores waits for its answer half a minute longer than the most that this may be.
+    `candidate_first_byte_s` is what the candidate has before base answers for it: until the first byte of a stream,
+    until the last one of any other answer. `stall_s` bounds the silence within an answer, and `total_s` a whole answer,
+    of either arm. A shadow has `shadow_s`; whoever scores waits for its answer half a minute longer than the most that
+    this may be. `shutdown_s` is what answers in flight have to end when the router is told to stop; whatever stops it
+    should wait some seconds longer before it kills.
     """
 
     connect_s: Seconds = 2.0
@@ -43,7 +45,7 @@ class Timeouts(Settings):
     stall_s: Seconds = 60.0
     total_s: Seconds = 600.0
     shadow_s: Annotated[Seconds, Field(le=150.0)] = 120.0
-    shutdown_s: Seconds = 3.0
+    shutdown_s: Seconds = 20.0
 
 
 class RouterSettings(Settings):
@@ -51,6 +53,7 @@ class RouterSettings(Settings):
 
     `status_host` and `status_port` are where it tells how it is (`/belay/status`, `/metrics`), not to clients.
 
+    `limits` is what a client may cost, `max_answer_bytes` the most of an answer, all of which is kept for its record.
     `expose_headers` adds `x-belay-arm`, `x-belay-stage` and `x-belay-interaction` (the id under which it is recorded)
     to answers. `shadow_limit` bounds the shadows in flight; an interaction beyond it goes without. `table_file` is
     the word table that `belay watch` writes (`worker.table_file`): with it shadows go to the capabilities that need

@@ -15,7 +15,7 @@ from evaluator.judge.judges.means import Means
 from evaluator.verifiers import Judgement, is_refusal
 from evaluator.verifiers.judgement import Failure, unscored
 from evaluator.verifiers.judgement import failed as no_judgement
-from telemetry.events import Answer, InteractionRecorded, ScoreRecorded, derived_id
+from telemetry.events import CUT_BY_ROUTER, Answer, InteractionRecorded, ScoreRecorded, derived_id
 from telemetry.prompts import prompt_of
 
 if TYPE_CHECKING:  # it brings sklearn, for which whoever only judges need not wait
@@ -96,6 +96,8 @@ def score(task: Task, judge: LiveJudging, *, at: datetime | None = None) -> Scor
     repetition of a later one, nor the later one of it. Degenerate cases, in this order:
 
     - hashed text, no capability, or nobody to judge such a prompt: unscored;
+    - the router was stopped and cut the answer: unscored, as a failure of nobody's. A slow arm is cut more often, so
+      this may depend on the arm, and is under test with all else that is missing (`evidence.missing`);
     - base failed where the judge needs its answer: unscored, whichever arm was assigned;
     - the assigned arm failed (an error, a status of 400 or more, an answer that base had to give instead) or
       refused (`content_filter`): 0. A request that both refuse is 0 in both, and leaves their difference alone;
@@ -127,7 +129,7 @@ def _recorded(
     task: Task, judge: LiveJudging, found: Judgement, other: float | None, at: datetime | None
 ) -> ScoreRecorded:
     interaction, answer = task.interaction, task.interaction.answer
-    failed = _arm_failed(interaction)
+    failed = _arm_failed(interaction) and not _cut_by_router(interaction)
     filtered = not failed and answer.finish_reason == REFUSED
     return ScoreRecorded(
         event_id=_event_id(interaction, judge, found),
@@ -165,6 +167,8 @@ def _settled(task: Task) -> Judgement | None:
     interaction, means = task.interaction, task.means
     if means.by is None:
         return unscored("nobody judges it", means.code or "cannot_tell")
+    if _cut_by_router(interaction):
+        return unscored("the router was stopped before the answer ended", "router_stopped")
     if means.needs_base and _base_of(interaction) is None:
         return unscored("base did not answer", "base_failed")
     if _arm_failed(interaction) or interaction.answer.finish_reason == REFUSED:
@@ -217,6 +221,11 @@ def _lost(answer: Answer) -> bool:
 
 def _failed(answer: Answer) -> bool:
     return answer.error is not None or answer.status >= 400
+
+
+def _cut_by_router(interaction: InteractionRecorded) -> bool:
+    """Whether our own end cut the answer. Of a candidate that base had to answer for, the failure came first."""
+    return interaction.fallback is None and interaction.answer.error == CUT_BY_ROUTER
 
 
 def _unfinished(interaction: InteractionRecorded) -> bool:

@@ -18,6 +18,12 @@ def base_down(why: str, retry_after_s: int) -> tuple[int, Headers, bytes]:
     return 503, [JSON, (b"retry-after", b"%d" % retry_after_s)], body
 
 
+def stopping(retry_after_s: int) -> tuple[int, Headers, bytes]:
+    """The router ends before the answer is there: 503, and another one will answer."""
+    body = error_body(503, "ServiceUnavailableError", "The router stops; ask again.")
+    return 503, [JSON, (b"retry-after", b"%d" % retry_after_s), (b"connection", b"close")], body
+
+
 def too_large(limit: int) -> tuple[int, Headers, bytes]:
     """The request's body is larger than the router keeps in memory."""
     return 413, [JSON, (b"connection", b"close")], error_body(*body_too_large(limit))

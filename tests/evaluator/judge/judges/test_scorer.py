@@ -12,7 +12,7 @@ from evaluator.judge.judges.means import Means
 from evaluator.judge.judges.scorer import LiveJudging, score, task_of
 from evaluator.judge.tagging.tagger import Tag
 from evaluator.verifiers.judgement import Failure, Judgement, failed
-from telemetry.events import InteractionRecorded, ScoreRecorded, ShadowDraw
+from telemetry.events import CUT_BY_ROUTER, Arm, InteractionRecorded, ScoreRecorded, ShadowDraw
 from tests.evaluator.support.briefs import brief
 from tests.evaluator.support.interactions import START, answer, interaction
 
@@ -98,6 +98,19 @@ def test_a_client_that_left_after_the_end_missed_nothing() -> None:
 def test_a_client_that_left_an_arm_that_failed_does_not_excuse_it() -> None:
     broken = answer("", status=502, error="reset", finish_reason=None)
     assert scored(interaction(given=broken, client_left=True)).value == 0.0
+
+
+@pytest.mark.parametrize("arm", ["control", "candidate"])
+def test_an_answer_that_the_router_cut_is_nobodys_failure(arm: Arm) -> None:
+    cut = answer("It is", by=arm, error=CUT_BY_ROUTER, finish_reason=None)
+    found = scored(interaction(arm=arm, given=cut))
+    assert (found.value, found.unscored, found.failed) == (None, "router_stopped", False)
+
+
+def test_a_candidate_that_failed_before_the_router_cut_base_has_failed() -> None:
+    cut = answer("It is", error=CUT_BY_ROUTER, finish_reason=None)
+    found = scored(interaction(given=cut, fallback="timeout"))
+    assert (found.value, found.failed) == (0.0, True)
 
 
 def test_hashed_text_cannot_be_judged() -> None:

@@ -106,8 +106,9 @@ def test_the_codes_are_those_that_judges_and_scorer_use():
     assert set(get_args(Code)) >= PROMPT_CODES
 
 
-def test_clients_that_leave_one_arm_are_under_test():
-    evidence, _ = _run(_spec(), _scores(800, (0.0, 0.3), code="client_left"))
+@pytest.mark.parametrize("code", ["client_left", "router_stopped"])
+def test_clients_that_leave_one_arm_are_under_test_and_so_is_what_the_router_cut(code):
+    evidence, _ = _run(_spec(), _scores(800, (0.0, 0.3), code=code))
     assert evidence.missing.proven
 
 
