@@ -20,6 +20,7 @@ from typing import Any
 
 from router.control import rollout
 from router.control.heard import Heard
+from router.control.models_here import check_models
 from router.control.pinning import Pinning
 from router.control.policy import why_blind, why_not_yet
 from router.control.rollout import Expire, Hold, Pause, Promote, RollBack, RolloutEvent, Start
@@ -79,7 +80,7 @@ class Control:
     ) -> None:
         self._file = rollout_file
         self._journal = journal
-        self._pinning = Pinning(models)
+        self._models, self._pinning = models, Pinning(models)
         self._clock = clock
         self._lock = threading.RLock()
         self._states: dict[str, RolloutChanged] = {}
@@ -108,6 +109,7 @@ class Control:
                     f"Start of {spec.rollout_id!r} is refused: there has been one by that id"
                 )
             state = rollout.transition(None, Start(spec, actor, reason), self._clock())
+            check_models(self._models, spec)
             self._pinning.require(state)
             try:
                 return self._take_on(state)

@@ -24,7 +24,7 @@ from router.control.actor import Control
 from router.control.api import create_app
 from router.control.audit_log import AuditLog
 from router.control.rollout import TABLE, RollBack
-from serving.models.manifest import read_manifest, write_manifest
+from serving.models.manifest import bind_audit, read_manifest, write_manifest
 from telemetry.errors import InfrastructureError, ModelPinned, UsageError
 from tests.places import ROOT
 from tests.router.values import spec
@@ -49,6 +49,7 @@ def home(tmp_path: Path) -> Home:
         folder.mkdir(parents=True)
         (folder / "weights").write_text(name, encoding="utf-8")
         write_manifest(folder, kind="base" if name == "base" else "candidate", name=name)
+    bind_audit(place.model("mine"), spec().audit)
     return place
 
 
