@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -58,22 +57,20 @@ class Account:
     why: str = ""
 
 
-First = tuple[Record, int, ScoreRecorded]
-"""An interaction's first score: its record, its own index there, and the score."""
-
-
 class Counts:
     """What the topics hold, read on and on. Used by one thread.
 
-    `interactions`, `others` and `scored` are ids; `firsts` each interaction's first score. `arrived_ms` is when each
-    record of interactions was sent, `scored_ms` when so many scores were (ms since the epoch).
+    `interactions`, `others` and `scored` are ids. `evidence` is what somebody has who reads each score once, and whom
+    nobody ever killed; `mine` of the scores are of its rollout. `arrived_ms` is when each record of interactions was
+    sent, `scored_ms` when so many scores were (ms since the epoch).
     """
 
     def __init__(self, drill: Drill) -> None:
         self.interactions: set[str] = set()
         self.others: set[str] = set()
         self.scored: set[str] = set()
-        self.firsts: list[First] = []
+        self.mine = 0
+        self.evidence = RolloutEvidence(drill.spec)
         self.sent_again: Counter[str] = Counter()
         self.arrived_ms: list[int] = []
         self.scored_ms: list[tuple[int, int]] = []
@@ -112,7 +109,13 @@ class Counts:
                 self.sent_again["scores"] += 1
                 continue
             self.scored.add(score.interaction_id)
-            self.firsts.append((record, index, score))
+            self._fold(record, index, score)
+
+    def _fold(self, record: Record, index: int, score: ScoreRecorded) -> None:
+        if score.rollout_id == self._drill.spec.rollout_id:
+            self.mine += 1
+            if self.evidence.settle(score, record.partition, record.offset, index):
+                decide(self.evidence)
 
     def __enter__(self) -> Self:
         return self
@@ -134,11 +137,10 @@ def take(drill: Drill, counts: Counts) -> Account:
     answered = set(drill.traffic.heard.answered)
     missing = len(answered - counts.interactions)
     gone = spooled - len(counts.interactions) - len(counts.others) - named
-    mine = [first for first in counts.firsts if first[2].rollout_id == drill.spec.rollout_id]
     held = read_snapshots(drill.bus, lambda *_: None).restore(drill.spec)
     folded = held.evidence.settled if held is not None else 0
     state = held.evidence.to_snapshot() if held is not None else {}
-    differs = _differences(state, _in_one_go(drill, mine).to_snapshot())
+    differs = _differences(state, counts.evidence.to_snapshot())
     lost = max(gone, missing - named - unrecorded, 0)
     return Account(
         answered=len(answered),
@@ -149,8 +151,8 @@ def take(drill: Drill, counts: Counts) -> Account:
         told=named + unrecorded,
         missing=missing,
         unrecorded=unrecorded,
-        lost=lost + len(counts.interactions - counts.scored) + max(0, len(mine) - folded),
-        twice=max(0, folded - len(mine)),
+        lost=lost + len(counts.interactions - counts.scored) + max(0, counts.mine - folded),
+        twice=max(0, folded - counts.mine),
         cut=len(counts.interactions - answered),
         others=len(counts.others),
         same_bits=not differs,
@@ -170,15 +172,6 @@ def _dead_of_spool(drill: Drill) -> int:
             if isinstance(event, DeadLettered) and event.topic == "spool" and "checksum" not in event.reason:
                 found.add(event.event_id)
     return len(found)
-
-
-def _in_one_go(drill: Drill, firsts: Iterable[First]) -> RolloutEvidence:
-    """The evidence as somebody has it who reads each score once, and whom nobody ever killed."""
-    evidence = RolloutEvidence(drill.spec)
-    for record, index, score in firsts:
-        if evidence.settle(score, record.partition, record.offset, index):
-            decide(evidence)
-    return evidence
 
 
 def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from tests.drills.scenario import Scenario
 
 def short_drills() -> list[Scenario]:
     """Those of `make test`: seconds each."""
-    return [kill_at_random(5, (0.4, 1.2)), control_is_down()]
+    return [kill_at_random(5, (0.4, 1.2))]
 
 
 def drills() -> list[Scenario]:

@@ -196,11 +196,10 @@ class Drill:
         return age_s < 3.0 and said["waiting"] == 0 and said["lag_bytes"] == 0
 
     def _folded(self) -> bool:
+        """Whether all is scored, and folded what is of this rollout: those of another, or of none, are not."""
         counts = self.counts
         counts.read_on()
-        # Interactions of another rollout, or of none, are scored and not folded.
-        mine = sum(1 for *_, score in counts.firsts if score.rollout_id == self.spec.rollout_id)
-        return len(counts.scored) >= len(counts.interactions) and self.settled() >= mine
+        return len(counts.scored) >= len(counts.interactions) and self.settled() >= counts.mine
 
     def _settings(self) -> StackSettings:
         control, candidate = (Endpoint(arm=arm, url=self.url(name)) for arm, name in ENGINES.items())

@@ -36,7 +36,8 @@ def kill_at_random(kills: int, apart_s: tuple[float, float], seed: int = 1) -> S
 
     # Shadows are records of their own, which have to find their interaction again.
     runs = Runs(load=Load(rate=150.0), spec={"shadow": 0.1})
-    return Scenario(f"kill -9, {kills} times", breaks, runs)
+    # What the last kills left behind, and reading it all: a thousand kills are half a million interactions.
+    return Scenario(f"kill -9, {kills} times", breaks, runs, settle_s=240.0 + kills)
 
 
 def workers_come_and_go(rounds: int) -> Scenario:
