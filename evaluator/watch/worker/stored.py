@@ -75,7 +75,7 @@ class Stored:
         return True
 
     def next_of(self, rollout_id: str, saved: int) -> int:
-        """From where a rollout is to be read whose snapshot holds `saved` scores, as far as the mark knows; an offset."""
+        """The offset from where to read a rollout whose snapshot holds `saved` scores, as far as the mark knows."""
         known = self.mark.saved.get(rollout_id) if self.mark is not None else None
         return known[1] if known is not None and known[0] == saved else 0
 
