@@ -36,7 +36,7 @@ from evaluator.watch.reporting.summary import Summary
 from serving.engines.address import ModelAddress
 from serving.engines.arms import Endpoint
 from serving.engines.vllm_engine import VllmEngine
-from serving.models.manifest import read_manifest
+from serving.models.manifest import bind_audit, read_manifest
 from serving.models.store import ModelStore
 from serving.server import free_port
 from telemetry.events import Arm, AuditRef, Stage
@@ -109,6 +109,7 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
             )
             engines = parts.enter_context(Engines(store, ALIAS, home.logs, console))
             audit = auditing.audit(asking, contest, engines)
+            bind_audit(folder, audit.to_ref())
             console.print(audit_table(audit))
             console.print(_verdict(audit, home))
         _heading(console, 6, "Roll out: 5 -> 25 -> 50%, watched")
