@@ -79,12 +79,29 @@ def serve(
     shutdown_s: float,
     limits: Limits | None = None,
     beside: Beside | None = None,
+    ending: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; what is in flight then has `shutdown_s` seconds, at least one."""
+    """Serve until SIGTERM or SIGINT; what is in flight then has `shutdown_s` seconds, at least one.
+
+    `ending` is called on the server's loop before that: it ends what would stream for ever.
+    """
     raise_file_limit()
     config = config_of(app, limits or Limits(), shutdown_s)
     with _quiet_signals(), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(uvicorn.Server(config), listener, beside))
+        runner.run(_serve(_Ending(config, ending), listener, beside))
+
+
+class _Ending(uvicorn.Server):
+    """A server that says when it ends, before it waits for what is in flight."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        self._ending()
+        await super().shutdown(sockets)
 
 
 async def _serve(server: uvicorn.Server, listener: socket.socket, beside: Beside | None) -> None:
