@@ -34,7 +34,11 @@ Follower = Callable[[RolloutChanged | None, RolloutChanged], None]
 """Takes the state before (None where there was none) and after."""
 
 
-class UnknownRollout(UsageError):
+class NotThere(UsageError):
+    """What was asked for is not there."""
+
+
+class UnknownRollout(NotThere):
     """No rollout has this id."""
 
 

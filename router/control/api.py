@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from typing import Annotated, Final
 
 from fastapi import Depends, FastAPI, Header, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import AwareDatetime, Field
 
 from router.control.access import Caller, require
 from router.control.actor import Control, UnknownRollout
 from router.control.answers import Answered
 from router.control.audit_log import AuditLog
+from router.control.board.api import add_board
+from router.control.board.board import Board
 from router.control.desk import Asked, Desk, refusal
 from router.control.gate import caller_of
 from router.control.health import HealthStatus, Pulse, health
@@ -56,21 +57,19 @@ def create_app(
     pulses: Sequence[Pulse] = (),
     desk: Desk | None = None,
     audit: AuditLog | None = None,
+    board: Board | None = None,
 ) -> FastAPI:
     """The API and the page over one control; `pulses` are the signs of life of the threads behind it.
+
+    Without a `board` that is fed the page knows what control knows, and no evidence.
 
     `/healthz` is 503 where nothing would be rolled back by itself, `/livez` only where a new process would help.
     """
     app = FastAPI(title="Belay control", docs_url=None, redoc_url=None)
-    page = files("router.control").joinpath("page.html").read_text(encoding="utf-8")
 
     @app.exception_handler(BelayError)
     async def _refuse(_: Request, error: BelayError) -> JSONResponse:
         return _response(refusal(error))
-
-    @app.get("/", response_class=HTMLResponse)
-    async def _page() -> str:
-        return page
 
     _add_health(app, control, pulses)
     _add_views(app, control)
@@ -78,6 +77,7 @@ def create_app(
     _add_changes(app, control, desk or Desk(control, audit=audit))
     if audit is not None:
         _add_history(app, audit)
+    add_board(app, board or Board(control))
     return app
 
 

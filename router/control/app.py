@@ -14,6 +14,8 @@ from router.control.answers import Answers
 from router.control.api import create_app
 from router.control.attesting import Attesting
 from router.control.audit_log import AuditLog
+from router.control.board.board import Board
+from router.control.board.feed import feed
 from router.control.desk import Desk
 from router.control.gate import Gate, check_address
 from router.control.health import Pulse
@@ -79,11 +81,16 @@ def _serve(
         pulses.append(Pulse("attesting", 2 * settings.attest_every_s + _ASKING_S))
         attesting = Attesting(control, settings.models_folder, pulse=pulses[1])
         _thread(pulses[1], partial(attesting.run, settings.attest_every_s, stop))
+    board = Board(control, bus, settings.folder)
+    # Its pulse is none of those that health rests on: a page is no reason to restart what rolls back.
+    feeding = Pulse("board")
+    _thread(feeding, partial(feed, board.view, bus, stop, feeding))
     log.info("control listens on %s:%d", *listener.getsockname()[:2])
     desk = Desk(control, Answers(settings.folder / "control-answers.jsonl"), audit)
     gate = Gate(settings.access, lambda who, what, error: audit.refused(who, what, error.message))
     try:
-        serve(gate.before(create_app(control, pulses, desk, audit)), listener, _SHUTDOWN_S)
+        app = gate.before(create_app(control, pulses, desk, audit, board))
+        serve(app, listener, _SHUTDOWN_S, ending=board.stream.end)
     finally:
         stop.set()
         loop.join(_LOOP_END_S)

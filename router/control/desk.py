@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from router.control.access import CALLER, Caller, NotAllowed, NotSignedIn, require
-from router.control.actor import Control, UnknownRollout
+from router.control.actor import Control, NotThere, UnknownRollout
 from router.control.answers import Answered, Answers, KeyReused, fingerprint
 from router.control.audit_log import AuditLog
 from router.control.spec_checks import SpecRefused
@@ -25,7 +25,7 @@ from telemetry.events import RolloutChanged
 _STATUS: Final[tuple[tuple[type[BelayError], int], ...]] = (
     (NotSignedIn, 401),
     (NotAllowed, 403),
-    (UnknownRollout, 404),
+    (NotThere, 404),
     (SpecRefused, 422),
     (KeyReused, 422),
     (TransitionRefused, 409),

@@ -171,11 +171,3 @@ def test_the_largest_spec_that_starts_fits_a_record_with_an_allotment_of_its_own
 def test_a_failed_audit_with_a_named_override_may_start(http: TestClient) -> None:
     audit = AuditRef(verdict="fail", sha256="e", override_by="ada", override_reason="for the demo")
     assert http.post("/rollouts", json=spec(audit=audit).model_dump(mode="json")).status_code == 201
-
-
-def test_the_page_needs_nothing_from_elsewhere(http: TestClient) -> None:
-    page = http.get("/")
-    assert page.headers["content-type"].startswith("text/html")
-    assert "Roll back" in page.text
-    assert "http://" not in page.text
-    assert "https://" not in page.text

@@ -1,0 +1,80 @@
+// The page: which view the address asks for, and what stands around every view.
+
+import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
+import { Dialog, TokenDialog } from "./dialogs.js";
+import { DecisionView } from "./decision.js";
+import { InteractionView } from "./interaction.js";
+import { follow, known, subscribe, token } from "./live.js";
+import { Overview } from "./overview.js";
+import { Banners, Freshness } from "./parts.js";
+import { RolloutView } from "./rollout.js";
+
+function route() {
+  const [, kind, id, part, inner] = location.hash.slice(1).split("/").map(decodeURIComponent);
+  return kind === "rollouts" && id ? { id, part, inner } : {};
+}
+
+function useLive() {
+  const [, again] = useState(0);
+  useEffect(() => {
+    let due = 0;
+    const draw = () => {
+      due = due || requestAnimationFrame(() => ((due = 0), again((n) => n + 1)));
+    };
+    const stop = subscribe(draw);
+    const clock = setInterval(draw, 1000); // ages grow by themselves
+    return () => (stop(), clearInterval(clock));
+  }, []);
+}
+
+function Page() {
+  useLive();
+  const [place, go] = useState(route());
+  const [asked, act] = useState(null);
+  const [wantsToken, setWantsToken] = useState(false);
+  const main = useRef(null);
+  useEffect(() => {
+    const moved = () => {
+      go(route());
+      scrollTo(0, 0);
+      main.current?.focus({ preventScroll: true });
+    };
+    addEventListener("hashchange", moved);
+    return () => removeEventListener("hashchange", moved);
+  }, []);
+  useEffect(() => follow(place.id ?? null), [place.id]);
+
+  const rollout = place.id ? known.rollouts.get(place.id) : null;
+  const line = known.overview?.rollouts.find((one) => one.rollout_id === place.id) ?? rollout?.line;
+  document.title = line ? `${line.rollout_id}: ${line.verdict.name} · Belay` : "Belay";
+  const onAct = (of, action) => act({ line: of, action });
+  return html`
+    <a class="skip" href="#main" onClick=${(e) => (e.preventDefault(), main.current?.focus())}>To the content</a>
+    <header class="top">
+      <a class="brand" href="#/"><img src="page/icon.svg" alt="" width="26" height="26" />Belay</a>
+      <${Freshness} />
+      ${(token.get() || known.refused) &&
+      html`<button type="button" class="quiet" onClick=${() => setWantsToken(true)}>Token</button>`}
+    </header>
+    <main id="main" tabindex="-1" ref=${main}>
+      <${Banners} onToken=${() => setWantsToken(true)} />
+      ${view(place, rollout, line, onAct)}
+    </main>
+    ${asked && html`<${Dialog} ...${asked} onDone=${() => act(null)} />`}
+    ${wantsToken && html`<${TokenDialog} onDone=${() => setWantsToken(false)} />`}
+  `;
+}
+
+function view(place, rollout, line, onAct) {
+  if (!place.id) return html`<${Overview} overview=${known.overview} onAct=${onAct} />`;
+  if (rollout?.unknown)
+    return html`<section class="empty"><h1>No such rollout</h1><p>${rollout.unknown}</p><a href="#/">All rollouts</a></section>`;
+  if (!rollout) return html`<p class="empty" aria-busy="true">Reading ${place.id}</p>`;
+  const props = { rollout, line: line ?? rollout.line, onAct };
+  if (place.part === "decisions") return html`<${DecisionView} ...${props} id=${place.inner} key=${place.inner} />`;
+  if (place.part === "interactions")
+    return html`<${InteractionView} ...${props} id=${place.inner} key=${place.inner} />`;
+  return html`<${RolloutView} ...${props} />`;
+}
+
+render(html`<${Page} />`, document.getElementById("page"));
