@@ -18,6 +18,7 @@ from router.proxy.counters import Counters
 from router.proxy.in_force import InForce
 from telemetry.errors import SpoolError
 from telemetry.events import Arm, SubjectSource, new_id
+from telemetry.rated import Rated
 from telemetry.spool.raw_record import RawRecord
 from telemetry.spool.writer import Spool
 from telemetry.subjects import unit_of
@@ -146,6 +147,7 @@ class Recorder:
         self._spool = spool
         self._router_id = router_id
         self._counters = counters
+        self._unwritten = Rated(log)
         self._waiting: dict[asyncio.Task[Heard], Interaction] = {}
 
     def record(self, interaction: Interaction, heard: Heard, shadow: asyncio.Task[Heard] | None) -> None:
@@ -187,7 +189,7 @@ class Recorder:
             self._spool.append(record.pack())
         except SpoolError as error:
             # The client's answer does not depend on our record of it.
-            log.error("interaction %s is not recorded: %s", interaction.event_id, error)  # noqa: TRY400 - a full disk needs no stack trace a request
+            self._unwritten.error("interaction %s is not recorded: %s", interaction.event_id, error)
             return False
         return True
 

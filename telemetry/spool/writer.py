@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from telemetry.errors import SpoolError
+from telemetry.rated import Rated
 from telemetry.spool.cursor import START, read_cursor
 from telemetry.spool.disk import Disk
 from telemetry.spool.folder import identity, leap, lock, open_folder, segment_numbers, segment_path
@@ -52,6 +53,7 @@ class Spool:
         self._file = -1
         open_folder(folder)
         self._lock = lock(folder / "writer.lock", "writer")
+        self._lost = Rated(log)
         self._dropped = Ledger(folder / "dropped.json")
         self._pwrite = self._disk.pwrite
         self._syncer = Syncer(
@@ -137,7 +139,7 @@ class Spool:
         for segment, following in to_be_dropped(self._folder, self._number, room_bytes, self._quota):
             loss = drop(self._folder, segment, following, self._next, self._dropped)
             if loss is not None:
-                log.error("the quota of the spool %s took %s", self._folder, loss)
+                self._lost.error("the quota of the spool %s took %s", self._folder, loss)
 
     def _unwritable(self, reason: str | None) -> SpoolError:
         return SpoolError(

@@ -6,12 +6,11 @@ import asyncio
 import itertools
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from router.proxy.assign import digest
@@ -34,12 +33,10 @@ from tests.router.proxy.fakes import (
     Asked,
     answers,
     chunk,
-    event,
     never,
     reply,
     rolling,
     says,
-    streams_for_ever,
     text_of,
     until,
 )
@@ -86,29 +83,11 @@ async def test_a_spool_that_cannot_be_written_costs_no_request(
     # A record larger than the whole quota is what a full disk is: the spool refuses it.
     async with rolling(tmp_path, says("x"), spool_quota_bytes=64) as (router, _, _, http):
         with caplog.at_level(logging.ERROR):
-            assert text_of(await http.post(CHAT, json=BODY)) == "x"
-        assert router.gateway.counters.unrecorded == 1
-        assert "is not recorded" in caplog.text
-        assert (await router.own.get("/belay/status")).json()["unrecorded"] == 1
-
-
-async def test_a_router_that_stops_records_what_it_cuts(tmp_path: Path) -> None:
-    async with rolling(tmp_path, streams_for_ever) as (router, _, _, http):
-        async with http.stream("POST", CHAT, json=STREAM) as answer:
-            parts = answer.aiter_raw()
-            await anext(parts)
-            stopping = asyncio.create_task(router.stop())
-            with pytest.raises(httpx.RemoteProtocolError):
-                await drain(parts)
-        await stopping
-        (record,) = router.records()
-        assert "given up by the router" in record.meta["answer"]["error"]
-        assert record.response_body.startswith(event("x"))
-
-
-async def drain(parts: AsyncIterator[bytes]) -> None:
-    async for _ in parts:
-        pass
+            for _ in range(5):
+                assert text_of(await http.post(CHAT, json=BODY)) == "x"
+        assert router.gateway.counters.unrecorded == 5
+        assert caplog.text.count("is not recorded") == 1  # with a count in the next line, some seconds later
+        assert (await router.own.get("/belay/status")).json()["unrecorded"] == 5
 
 
 # --- with a shadow -----------------------------------------------------------------------------------

@@ -72,6 +72,7 @@ async def test_a_stream_that_is_still_in_flight_then_is_cut_by_us(
         assert json.loads(last)["error"]["message"] == "The stream was cut: the router stops."
         (record,) = router.records()
         assert (record.meta["answer"]["error"], record.meta["client_left"]) == (CUT_BY_ROUTER, False)
+        assert record.response_body.startswith(event("x"))
         assert router.gateway.status()["cut"] == 1
         await until(lambda: engine.gone == 1)
         assert [r.exc_info for r in caplog.records if r.levelno >= logging.WARNING and r.exc_info] == []
