@@ -10,7 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 from fastapi import Depends, FastAPI, Header, Query, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from pydantic import AwareDatetime, Field
 
 from router.control.access import Caller, require
@@ -22,6 +25,7 @@ from router.control.board.board import Board
 from router.control.desk import Asked, Desk, refusal
 from router.control.gate import caller_of
 from router.control.health import HealthStatus, Pulse, health
+from router.control.openapi_page import openapi_page
 from router.control.rollout import Close, Pause, Promote, Resume, RollBack, RolloutEvent, Start
 from router.control.verdict_api import add_verdicts
 from telemetry.errors import BelayError, UsageError
@@ -70,6 +74,17 @@ def create_app(
     @app.exception_handler(BelayError)
     async def _refuse(_: Request, error: BelayError) -> JSONResponse:
         return _response(refusal(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _misread(request: Request, error: RequestValidationError) -> Response:
+        if audit is not None and request.method != "GET":
+            told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            await run_in_threadpool(audit.refused, caller_of(request), f"POST {request.url.path}", told)
+        return await request_validation_exception_handler(request, error)
+
+    @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    async def _docs() -> str:
+        return openapi_page(app.openapi())
 
     _add_health(app, control, pulses)
     _add_views(app, control)

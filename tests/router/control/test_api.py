@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -118,6 +119,16 @@ def test_the_same_key_and_request_gives_the_first_answer_and_acts_once(
     assert control.rollout("r1").stage == 1
 
 
+def test_of_many_starts_at_once_one_starts(http: TestClient, control: Control) -> None:
+    bodies = [spec(rollout_id=f"r{n}").model_dump(mode="json") for n in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda body: http.post("/rollouts", json=body), bodies))
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
+    (first,) = [answer.json()["spec"]["rollout_id"] for answer in answers if answer.status_code == 201]
+    assert {a.json()["current"]["rollout_id"] for a in answers if a.status_code == 409} == {first}
+    assert [state.spec.rollout_id for state in control.outbox] == [first]
+
+
 def test_the_same_key_with_another_request_is_a_422(http: TestClient, control: Control) -> None:
     http.post("/rollouts", json=spec().model_dump(mode="json"), headers={"idempotency-key": "k"})
     for action, word in (("promote", WORD), ("pause", WORD)):
@@ -134,6 +145,8 @@ def test_the_same_key_with_another_request_is_a_422(http: TestClient, control: C
         ({"stagess": []}, "stagess"),
         ({"rollout_id": "a/b"}, "its id is expected to be 1 to 64 of"),
         ({"capabilities": []}, "none of its 0 capabilities is watched"),
+        ({"stages": [{"share": 1.5}]}, "less than or equal to 1"),
+        ({"audit": None}, "audit"),
         (
             {"audit": AuditRef(verdict="fail", sha256="e").model_dump()},
             "its audit's verdict is 'fail', expected 'pass'",

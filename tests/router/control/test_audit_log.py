@@ -72,6 +72,18 @@ def test_what_is_asked_over_http_says_from_where_and_refusals_say_why(
     assert told == audit.lines()
 
 
+def test_a_request_that_cannot_be_read_is_a_refusal_too(
+    audit: AuditLog, control: Control, file: Path
+) -> None:
+    with TestClient(create_app(control, audit=audit)) as http:
+        assert http.post("/rollouts", json={"stagess": []}).status_code == 422
+        assert http.post("/rollouts/r1/promote", json={"reason": ""}).status_code == 422
+    start, promote = entries(file)
+    assert (start["outcome"], start["what"]) == ("refused", "POST /rollouts")
+    assert "body.stagess" in start["reason"]
+    assert (promote["what"], promote["after"]) == ("POST /rollouts/r1/promote", None)
+
+
 def test_an_edited_dropped_inserted_or_moved_line_shows(audit: AuditLog, control: Control) -> None:
     control.start(spec())
     control.act("r1", Pause("ada", "a look"))
