@@ -16,7 +16,7 @@ from telemetry.events import Action, RolloutChanged, Value
 MOST_PASSES: Final = 1000
 
 
-class Verdict(Value):
+class RolloutVerdict(Value):
     """The verdict and why, with where the rollout stands. Without a rollout there is nothing to promote: hold."""
 
     verdict: Action
@@ -29,16 +29,16 @@ class Verdict(Value):
     decision_id: str | None = None
 
 
-def unknown(rollout_id: str) -> Verdict:
+def unknown(rollout_id: str) -> RolloutVerdict:
     """The verdict on a rollout that nobody has started."""
-    return Verdict(verdict="hold", reason="no such rollout is known", rollout=rollout_id)
+    return RolloutVerdict(verdict="hold", reason="no such rollout is known", rollout=rollout_id)
 
 
-def verdict_of(state: RolloutChanged, heard: Heard, at: datetime, stage: int | None = None) -> Verdict:
+def verdict_of(state: RolloutChanged, heard: Heard, at: datetime, stage: int | None = None) -> RolloutVerdict:
     """The verdict on a rollout; on its stage number `stage` where one is asked about, else on the one it is in."""
     action, reason = _verdict(state, heard, at, state.stage if stage is None else stage)
     last = heard.last(state.spec.rollout_id)
-    return Verdict(
+    return RolloutVerdict(
         verdict=action,
         reason=reason,
         rollout=state.spec.rollout_id,

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from router.control.actor import Control, UnknownRollout
-from router.control.verdict import Passes, Verdict, unknown, verdict_of
+from router.control.verdict import Passes, RolloutVerdict, unknown, verdict_of
 from telemetry.events import RolloutChanged, now
 
 CURRENT: Final = "current"
@@ -38,15 +38,15 @@ def add_verdicts(app: FastAPI, control: Control, clock: Callable[[], datetime] =
     """Add the addresses that other controllers ask at."""
     passes, lock = Passes(), threading.Lock()
 
-    def verdict(rollout_id: str, stage: int | None = None) -> Verdict:
+    def verdict(rollout_id: str, stage: int | None = None) -> RolloutVerdict:
         state = _state(control, rollout_id)
         return unknown(rollout_id) if state is None else verdict_of(state, control.heard, clock(), stage)
 
     @app.get("/verdict/{rollout_id}")
-    def _verdict(rollout_id: str, stage: Annotated[int | None, Query(ge=0)] = None) -> Verdict:
+    def _verdict(rollout_id: str, stage: Annotated[int | None, Query(ge=0)] = None) -> RolloutVerdict:
         return verdict(rollout_id, stage)
 
-    @app.post("/flagger/confirm-traffic-increase", response_model=Verdict)
+    @app.post("/flagger/confirm-traffic-increase", response_model=RolloutVerdict)
     def _confirm(hook: Hook) -> JSONResponse:
         rollout_id = (hook.metadata or {}).get("rollout", CURRENT)
         found, state = verdict(rollout_id), _state(control, rollout_id)
@@ -55,7 +55,7 @@ def add_verdicts(app: FastAPI, control: Control, clock: Callable[[], datetime] =
             passes_now = state is not None and found.verdict != "roll_back" and passes.let_through(who, state)
         return _told(found, yes=passes_now)
 
-    @app.post("/flagger/rollback", response_model=Verdict)
+    @app.post("/flagger/rollback", response_model=RolloutVerdict)
     def _roll_back(hook: Hook) -> JSONResponse:
         found = verdict((hook.metadata or {}).get("rollout", CURRENT))
         return _told(found, yes=found.verdict == "roll_back")
@@ -70,5 +70,5 @@ def _state(control: Control, rollout_id: str) -> RolloutChanged | None:
         return None
 
 
-def _told(found: Verdict, *, yes: bool) -> JSONResponse:
+def _told(found: RolloutVerdict, *, yes: bool) -> JSONResponse:
     return JSONResponse(found.model_dump(mode="json"), 200 if yes else NO)

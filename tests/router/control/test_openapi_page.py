@@ -21,5 +21,5 @@ def test_every_address_and_every_type_is_on_the_page_which_needs_nothing_from_el
             assert f"<code>{method.upper()} {path}</code>" in page.text
     linked = set(re.findall(r'href="#([^"]+)"', page.text))
     assert linked <= set(re.findall(r'id="([^"]+)"', page.text))
-    assert {"RolloutChanged", "Word", "Verdict"} <= linked
+    assert {"RolloutChanged", "Word", "RolloutVerdict"} <= linked
     assert not re.search(r"<script|https?://", page.text)
