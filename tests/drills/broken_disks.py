@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from belay.home import RunFolder
 from telemetry.spool.folder import segments
+from tests.drills.disks import may_mount, small_disk
 from tests.drills.drill import Drill, Runs
 from tests.drills.scenario import Scenario, counted_losses
 from tests.drills.traffic import Load
@@ -21,32 +16,6 @@ from tests.drills.traffic import Load
 ROOM_BYTES: Final = 2 << 20
 _NOTED_S: Final = 0.6
 """Within 200 ms a writer has noted how many records it wrote; a cut before that would be counted less exactly."""
-
-
-@contextmanager
-def small_disk(run: RunFolder) -> Iterator[None]:
-    """A disk of 2 MB for the spool alone. Only where `may_mount` says so."""
-    run.spool.mkdir(parents=True)
-    _mount("mount", "-t", "tmpfs", "-o", f"size={ROOM_BYTES}", "belay-drill", str(run.spool))
-    try:
-        yield
-    finally:
-        # Also where a process that was killed just now has not let go of its last file.
-        _mount("umount", "-l", str(run.spool))
-
-
-def _mount(command: str, *arguments: str) -> None:
-    subprocess.run([shutil.which(command) or command, *arguments], check=True, capture_output=True)
-
-
-def may_mount() -> bool:
-    """Whether a small disk can be had: tried, since root in a container may or may not."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            with small_disk(RunFolder(Path(folder))):
-                return True
-        except (OSError, subprocess.CalledProcessError):
-            return False
 
 
 def disk_full() -> Scenario:
@@ -67,7 +36,12 @@ def disk_full() -> Scenario:
 
     load = Load(rate=200.0)
     if full:
-        return Scenario("spool's disk full", breaks, Runs(load=load, around=small_disk), judge=counted_losses)
+        return Scenario(
+            "spool's disk full",
+            breaks,
+            Runs(load=load, around=lambda run: small_disk(run.spool, ROOM_BYTES)),
+            judge=counted_losses,
+        )
     runs = Runs(load=load, settings={"router": {"spool_quota_bytes": ROOM_BYTES}})
     return Scenario("spool's quota reached", breaks, runs, judge=counted_losses)
 

@@ -12,18 +12,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from belay.launcher.embedded_broker import EmbeddedBroker
 from tests.conftest import KAFKA_LOCAL
+from tests.drills.disks import small_disk
 from tests.drills.ports import lasting_port
 
 GIVEN: Final = "BELAY_TEST_KAFKA"
 QUICK_GROUPS: Final = ("group.min.session.timeout.ms=1000",)
 """So that a worker that was killed is out of its group within two seconds, and a drill needs no minutes."""
+SMALL_BYTES: Final = 150 << 20
 _SCRIPT_S: Final = 120
 
 
@@ -48,6 +50,11 @@ class Broker:
     def revive(self, node: int = 0) -> None:
         """Start it again on what it left; returns when it listens."""
         self._script("revive", node)
+
+    def runs(self, node: int) -> bool:
+        """Whether one broker of the cluster runs."""
+        told = _run(["status", str(self.folder)]).splitlines()
+        return any(line.startswith(f"broker {node} ") and "running" in line for line in told)
 
     def _script(self, command: str, node: int) -> None:
         _run([command, str(self.folder), str(node)])
@@ -79,8 +86,13 @@ def a_broker(folder: Path) -> Iterator[Broker]:
 
 
 @contextmanager
-def apache_kafka(folder: Path, brokers: int = 1, *, secured: bool = False) -> Iterator[Broker]:
-    """An Apache Kafka of ours in `folder`, with several brokers or SASL and TLS where that is asked for."""
+def apache_kafka(
+    folder: Path, brokers: int = 1, *, secured: bool = False, small: int | None = None
+) -> Iterator[Broker]:
+    """An Apache Kafka of ours in `folder`, with several brokers or SASL and TLS where that is asked for.
+
+    `small` is the broker that has a small disk of its own, `folder/data-N`.
+    """
     # The script takes three ports for each broker: for clients, controllers, and brokers among each other.
     port = lasting_port(*(far + node for far in (0, 100, 200) for node in range(brokers)))
     options = [option for setting in QUICK_GROUPS for option in ("--set", setting)]
@@ -94,22 +106,32 @@ def apache_kafka(folder: Path, brokers: int = 1, *, secured: bool = False) -> It
             "sasl_password": "pw",
             "ssl_cafile": str(folder / "ca.pem"),
         }
+    disk = nullcontext() if small is None else small_disk(folder / f"data-{small}", SMALL_BYTES)
     try:
-        _run(["start", str(folder), "--port", str(port), "--brokers", str(brokers), *options])
-        servers = ",".join(f"127.0.0.1:{port + node}" for node in range(brokers))
-        yield Broker(f"Apache Kafka, {brokers} broker{'s' * (brokers > 1)}", servers, folder, bus)
+        with disk, _stopped(folder):
+            _run(["start", str(folder), "--port", str(port), "--brokers", str(brokers), *options])
+            servers = ",".join(f"127.0.0.1:{port + node}" for node in range(brokers))
+            yield Broker(f"Apache Kafka, {brokers} broker{'s' * (brokers > 1)}", servers, folder, bus)
     finally:
-        if (folder / "cluster.json").exists():
-            _run(["stop", str(folder)])
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(arguments: list[str]) -> None:
+@contextmanager
+def _stopped(folder: Path) -> Iterator[None]:
+    """Stop the cluster in `folder` at the end, if one was started there."""
+    try:
+        yield
+    finally:
+        if (folder / "cluster.json").exists():
+            _run(["stop", str(folder)])
+
+
+def _run(arguments: list[str]) -> str:
     done = subprocess.run(
         [sys.executable, str(KAFKA_LOCAL), *arguments],
         check=False, capture_output=True, text=True, timeout=_SCRIPT_S,
     )  # fmt: skip
     if done.returncode:
-        raise RuntimeError(
-            f"kafka-local {arguments[0]} ended with {done.returncode}: {done.stdout}{done.stderr}"
-        )
+        said = f"{done.stdout}{done.stderr}"
+        raise RuntimeError(f"kafka-local {arguments[0]} ended with {done.returncode}: {said}")
+    return done.stdout

@@ -8,6 +8,7 @@ from tests.drills.deciding import control_is_down, latencies, router_is_down
 from tests.drills.killing import kill_at_random, workers_come_and_go
 from tests.drills.losing_brokers import (
     broker_away,
+    broker_disk_full,
     interactions_deleted,
     large_records,
     leaders_die,
@@ -29,7 +30,13 @@ def drills() -> list[Scenario]:
 
 def long_drills() -> list[Scenario]:
     """Those of `make drills-long`."""
-    return [kill_at_random(1000, (1.0, 5.0), seed=2), broker_away(600.0), leaders_die(5), *_without_waiting()]
+    return [
+        kill_at_random(1000, (1.0, 5.0), seed=2),
+        broker_away(600.0),
+        leaders_die(5),
+        broker_disk_full(),
+        *_without_waiting(),
+    ]
 
 
 def _without_waiting() -> list[Scenario]:

@@ -16,6 +16,7 @@ from telemetry.bus.names import Names
 from telemetry.events import DecisionMade
 from telemetry.reading import Unreadable, events_in
 from tests.drills.account import Account
+from tests.drills.disks import fill
 from tests.drills.drill import Drill, Runs
 from tests.drills.scenario import Scenario, counted_losses
 from tests.drills.traffic import Load
@@ -189,3 +190,33 @@ def leaders_die(rounds: int) -> Scenario:
 
     name = f"three brokers with SASL and TLS, {3 * rounds} times a leader dies"
     return Scenario(name, breaks, Runs(load=Load(rate=100.0)), needs_our_broker=True, brokers=3)
+
+
+def broker_disk_full() -> Scenario:
+    """The disk of one of three brokers is full, and it ends; with room again it comes back to what it missed."""
+    node = 1
+
+    def breaks(drill: Drill) -> list[str]:
+        time.sleep(5.0)
+        assert drill.broker.folder is not None, "a cluster of ours"
+        ballast = drill.broker.folder / f"data-{node}" / "ballast"
+        fill(ballast)
+        ended = drill.until(lambda: not drill.broker.runs(node), 60.0)
+        time.sleep(10.0)
+        ballast.unlink()
+        if not ended:
+            return ["the broker goes on with a full disk: the drill did nothing"]
+        drill.broker_kills += 1
+        drill.broker.revive(node)
+        time.sleep(8.0)
+        return []
+
+    runs = Runs(load=Load(rate=100.0))
+    return Scenario(
+        "one of three brokers has a full disk",
+        breaks,
+        runs,
+        needs_our_broker=True,
+        brokers=3,
+        small_disk=node,
+    )

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from tests.drills.account import Account
 from tests.drills.brokers import Broker, apache_kafka
+from tests.drills.disks import may_mount
 from tests.drills.drill import Drill, Runs, running
 
 
@@ -29,7 +30,8 @@ class Scenario:
 
     `breaks` is called with traffic running, and returns what it finds wrong by itself, one sentence each. `judge` looks
     at the account likewise, and `holds` at the drill after that. `may_fall` says that a part may end by itself;
-    `needs_our_broker` that the broker is broken, too, `brokers` that it is a cluster of so many with SASL and TLS.
+    `needs_our_broker` that the broker is broken, too, `brokers` that it is a cluster of so many with SASL and TLS,
+    of which `small_disk` has a small one.
     `deletes` is what somebody deletes in it, for the table: that is lost, and has to be said.
     """
 
@@ -42,6 +44,7 @@ class Scenario:
     needs_our_broker: bool = False
     deletes: str = ""
     brokers: int = 1
+    small_disk: int | None = None
     settle_s: float = 240.0
 
 
@@ -66,7 +69,10 @@ def carry_out(scenario: Scenario, broker: Broker, folder: Path) -> Outcome:
         return Outcome(scenario.name, 0, 0.0, None, skipped=f"{broker.what} is not ours to break")
     with ExitStack() as also:
         if scenario.brokers > 1:
-            cluster = apache_kafka(folder.with_name(f"{folder.name}-kafka"), scenario.brokers, secured=True)
+            if scenario.small_disk is not None and not may_mount():
+                return Outcome(scenario.name, 0, 0.0, None, skipped="no small disk can be mounted here")
+            cluster_folder = folder.with_name(f"{folder.name}-kafka")
+            cluster = apache_kafka(cluster_folder, scenario.brokers, secured=True, small=scenario.small_disk)
             broker = also.enter_context(cluster)
         drill = also.enter_context(running(folder, scenario.runs, broker))
         drill.traffic.start()
