@@ -8,7 +8,6 @@ The order that matters:
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -16,14 +15,15 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from router.control import rollout
+from router.control.deciding import event_for
 from router.control.heard import Heard
+from router.control.journal import Journal
 from router.control.models_here import check_models
 from router.control.pinning import Pinning
 from router.control.policy import why_blind, why_not_yet
-from router.control.rollout import Expire, Hold, Pause, Promote, RollBack, RolloutEvent, Start
+from router.control.rollout import Expire, Pause, Promote, RollBack, RolloutEvent, Start
 from telemetry.errors import InfrastructureError, TransitionRefused, UnreadableRecord, UsageError
 from telemetry.events import DecisionMade, RolloutChanged, RolloutSpec, now
 from telemetry.rollout_file import read_rollout, replaces, write_rollout
@@ -46,27 +46,6 @@ class StaleRevision(TransitionRefused):
     """The revision that was to be changed is not the last one."""
 
 
-def event_for(decision: DecisionMade, current: RolloutChanged | None) -> RolloutEvent | str:
-    """What a decision asks of the current rollout, or the reason why it asks nothing. Pure.
-
-    A `roll_back` of the current rollout always acts. A `promote` acts where the rollout's policy lets the
-    machine promote, and only for the stage that it was decided in: it may come twice. A `hold` says where the
-    next shadows go.
-    """
-    if current is None or current.spec.rollout_id != decision.rollout_id:
-        return "it is about another rollout"
-    told = {"actor": decision.source, "reason": decision.reason, "decision_id": decision.event_id}
-    if decision.action == "roll_back":
-        return RollBack(**told)
-    if decision.action == "hold":
-        return Hold(**told, allotment=decision.allotment)
-    if current.spec.advance == "manual":
-        return "this rollout is promoted by hand"
-    if decision.stage != current.stage:
-        return f"it was made in stage {decision.stage}, the rollout is in {current.stage}"
-    return Promote(**told)
-
-
 class Control:
     """The rollouts and their latest states; safe to use from several threads.
 
@@ -83,7 +62,7 @@ class Control:
         models: Path | None = None,
     ) -> None:
         self._file = rollout_file
-        self._journal = journal
+        self._journal = Journal(journal)
         self._models, self._pinning = models, Pinning(models)
         self._clock = clock
         self._lock = threading.RLock()
@@ -139,7 +118,7 @@ class Control:
             if revision is not None and not isinstance(event, RollBack):
                 self._compare(state, event, revision)
             after = self._apply(state, event)
-        self._write_down(
+        self._journal.write(
             read_at, None, type(event).__name__, rollout_id, _outcome(state, after), after.revision
         )
         return after
@@ -158,7 +137,9 @@ class Control:
                 outcome = self._asked_for(state, event)
             self._decided.add(decision.event_id)
             revision = self.current.revision if self.current is not None else 0
-        self._write_down(read_at, decision.event_id, decision.action, decision.rollout_id, outcome, revision)
+        self._journal.write(
+            read_at, decision.event_id, decision.action, decision.rollout_id, outcome, revision
+        )
 
     def _asked_for(self, state: RolloutChanged, event: RolloutEvent) -> str:
         """Do what a decision asks for; how that went."""
@@ -193,7 +174,7 @@ class Control:
             read_at = time.time_ns()
             after = self._apply(state, Promote(decision.source, decision.reason, decision.event_id))
             said = (decision.event_id, decision.action, decision.rollout_id, "applied after it had waited")
-            self._write_down(read_at, *said, after.revision)
+            self._journal.write(read_at, *said, after.revision)
 
     def expire(self) -> None:
         """Close the rollback window of a promoted rollout where it has passed."""
@@ -290,24 +271,6 @@ class Control:
         if self.current is not None:
             self._states[self.current.spec.rollout_id] = self.current
             self._pinning.follow(self.current)
-
-    def _write_down(
-        self, read_at: int, decision_id: str | None, action: str, rollout_id: str, outcome: str, revision: int
-    ) -> None:
-        line: dict[str, Any] = {
-            "decision_id": decision_id,
-            "rollout_id": rollout_id,
-            "action": action,
-            "outcome": outcome,
-            "revision": revision,
-            "read_at": read_at,
-            "applied_at": time.time_ns(),
-        }
-        try:
-            with self._journal.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError:
-            log.exception("the journal %s misses a line: %s", self._journal, line)
 
 
 def _is_news(state: RolloutChanged, published: list[RolloutChanged]) -> bool:

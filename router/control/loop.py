@@ -37,7 +37,7 @@ def control_loop(
     """Serve the bus until `stop`. Whatever goes wrong, start over every second; `pulse` tells of it.
 
     Decisions are then read from the start of their topic, without a group: joining one takes seconds, and
-    repeating a decision changes nothing (`router.control.actor.event_for`). So none is lost to a failed write.
+    repeating a decision changes nothing (`router.control.deciding`). So none is lost to a failed write.
     """
     pulse = pulse or Pulse("control-loop")
     pulse.away("the broker has not been reached yet")
