@@ -28,6 +28,7 @@ from evaluator.judge.judges.scorer import LiveJudging
 from evaluator.judge.tagging.choosing import AnyTagger, tagger_for
 from evaluator.judge.tagging.meaning_tagger import MeaningTagger
 from evaluator.judge.tagging.word_tagger import agreement, fit_table
+from evaluator.watch.worker.alive import Alive
 from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.lease import Lease
 from evaluator.watch.worker.reporting import Reporter
@@ -58,7 +59,8 @@ class WorkerSettings(Settings):
     `judges` are the addresses of those that the brief knows by name.
     `table_file` gets the brief's word table, by which routers tell capabilities apart (their `table_file`). `learned`
     is the judge that the candidate's audit left; where no such file lies, what it would judge is unscored. `tagger`
-    is a file of `belay tagger train`; without one a tagger is fitted on the brief's exemplars.
+    is a file of `belay tagger train`; without one a tagger is fitted on the brief's exemplars. In `alive_folder` each
+    loop (`scorer`, `decider`) keeps a file young as long as it goes round, whether or not the broker is there.
     """
 
     brief: Path
@@ -70,6 +72,7 @@ class WorkerSettings(Settings):
     judges: dict[str, JudgeAddress] = Field(default_factory=dict)
     learned: Path | None = None
     tagger: Path | None = None
+    alive_folder: Path | None = None
 
     @property
     def evidence_log(self) -> Path:
@@ -132,12 +135,17 @@ class Worker:
         self._tagger, self._judge = tagger, judge
         self._counts = ScorerCounts()
         self._failures: list[BaseException] = []
+        self._scores = Alive(settings.alive_folder, "scorer")
+        self._decides = Alive(settings.alive_folder, "decider")
 
     def run(self) -> None:
         """Run both loops until `stop`; raise the first error that one of them died of."""
         threads = [
-            threading.Thread(target=self._guard, args=(loop,), name=name)
-            for name, loop in (("belay-scorer", self._score), ("belay-decider", self._decide))
+            threading.Thread(target=self._guard, args=(loop, alive), name=name)
+            for name, loop, alive in (
+                ("belay-scorer", self._score, self._scores),
+                ("belay-decider", self._decide, self._decides),
+            )
         ]
         for thread in threads:
             thread.start()
@@ -146,10 +154,11 @@ class Worker:
         if self._failures:
             raise self._failures[0]
 
-    def _guard(self, loop: Callable[[], None]) -> None:
+    def _guard(self, loop: Callable[[], None], alive: Alive) -> None:
         told = ""
         try:
             while not self._stop.is_set():
+                alive.beat()
                 try:
                     self._bus.ensure_topics()  # a topic may have been deleted, an embedded broker comes back empty
                     told = ""
@@ -168,6 +177,7 @@ class Worker:
         try:
             while not self._stop.is_set():
                 scorer.step(self._settings.poll_s)
+                self._scores.beat()
         finally:
             scorer.close()
 
@@ -182,6 +192,7 @@ class Worker:
         """Wait until no other worker decides."""
         since, told = time.monotonic(), False
         while not lease.held() and not self._stop.wait(STAND_BY_S):
+            self._decides.beat()
             if not told and time.monotonic() - since > TELL_AFTER_S:
                 log.warning("another worker decides; this one scores, and stands by")
                 self._write(None)
@@ -203,6 +214,7 @@ class Worker:
                     log.warning("another worker decides from now on")
                     return
                 decider.step(settings.poll_s)
+                self._decides.beat()
                 if time.monotonic() >= due:
                     self._tell(decider, self._write(decider), reporter)
                     due = time.monotonic() + STATUS_EVERY_S

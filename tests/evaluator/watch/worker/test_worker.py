@@ -61,7 +61,9 @@ def until(condition: Callable[[], bool], within_s: float = 20.0) -> None:
 def working(bus: MemoryBus, folder: Path) -> Iterator[Path]:
     """A worker in a thread; its status file. What it died of is raised at the end."""
     status, stop = folder / "worker.json", threading.Event()
-    settings = WorkerSettings(brief=folder / "brief.yaml", status_file=status, poll_s=0.01)
+    settings = WorkerSettings(
+        brief=folder / "brief.yaml", status_file=status, poll_s=0.01, alive_folder=folder / "alive"
+    )
     worker = Worker(settings, bus, FirstWord(), Judge(brief()), stop)
     died: list[BaseException] = []
 
@@ -156,6 +158,7 @@ def test_a_broker_that_is_away_at_the_start_is_waited_for_and_said_once_a_loop(
     bus.down = True
     with working(bus, tmp_path) as file:
         until(lambda: bus.refused >= 4)
+        assert {sign.name for sign in (tmp_path / "alive").iterdir()} == {"scorer", "decider"}
         bus.down = False
         until(file.is_file)
         publish(bus, [announced(SPEC), *regression(10)])
