@@ -1,0 +1,238 @@
+"""The chart: what Helm makes of it is what Kubernetes takes, what our processes read, and what a guard would pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from belay.project import Project
+from belay.wiring import WatchSettings
+from evaluator.watch.worker.scoring import GROUP
+from router.control.settings import ControlSettings
+from router.proxy.settings import RouterSettings
+from telemetry import topics
+from telemetry.bus.names import Names
+from telemetry.environment import SECRETS_DIR
+from telemetry.forwarding.forwarder import ForwardSettings
+from telemetry.settings import load_settings
+from tests.deploy import tools
+from tests.deploy.charts import CHART, NOT_OF_KUBERNETES, VARIANTS, Rendered, containers, refused, rendered
+
+FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
+    ("router", "router.yaml", RouterSettings),
+    ("router", "forwarder.yaml", ForwardSettings),
+    ("worker", "worker.yaml", WatchSettings),
+    ("control", "control.yaml", ControlSettings),
+    ("topics", "belay.yaml", Project),
+)
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def variant(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def chart(variant: str, tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    return rendered(variant, tmp_path_factory.mktemp("values"))
+
+
+@pytest.fixture
+def mounted_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Secrets as a kubelet mounts them: links to a folder that is swapped as a whole."""
+    folder = tmp_path / "secrets"
+    (folder / "..2026_11_29").mkdir(parents=True)
+    (folder / "..data").symlink_to("..2026_11_29")
+    for key in ("bus__sasl_password", "kafka__sasl_password"):
+        (folder / "..2026_11_29" / key).write_text("very secret", encoding="utf-8")
+        (folder / key).symlink_to(f"..data/{key}")
+    monkeypatch.setenv(SECRETS_DIR, str(folder))
+    return folder
+
+
+def test_helm_finds_nothing_to_say_of_the_chart() -> None:
+    done = tools.helm("lint", "--strict", str(CHART))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "[WARNING]" not in done.stdout
+
+
+def test_kubernetes_takes_every_object(chart: Rendered, tmp_path: Path) -> None:
+    known = [o for o in chart.objects if not o["apiVersion"].startswith(NOT_OF_KUBERNETES)]
+    file = tmp_path / "objects.yaml"
+    file.write_text(yaml.safe_dump_all(known), encoding="utf-8")
+    done = tools.objects_checked(file)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(" passed for resource ") == len(known)
+
+
+@pytest.mark.parametrize(("part", "file", "kind"), FILES, ids=[file for _, file, _ in FILES])
+def test_each_process_takes_the_settings_that_it_gets(
+    chart: Rendered,
+    variant: str,
+    part: str,
+    file: str,
+    kind: type[BaseModel],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    if variant == "everything":
+        request.getfixturevalue("mounted_secrets")
+    path = tmp_path / file
+    path.write_text(chart.settings(part, file), encoding="utf-8")
+    load_settings(path, kind)
+
+
+@pytest.mark.usefixtures("mounted_secrets")
+def test_a_password_from_the_secret_reaches_the_process_that_needs_it(tmp_path: Path) -> None:
+    chart = rendered("everything", tmp_path)
+    (tmp_path / "forwarder.yaml").write_text(chart.settings("router", "forwarder.yaml"), encoding="utf-8")
+    (tmp_path / "control.yaml").write_text(chart.settings("control", "control.yaml"), encoding="utf-8")
+    forwarder = load_settings(tmp_path / "forwarder.yaml", ForwardSettings)
+    control = load_settings(tmp_path / "control.yaml", ControlSettings)
+    for bus in (forwarder.bus, control.kafka):
+        assert bus.sasl_password is not None
+        assert bus.sasl_password.get_secret_value() == "very secret"
+    assert all("very secret" not in str(o) for o in chart.objects)
+    for name, pod in chart.pods().items():
+        for container in containers(pod):
+            mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+            assert name.startswith("engine-") or "/etc/belay/secrets" in mounted
+
+
+def test_every_path_in_the_settings_lies_where_something_is_mounted(chart: Rendered) -> None:
+    for part, pod in chart.pods().items():
+        for container in () if part.startswith("engine-") else containers(pod):
+            settings = yaml.safe_load(chart.settings(part, Path(container["args"][-1]).name))
+            mounts = [Path(mount["mountPath"]) for mount in container["volumeMounts"]]
+            # The shipped example is in the image; `belay topics` names the brief and does not read it.
+            mounts += [Path("/usr/share/belay"), *([Path("/briefs")] if part == "topics" else [])]
+            outside = [p for p in _paths(settings) if not any(Path(p).is_relative_to(m) for m in mounts)]
+            assert outside == [], (part, container["name"])
+
+
+def test_arguments_name_a_settings_file_that_is_mounted(chart: Rendered) -> None:
+    there = {(part, f"/etc/belay/settings/{file}") for part, file, _ in FILES}
+    named = {
+        (name, container["args"][-1])
+        for name, pod in chart.pods().items()
+        for container in containers(pod)
+        if not name.startswith("engine-")
+    }
+    assert named == there
+
+
+def test_each_process_listens_where_its_service_and_its_probes_ask(chart: Rendered) -> None:
+    for part in ("router", "control"):
+        settings = yaml.safe_load(chart.settings(part, f"{part}.yaml"))
+        (container,) = chart.pods()[part]["containers"]
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        assert ports == {"http": settings["port"]} | (
+            {"status": settings["status_port"]} if part == "router" else {}
+        )
+        assert settings["host"] == "0.0.0.0"
+        (port,) = chart.one("Service", part)["spec"]["ports"]
+        assert port["targetPort"] == "http"
+        probes = [
+            container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("startup", "readiness", "liveness")
+        ]
+        assert probes == ["http", "http", "status" if part == "router" else "http"]
+
+
+def test_our_pods_have_no_rights_no_root_and_nothing_to_write_but_their_volumes(chart: Rendered) -> None:
+    for name, pod in chart.pods().items():
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["enableServiceLinks"] is False, "BELAY_PORT=tcp://... would be taken for a setting"
+        for container in containers(pod):
+            rights = container["securityContext"]
+            assert rights["allowPrivilegeEscalation"] is False
+            assert rights["capabilities"] == {"drop": ["ALL"]}
+            assert {"requests", "limits"} <= container["resources"].keys()
+            assert not container["image"].endswith(":latest")
+            if not name.startswith("engine-"):
+                assert pod["securityContext"]["runAsNonRoot"] is True
+                assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+                assert rights["readOnlyRootFilesystem"] is True
+
+
+def test_an_engine_hears_router_worker_and_control_alone(tmp_path: Path) -> None:
+    chart = rendered("everything", tmp_path)
+    for arm in ("control", "candidate"):
+        policy = chart.one("NetworkPolicy", f"engine-{arm}")["spec"]
+        labels = chart.one("Deployment", f"engine-{arm}")["spec"]["template"]["metadata"]["labels"]
+        assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+        (rule,) = policy["ingress"]
+        (peer,) = rule["from"]
+        assert peer["podSelector"]["matchExpressions"] == [
+            {
+                "key": "app.kubernetes.io/component",
+                "operator": "In",
+                "values": ["router", "worker", "control"],
+            }
+        ]
+        assert "namespaceSelector" not in peer
+
+
+def test_control_is_one_and_hears_nobody_who_was_not_named(tmp_path: Path) -> None:
+    chart = rendered("defaults", tmp_path)
+    assert chart.one("StatefulSet", "control")["spec"]["replicas"] == 1
+    policy = chart.one("NetworkPolicy", "control")["spec"]
+    assert policy["policyTypes"] == ["Ingress"]
+    assert "ingress" not in policy
+
+
+def test_a_broker_that_is_away_makes_nothing_unready_and_restarts_nothing(chart: Rendered) -> None:
+    probes = {
+        container["name"]: {kind: container.get(f"{kind}Probe") for kind in ("readiness", "liveness")}
+        for pod in chart.pods().values()
+        for container in containers(pod)
+    }
+    assert all("healthz" not in str(probe) for probe in probes["control"].values())
+    assert probes["forwarder"]["readiness"] is probes["worker"]["readiness"] is None
+
+
+def test_keda_looks_at_the_lag_of_the_group_that_scorers_are_in(tmp_path: Path) -> None:
+    trigger = rendered("everything", tmp_path).one("ScaledObject", "worker")["spec"]["triggers"][0]
+    names = Names("shop")
+    assert trigger["metadata"]["consumerGroup"] == names.group(GROUP)
+    assert trigger["metadata"]["topic"] == names.topic(topics.INTERACTIONS)
+    helper = (CHART / "templates" / "_settings.tpl").read_text(encoding="utf-8")
+    assert f"}}}}{Names().group(GROUP)}{{{{ else }}}}" in helper
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"router": {"replicsa": 3}}, "replicsa"),
+        ({"router": {"replicas": 0}}, "replicas"),
+        ({"forwarder": {"textPolicy": "none"}}, "textPolicy"),
+        ({"kafka": {"bootstrapServers": "kafka"}}, "bootstrapServers"),
+        ({"kafka": {"settings": {"sasl_password": "secret"}}}, "sasl_password"),
+        ({"kafka": {"namespace": "a b"}}, "namespace"),
+        ({"control": {"replicas": 2}}, "replicas"),
+        ({"control": {"tokens": {"secret": ""}}}, "control.settings.access says nothing of who may act"),
+        ({"engines": {"control": {"url": "vllm:8000"}}}, "url"),
+        ({"engines": {"control": {"url": ""}}}, "engines.control.url is empty"),
+        (
+            {"engines": {"candidate": {"deploy": {"enabled": True}}}},
+            "engines.candidate.deploy.model is empty",
+        ),
+    ],
+)
+def test_values_that_mean_nothing_are_refused_by_name(
+    values: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    assert said in refused(values, tmp_path)
+
+
+def _paths(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _paths(inner)
+    elif isinstance(value, str) and re.match(r"/\w", value):
+        yield value
