@@ -17,6 +17,7 @@ from trainer.config import load_train_settings
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FOLDERS = ("telemetry", "serving", "router", "evaluator", "trainer", "belay")
+PLACES = "|".join((*FOLDERS, "tests", "bench", "deploy", "docs", "examples", "scripts", "requirements"))
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -39,10 +40,7 @@ def test_the_module_table_of_a_folder_names_its_modules_and_no_others(folder: st
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "bench" / "README.md"], ids=lambda page: page.name)
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    named = re.findall(
-        rf"`((?:{'|'.join((*FOLDERS, 'tests', 'bench', 'docs', 'examples', 'scripts', 'requirements'))})/[\w./-]+)`",
-        text,
-    )
+    named = re.findall(rf"`((?:{PLACES})/[\w./-]+)`", text)
     assert [name for name in named if "NAME" not in name and not (ROOT / name).exists()] == []
 
 
