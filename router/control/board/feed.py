@@ -15,7 +15,7 @@ from telemetry import codec, topics
 from telemetry.bus.catching_up import read_to_end
 from telemetry.bus.protocols import Bus, Reader, Record
 from telemetry.errors import BrokerUnavailable, InfrastructureError, UnreadableRecord
-from telemetry.events import Event, now
+from telemetry.events import Event, RolloutChanged, now
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,9 @@ def _follow(view: View, bus: Bus, stop: threading.Event, pulse: Pulse) -> None:
     bus.ensure_topics()
     with bus.reader([topics.ROLLOUTS, topics.WATCH]) as states, bus.reader([topics.DECISIONS]) as decisions:
         # Two topics have no order between them, and a path has one: the past is told by its times.
-        past = sorted(_events(read_to_end(states)), key=lambda event: event.time)
+        # What made control act comes before what it did, at the same moment too.
+        told = _events(read_to_end(states))
+        past = sorted(told, key=lambda event: (event.time, isinstance(event, RolloutChanged)))
         _take(view, past, pulse)
         _skip_all_but(RECENT, decisions)
         _take(view, _events(read_to_end(decisions)), pulse)

@@ -12,7 +12,7 @@ export function Capabilities({ rollout, line, onLight }) {
   const to = edge((one) => Math.max(one.estimate * 1.25, Math.min(0.35, one.high)), 2 * widest);
   return html`<section aria-labelledby="capabilities">
     <h2 id="capabilities">Every capability</h2>
-    <div class="scroll" tabindex="0" role="region" aria-labelledby="capabilities">
+    <div class="scroll" tabindex="0" role="group" aria-label="Every capability, a table">
       <table class="capabilities">
         <thead><tr>
           <th scope="col">capability</th><th scope="col">base</th><th scope="col">candidate</th>

@@ -40,7 +40,7 @@ function Proof({ decision }) {
     </section>
     <section aria-labelledby="numbers">
       <h2 id="numbers">The numbers</h2>
-      <div class="scroll" tabindex="0" role="region" aria-labelledby="numbers">
+      <div class="scroll" tabindex="0" role="group" aria-label="The numbers, a table">
         <table>
           <thead><tr><th scope="col">capability</th><th scope="col">base</th><th scope="col">units</th><th scope="col">candidate</th><th scope="col">units</th><th scope="col">change</th><th scope="col">tolerated</th><th scope="col">pairs</th><th scope="col">e-value</th><th scope="col">weight</th></tr></thead>
           <tbody>${rows.map((one) => html`<${Row} one=${one} blamed=${decision.blamed.includes(one.capability)} />`)}</tbody>

@@ -1,8 +1,8 @@
 // What the page knows and how it comes: one stream, read with fetch so that a token can go with it, begun anew
 // whenever it breaks. Whoever shows something subscribes.
 
-const SILENT_MS = 15000; // the stream beats every 5 s
-const OLD_MS = 12000;
+const SILENT_MS = 10000; // the stream beats every second
+const OLD_MS = 5000;
 
 export const known = {
   overview: null,

@@ -81,7 +81,7 @@ function Card({ line, onAct }) {
 export const Pipeline = ({ pipeline }) =>
   html`<section aria-labelledby="pipeline">
     <h2 id="pipeline">Workers</h2>
-    <div class="scroll" tabindex="0" role="region" aria-labelledby="pipeline">
+    <div class="scroll" tabindex="0" role="group" aria-label="Workers, a table">
       <table>
         <thead><tr>
           <th scope="col">worker</th><th scope="col">heard</th><th scope="col">interactions</th><th scope="col">scored</th>

@@ -36,7 +36,7 @@ export function RolloutView({ rollout, line, onAct }) {
     <section aria-labelledby="evidence">
       <h2 id="evidence">Evidence of a drop</h2>
       <p class="lead">Each line grows when the candidate does worse than tolerated, and shrinks when it does not. A candidate that is no worse
-        reaches the limit in at most one of ${count(Math.round(1 / rollout.alpha))} rollouts, however often one looks.</p>
+        takes all of them together to the limit, where the rollback fires, in at most one of ${count(Math.round(1 / rollout.alpha))} rollouts, however often one looks.</p>
       ${rollout.path.at.length ? html`<${EvidenceChart} path=${rollout.path} steps=${rollout.steps} bar=${line.bar} told=${told} lit=${lit} />` : html`<p class="empty">No point yet.</p>`}
     </section>
     ${rollout.capabilities.length > 0 && html`<${Capabilities} rollout=${rollout} line=${line} onLight=${light} />`}

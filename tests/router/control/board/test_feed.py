@@ -79,12 +79,21 @@ def fed(bus: MemoryBus | None) -> Iterator[tuple[Watched, Pulse]]:
 
 
 def test_the_past_is_told_by_its_times_though_two_topics_hold_it(bus: MemoryBus) -> None:
-    publish(bus, state(1, 0, share=0.05), state(2, 10, share=0.25), report(5), report(15), decision())
+    publish(
+        bus,
+        state(1, 0, share=0.05),
+        state(2, 10, share=0.25),
+        report(5),
+        report(10, e_value=7.0),
+        report(15),
+        decision(),
+    )
     with fed(bus) as (view, _):
         view.wait(lambda: view.source() == "live")
         found = view.rollout("r1")
         assert found is not None
-        assert found.path.share == (0.05, 0.05, 0.25, 0.25)
+        assert found.path.share == (0.05, 0.05, 0.05, 0.25, 0.25)
+        assert found.path.combined[3] == 7.0
         assert len(found.decisions) == 1
 
 
