@@ -17,6 +17,7 @@ from router.control.actor import Control
 from router.control.api import create_app
 from router.control.board.board import Board
 from router.control.board.feed import feed
+from router.control.gate import Gate
 from router.control.health import Pulse
 from router.control.rollout import Close
 from serving.server import listen
@@ -28,9 +29,11 @@ from telemetry.events import Event, InteractionRecorded, LogPlace, ShadowAnswere
 class Served:
     """One control with its page. `start` and `stop` as often as wanted: the port, the bus and the files stay."""
 
-    def __init__(self, control: Control, bus: MemoryBus | None, folder: Path) -> None:
+    def __init__(
+        self, control: Control, bus: MemoryBus | None, folder: Path, gate: Gate | None = None
+    ) -> None:
         self.control, self.bus, self.folder = control, bus, folder
-        self.port = 0
+        self.port, self.gate = 0, gate or Gate(None)
         self.board: Board | None = None
         self._server: uvicorn.Server | None = None
         self._threads: list[threading.Thread] = []
@@ -49,7 +52,7 @@ class Served:
         listener = listen("127.0.0.1", self.port)
         self.port = int(listener.getsockname()[1])
         config = uvicorn.Config(
-            create_app(self.control, board=self.board),
+            self.gate.before(create_app(self.control, board=self.board)),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=1,
@@ -111,6 +114,16 @@ def shop(folder: Path, *, seed: int = 6, scores: int = 6000, after: int = 60) ->
     publish(bus, main.tell(scores, after), main)
     main.clock.now = datetime.now(UTC)
     return Served(main.control, bus, folder / "control"), main
+
+
+def under_way(folder: Path, *, seed: int = 6, scores: int = 700) -> tuple[Served, Story]:
+    """One rollout that has nothing to fear yet: at 25% or 50%, and a second of work to make."""
+    bus = MemoryBus()
+    bus.ensure_topics()
+    told = story(folder, "support-2", datetime.now(UTC) - scores * timedelta(seconds=3), seed=seed)
+    publish(bus, told.tell(scores), told)
+    told.clock.now = datetime.now(UTC)
+    return Served(told.control, bus, folder), told
 
 
 def ending(ends: datetime, folder: Path, name: str, scores: int, after: int, **changes: Any) -> Story:
