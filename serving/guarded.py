@@ -75,6 +75,7 @@ class Guarded(HttpToolsProtocol):
         self._phase = _WHOLE
         self._timed = _WHOLE
         self._timer: asyncio.TimerHandle | None = None
+        self._running: RequestResponseCycle | None = None
         self._ended = False
         self._fed = 0  # bytes that came since the phase began, without those that came with its beginning
         self._feeding = 0
@@ -96,8 +97,13 @@ class Guarded(HttpToolsProtocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The end."""
+        """The end. uvicorn tells the newest request; the one that is being answered may be an older one."""
         super().connection_lost(exc)
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
+        self.pipeline.clear()
         self._crowd.waiting.pop(self, None)
         self._unset_keepalive_if_required()
         self._stop_timer()
@@ -204,6 +210,10 @@ class Guarded(HttpToolsProtocol):
         super().on_response_complete()
         if waits:
             self._crowd.waiting[self] = None
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     # Limits.
 

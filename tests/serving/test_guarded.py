@@ -268,6 +268,15 @@ async def test_a_client_that_closed_both_sides_has_gone() -> None:
         await until(lambda: app.left == 1)
 
 
+async def test_a_connection_that_ends_within_a_second_request_has_ended_for_the_first_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving(answers=False, body_s=20) as app:
+        assert await app.sends(GET + POST % 10 + b"x", half_close=True) == b""
+        await until(lambda: app.left == app.asked == 1)
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 @pytest.mark.parametrize("part", [b"", b"GET /a", POST % 10 + b"x"])
 async def test_a_request_that_can_never_be_complete_ends_its_connection(
     part: bytes, caplog: pytest.LogCaptureFixture
