@@ -19,6 +19,19 @@ from tests.places import ROOT
 _GRACE_S: Final = 15.0
 
 
+def left_of(folder: Path) -> list[str]:
+    """The processes that still run with this folder among their arguments (Linux)."""
+    left = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue  # it ended just now
+        if entry.name != str(os.getpid()) and any(str(folder) in word for word in words):
+            left.append(f"process {entry.name} is left running: {' '.join(words).strip()[:200]}")
+    return left
+
+
 @dataclass
 class _Part:
     arguments: Sequence[str]

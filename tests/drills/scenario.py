@@ -16,6 +16,7 @@ from tests.drills.account import Account
 from tests.drills.brokers import Broker, apache_kafka
 from tests.drills.disks import may_mount
 from tests.drills.drill import Drill, Runs, running
+from tests.drills.parts import left_of
 
 
 def _nothing(drill: Drill) -> list[str]:
@@ -83,6 +84,7 @@ def carry_out(scenario: Scenario, broker: Broker, folder: Path) -> Outcome:
             wrong += drill.parts.fell
         kills = drill.parts.kills + drill.broker_kills
         notes = (*drill.notes, *_said_of(drill))
+    wrong += left_of(folder)
     took_s = time.monotonic() - begun
     return Outcome(scenario.name, kills, took_s, account, tuple(wrong), notes, deletes=scenario.deletes)
 
