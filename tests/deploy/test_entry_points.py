@@ -14,16 +14,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 
+from router.control.tokens import add_token
 from tests.conftest import a_free_port
 from tests.deploy.charts import Rendered, containers, rendered
 from tests.places import ROOT
+from tests.router.values import spec
 
 WRITABLE = ("/var/lib/belay", "/run/belay")
 """What containers mount to write to, beside /tmp."""
@@ -36,60 +39,74 @@ def chart(tmp_path: Path) -> Rendered:
 
 @dataclass
 class Container:
-    """A container's folders on this machine."""
+    """A container on this machine: its pod's folders, and where it listens and finds Kafka."""
 
-    root: Path
-    port: int
-    status_port: int
+    pod: Path
+    name: str
+    kafka: str = "127.0.0.1:9"
+    port: int = field(default_factory=a_free_port)
+    status_port: int = field(default_factory=a_free_port)
 
     def at(self, path: str) -> Path:
         """Where a path of the container lies."""
-        return self.root / path.lstrip("/")
+        return self.pod / path.lstrip("/")
+
+    @property
+    def home(self) -> Path:
+        """The one folder that belongs to this container alone, and takes nothing."""
+        return self.pod / f"home-of-{self.name}"
 
     def here(self, text: str) -> str:
         """A text of the chart with the container's folders and addresses as they are here."""
         for path in (*WRITABLE, "/etc/belay/access"):
             text = text.replace(path, str(self.at(path)))
-        text = text.replace(
-            "/usr/share/belay/examples/support", str(ROOT / "examples" / "tickets")
-        )  # the smaller
-        text = text.replace("kafka-kafka-bootstrap:9092", "127.0.0.1:9").replace("0.0.0.0", "127.0.0.1")
-        text = text.replace("8101", str(self.status_port))
-        return text.replace("8100", str(self.port)).replace("8090", str(self.port))
+        # Of the shipped examples the smaller one.
+        text = text.replace("/usr/share/belay/examples/support", str(ROOT / "examples" / "tickets"))
+        return text.replace("kafka-kafka-bootstrap:9092", self.kafka).replace("0.0.0.0", "127.0.0.1")
+
+    def settings(self, text: str) -> dict[str, Any]:
+        """Settings of the chart with ports that are free here."""
+        found: dict[str, Any] = yaml.safe_load(self.here(text))
+        ports = {"port": self.port, "status_port": self.status_port}
+        return found | {key: port for key, port in ports.items() if key in found}
+
+    def get(self, path: str, *, status: bool = False) -> httpx.Response | None:
+        """What it answers; None where it does not."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.status_port if status else self.port}{path}")
+        except httpx.TransportError:
+            return None
 
 
 @contextmanager
-def running(chart: Rendered, part: str, name: str, folder: Path) -> Iterator[Container]:
+def running(chart: Rendered, part: str, container: Container) -> Iterator[Container]:
     """A container of the chart as a process; it has to end with 0 when it is told to, its home as empty as it was."""
-    (spec,) = (c for c in containers(chart.pods()[part]) if c["name"] == name)
-    container = Container(folder / name, a_free_port(), a_free_port())
-    home = container.at("/home")
-    for path in (*WRITABLE, "/temporary"):
-        container.at(path).mkdir(parents=True)
-    home.mkdir(mode=0o555)
+    (spec,) = (c for c in containers(chart.pods()[part]) if c["name"] == container.name)
+    for path in (*WRITABLE, "/temporary", "/etc/belay/access"):
+        container.at(path).mkdir(parents=True, exist_ok=True)
+    container.home.mkdir(mode=0o555)
     tokens = container.at("/etc/belay/access/tokens.yaml")
-    tokens.parent.mkdir(parents=True)
-    tokens.write_text("tokens: []\n", encoding="utf-8")
+    if not tokens.exists():
+        tokens.write_text("tokens: []\n", encoding="utf-8")
     command, option, settings = spec["args"]
-    file = container.root / Path(settings).name
-    file.write_text(container.here(chart.settings(part, file.name)), encoding="utf-8")
-    with (container.root / "log").open("wb") as log:
+    file, log = container.pod / Path(settings).name, container.pod / f"{container.name}.log"
+    file.write_text(yaml.safe_dump(container.settings(chart.settings(part, file.name))), encoding="utf-8")
+    with log.open("wb") as said:
         child = subprocess.Popen(
             [*without_rights(), sys.executable, "-m", "belay", command, option, str(file)],
-            cwd=home,
-            env=environment(home, container),
-            stdout=log,
-            stderr=log,
+            cwd=container.home,
+            env=environment(container),
+            stdout=said,
+            stderr=said,
         )
     try:
         yield container
     finally:
         child.send_signal(signal.SIGTERM)
         status = child.wait(30.0)
-    said = (container.root / "log").read_text(encoding="utf-8")
-    assert status == 0, said
-    assert "Traceback" not in said
-    assert list(home.iterdir()) == []
+    assert status == 0, log.read_text(encoding="utf-8")
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+    assert list(container.home.iterdir()) == []
 
 
 def without_rights() -> list[str]:
@@ -98,10 +115,10 @@ def without_rights() -> list[str]:
     return [setpriv, "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 and setpriv else []
 
 
-def environment(home: Path, container: Container) -> dict[str, str]:
+def environment(container: Container) -> dict[str, str]:
     return {
         "PATH": "/usr/bin:/bin",
-        "HOME": str(home),
+        "HOME": str(container.home),
         "TMPDIR": str(container.at("/temporary")),
         "PYTHONPATH": str(ROOT),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -121,12 +138,9 @@ def until(condition: Callable[[], bool], within_s: float = 60.0) -> None:
 def healthy(chart: Rendered, part: str, container: Container) -> bool:
     """Whether readiness and liveness probe of a part are content."""
     (spec,) = chart.pods()[part]["containers"]
-    ports = {"http": container.port, "status": container.status_port}
     probes = [spec[f"{kind}Probe"]["httpGet"] for kind in ("readiness", "liveness")]
-    try:
-        return all(httpx.get(f"http://127.0.0.1:{ports[p['port']]}{p['path']}").is_success for p in probes)
-    except httpx.TransportError:
-        return False
+    answers = [container.get(p["path"], status=p["port"] == "status") for p in probes]
+    return all(answer is not None and answer.is_success for answer in answers)
 
 
 def alive(spec: dict[str, Any], container: Container) -> bool:
@@ -136,10 +150,10 @@ def alive(spec: dict[str, Any], container: Container) -> bool:
 
 
 @pytest.mark.parametrize("part", ["router", "control"])
-def test_router_and_control_answer_their_probe_without_engine_or_broker(
+def test_router_and_control_answer_their_probes_without_engine_or_broker(
     chart: Rendered, part: str, tmp_path: Path
 ) -> None:
-    with running(chart, part, part, tmp_path) as container:
+    with running(chart, part, Container(tmp_path, part)) as container:
         until(lambda: healthy(chart, part, container))
 
 
@@ -147,7 +161,7 @@ def test_the_forwarder_lives_beside_a_router_that_has_not_started_and_without_a_
     chart: Rendered, tmp_path: Path
 ) -> None:
     (spec,) = chart.pods()["router"]["initContainers"]
-    with running(chart, "router", "forwarder", tmp_path) as container:
+    with running(chart, "router", Container(tmp_path, "forwarder")) as container:
         assert not alive(spec, container)
         until(lambda: alive(spec, container))
 
@@ -155,6 +169,38 @@ def test_the_forwarder_lives_beside_a_router_that_has_not_started_and_without_a_
 @pytest.mark.slow
 def test_the_worker_lives_without_a_broker(chart: Rendered, tmp_path: Path) -> None:
     (spec,) = chart.pods()["worker"]["containers"]
-    with running(chart, "worker", "worker", tmp_path) as container:
+    with running(chart, "worker", Container(tmp_path, "worker")) as container:
         assert not alive(spec, container)
         until(lambda: alive(spec, container), within_s=180.0)
+
+
+@pytest.mark.slow
+def test_a_rollout_that_control_starts_reaches_a_router_that_shares_nothing_with_it_but_kafka(
+    chart: Rendered, tmp_path: Path, embedded_broker: str
+) -> None:
+    pods = {name: tmp_path / name for name in ("control", "router")}
+    control = Container(pods["control"], "control", embedded_broker)
+    tokens = control.at("/etc/belay/access/tokens.yaml")
+    tokens.parent.mkdir(parents=True)
+    token = add_token(tokens, "ada", "operator")
+    router = Container(pods["router"], "router", embedded_broker)
+    forwarder = Container(pods["router"], "forwarder", embedded_broker)
+    with (
+        running(chart, "control", control),
+        running(chart, "router", forwarder),
+        running(chart, "router", router),
+    ):
+        until(lambda: healthy(chart, "control", control) and healthy(chart, "router", router))
+        wanted = spec().model_copy(update={"rollout_id": "over-kafka-alone"})
+        answer = httpx.post(
+            f"http://127.0.0.1:{control.port}/rollouts",
+            json=wanted.model_dump(mode="json"),
+            headers={"authorization": f"Bearer {token}"},
+        )
+        assert answer.status_code == 201, answer.text
+
+        def in_force() -> str:
+            told = router.get("/belay/status", status=True)
+            return str(told.json()["rollout_id"]) if told is not None else ""
+
+        until(lambda: in_force() == "over-kafka-alone")
