@@ -26,11 +26,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         served, _ = shop(Path(folder), after=12)
         with served, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
             page = browser.new_page(viewport={"width": 1400, "height": 1240}, timezone_id="UTC")
             page.goto(f"{served.url}#/rollouts/support-2")
             page.locator("tr", has_text="multi step reasoning").wait_for()
-            page.wait_for_function("document.querySelector('.fresh').textContent === 'live'")
+            page.get_by_text("live", exact=True).wait_for()
             page.screenshot(path=PICTURE)
             browser.close()
 
