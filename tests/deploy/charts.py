@@ -112,11 +112,18 @@ def rendered(variant: str, folder: Path) -> Rendered:
     With its defaults it is the rendered base, which test_kustomize holds to the chart: so much is there without Helm.
     """
     if variant == "defaults":
-        text = BASE.read_text(encoding="utf-8")
-    else:
-        done = _template(VARIANTS[variant], folder)
-        assert done.returncode == 0, done.stderr
-        text = done.stdout
+        return _read(BASE.read_text(encoding="utf-8"))
+    return taken(VARIANTS[variant], folder)
+
+
+def taken(values: dict[str, Any], folder: Path) -> Rendered:
+    """The chart with some values; fails where Helm does not take them."""
+    done = _template(values, folder)
+    assert done.returncode == 0, done.stderr
+    return _read(done.stdout)
+
+
+def _read(text: str) -> Rendered:
     return Rendered(tuple(o for o in yaml.safe_load_all(text) if o is not None))
 
 

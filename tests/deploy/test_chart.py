@@ -22,7 +22,17 @@ from telemetry.environment import SECRETS_DIR
 from telemetry.forwarding.forwarder import ForwardSettings
 from telemetry.settings import load_settings
 from tests.deploy import tools
-from tests.deploy.charts import CHART, NOT_OF_KUBERNETES, VARIANTS, Rendered, containers, refused, rendered
+from tests.deploy.charts import (
+    CHART,
+    NOT_OF_KUBERNETES,
+    VARIANTS,
+    Rendered,
+    containers,
+    refused,
+    rendered,
+    taken,
+)
+from tests.places import ROOT
 
 FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("router", "router.yaml", RouterSettings),
@@ -203,6 +213,18 @@ def test_keda_looks_at_the_lag_of_the_group_that_scorers_are_in(tmp_path: Path) 
     assert trigger["metadata"]["topic"] == names.topic(topics.INTERACTIONS)
     helper = (CHART / "templates" / "_settings.tpl").read_text(encoding="utf-8")
     assert f"}}}}{Names().group(GROUP)}{{{{ else }}}}" in helper
+
+
+def test_the_values_on_the_page_are_taken_by_helm_and_what_comes_of_them_by_the_processes(
+    tmp_path: Path, mounted_secrets: Path
+) -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    made = taken(yaml.safe_load(block), tmp_path)
+    assert mounted_secrets.is_dir()
+    for part, file, kind in FILES:
+        (tmp_path / file).write_text(made.settings(part, file), encoding="utf-8")
+        load_settings(tmp_path / file, kind)
 
 
 @pytest.mark.parametrize(
