@@ -155,26 +155,16 @@ class Guarded(HttpToolsProtocol):
         self._timed = _WHOLE
         self._fed = self._body_bytes = self._body_before = self._barren = 0
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; one behind a chunked body is counted and dropped, since nobody may be told anything late."""
-        headers = self.headers
-        if len(headers) >= self._most_headers:
-            raise Refused(head_too_large(self._most_headers, "headers"))
-        if (
-            self._phase == _HEAD
-        ):  # as uvicorn has it; a call of that costs more than the rest, ten times a request
-            name = name.lower()
-            if name == b"expect" and value.lower() == b"100-continue":
-                self.expect_100_continue = True
-            headers.append((name, value))
-
     def on_headers_complete(self) -> None:
         """The head is complete: the application begins."""
         if self._fed + self._feeding > self._most_head_bytes and self._head_bytes() > self._most_head_bytes:
             raise Refused(head_too_large(self._most_head_bytes, "bytes"))
+        if len(self.headers) > self._most_headers:
+            raise Refused(head_too_large(self._most_headers, "headers"))
         if len(self.pipeline) >= _MOST_WAITING:
             raise Refused(TOO_MANY_AT_ONCE)
         super().on_headers_complete()
+        self.headers = []  # of what comes behind a chunked body nobody may be told anything late
         self._phase = _BODY
         self._fed = 0
         if self.scope["http_version"] == "1.0":
@@ -224,6 +214,8 @@ class Guarded(HttpToolsProtocol):
         """The request is not complete yet."""
         if self._phase == _HEAD and self._fed > self._most_head_bytes:
             self._refuse(head_too_large(self._most_head_bytes, "bytes"))
+        elif self._phase == _HEAD and len(self.headers) > self._most_headers:
+            self._refuse(head_too_large(self._most_headers, "headers"))
         elif self._phase == _BODY and self._is_mostly_framing():
             self._refuse(MOSTLY_FRAMING)
         elif self._timed != self._phase:
