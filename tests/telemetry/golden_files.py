@@ -73,7 +73,7 @@ def _value(annotation: Any, name: str) -> Any:
     if origin is typing.Literal:
         return arguments[0]
     if origin is tuple:
-        return (_value(arguments[0], name),)
+        return tuple(_value(one, name) for one in arguments if one is not Ellipsis)
     if origin is dict:
         return {"addition": "any" if arguments[1] is typing.Any else _value(arguments[1], name)}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
