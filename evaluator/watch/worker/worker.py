@@ -165,7 +165,7 @@ class Worker:
                     loop()
                 except BrokerUnavailable as error:
                     if error.message != told:
-                        log.warning("%s; trying again every %.1f s", error.message, RETRY_S)
+                        log.warning("%s; trying again every %.1f s. %s", error.message, RETRY_S, error.hint)
                     told = error.message
                     self._stop.wait(RETRY_S)
         except BaseException as error:  # noqa: BLE001 -- handed to the thread that waits, which raises it

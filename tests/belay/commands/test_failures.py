@@ -164,7 +164,7 @@ def test_the_broker_by_hand_answers_and_ends_on_a_signal(tmp_path: Path, free_po
     assert marked_processes(str(tmp_path)) == []
 
 
-def test_absent_broker_is_named_with_what_to_do(tmp_path: Path, free_port: int) -> None:
+def test_absent_broker_is_waited_for_and_named_with_what_to_do(tmp_path: Path, free_port: int) -> None:
     settings = tmp_path / "watch.yaml"
     settings.write_text(
         yaml.safe_dump(
@@ -175,11 +175,25 @@ def test_absent_broker_is_named_with_what_to_do(tmp_path: Path, free_port: int) 
         ),
         encoding="utf-8",
     )
-    ended = belay("watch", "--settings", str(settings), folder=tmp_path)
-    assert ended.returncode == 4
-    assert f"127.0.0.1:{free_port}" in ended.stderr
-    assert "`belay broker` starts one" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    process = subprocess.Popen(
+        [sys.executable, "-m", "belay", "watch", "--settings", str(settings)],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    try:
+        assert process.stderr is not None
+        told = next(line for line in process.stderr if "no broker answers" in line)
+        assert f"127.0.0.1:{free_port}" in told
+        assert "`belay broker` starts one" in told
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+        assert process.wait(20.0) == 0
+        assert "Traceback" not in told + rest
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_missing_settings_file_says_where_to_find_one(tmp_path: Path) -> None:
