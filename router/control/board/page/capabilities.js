@@ -20,7 +20,7 @@ export function Capabilities({ rollout, line, onLight }) {
           <th scope="col">tolerated</th><th scope="col" class="wide">evidence <small>limit ${evidence(line.bar)}</small></th>
           <th scope="col">pairs</th><th scope="col">unscored</th>
         </tr></thead>
-        <tbody>${rows.map((one) => html`<${Row} key=${one.name} ...${{ one, line, from, to, onLight }} />`)}</tbody>
+        <tbody>${rows.map((one) => html`<${Row} key=${one.name} ...${{ one, line, from, to, onLight, bar: rollout.advance === "evidence" ? rollout.promotion_bar : null }} />`)}</tbody>
       </table>
     </div>
     <p class="note">The bar is where the true change lies, at all times together with 95%; the dashed line is the drop that is tolerated.
@@ -28,7 +28,7 @@ export function Capabilities({ rollout, line, onLight }) {
   </section>`;
 }
 
-function Row({ one, line, from, to, onLight }) {
+function Row({ one, line, from, to, onLight, bar }) {
   const mean = (arm) => html`${arm.mean === null ? "–" : percent(arm.mean)}<small>${count(arm.n)}</small>`;
   const note = one.rail ? "guardrail" : one.role === "target" ? "target" : "";
   return html`<tr
@@ -42,7 +42,7 @@ function Row({ one, line, from, to, onLight }) {
     <td data-label="candidate">${mean(one.candidate)}</td>
     <td data-label="change" class="wide"><span class="with"><${Interval} one=${one} from=${from} to=${to} /><b>${one.estimate === null ? "–" : points(one.estimate)}</b></span></td>
     <td data-label="tolerated">${points(-(one.tolerated ?? one.threshold))}</td>
-    <td data-label="evidence" class="wide"><span class="with"><${Meter} value=${one.evidence} bar=${line.bar} /><b>${evidence(one.evidence)}</b></span></td>
+    <td data-label="evidence" class="wide"><span class="with"><${Meter} value=${one.evidence} bar=${line.bar} /><b>${evidence(one.evidence)}</b></span>${bar !== null && one.proven !== null && html`<small>no drop: ${evidence(one.proven)} of ${evidence(bar)} to promote</small>`}</td>
     <td data-label="pairs">${count(one.pairs)}</td>
     <td data-label="unscored">${count(one.unscored)}</td>
   </tr>`;
