@@ -120,10 +120,11 @@ def under_way(folder: Path, *, seed: int = 6, scores: int = 700) -> tuple[Served
     """One rollout that has nothing to fear yet: at 25% or 50%, and a second of work to make."""
     bus = MemoryBus()
     bus.ensure_topics()
-    told = story(folder, "support-2", datetime.now(UTC) - scores * timedelta(seconds=3), seed=seed)
+    # Not a second in the future, or whatever is told next would be older than what is known.
+    told = ending(datetime.now(UTC), folder / "control", "support-2", scores, 60, seed=seed)
     publish(bus, told.tell(scores), told)
     told.clock.now = datetime.now(UTC)
-    return Served(told.control, bus, folder), told
+    return Served(told.control, bus, folder / "control"), told
 
 
 def ending(ends: datetime, folder: Path, name: str, scores: int, after: int, **changes: Any) -> Story:

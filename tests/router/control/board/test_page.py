@@ -105,6 +105,7 @@ def _roll_back(page: Page, served: Served) -> None:
     expect(dialog).to_have_count(0)
     expect(button).to_be_focused()
     page.keyboard.press("Enter")
+    expect(dialog.get_by_label("Why")).to_be_focused()
     page.keyboard.type("complaints about totals")
     dialog.get_by_label("Your name").fill("ada")
     page.keyboard.press("Enter")
