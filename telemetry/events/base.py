@@ -1,0 +1,66 @@
+"""What all events and values are: frozen, in the past tense, refusing unknown fields; and the words they share."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Arm = Literal["control", "candidate"]
+SubjectSource = Literal["session", "end_user", "user", "api_key", "request"]
+TextPolicy = Literal["full", "redacted", "hashed"]
+Action = Literal["promote", "hold", "roll_back"]
+Status = Literal["shadow", "ramping", "paused", "promoted", "rolled_back", "closed"]
+AdvancePolicy = Literal["manual", "schedule", "evidence"]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = get_args(Day)
+
+
+def new_id() -> str:
+    """A fresh event id (UUID4, hex)."""
+    return uuid.uuid4().hex
+
+
+def derived_id(*parts: str) -> str:
+    """An id that is the same whenever the same parts are given, so that a repeated effect is one effect."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, "\x1f".join(parts)).hex
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+class Value(BaseModel):
+    """A frozen value that refuses unknown fields."""
+
+    # An e-value may overflow to infinity; as JSON's null it could not be read back.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class Event(Value):
+    """Something that happened. `event_id` is what consumers deduplicate by, but for scores, which say where they come from."""
+
+    TYPE: ClassVar[str]
+    TOPIC: ClassVar[str]
+    KEY: ClassVar[str]
+
+    event_id: str = Field(default_factory=new_id)
+    time: AwareDatetime = Field(default_factory=now)
+    source: str
+
+    @property
+    def key(self) -> str:
+        """The partition key: the value of the field that `KEY` names."""
+        return str(attrgetter(self.KEY)(self))
+
+
+class LogPlace(Value):
+    """Where a topic holds a record."""
+
+    partition: int = Field(ge=0)
+    offset: int = Field(ge=0)

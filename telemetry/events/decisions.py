@@ -1,0 +1,82 @@
+"""`promote`, `hold` or `roll_back`, with its proof."""
+
+from __future__ import annotations
+
+from telemetry import topics
+from telemetry.events.base import Action, Event, Value
+from telemetry.events.rollouts import Allotment
+
+STAGE_DONE = "stage {stage} has done its part; waiting for the first scores of the next"
+"""The reason of a hold after a stage's `promote`: control goes by it, nothing stands against that promotion."""
+STALE_JUDGE = "calibration stale"
+"""How the reason of a hold begins where a judge changed during the rollout."""
+
+
+class ArmCount(Value):
+    """Units of one arm in one capability, and their mean score (None where there are none)."""
+
+    n: int
+    mean: float | None
+
+
+class CapabilityEvidence(Value):
+    """What the sequential test knows about one capability. `e_value` is E_k of statistics.md.
+
+    `threshold` is the one that the test uses, `tolerated` the brief's own where a judge's error moved it. Where the
+    capability is not watched, `unwatched` says why. Under `missing:scores` the counts are of scores that were due,
+    and the means are the part of them that came.
+    """
+
+    capability: str
+    watched: bool
+    threshold: float
+    weight: float
+    e_value: float
+    control: ArmCount
+    candidate: ArmCount
+    pairs: int
+    pair_gap: float | None
+    unscored: int
+    judged_by: str = "program"
+    tolerated: float | None = None
+    unwatched: str | None = None
+
+
+class Proof(Value):
+    """What `belay replay` needs to come to the same decision."""
+
+    test: str
+    e_value: float
+    bar: float
+    blamed: tuple[str, ...]
+    evidence: tuple[CapabilityEvidence, ...]
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+    scores_sha256: str
+    brief_sha256: str
+    settings_sha256: str
+    judges: tuple[str, ...]
+    heaviest: tuple[str, ...]
+    deciding_score: str
+
+
+class DecisionMade(Event):
+    """`promote`, `hold` or `roll_back`, with its proof.
+
+    `time` is the deciding score's time and `event_id` is derived from it, so that a replay gives the same
+    bytes; when it was emitted is the Kafka record's timestamp. A `hold` says where the next shadows should go
+    (`allotment`), as far as the routers tell capabilities apart.
+    """
+
+    TYPE = "belay.decision.made"
+    TOPIC = topics.DECISIONS
+    KEY = "rollout_id"
+
+    rollout_id: str
+    action: Action
+    reason: str
+    stage: int
+    proof: Proof
+    allotment: Allotment | None = None

@@ -1,0 +1,105 @@
+"""What the watch and its workers say of themselves, for people; no decision rests on it."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime
+
+from telemetry import topics
+from telemetry.events.base import Arm, Event, LogPlace, Value
+from telemetry.events.decisions import CapabilityEvidence
+
+
+class Change(Value):
+    """By how much the candidate's mean score differs from control's in one capability: minus is worse.
+
+    `low` and `high` hold the true change at all times together with 95% (an asymptotic confidence sequence); the
+    decisions rest on the e-values, not on this.
+    """
+
+    capability: str
+    estimate: float
+    low: float
+    high: float
+
+
+class Weighed(Value):
+    """An interaction that moved M by the factor `factor`, up or down. `logged` is where its score says that it lies."""
+
+    interaction_id: str
+    factor: float
+    capability: str | None
+    arm: Arm
+    value: float | None
+    other_value: float | None
+    logged: LogPlace | None = None
+
+
+class Imbalanced(Value):
+    """How subjects of one source or router were assigned, beside what the shares call for."""
+
+    where: str
+    units: int
+    candidates: int
+    expected: float
+    e_value: float
+
+
+class WatchReported(Event):
+    """What the watch knows of one rollout at this moment, for people; a decision has its proof with it instead.
+
+    `last_score` is when the last folded score was made, `stopped` why nothing more can be settled. `promotion` is each
+    capability's evidence against a drop of this stage's margin, to be promoted at `promotion_bar`. `traffic` counts
+    tags of prompts that had a chance of a shadow, "" for none.
+    """
+
+    TYPE = "belay.watch.reported"
+    TOPIC = topics.WATCH
+    KEY = "rollout_id"
+
+    rollout_id: str
+    stage: int
+    settled: int
+    untagged: int
+    e_value: float
+    bar: float
+    evidence: tuple[CapabilityEvidence, ...]
+    changes: tuple[Change, ...]
+    promotion: dict[str, float]
+    promotion_bar: float
+    traffic: dict[str, int]
+    imbalances: tuple[Imbalanced, ...]
+    missing: str | None
+    judges: tuple[str, ...]
+    heaviest: tuple[Weighed, ...]
+    last_score: AwareDatetime | None
+    last_offset: int
+    last_decision: str | None
+    stopped: str | None
+
+
+class WorkerReported(Event):
+    """What one worker has done since it began. `worker` names its process; `unscored` counts codes.
+
+    `behind_s` is how old the last interaction was when it was scored. One that `stands_by` leaves decisions to another.
+    """
+
+    TYPE = "belay.worker.reported"
+    TOPIC = topics.WATCH
+    KEY = "worker"
+
+    worker: str
+    judge: str
+    tagger: str
+    interactions: int
+    scored: int
+    unscored: dict[str, int]
+    waiting: int
+    unknown_share: float | None
+    unknown_grew: bool
+    behind_s: float | None
+    dead: int
+    duplicates: int
+    late: int
+    stands_by: bool
+    refused: dict[str, str]
+    unannounced: tuple[str, ...]
