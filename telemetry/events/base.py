@@ -43,7 +43,7 @@ class Value(BaseModel):
 
 
 class Event(Value):
-    """Something that happened. `event_id` is what consumers deduplicate by, but for scores, which say where they come from."""
+    """Something that happened. `event_id` is what consumers deduplicate by; scores say where they come from instead."""
 
     TYPE: ClassVar[str]
     TOPIC: ClassVar[str]
