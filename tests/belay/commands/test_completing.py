@@ -80,8 +80,8 @@ def _model(home: Path, name: str, kind: Kind) -> None:
     ("typed", "offered"),
     [
         ("belay rep", ["repair", "replay"]),
-        ("belay rollout p", ["promote", "pins"]),
-        ("belay rollout d", ["draft"]),
+        ("belay rollout p", ["pins", "promote", "pause"]),
+        ("belay rollout d", ["draft", "diff"]),
         ("belay audit --m", ["--model", "--markdown"]),
         ("belay audit ", ["mine-2", "their-lora"]),
         ("belay serve mi", ["mine", "mine-2"]),

@@ -55,7 +55,7 @@ def _briefs() -> Iterator[Case]:
 
 def _settings() -> Iterator[Case]:
     for command in ("router", "forward", "control", "watch"):
-        yield Case((command,), USAGE, ("--settings",))
+        yield Case((command,), USAGE, ("--settings", *(["belay up control"] if command == "control" else [])))
         for file in WRONG_FILES:
             yield Case((command, "--settings", f"{{{file}}}"), USAGE, (f"{{{file}}}",))
 
@@ -122,7 +122,6 @@ def _control() -> Iterator[Case]:
     away = ("--control", "http://127.0.0.1:{closed}")
     by = ("--by", "me", "--reason", "why")
     yield Case(("rollout", "status", *away), INFRASTRUCTURE, ("{closed}", "belay control"))
-    yield Case(("control",), USAGE, ("--settings", "belay up control"))
     for action in ("promote", "pause", "resume", "rollback", "close"):
         yield Case(("rollout", action, "r1", *by, *away), INFRASTRUCTURE, ("{closed}",))
         yield Case(("rollout", action, "r1", *away), USAGE, ("--reason",))

@@ -91,7 +91,7 @@ def test_an_edited_dropped_inserted_or_moved_line_shows(audit: AuditLog, control
     control.start(spec(rollout_id="r2"))
     good = audit.lines()
     assert (len(good), verify(good).length) == (4, 4)
-    edited = [good[0], good[1].replace("ada", "bob"), *good[2:]]
+    edited = [good[0], good[1].replace('"ada"', '"bob"'), *good[2:]]
     assert verify(edited) == (1, json.loads(good[0])["sha256"], "line 2 was changed after it was written")
     for tampered in (good[1:], [good[0], *good[2:]], [good[0], good[0], *good[1:]], [good[1], good[0]]):
         assert "was dropped, inserted or replaced" in (verify(tampered).broken or "")
