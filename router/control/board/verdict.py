@@ -196,18 +196,27 @@ def _breach(report: WatchReported) -> str:
     first = leading(report)
     if first is None:
         return f"The evidence reached {report.bar:,.0f}."
-    return f"{plain(first.capability).capitalize()}: {_means(first)}."
+    name = plain(first.capability).capitalize()
+    known = next((change for change in report.changes if change.capability == first.capability), None)
+    if known is None:
+        return f"{name}: {_means(first)}."
+    low, high = signed(100 * known.low), signed(100 * known.high)
+    # Units alone may say something else than units and pairs together, which is what the table shows.
+    units = f" Units: {_shares(first)}." if first.control.n and first.candidate.n else ""
+    return f"{name}: {signed(100 * known.estimate)} points, between {low} and {high}.{units}"
 
 
 def _means(one: CapabilityEvidence) -> str:
     if one.control.mean is not None and one.candidate.mean is not None:
         change = signed(100 * (one.candidate.mean - one.control.mean))
-        return (
-            f"{one.candidate.mean:.0%} with the candidate, {one.control.mean:.0%} with base ({change} points)"
-        )
+        return f"{_shares(one)} ({change} points)"
     if one.pair_gap is not None:
         return f"{signed(-100 * one.pair_gap)} points over {one.pairs:,} pairs"
     return f"evidence {one.e_value:,.3g}"
+
+
+def _shares(one: CapabilityEvidence) -> str:
+    return f"{one.candidate.mean or 0.0:.0%} with the candidate, {one.control.mean or 0.0:.0%} with base"
 
 
 def _sentence(text: str) -> str:

@@ -51,7 +51,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("scores missing", {"report": report(missing="scores are missing for one arm")}, "missing for one arm."),
     ("arms out of proportion", {"report": report(imbalances=(SKEWED,))}, "400 of 500 subjects"),
     ("guardrail failing", {"report": report(evidence=(evidence(), RAIL))}, "Errors: 40% with the candidate"),
-    ("drop found", {"report": report(e_value=120.0)}, "Support: 40% with the candidate, 90% with base"),
+    ("drop found", {"report": report(e_value=120.0)}, "Units: 40% with the candidate, 90% with base."),
     ("promoted", {"state": state(status="promoted")}, "the watch goes on"),
     ("paused", {"state": state(status="paused", reason="it is Friday")}, "it is Friday."),
     ("shadow", {"state": state(status="shadow", reason="nobody sees it")}, "nobody sees it."),
