@@ -59,6 +59,13 @@ def real_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prepare_base_model(tmp_path_factory.mktemp("real") / "base")
 
 
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[str]:
+    """A broker of one test alone: what it leaves in the log would be in the way of others, and theirs in its own."""
+    with EmbeddedBroker(a_free_port(), tmp_path / "broker.log") as broker:
+        yield broker.bootstrap_servers
+
+
 @pytest.fixture(scope="session")
 def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`host:port` of a real Tansu, one for the whole session; tests share its topics."""

@@ -176,15 +176,15 @@ def test_the_worker_lives_without_a_broker(chart: Rendered, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_a_rollout_that_control_starts_reaches_a_router_that_shares_nothing_with_it_but_kafka(
-    chart: Rendered, tmp_path: Path, embedded_broker: str
+    chart: Rendered, tmp_path: Path, own_broker: str
 ) -> None:
     pods = {name: tmp_path / name for name in ("control", "router")}
-    control = Container(pods["control"], "control", embedded_broker)
+    control = Container(pods["control"], "control", own_broker)
     tokens = control.at("/etc/belay/access/tokens.yaml")
     tokens.parent.mkdir(parents=True)
     token = add_token(tokens, "ada", "operator")
-    router = Container(pods["router"], "router", embedded_broker)
-    forwarder = Container(pods["router"], "forwarder", embedded_broker)
+    router = Container(pods["router"], "router", own_broker)
+    forwarder = Container(pods["router"], "forwarder", own_broker)
     with (
         running(chart, "control", control),
         running(chart, "router", forwarder),

@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from belay.home import RunFolder
-from belay.launcher.embedded_broker import EmbeddedBroker
 from belay.launcher.processes import StackSettings
 from belay.launcher.stack import OnlineStack
 from belay.launcher.supervisor import Supervisor
@@ -38,7 +37,6 @@ from telemetry.events import (
 )
 from telemetry.reading import Unreadable
 from telemetry.rollout_file import read_rollout
-from tests.conftest import a_free_port
 from tests.places import BRIEF
 
 pytestmark = pytest.mark.slow
@@ -78,13 +76,6 @@ def engine() -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[str]:
-    """A broker of its own: the rollout is still under way at the end, and would be in the way of the next one."""
-    with EmbeddedBroker(a_free_port(), tmp_path / "broker.log") as broker:
-        yield broker.bootstrap_servers
 
 
 def rollout_of(loaded: LoadedBrief) -> RolloutSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from belay.cli import app
-from belay.launcher.embedded_broker import EmbeddedBroker
 from belay.steps.measure import measure_traffic
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.map.mapping.reading import Window, since_of
@@ -23,7 +22,6 @@ from telemetry.bus.memory_bus import MemoryBus
 from telemetry.bus.protocols import Bus, Encoded
 from telemetry.errors import BrokerUnavailable, UsageError
 from telemetry.events import InteractionRecorded
-from tests.conftest import a_free_port
 from tests.evaluator.support.interactions import START, interaction
 
 QUIET = Console(quiet=True)
@@ -92,13 +90,6 @@ def publish(bus: Bus, events: Sequence[InteractionRecorded], *broken: bytes) -> 
         for value in broken:
             publisher.send(Encoded(topics.INTERACTIONS, b"k", (), value))
         publisher.flush()
-
-
-@pytest.fixture
-def own_broker(tmp_path: Path) -> Iterator[str]:
-    """A broker of this test alone: others' interactions would be measured too."""
-    with EmbeddedBroker(a_free_port(), tmp_path / "broker.log") as broker:
-        yield broker.bootstrap_servers
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
