@@ -37,6 +37,7 @@ FORM: Final = "BELAY_LOG"
 LEVEL: Final = "BELAY_LOG_LEVEL"
 FORMS: Final = ("plain", "json")
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+CHATTY: Final = "kafka"
 OURS: Final = ("telemetry", "serving", "router", "evaluator", "trainer", "belay")
 """Packages whose modules speak below info too."""
 
@@ -98,6 +99,8 @@ def _install(handler: logging.Handler, level: int) -> None:
     root.setLevel(max(level, logging.INFO))
     for name in OURS:
         logging.getLogger(name).setLevel(level)
+    # At info it tells each connection in a dozen lines, among which nobody finds ours.
+    logging.getLogger(CHATTY).setLevel(logging.INFO if level < logging.INFO else max(level, logging.WARNING))
 
 
 def _processors(form: str) -> list[Processor]:

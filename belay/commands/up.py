@@ -61,6 +61,7 @@ def up(
         if spec is not None:
             state = started(route.project, spec)
             console.print(f"   rollout {state.spec.rollout_id} has begun at {state.share:.0%}")
+        console.print(f"   the dashboard: {route.project.control_url}/", soft_wrap=True)
         console.print("   `belay status` shows how it stands; Ctrl-C ends all of it", soft_wrap=True)
 
     run_up(route, console, stop_on_signals(), ready)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,13 +174,19 @@ def _show_rollout(run: RolloutRun, console: Console) -> Summary:
         f"   {len(run.turns):,} requests through the router, {run.concurrency} at a time; "
         f"everything of this run lies in {run.folder.root}"
     )
+
+    def on_start(control_url: str) -> None:
+        console.print(f"   The dashboard, as long as it runs: {control_url}/", soft_wrap=True)
+
     if not console.is_terminal:
-        return _log_rollout(run, console)
+        return _log_rollout(run, console, on_start)
     with Live(console=console, refresh_per_second=4) as screen:
-        return run_rollout(run, lambda tick: screen.update(live.render(tick)))
+        return run_rollout(run, lambda tick: screen.update(live.render(tick)), on_start)
 
 
-def _log_rollout(run: RolloutRun, console: Console, every_s: float = 10.0) -> Summary:
+def _log_rollout(
+    run: RolloutRun, console: Console, on_start: Callable[[str], None], every_s: float = 10.0
+) -> Summary:
     """The same without a terminal: a line every ten seconds and at every change."""
     shown, due = "", 0.0
 
@@ -190,7 +197,7 @@ def _log_rollout(run: RolloutRun, console: Console, every_s: float = 10.0) -> Su
             console.print(f"   {live.line(tick)}")
             shown, due = state, time.monotonic() + every_s
 
-    return run_rollout(run, on_tick)
+    return run_rollout(run, on_tick, on_start)
 
 
 def _engine(parts: ExitStack, home: Home, folder: Path, arm: Arm, console: Console) -> VllmEngine:

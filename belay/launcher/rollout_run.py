@@ -56,9 +56,16 @@ class Tick:
     traffic: TrafficCount
 
 
-def run_rollout(run: RolloutRun, on_tick: Callable[[Tick], None]) -> Summary:
+def _ignore(control_url: str) -> None:
+    """The default listener."""
+
+
+def run_rollout(
+    run: RolloutRun, on_tick: Callable[[Tick], None], on_start: Callable[[str], None] = _ignore
+) -> Summary:
     """Start the stack, send the traffic, wait until every interaction is settled, and sum up from Kafka.
 
+    `on_start` is told where control and its dashboard are, as long as the rollout runs.
     Raises InfrastructureError where a process of the stack ends by itself; nothing is left running.
     """
     settings = StackSettings(
@@ -77,6 +84,7 @@ def run_rollout(run: RolloutRun, on_tick: Callable[[Tick], None]) -> Summary:
     ):
         stack.start()
         stack.start_rollout(run.spec)
+        on_start(stack.control_url)
         client = ReplayClient(stack.router_url, run.spec.model_alias, run.turns, run.concurrency)
         client.start()
         try:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from belay.logs import OURS
+from belay.logs import CHATTY, OURS
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process's log is set up for its whole life; here it has to end with the test."""
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    loggers = [logging.getLogger(name) for name in (None, *OURS)]
+    loggers = [logging.getLogger(name) for name in (None, CHATTY, *OURS)]
     levels, handlers = [logger.level for logger in loggers], list(logging.getLogger().handlers)
     yield
     for logger, level in zip(loggers, levels, strict=True):

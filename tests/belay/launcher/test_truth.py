@@ -12,12 +12,12 @@ from belay.launcher.turns import read_turns
 from belay.launcher.unseen import write_unseen
 from evaluator.briefs.brief import load_brief
 from serving.engines.arms import Endpoint
-from tests.belay.launcher.test_allotment import engine, own_broker, rollout_of
+from tests.belay.launcher.test_allotment import engine, rollout_of
 from tests.places import BRIEF
 
 pytestmark = pytest.mark.slow
 
-__all__ = ["engine", "own_broker"]  # fixtures, which pytest finds by their names here
+__all__ = ["engine"]  # a fixture, which pytest finds by its name here
 COUNT = 90
 
 
