@@ -24,6 +24,7 @@ from router.control.models_here import check_models
 from router.control.pinning import Pinning
 from router.control.policy import why_blind, why_not_yet
 from router.control.rollout import Expire, Pause, Promote, RollBack, RolloutEvent, Start
+from router.control.spec_checks import check_kept
 from telemetry.errors import InfrastructureError, TransitionRefused, UnreadableRecord, UsageError
 from telemetry.events import DecisionMade, RolloutChanged, RolloutSpec, now
 from telemetry.rollout_file import read_rollout, replaces, write_rollout
@@ -51,7 +52,8 @@ class Control:
 
     `outbox` holds the states that the broker does not have yet, oldest first. `followers` are told of each change of
     status, stage or share once it is in force, in order; none of them may fail or take long. `models` is where the
-    model folders lie on this machine: those of a rollout are pinned there as long as it may be rolled back.
+    model folders lie on this machine: those of a rollout are pinned there as long as it may be rolled back. `keep_days`
+    is how long its topics keep scores and decisions, None without a broker.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class Control:
         journal: Path,
         clock: Callable[[], datetime] = now,
         models: Path | None = None,
+        keep_days: float | None = None,
     ) -> None:
         self._file = rollout_file
+        self._keep_days = keep_days
         self._journal = Journal(journal)
         self._models, self._pinning = models, Pinning(models)
         self._clock = clock
@@ -78,6 +82,7 @@ class Control:
 
     def start(self, spec: RolloutSpec, actor: str = "operator", reason: str = "started") -> RolloutChanged:
         """Start a rollout. Raises TransitionRefused where one still has subjects, or this one has been."""
+        check_kept(spec, self._keep_days)
         with self._lock:
             other = self.current
             if other is not None and other.occupies:

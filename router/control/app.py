@@ -60,7 +60,10 @@ def run_control(settings: ControlSettings) -> None:
                 "no models_folder: nothing keeps the models of a rollout from being replaced or removed"
             )
         control = Control(
-            settings.rollout_file, settings.folder / "control.jsonl", models=settings.models_folder
+            settings.rollout_file,
+            settings.folder / "control.jsonl",
+            models=settings.models_folder,
+            keep_days=settings.kafka.topics.keep_days if bus is not None else None,
         )
         audit = AuditLog(settings.folder / "audit.jsonl")
         control.followers.append(audit.changed)

@@ -41,6 +41,20 @@ def check_spec(spec: RolloutSpec) -> None:
         check(spec)
 
 
+def check_kept(spec: RolloutSpec, keep_days: float | None) -> None:
+    """Raise SpecRefused where the topics forget sooner than the rollout may be rolled back.
+
+    `keep_days` is how long scores and decisions are kept, None where nobody knows.
+    """
+    if keep_days is not None and spec.rollback_window_days > keep_days:
+        raise _refused(
+            spec,
+            f"rollback_window_days is {spec.rollback_window_days}, and its scores and decisions are kept for "
+            f"{keep_days:g} days",
+            "Give it a shorter window, or the topics a longer `keep_days` (`kafka: {topics: {keep_days: ...}}`).",
+        )
+
+
 def full_share(spec: RolloutSpec) -> float:
     """The share of a promoted rollout: all but the holdback, which keeps the watch alive."""
     return 1.0 - spec.holdback

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.watch.evidence.state import EvidenceState
-from router.control.spec_checks import MOST_STAGES, SpecRefused, check_spec
+from router.control.spec_checks import MOST_STAGES, SpecRefused, check_kept, check_spec
 from telemetry.events import CapabilityWatch, Guardrail, RolloutSpec
 from tests.router.values import spec
 
@@ -92,3 +92,11 @@ def test_the_watch_can_be_begun_for_every_spec_that_is_accepted(given: RolloutSp
     state = EvidenceState(given).to_snapshot()
     assert list(state["capabilities"]) == [c.name for c in given.capabilities]
     assert len(state["guardrails"]) == len(given.guardrails)
+
+
+def test_a_rollback_window_longer_than_scores_are_kept_is_refused() -> None:
+    long = spec().model_copy(update={"rollback_window_days": 46})
+    with pytest.raises(SpecRefused, match="kept for 45 days"):
+        check_kept(long, 45.0)
+    check_kept(long, 46.0)
+    check_kept(long, None)
