@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from evaluator.watch.worker.stored import Stored
 from telemetry import codec, topics
@@ -11,26 +10,17 @@ from telemetry.bus.catching_up import read_to_end
 from telemetry.bus.protocols import Bus, Record
 from telemetry.errors import UnreadableRecord
 from telemetry.events import RolloutChanged
-
-CATCH_UP_S: Final = 10.0
-"""How long a topic may stay silent before its end before the broker counts as unavailable."""
+from telemetry.reading import Unreadable, events_in
 
 
 def read_states(bus: Bus) -> dict[str, RolloutChanged]:
     """The latest state of every rollout. What cannot be read is passed over: it is read, and buried, once more."""
     states: dict[str, RolloutChanged] = {}
-    with bus.reader([topics.ROLLOUTS]) as reader:
-        for record in read_to_end(reader, CATCH_UP_S):
-            if record.is_tombstone:
-                continue
-            try:
-                event = codec.decode(record)
-            except UnreadableRecord:
-                continue
-            if isinstance(event, RolloutChanged):
-                known = states.get(event.spec.rollout_id)
-                if known is None or event.revision > known.revision:
-                    states[event.spec.rollout_id] = event
+    for _, event in events_in(bus, topics.ROLLOUTS, Unreadable()):
+        if isinstance(event, RolloutChanged):
+            known = states.get(event.spec.rollout_id)
+            if known is None or event.revision > known.revision:
+                states[event.spec.rollout_id] = event
     return states
 
 
@@ -39,7 +29,7 @@ def read_snapshots(bus: Bus, bury: Callable[[Record, str], None]) -> Stored:
     stored = Stored()
     latest: dict[bytes | None, Record] = {}
     with bus.reader([topics.SNAPSHOTS]) as reader:
-        for record in read_to_end(reader, CATCH_UP_S):
+        for record in read_to_end(reader):
             # Of each key the last one counts, and only that one is worth decoding.
             latest[record.key] = record
     for record in latest.values():
@@ -62,6 +52,6 @@ def decisions_of_late(bus: Bus, many: int) -> list[str]:
         begins = reader.begin_offsets()
         for (topic, partition), end in reader.end_offsets().items():
             reader.seek(topic, partition, max(begins.get((topic, partition), 0), end - many))
-        for record in read_to_end(reader, CATCH_UP_S):
+        for record in read_to_end(reader):
             found += [value.decode(errors="replace") for name, value in record.headers if name == "ce_id"]
     return found
