@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import os
 import secrets
 from collections.abc import Callable
 from datetime import datetime
@@ -25,7 +24,8 @@ from router.control.access import NotSignedIn, Role
 from telemetry.errors import SettingsError, UsageError
 from telemetry.events import now
 from telemetry.files import write_renamed
-from telemetry.settings import Settings, load_document
+from telemetry.following import Followed
+from telemetry.settings import Settings, load_document, parse_document
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +103,7 @@ class Tokens:
     """The file as control uses it: what is added or revoked counts from the next request on."""
 
     def __init__(self, path: Path, clock: Callable[[], datetime] = now) -> None:
-        self._path, self._clock = path, clock
-        self._seen = _stamp(path)
+        self._file, self._clock = Followed(path), clock
         self._tokens = read_tokens(path).tokens
 
     def of(self, secret: str) -> Token:
@@ -126,20 +125,21 @@ class Tokens:
         return found
 
     def _look(self) -> None:
-        stamp = _stamp(self._path)
-        if stamp == self._seen:
+        news = self._file.news()
+        if news is None:
             return
-        self._seen = stamp
         try:
-            self._tokens = read_tokens(self._path).tokens
+            self._tokens = _tokens_in(news.content, self._file.path)
         except SettingsError as error:
             # Whoever may roll back must not lose that to a slip in the file; what was revoked before stays so.
             log.error("the tokens stay as they were: %s", error)  # noqa: TRY400 - the message says it all
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _tokens_in(content: bytes | None, path: Path) -> tuple[Token, ...]:
+    if content is None:
+        raise SettingsError(f"no tokens are at {path} any more")
     try:
-        found = os.stat(path)  # noqa: PTH116 - once a request
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not valid YAML: {error}") from error
+    return parse_document(text, TokenFile, str(path)).tokens

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from router.proxy.following import Followed
 from telemetry.errors import UnreadableRecord
 from telemetry.events import RolloutChanged
+from telemetry.following import Followed
 from telemetry.rollout_file import parse_rollout
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from router.proxy.following import Followed, News
+from telemetry.following import Followed, News
 
 
 def no_descriptors(*_: Any, **__: Any) -> Any:

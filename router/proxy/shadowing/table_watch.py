@@ -7,8 +7,8 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from router.proxy.following import Followed
 from telemetry.errors import UnreadableRecord
+from telemetry.following import Followed
 from telemetry.word_table import WordTable, parse_table
 
 log = logging.getLogger(__name__)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import stat
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,3 +79,21 @@ def test_a_name_has_one_token_and_one_that_is_none_cannot_be_revoked(file: Path)
 def test_a_control_whose_token_file_is_missing_does_not_start(file: Path) -> None:
     with pytest.raises(SettingsError, match="no settings file"):
         Tokens(file)
+
+
+def test_a_token_that_was_revoked_while_the_file_could_not_be_read_is_nobodys_at_the_next_request(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_descriptors(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    secret = add_token(file, "ada", "operator")
+    tokens = Tokens(file)
+    revoke_token(file, "ada")
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", no_descriptors)
+        full.setattr(Path, "read_text", no_descriptors)
+        with suppress(OSError):
+            tokens.of(secret)
+    with pytest.raises(NotSignedIn):
+        tokens.of(secret)
