@@ -40,6 +40,13 @@ def read_to_end(reader: Reader, patience_s: float = PATIENCE_S, ask_s: float = A
             raise BrokerUnavailable(f"read nothing for {patience_s:g} s, though {named} has more")
 
 
+def skip_to_last(reader: Reader, many: int) -> None:
+    """Have a reader without a group begin `many` records before the end of each partition, or where it begins."""
+    begins = reader.begin_offsets()
+    for (topic, partition), end in reader.end_offsets().items():
+        reader.seek(topic, partition, max(begins.get((topic, partition), 0), end - many))
+
+
 def _not_reached(ends: dict[Partition, int], positions: dict[Partition, int]) -> dict[Partition, int]:
     return {where: end for where, end in ends.items() if positions.get(where, -1) < end}
 

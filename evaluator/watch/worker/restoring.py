@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from evaluator.watch.worker.stored import Stored
 from telemetry import codec, topics
-from telemetry.bus.catching_up import read_to_end
+from telemetry.bus.catching_up import read_to_end, skip_to_last
 from telemetry.bus.protocols import Bus, Record
 from telemetry.errors import UnreadableRecord
 from telemetry.events import RolloutChanged
@@ -49,9 +49,7 @@ def decisions_of_late(bus: Bus, many: int) -> list[str]:
     """The ids of the last `many` records of decisions, oldest first."""
     found: list[str] = []
     with bus.reader([topics.DECISIONS]) as reader:
-        begins = reader.begin_offsets()
-        for (topic, partition), end in reader.end_offsets().items():
-            reader.seek(topic, partition, max(begins.get((topic, partition), 0), end - many))
+        skip_to_last(reader, many)
         for record in read_to_end(reader):
             found += [value.decode(errors="replace") for name, value in record.headers if name == "ce_id"]
     return found

@@ -12,8 +12,8 @@ from router.control.board.told import Source
 from router.control.board.view import View
 from router.control.health import Pulse
 from telemetry import codec, topics
-from telemetry.bus.catching_up import read_to_end
-from telemetry.bus.protocols import Bus, Reader, Record
+from telemetry.bus.catching_up import read_to_end, skip_to_last
+from telemetry.bus.protocols import Bus, Record
 from telemetry.errors import BrokerUnavailable, InfrastructureError, UnreadableRecord
 from telemetry.events import Event, RolloutChanged, now
 
@@ -58,7 +58,7 @@ def _follow(view: View, bus: Bus, stop: threading.Event, pulse: Pulse) -> None:
         told = _events(read_to_end(states))
         past = sorted(told, key=lambda event: (event.time, isinstance(event, RolloutChanged)))
         _take(view, past, pulse)
-        _skip_all_but(RECENT, decisions)
+        skip_to_last(decisions, RECENT)
         _take(view, _events(read_to_end(decisions)), pulse)
         view.source_is(_source("live", None))
         ask_at = time.monotonic() + ASK_S
@@ -87,12 +87,6 @@ def _events(records: Iterable[Record]) -> Iterable[Event]:
             yield codec.decode(record)
         except UnreadableRecord as error:
             log.debug("skipped, control or the decider puts it to the dead letters: %s", error)
-
-
-def _skip_all_but(count: int, reader: Reader) -> None:
-    begins = reader.begin_offsets()
-    for (topic, partition), end in reader.end_offsets().items():
-        reader.seek(topic, partition, max(begins.get((topic, partition), 0), end - count))
 
 
 def _source(state: str, why: str | None) -> Source:
