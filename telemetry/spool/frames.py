@@ -32,11 +32,6 @@ def frame(number: int, payload: bytes) -> bytes:
     return _pack_header(length, crc32(payload, crc32(_pack_checked(length, number))), number) + payload
 
 
-def old_frame(payload: bytes) -> bytes:
-    """The payload as it lay in a segment before records had numbers."""
-    return OLD_HEADER.pack(len(payload), _old_checksum(payload)) + payload
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """What stands at a place of a segment. `end` is where it stops; `number` is 0 where frames have none.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.spool.folder import segment_numbers, segment_path
-from telemetry.spool.frames import frame, old_frame
+from telemetry.spool.frames import OLD_HEADER, frame
 from telemetry.spool.losses import Ledger, Loss, without
 from telemetry.spool.reader import SpoolReader
 from telemetry.spool.writer import Spool
+
+
+def old_frame(payload: bytes) -> bytes:
+    """A payload as it lay in a segment before records had numbers: its checksum is of its length and itself."""
+    size = len(payload)
+    return OLD_HEADER.pack(size, zlib.crc32(size.to_bytes(4, "little") + payload)) + payload
+
 
 MB = 1024 * 1024
 SIZE = len(frame(1, b"record 000"))
