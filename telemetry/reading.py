@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from telemetry import codec
 from telemetry.bus.catching_up import read_to_end
-from telemetry.bus.protocols import Bus, Record
+from telemetry.bus.protocols import Bus, Reader, Record
 from telemetry.errors import UnreadableRecord
 from telemetry.events import Event
 
@@ -40,10 +40,15 @@ def events_in(bus: Bus, topic: str, unreadable: Unreadable) -> Iterator[tuple[Re
     Tombstones are passed over, and what they took back is yielded for as long as compaction has not met it.
     """
     with bus.reader([topic]) as reader:
-        for record in read_to_end(reader):
-            if record.is_tombstone:
-                continue
-            try:
-                yield record, codec.decode(record)
-            except UnreadableRecord:
-                unreadable.places.add((record.topic, record.partition, record.offset))
+        yield from read_events(reader, unreadable)
+
+
+def read_events(reader: Reader, unreadable: Unreadable) -> Iterator[tuple[Record, Event]]:
+    """As `events_in`, of all topics that a reader has."""
+    for record in read_to_end(reader):
+        if record.is_tombstone:
+            continue
+        try:
+            yield record, codec.decode(record)
+        except UnreadableRecord:
+            unreadable.places.add((record.topic, record.partition, record.offset))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
@@ -10,19 +10,16 @@ from pydantic import BaseModel, ConfigDict
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.reporting.against_truth import AgainstTruth, Known, against_truth
 from telemetry import topics
-from telemetry.bus.catching_up import read_to_end
 from telemetry.bus.protocols import Bus, Record
-from telemetry.codec import decode
-from telemetry.errors import UnreadableRecord
 from telemetry.events import (
     ArmCount,
     CapabilityEvidence,
     DecisionMade,
-    Event,
     InteractionRecorded,
     RolloutChanged,
     ScoreRecorded,
 )
+from telemetry.reading import Unreadable, read_events
 from telemetry.score_batches import indexes, scores_of
 
 _BAD_ANSWER = 0.5
@@ -99,27 +96,17 @@ def read_rollout(bus: Bus, rollout_id: str) -> RolloutRecords:
     wanted = (topics.INTERACTIONS, topics.SCORES, topics.DECISIONS, topics.ROLLOUTS)
     found = RolloutRecords(0, [], [], [])
     interactions: set[str] = set()
-    for event, record in _events(bus, wanted):
-        if isinstance(event, InteractionRecorded) and event.rollout_id == rollout_id:
-            interactions.add(event.event_id)
-        elif event.key == rollout_id and (scores := scores_of(event)):
-            found.scores.extend((record, score) for score in scores)
-        elif isinstance(event, DecisionMade) and event.rollout_id == rollout_id:
-            found.decisions.append((record, event))
-        elif isinstance(event, RolloutChanged) and event.spec.rollout_id == rollout_id:
-            found.changes.append(event)
-    return RolloutRecords(len(interactions), found.scores, found.decisions, found.changes)
-
-
-def _events(bus: Bus, wanted: Sequence[str]) -> Iterator[tuple[Event, Record]]:
     with bus.reader(wanted) as reader:
-        for record in read_to_end(reader):
-            if record.is_tombstone:
-                continue
-            try:
-                yield decode(record), record
-            except UnreadableRecord:
-                continue
+        for record, event in read_events(reader, Unreadable()):
+            if isinstance(event, InteractionRecorded) and event.rollout_id == rollout_id:
+                interactions.add(event.event_id)
+            elif event.key == rollout_id and (scores := scores_of(event)):
+                found.scores.extend((record, score) for score in scores)
+            elif isinstance(event, DecisionMade) and event.rollout_id == rollout_id:
+                found.decisions.append((record, event))
+            elif isinstance(event, RolloutChanged) and event.spec.rollout_id == rollout_id:
+                found.changes.append(event)
+    return RolloutRecords(len(interactions), found.scores, found.decisions, found.changes)
 
 
 def summarise(records: RolloutRecords, router_applied_ns: int | None, known: Iterable[Known] = ()) -> Summary:
