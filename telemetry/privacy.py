@@ -76,6 +76,8 @@ _PHONE: Final = re.compile(
     r"|(?<![\w.,/-])0[0-9]{1,4}[ /-][0-9]{3,4}(?:[ -]?[0-9]{2,4}){1,3}(?![0-9])"  # 030 1234567
 )
 
+IDENTIFYING: Final = frozenset({"user", "metadata", "safety_identifier", "prompt_cache_key"})
+"""Members of a request's body that say who asks. They go to the engine, and are never recorded under any policy."""
 LONGEST_REDACTED: Final = 200_000
 """Characters of one text that patterns are tried on; a longer one is hashed."""
 _SHORTEST: Final = 5  # of anything that is looked for

@@ -1,7 +1,7 @@
 """What happened in one interaction, and how it comes into the spool.
 
 The router writes bytes and facts only; the forwarder parses them and applies the text policy. Neither the
-identity nor the authorization is ever among them.
+identity nor the authorization is ever among them: what the body says of who asked is left out (`identity`).
 """
 
 from __future__ import annotations

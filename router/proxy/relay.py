@@ -11,7 +11,6 @@ The order that matters:
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,18 +19,18 @@ from router.proxy.capture import EndpointKind, Heard, Interaction, Recorder
 from router.proxy.counters import Counters
 from router.proxy.engines import Engines
 from router.proxy.faults import fault_of, fault_of_stream
+from router.proxy.identity import end_user_and_rest
 from router.proxy.in_force import InForce
 from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.shadows import Shadows
 from router.proxy.wire import answers
-from router.proxy.wire.client import Client, Scope, TooDeep
+from router.proxy.wire.client import Client, Scope
 from router.proxy.wire.headers import Headers, is_stream, request_lines, request_target
 from router.proxy.wire.lines import Lines
 from router.proxy.wire.model_name import Renamer, with_length
 from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
 from telemetry.events import CUT_BY_ROUTER, Arm
 
-_USER: Final = b'"user"'
 _AFTER_DONE_S: Final = 1.0
 """What an engine has for the end of its answer once it has said that all is said."""
 
@@ -60,13 +59,14 @@ class Relay:
     async def answer(self, scope: Scope, client: Client, kind: EndpointKind, rollout: InForce) -> None:
         """Answer one request and record it. Raises ClientLeft, TooLarge and TooDeep."""
         body = await client.body(self.settings.limits.body_bytes)
+        end_user, recorded = end_user_and_rest(body)
         found = subject_of(
             dict(scope["headers"]),
-            end_user_in(body),
+            end_user,
             session_header=self.session_header,
             end_user_header=self.end_user_header,
         )
-        interaction = Interaction(rollout, found, kind, body)
+        interaction = Interaction(rollout, found, kind, recorded)
         self.counters.requests[interaction.arm] += 1
         request = Request(b"POST", request_target(scope), request_lines(scope["headers"]), body)
         await Answering(self, interaction, request, client).run()
@@ -260,31 +260,3 @@ class Answering:
         arm, stage = self.heard.served_by.encode(), b"%d" % self._interaction.rollout.stage
         name = self._interaction.event_id.encode()
         return [*headers, (b"x-belay-arm", arm), (b"x-belay-stage", stage), (b"x-belay-interaction", name)]
-
-
-def end_user_in(body: bytes) -> str | None:
-    """The body's `user`, where it has one that is a string. Raises TooDeep."""
-    if not _has_user_key(body):
-        return None
-    try:
-        fields = json.loads(body)
-    except ValueError:
-        return None
-    except RecursionError:
-        raise TooDeep from None
-    user = fields.get("user") if isinstance(fields, dict) else None
-    return user if isinstance(user, str) else None
-
-
-def _has_user_key(body: bytes) -> bool:
-    """Whether `"user"` stands somewhere as a key, and not only as the role that every chat body has.
-
-    Looking is much cheaper than parsing; a client that escapes the key's letters is assigned by its API key.
-    """
-    at = body.find(_USER)
-    while at >= 0:
-        at += len(_USER)
-        if body[at : at + 16].lstrip().startswith(b":"):
-            return True
-        at = body.find(_USER, at)
-    return False

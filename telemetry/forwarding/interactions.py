@@ -13,15 +13,13 @@ from telemetry.codec import explain
 from telemetry.errors import UnreadableRecord
 from telemetry.events import Answer, InteractionRecorded, Message, ShadowDraw, SpoolPlace, TextPolicy
 from telemetry.forwarding.completion import parse_answer, parse_json
-from telemetry.privacy import apply, apply_to_json
+from telemetry.privacy import IDENTIFYING, apply, apply_to_json
 from telemetry.spool.raw_record import AnswerFacts, RawMeta, RawRecord
 
 _ROLES: Final = {"system", "developer", "user", "assistant", "tool", "function"}
-# Recorded as messages, model and streamed, or saying who the subject is, which is never written.
-_NOT_PARAMETERS: Final = {
-    "messages", "prompt", "model", "stream",
-    "user", "metadata", "safety_identifier", "prompt_cache_key",
-}  # fmt: skip
+# Recorded as messages, model and streamed, or saying who the subject is, which is never written: routers leave that
+# out by now, and spools of older ones may still hold it.
+_NOT_PARAMETERS: Final = {"messages", "prompt", "model", "stream"} | IDENTIFYING
 _DATA_URL_LIMIT: Final = 512
 _LONGEST_KNOWN: Final = 64
 

@@ -74,7 +74,7 @@ class ShadowMeta(Value):
 class RawRecord:
     """`meta` has the fields of `RawMeta`, or where it has a `kind` of `ShadowMeta`, as JSON values.
 
-    The bodies are as they were sent.
+    The bodies are as they were sent, but for what in a request says who asks (`telemetry.privacy.IDENTIFYING`).
     """
 
     meta: dict[str, Any]

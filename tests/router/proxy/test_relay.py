@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import pytest
 
-from router.proxy.relay import end_user_in
 from telemetry.forwarding.interactions import to_interaction
 from tests.router.proxy.fakes import (
     BASE_TEXT,
@@ -48,22 +47,6 @@ async def test_the_record_says_what_the_subject_was_taken_from(
     async with rolling(tmp_path, says("x")) as (router, _, _, http):
         await http.post(CHAT, json=body, headers=headers)
         assert router.records()[0].meta["assignment"]["subject_source"] == source
-
-
-@pytest.mark.parametrize(
-    ("body", "user"),
-    [
-        (b'{"user": "ann"}', "ann"),
-        (b'{"messages":[{"role":"user","content":"user"}],"user"\n :\t"ann"}', "ann"),
-        (b'{"messages":[{"role":"user","content":"\\"user\\": x"}]}', None),
-        (b'{"user": 7}', None),
-        (b'{"user": "ann"', None),
-        (b'["user": 1]', None),
-        (b'[{"user": "ann"}]', None),
-    ],
-)
-def test_the_bodys_user_counts_only_as_a_string_at_the_top(body: bytes, user: str | None) -> None:
-    assert end_user_in(body) == user
 
 
 async def test_a_body_nested_deeper_than_we_can_parse_is_a_clear_400(tmp_path: Path) -> None:
