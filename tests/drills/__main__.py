@@ -1,5 +1,8 @@
 """All drills, with a table at the end: `python -m tests.drills [--long] [--only WORD] [--keep FOLDER]`.
 
+With `--results FILE` each outcome is written there as soon as it is known, those that held there are not run again,
+and the table is of all of them: the long drills may be run piece by piece.
+
 Ends with 0 where everything held, and with 1 where something did not.
 """
 
@@ -14,8 +17,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tests.drills import results
 from tests.drills.brokers import Broker, a_broker, kind_of_broker
-from tests.drills.catalogue import drills, long_drills
+from tests.drills.catalogue import KILLS, SERIES, drills, long_drills
 from tests.drills.scenario import Outcome, Scenario, carry_out, tell
 
 
@@ -25,11 +29,13 @@ def main() -> int:
     # So that every part and the broker are ended, whoever ends us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=True, highlight=False, width=165)
-    chosen = [one for one in (long_drills() if options.long else drills()) if options.only in one.name]
+    outcomes = results.read(options.results) if options.results else []
+    done = results.held(outcomes)
+    named = long_drills(options.kills, options.series) if options.long else drills()
+    chosen = [one for one in named if options.only in one.name and one.name not in done]
     if not kind_of_broker():
         console.print("skipped: there is neither an Apache Kafka nor an embedded broker here")
         return 0
-    outcomes = []
     with tempfile.TemporaryDirectory(prefix="belay-drills-") as made:
         folder = options.keep or Path(made)
         with a_broker(folder / "kafka") as broker:
@@ -38,9 +44,12 @@ def main() -> int:
                 console.print(f"   {scenario.name} ...", end=" ")
                 outcomes.append(_outcome(scenario, broker, folder / f"run-{number}"))
                 one = outcomes[-1]
+                if options.results:
+                    results.add(options.results, one)
                 console.print(
                     f"{one.skipped or ('does NOT hold' if one.wrong else 'holds')}, {one.seconds:.0f} s"
                 )
+    outcomes = results.latest(outcomes)
     tell(outcomes, Console(highlight=False, width=165))
     return int(any(one.wrong for one in outcomes))
 
@@ -58,9 +67,21 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--long", action="store_true", help="hours rather than minutes: 1,000 kills")
+    parser.add_argument(
+        "--kills", type=int, default=KILLS, metavar="N", help=f"how many the long drills kill ({KILLS:,})"
+    )
+    parser.add_argument(
+        "--series", type=int, default=SERIES, metavar="N", help=f"in how many series, each counted ({SERIES})"
+    )
     parser.add_argument("--only", default="", metavar="WORD", help="those whose names have this word in them")
     parser.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="where all files stay; it must not be there yet"
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="FILE",
+        help="where outcomes are added; what held in it is not run again",
     )
     return parser.parse_args()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tests.drills.broken_disks import disk_full, rollout_file_spoilt, spool_damaged
 from tests.drills.broken_engines import engines_break
 from tests.drills.deciding import control_is_down, latencies, router_is_down
-from tests.drills.killing import kill_at_random, workers_come_and_go
+from tests.drills.killing import kill_at_random, kills_in_series, workers_come_and_go
 from tests.drills.losing_brokers import (
     broker_away,
     broker_disk_full,
@@ -16,6 +18,9 @@ from tests.drills.losing_brokers import (
 )
 from tests.drills.odd_events import clocks_off, odd_events
 from tests.drills.scenario import Scenario
+
+KILLS: Final = 1000
+SERIES: Final = 10
 
 
 def short_drills() -> list[Scenario]:
@@ -28,10 +33,10 @@ def drills() -> list[Scenario]:
     return [kill_at_random(50, (0.4, 2.2)), broker_away(30.0), *_without_waiting()]
 
 
-def long_drills() -> list[Scenario]:
-    """Those of `make drills-long`."""
+def long_drills(kills: int = KILLS, series: int = SERIES) -> list[Scenario]:
+    """Those of `make drills-long`; the kills in so many series, each with an account of its own."""
     return [
-        kill_at_random(1000, (1.0, 5.0), seed=2),
+        *kills_in_series(kills, series, (0.6, 3.4)),
         broker_away(600.0),
         leaders_die(5),
         broker_disk_full(),

@@ -14,8 +14,11 @@ OURS: Final = ("router", "forwarder", "worker", "control")
 BROKER: Final = "broker"
 
 
-def kill_at_random(kills: int, apart_s: tuple[float, float], seed: int = 1) -> Scenario:
-    """So many kills, each of a part drawn anew, after a time drawn anew; each part is started again at once."""
+def kill_at_random(kills: int, apart_s: tuple[float, float], seed: int = 1, which: str = "") -> Scenario:
+    """So many kills, each of a part drawn anew, after a time drawn anew; each part is started again at once.
+
+    `which` of several such series this is, for its name.
+    """
 
     def breaks(drill: Drill) -> None:
         dice = random.Random(seed)
@@ -36,8 +39,18 @@ def kill_at_random(kills: int, apart_s: tuple[float, float], seed: int = 1) -> S
 
     # Shadows are records of their own, which have to find their interaction again.
     runs = Runs(load=Load(rate=150.0), spec={"shadow": 0.1})
-    # What the last kills left behind, and reading it all: a thousand kills are half a million interactions.
-    return Scenario(f"kill -9, {kills} times", breaks, runs, settle_s=240.0 + kills)
+    # What the last kills left behind, and reading it all: a hundred kills are thirty thousand interactions.
+    return Scenario(f"kill -9, {kills} times{which}", breaks, runs, settle_s=240.0 + 2 * kills)
+
+
+def kills_in_series(kills: int, series: int, apart_s: tuple[float, float]) -> list[Scenario]:
+    """So many kills, dealt to so many series that draw other victims and times each."""
+    dealt = [kills // series + (n < kills % series) for n in range(series)]
+    return [
+        kill_at_random(many, apart_s, seed=2 + n, which=f", series {n + 1} of {series}")
+        for n, many in enumerate(dealt)
+        if many
+    ]
 
 
 def workers_come_and_go(rounds: int) -> Scenario:

@@ -161,6 +161,10 @@ def table(outcomes: Sequence[Outcome]) -> Table:
 def tell(outcomes: Sequence[Outcome], console: Console) -> None:
     """The table, and under it what did not hold and what was measured."""
     console.print(table(outcomes))
+    counted_ones = [one.account for one in outcomes if one.account is not None and not one.deletes]
+    answered, lost, twice = (sum(getattr(a, n) for a in counted_ones) for n in ("answered", "lost", "twice"))
+    kills = sum(one.kills for one in outcomes)
+    console.print(f"together: {kills:,} kills, {answered:,} answered, {lost} lost, {twice} folded twice")
     for one in outcomes:
         for line in one.notes:
             console.print(f"{one.scenario}: {line}", markup=False)
