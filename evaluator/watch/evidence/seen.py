@@ -5,6 +5,11 @@ died reads again from what was committed. So within one partition the places of 
 one batch whose order a broker's error turned; what lies below the window came before. Where a record names no spool its
 own offset is the place, and where it names none its event id is looked up among the last `IDS`.
 
+An interaction whose shadow did not come in time was folded alone, at a place of a source of its own (`ALONE`). Where
+its scorer dies before it has committed that, its late answer may be there when it is read again, and makes a pair of it
+at another place: so interactions that were folded alone are remembered by their ids, the last `IDS` of them, and no
+pair of theirs is new.
+
 Bounded: `SOURCES` sources of `WINDOW` places. A spool that comes back after so many others have written since may count
 what it sends again a second time.
 """
@@ -21,8 +26,11 @@ from telemetry.events import ScoreRecorded
 WINDOW: Final = 128
 SOURCES: Final = 1_024
 IDS: Final = 1_024
+ALONE: Final = "-alone"
+"""Ends the name of a source whose interactions went on without the shadow that was drawn for them."""
 SEGMENT_BITS: Final = 40
 """A segment is far smaller than 2^40 bytes, so that segment and offset are one number."""
+_ALONE_ID: Final = "alone/"  # an interaction's id behind it is no event's
 
 
 class Seen:
@@ -40,6 +48,14 @@ class Seen:
         if found is None:
             return self._add_id(score.event_id)
         source, place = found
+        new = self._add_place(source, place)
+        if is_alone(score):
+            self._add_id(_ALONE_ID + score.interaction_id)
+        elif score.draw is not None and score.draw.drawn and self._ids:
+            new = new and _short(_ALONE_ID + score.interaction_id) not in self._ids
+        return new
+
+    def _add_place(self, source: str, place: int) -> bool:
         places = self._places.get(source)
         if places is None:
             self._places[source] = [place]
@@ -61,7 +77,7 @@ class Seen:
         return True
 
     def _add_id(self, event_id: str) -> bool:
-        short = int.from_bytes(hashlib.blake2b(event_id.encode(), digest_size=8).digest(), "big")
+        short = _short(event_id)
         if short in self._ids:
             return False
         self._ids[short] = None
@@ -93,6 +109,15 @@ class Seen:
             new._places[str(source)] = places
         new._ids = dict.fromkeys(int(short) for short in state["ids"])
         return new
+
+
+def is_alone(score: ScoreRecorded) -> bool:
+    """Whether the score's interaction went on without the shadow that was drawn for it."""
+    return score.spooled is not None and score.spooled.spool.endswith(ALONE)
+
+
+def _short(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
 
 
 def _place(score: ScoreRecorded) -> tuple[str, int] | None:

@@ -8,8 +8,8 @@
 Scores are known again by the places of their records, which have to grow from one to the next of a source (a spool's
 records in a partition). A pair has the answer's place. What goes on alone comes after records that lie behind it, so
 its place is one of a source of its own: the spool's name with `ALONE`. That grows too: held first, given up first.
-What was given up and is met once more after a crash, its late answer with it, counts twice; the crash has to fall
-between its score and the commit.
+What was given up and is met once more after a crash, its late answer with it, goes on a second time as a pair, which
+the evidence knows by the interaction's id (`evidence.seen`).
 
 Bounded, and pure but for what it holds; clocks are passed in.
 """
@@ -21,6 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
+from evaluator.watch.evidence.seen import ALONE
 from telemetry.bus.protocols import Record
 from telemetry.events import InteractionRecorded, ShadowAnswered
 
@@ -29,7 +30,6 @@ PATIENCE_S: Final = 180.0
 that times out has to lose by that, not disappear."""
 MOST: Final = 10_000
 MOST_BYTES: Final = 256 << 20
-ALONE: Final = "-alone"
 _SPOOL_CHARACTERS: Final = 64
 
 Partition = tuple[str, int]

@@ -18,6 +18,7 @@ from evaluator.judge.judges.means import Means
 from evaluator.judge.judges.scorer import SOURCE, LiveJudging, Task, score, task_of, unjudged
 from evaluator.judge.tagging.conversations import tag_interactions
 from evaluator.judge.tagging.tagger import Tag
+from evaluator.watch.evidence.seen import is_alone
 from evaluator.watch.worker.joining import Joined, Joiner
 from evaluator.watch.worker.line import Line, Place
 from evaluator.watch.worker.unknown import UnknownShare
@@ -35,6 +36,9 @@ AT_ONCE: Final = 8
 """Slow judgements made at a time."""
 WAITING: Final = 2_000
 """Interactions that wait for a slow judge at most; at one judgement a second and eight threads, four minutes' worth."""
+ALONE_AT_ONCE: Final = 256
+"""Interactions without their shadow that leave before a commit: the evidence remembers the last four times as many, for
+the crash that has them read again."""
 DEADLINE_S: Final = 240.0
 """After which a judgement is given up: longer than any judge's own deadline, shorter than patience."""
 
@@ -175,7 +179,7 @@ class Scorer:
             )
 
     def _publish(self) -> int:
-        left, scores = 0, []
+        left, alone, scores = 0, 0, []
         for place in self._line.leave(time.monotonic()):
             scored = place.taken()
             if scored is not None:
@@ -183,11 +187,14 @@ class Scorer:
                 logged = LogPlace(partition=record.partition, offset=record.offset)
                 scores.append(scored.model_copy(update={"logged": logged}))
                 self._count(scored)
+                alone += is_alone(scored)
             where = place.record.topic, place.record.partition
             self._done[where] = max(self._done.get(where, 0), place.record.offset + 1)
             if place.holds is not None:
                 self._joiner.release(place.record, place.holds)
             left += 1
+            if alone == ALONE_AT_ONCE:
+                break
         for encoded in records_of(scores, SOURCE):
             self._publisher.send(encoded)
         self.counts.waiting = self._line.making

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from telemetry import codec
 from telemetry.bus.memory_bus import MemoryBus
@@ -67,6 +68,30 @@ class GoesAway:
         found = self._reader.poll(timeout_s)
         self._bus.down = True
         return found
+
+    def close(self) -> None:
+        """Close the reader."""
+        self._reader.close()
+
+
+class DiesAtCommit:
+    """A reader whose process ends when it is about to commit."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def poll(self, timeout_s: float) -> list[Record]:
+        """What the reader has."""
+        return self._reader.poll(timeout_s)
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """Where the reader stands."""
+        return self._reader.positions()
+
+    def commit(self, done: Mapping[tuple[str, int], int] | None = None) -> NoReturn:
+        """Never."""
+        del done
+        raise SystemExit(9)
 
     def close(self) -> None:
         """Close the reader."""

@@ -3,8 +3,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.watch.evidence.seen import IDS, SOURCES, WINDOW, Seen
-from telemetry.events import LogPlace, SpoolPlace
+from evaluator.watch.evidence.seen import ALONE, IDS, SOURCES, WINDOW, Seen
+from telemetry.events import LogPlace, ShadowDraw, SpoolPlace
 from tests.evaluator.support.scores import score
 
 
@@ -54,6 +54,22 @@ def test_another_spool_or_partition_is_another_source():
     assert seen.add(_from("a", 1, 0))
     assert seen.add(_from("a", 1, 1))
     assert seen.add(_from("b", 1, 0))
+
+
+def _drawn(spool, offset, number):
+    draw = ShadowDraw(capability=None, fraction=1.0, drawn=True)
+    return _from(spool, offset, number=number).model_copy(update={"draw": draw})
+
+
+def test_what_was_folded_alone_is_no_new_pair_after_a_crash_whatever_came_between():
+    seen = Seen()
+    assert seen.add(_drawn("a" + ALONE, 1, 1))
+    for n in range(3 * WINDOW):
+        assert seen.add(_drawn("a", 100 + n, 1000 + n))
+    seen = Seen.from_dict(json.loads(json.dumps(seen.to_dict())))
+    assert not seen.add(_drawn("a" + ALONE, 1, 1))
+    assert not seen.add(_drawn("a", 1000, 1))
+    assert seen.add(_drawn("a", 1001, 2)), "another one's pair is new"
 
 
 def test_without_a_spool_the_logs_own_offset_tells():

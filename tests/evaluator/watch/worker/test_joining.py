@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.watch.worker.joining import ALONE, Joined, Joiner
+from evaluator.watch.evidence.seen import ALONE
+from evaluator.watch.worker.joining import Joined, Joiner
 from telemetry.bus.protocols import Record
 from telemetry.events import InteractionRecorded, ShadowAnswered, ShadowDraw, SpoolPlace
 from tests.evaluator.support.interactions import answer, interaction

@@ -8,16 +8,17 @@ import pytest
 
 from evaluator.judge.judges.judge import Judge
 from evaluator.judge.tagging.tagger import Tag
+from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.worker.joining import Joiner
-from evaluator.watch.worker.scoring import Scorer
+from evaluator.watch.worker.scoring import ALONE_AT_ONCE, Scorer
 from telemetry import topics
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.errors import BrokerUnavailable
 from telemetry.events import InteractionRecorded, ScoreRecorded, ShadowAnswered, ShadowDraw, SpoolPlace
 from tests.evaluator.support.briefs import brief
 from tests.evaluator.support.interactions import answer, interaction
-from tests.evaluator.support.logs import GoesAway, events, publish, publish_raw
-from tests.evaluator.support.scores import score
+from tests.evaluator.support.logs import DiesAtCommit, GoesAway, events, publish, publish_raw
+from tests.evaluator.support.scores import rollout, score
 
 JUDGE = Judge(brief())
 
@@ -156,4 +157,44 @@ def test_an_interaction_whose_shadow_never_comes_is_scored_without_a_pair(bus: M
     scorer.close()
     (found,) = scored(bus)
     assert (found.unscored, found.value, scorer.counts.alone) == ("no_pair", None, 1)
+    assert drain(bus).counts.interactions == 0, "all is committed now"
+
+
+def folded(bus: MemoryBus) -> RolloutEvidence:
+    evidence = RolloutEvidence(rollout())
+    for offset, one in enumerate(scored(bus)):
+        evidence.settle(one, 0, offset)
+    return evidence
+
+
+def test_a_shadow_that_comes_after_its_interaction_was_scored_alone_and_a_crash_counts_nothing_twice(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = interaction(0, draw=DRAWN, spooled=place(1))
+    publish(bus, [own])
+    dying = Scorer(bus, FirstWord(), JUDGE, joiner=Joiner(patience_s=0.0))
+    dying.step(0.0)
+    monkeypatch.setattr(dying, "_reader", DiesAtCommit(dying._reader))
+    with pytest.raises(SystemExit):
+        dying.step(0.0)
+    dying.close()
+    publish(bus, [shadow_of(own)])
+    drain(bus)
+    assert [(s.interaction_id, s.other_value) for s in scored(bus)] == [
+        (own.event_id, None),
+        (own.event_id, 0.0),
+    ]
+    assert folded(bus).settled == 1
+
+
+def test_no_more_leave_alone_before_a_commit_than_the_evidence_remembers(bus: MemoryBus) -> None:
+    many = ALONE_AT_ONCE + 3
+    publish(bus, [interaction(n, draw=DRAWN, spooled=place(n)) for n in range(many)])
+    scorer = Scorer(bus, FirstWord(), JUDGE, joiner=Joiner(patience_s=0.0))
+    while not scored(bus):
+        scorer.step(0.0)
+    assert len(scored(bus)) == ALONE_AT_ONCE
+    scorer.step(0.0)
+    scorer.close()
+    assert len(scored(bus)) == many
     assert drain(bus).counts.interactions == 0, "all is committed now"
