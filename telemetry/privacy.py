@@ -5,7 +5,7 @@
 - `hashed`: the BLAKE2b digest of the text, so that equal texts can be recognised and nothing else.
 
 Patterns find what looks like one; names and addresses in prose they do not find. Each takes time in proportion to the
-text, whatever is in it.
+text, whatever is in it; `forwarding.record_texts` bounds it for all texts of a record together.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from typing import Any, Final
+from typing import Final
 
 from telemetry.account_numbers import without_cards, without_ibans
 from telemetry.events import TextPolicy
@@ -93,22 +93,16 @@ def apply(text: str, policy: TextPolicy) -> str:
     if policy == "hashed":
         return _digest(text)
     if policy == "redacted" and len(text) > LONGEST_REDACTED:
-        return f"[{len(text)} characters, too many to redact, blake2b {_digest(text)}]"
+        return as_digest(text)
     if len(text) < _SHORTEST:
         return text
     text = without_secrets(text)
     return redacted(text) if policy == "redacted" else text
 
 
-def apply_to_json(value: Any, policy: TextPolicy) -> Any:
-    """The same for every text inside a JSON value, names of object members included."""
-    if isinstance(value, str):
-        return apply(value, policy)
-    if isinstance(value, dict):
-        return {apply(name, policy): apply_to_json(member, policy) for name, member in value.items()}
-    if isinstance(value, list):
-        return [apply_to_json(item, policy) for item in value]
-    return value
+def as_digest(text: str) -> str:
+    """What leaves of a text that is too long to be redacted: its length and its digest."""
+    return f"[{len(text)} characters, too many to redact, blake2b {_digest(text)}]"
 
 
 def without_secrets(text: str) -> str:

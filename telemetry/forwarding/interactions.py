@@ -1,4 +1,8 @@
-"""A raw record becomes an interaction: bodies parsed, the text policy applied to every text."""
+"""A raw record becomes an interaction: bodies parsed, the text policy applied to every text.
+
+Answers first, then messages from the last one on, then parameters: what is judged is redacted before a record's room
+for that is used up (`record_texts`).
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,8 @@ from telemetry.codec import explain
 from telemetry.errors import UnreadableRecord
 from telemetry.events import Answer, InteractionRecorded, Message, ShadowDraw, SpoolPlace, TextPolicy
 from telemetry.forwarding.completion import parse_answer, parse_json
-from telemetry.privacy import IDENTIFYING, apply, apply_to_json
+from telemetry.forwarding.record_texts import RecordTexts, rest_as_digest
+from telemetry.privacy import IDENTIFYING, apply
 from telemetry.spool.raw_record import AnswerFacts, RawMeta, RawRecord
 
 _ROLES: Final = {"system", "developer", "user", "assistant", "tool", "function"}
@@ -22,6 +27,8 @@ _ROLES: Final = {"system", "developer", "user", "assistant", "tool", "function"}
 _NOT_PARAMETERS: Final = {"messages", "prompt", "model", "stream"} | IDENTIFYING
 _DATA_URL_LIMIT: Final = 512
 _LONGEST_KNOWN: Final = 64
+_MOST_NAMES: Final = 100
+"""Parameters that are told one by one: an API has some thirty."""
 
 
 def to_interaction(
@@ -40,6 +47,9 @@ def to_interaction(
     request = request if isinstance(request, dict) else {}
     model = request.get("model")
     parameters = {name: value for name, value in request.items() if name not in _NOT_PARAMETERS}
+    texts = RecordTexts(policy)
+    answer = _answer(meta.answer, raw.response_body, texts, cut=meta.client_left)
+    shadow = _answer(meta.shadow, raw.shadow_body, texts, cut=False) if meta.shadow else None
     return InteractionRecorded(
         event_id=meta.event_id,
         time=meta.time,
@@ -50,16 +60,24 @@ def to_interaction(
         model=_name(model) if isinstance(model, str) else "",
         streamed=meta.answer.streamed,
         text_policy=policy,
-        messages=_messages(request, policy),
-        # The names on the first level are the API's own; all below may be anybody's text.
-        parameters={_name(name): apply_to_json(value, policy) for name, value in parameters.items()},
-        answer=to_answer(meta.answer, raw.response_body, policy, cut=meta.client_left),
+        messages=_messages(request, texts),
+        parameters=_parameters(parameters, texts),
+        answer=answer,
         fallback=meta.fallback,
         client_left=meta.client_left,
-        shadow=to_answer(meta.shadow, raw.shadow_body, policy, cut=False) if meta.shadow else None,
+        shadow=shadow,
         draw=_draw(meta.draw, policy),
         spooled=place,
     )
+
+
+def _parameters(parameters: dict[str, Any], texts: RecordTexts) -> dict[str, Any]:
+    """The names on the first level are the API's own; all below, and names beyond the first few, may be anybody's."""
+    names = list(parameters)
+    found = {_name(name): texts.json(parameters[name]) for name in names[:_MOST_NAMES]}
+    if rest := {name: parameters[name] for name in names[_MOST_NAMES:]}:
+        found[f"[{len(rest)} more]"] = rest_as_digest(rest)
+    return found
 
 
 def _name(name: str) -> str:
@@ -77,22 +95,25 @@ def _draw(draw: ShadowDraw | None, policy: TextPolicy) -> ShadowDraw | None:
     return draw if draw is None or policy != "hashed" else draw.model_copy(update={"capability": None})
 
 
-def _messages(request: dict[str, Any], policy: TextPolicy) -> tuple[Message, ...]:
+def _messages(request: dict[str, Any], texts: RecordTexts) -> tuple[Message, ...]:
     if "messages" not in request:
         prompt = request.get("prompt")
-        return () if prompt is None else (Message(role="user", content=_prompt(prompt, policy)),)
+        return () if prompt is None else (Message(role="user", content=_prompt(prompt, texts)),)
     messages = request["messages"]
     found = (
         [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
     )
-    return tuple(Message(role=_role(message), content=_content(message, policy)) for message in found)
+    last_first = [
+        Message(role=_role(message), content=_content(message, texts)) for message in reversed(found)
+    ]
+    return tuple(reversed(last_first))
 
 
-def _prompt(prompt: Any, policy: TextPolicy) -> str:
+def _prompt(prompt: Any, texts: RecordTexts) -> str:
     """The prompt of a completion: text, or texts one after the other, or token ids as JSON."""
     if isinstance(prompt, list) and all(isinstance(part, str) for part in prompt):
         prompt = "\n".join(prompt)
-    return apply(prompt, policy) if isinstance(prompt, str) else json.dumps(apply_to_json(prompt, policy))
+    return texts.text(prompt) if isinstance(prompt, str) else json.dumps(texts.json(prompt))
 
 
 def _role(message: dict[str, Any]) -> str:
@@ -100,25 +121,31 @@ def _role(message: dict[str, Any]) -> str:
     return role if isinstance(role, str) and role in _ROLES else "other"
 
 
-def _content(message: dict[str, Any], policy: TextPolicy) -> str:
+def _content(message: dict[str, Any], texts: RecordTexts) -> str:
     """The message's text; other parts, and the tool calls of an assistant, as JSON text beneath it."""
     # A digest is taken of the whole; the patterns of the other policies need text that is not yet JSON.
-    inner: TextPolicy = "full" if policy == "hashed" else policy
+    inner = RecordTexts("full") if texts.policy == "hashed" else texts
     content = message.get("content")
     parts = content if isinstance(content, list) else [content]
-    texts = [_part(part, inner) for part in parts if part is not None]
+    found = []
+    for at, part in enumerate(parts):
+        if inner.used_up:
+            found.append(rest_as_digest(parts[at:]))
+            break
+        if part is not None:
+            found.append(_part(part, inner))
     if message.get("tool_calls"):
-        texts.append(_dump(apply_to_json(message["tool_calls"], inner)))
-    text = "\n".join(texts)
-    return apply(text, policy) if policy == "hashed" else text
+        found.append(_dump(inner.json(message["tool_calls"])))
+    text = "\n".join(found)
+    return texts.text(text) if texts.policy == "hashed" else text
 
 
-def _part(part: Any, policy: TextPolicy) -> str:
+def _part(part: Any, texts: RecordTexts) -> str:
     if isinstance(part, str):
-        return apply(part, policy)
+        return texts.text(part)
     if isinstance(part, dict) and isinstance(part.get("text"), str):
-        return apply(part["text"], policy)
-    return _dump(apply_to_json(_without_media(part), policy))
+        return texts.text(part["text"])
+    return _dump(texts.json(_without_media(part)))
 
 
 def _without_media(value: Any) -> Any:
@@ -135,6 +162,10 @@ def _without_media(value: Any) -> Any:
 
 def to_answer(facts: AnswerFacts, body: bytes, policy: TextPolicy, *, cut: bool) -> Answer:
     """One arm's answer. `cut` says that the client left, so that half a body is nobody's mistake."""
+    return _answer(facts, body, RecordTexts(policy), cut=cut)
+
+
+def _answer(facts: AnswerFacts, body: bytes, texts: RecordTexts, *, cut: bool) -> Answer:
     found = parse_answer(body, streamed=facts.streamed)
     error = facts.error
     if error is None and facts.status >= 400:
@@ -144,13 +175,13 @@ def to_answer(facts: AnswerFacts, body: bytes, policy: TextPolicy, *, cut: bool)
     if error is not None:
         error = apply(error, "redacted")
         if found.error is not None and body:
-            error = f"{error}: {apply(found.error, policy)}"
+            error = f"{error}: {texts.text(found.error)}"
     return Answer(
         served_by=facts.served_by,
         status=facts.status,
-        text=apply(found.text, policy),
+        text=texts.text(found.text),
         finish_reason=found.finish_reason,
-        tool_calls=_dump([_call(call, policy) for call in found.tool_calls]) if found.tool_calls else None,
+        tool_calls=_dump([_call(call, texts) for call in found.tool_calls]) if found.tool_calls else None,
         prompt_tokens=found.prompt_tokens,
         completion_tokens=found.completion_tokens,
         first_byte_ms=facts.first_byte_ms,
@@ -159,13 +190,13 @@ def to_answer(facts: AnswerFacts, body: bytes, policy: TextPolicy, *, cut: bool)
     )
 
 
-def _call(call: dict[str, Any], policy: TextPolicy) -> dict[str, Any]:
+def _call(call: dict[str, Any], texts: RecordTexts) -> dict[str, Any]:
     """A tool call under the policy. Its arguments are JSON in a text, where a pattern could cut an escape."""
     function = call["function"]
     arguments = function["arguments"]
-    parsed = parse_json(arguments) if policy != "hashed" else None
-    clean = apply(arguments, policy) if parsed is None else _dump(apply_to_json(parsed, policy))
-    return {**call, "function": {"name": apply(function["name"], policy), "arguments": clean}}
+    parsed = parse_json(arguments) if texts.policy != "hashed" else None
+    clean = texts.text(arguments) if parsed is None else _dump(texts.json(parsed))
+    return {**call, "function": {"name": texts.text(function["name"]), "arguments": clean}}
 
 
 def _dump(value: Any) -> str:
