@@ -8,15 +8,40 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from pydantic import ValidationError
 
 from telemetry.codec import explain
 from telemetry.errors import InfrastructureError, UnreadableRecord
-from telemetry.events import RolloutChanged
+from telemetry.events import DEFAULT_ROUTE, RolloutChanged
 from telemetry.files import write_renamed
 
 log = logging.getLogger(__name__)
+
+
+def file_of(path: Path, route: str) -> Path:
+    """Where the state of a route's rollout lies, `path` being the default route's file.
+
+    >>> file_of(Path("rollout.json"), "acme/support")
+    PosixPath('rollout.acme%2Fsupport.json')
+    """
+    if route == DEFAULT_ROUTE:
+        return path
+    return path.with_name(f"{path.stem}.{quote(route, safe='')}{path.suffix or '.json'}")
+
+
+def files_beside(path: Path) -> dict[str, Path]:
+    """The files of all routes that have one, by route, `path` being the default route's file."""
+    before, after = f"{path.stem}.", path.suffix or ".json"
+    found = {DEFAULT_ROUTE: path} if path.exists() else {}
+    for file in sorted(path.parent.glob("*")):
+        name = file.name
+        if name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after):
+            route = unquote(name[len(before) : len(name) - len(after)])
+            if file_of(path, route) == file:
+                found[route] = file
+    return found
 
 
 class RolloutFileTaken(InfrastructureError):

@@ -46,6 +46,7 @@ from telemetry.events.rollouts import Allotment, ChangeAudited, RolloutChanged
 from telemetry.events.scores import AnswerGraded, ScoreRecorded, ScoresRecorded
 from telemetry.events.snapshots import DeciderMarked, SnapshotHead, SnapshotTaken, SubjectsMet
 from telemetry.events.specs import (
+    DEFAULT_ROUTE,
     AuditRef,
     Blind,
     CapabilityWatch,
@@ -61,6 +62,7 @@ from telemetry.events.watch import Change, Imbalanced, WatchReported, Weighed, W
 __all__ = [
     "CUT_BY_ROUTER",
     "DAYS",
+    "DEFAULT_ROUTE",
     "EVENTS",
     "STAGE_DONE",
     "STALE_JUDGE",

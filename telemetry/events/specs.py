@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -123,8 +123,14 @@ class AuditRef(Value):
     override_reason: str | None = None
 
 
+DEFAULT_ROUTE: Final = "default"
+"""The route of whatever names none: the one of a router that has no others."""
+
+
 class RolloutSpec(Value):
     """Everything about a rollout that is fixed when it starts. Weights over watched capabilities sum to 1.
+
+    `route` is the router's route that it runs on, one rollout at a time each: the public name of a model.
 
     What came later and is not used is not written, so that versions of before read it, and its hash is what it was.
     """
@@ -145,5 +151,6 @@ class RolloutSpec(Value):
     guardrails: tuple[Guardrail, ...] = ()
     windows: tuple[Window, ...] = Field(default=(), exclude_if=lambda windows: windows == ())
     blind: Blind | None = Field(default=None, exclude_if=lambda blind: blind is None)
+    route: str = Field(default=DEFAULT_ROUTE, exclude_if=lambda route: route == DEFAULT_ROUTE)
     brief_sha256: str
     audit: AuditRef

@@ -11,7 +11,7 @@ from telemetry.bus.protocols import Bus, Reader, Record
 from telemetry.codec import decode
 from telemetry.errors import InfrastructureError, UnreadableRecord
 from telemetry.events import RolloutChanged
-from telemetry.rollout_file import write_rollout, writer_of
+from telemetry.rollout_file import file_of, write_rollout, writer_of
 from telemetry.topics import ROLLOUTS
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,10 @@ _WAIT_S: Final = 1.0
 
 
 class RolloutFollower:
-    """A thread that writes each newer state into `path`. `check` raises what ended it, if anything did."""
+    """A thread that writes each newer state into its route's file; `path` is the default route's.
+
+    `check` raises what ended it, if anything did.
+    """
 
     def __init__(self, bus: Bus, path: Path, stop: threading.Event) -> None:
         self._bus = bus
@@ -81,7 +84,10 @@ class RolloutFollower:
 
 
 def keep(record: Record, path: Path) -> bool:
-    """Write the state in a record where it is newer; says whether it was. One that cannot be read is passed."""
+    """Write the state in a record where it is newer; says whether it was. One that cannot be read is passed.
+
+    `path` is the default route's file.
+    """
     if record.is_tombstone:
         return False
     try:
@@ -89,4 +95,4 @@ def keep(record: Record, path: Path) -> bool:
     except UnreadableRecord as error:
         log.warning("passing over it: %s", error)
         return False
-    return isinstance(event, RolloutChanged) and write_rollout(path, event)
+    return isinstance(event, RolloutChanged) and write_rollout(file_of(path, event.spec.route), event)

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import InfrastructureError, UnreadableRecord
-from telemetry.rollout_file import RolloutFileTaken, read_rollout, write_rollout, writer_of
+from telemetry.rollout_file import (
+    RolloutFileTaken,
+    file_of,
+    files_beside,
+    read_rollout,
+    write_rollout,
+    writer_of,
+)
 from tests.telemetry.samples import TIME, rollout
 
 
@@ -73,3 +80,23 @@ def test_a_lock_that_cannot_be_had_is_an_error_that_names_it(tmp_path: Path) -> 
         writer_of(tmp_path / "file" / "rollout.json", "a forwarder"),
     ):
         pytest.fail("a lock where no file can be")
+
+
+# --- a file a route ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["rollout.json", "rollout", "a.b.json"])
+def test_the_files_of_all_routes_are_found_by_their_names(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    routes = ["acme/support", "default", "sql", "v1.2"]
+    for route in routes:
+        with writer_of(file_of(path, route), "somebody"):
+            file_of(path, route).write_text("{}")
+    for other in ("rollout-2.json", f".{name}.17.new", "tokens.yaml"):
+        (tmp_path / other).write_text("{}")
+    assert files_beside(path) == {route: file_of(path, route) for route in routes}
+
+
+def test_without_files_or_a_folder_no_route_has_one(tmp_path: Path) -> None:
+    assert files_beside(tmp_path / "rollout.json") == {}
+    assert files_beside(tmp_path / "nowhere" / "rollout.json") == {}

@@ -11,8 +11,10 @@ import pytest
 
 from telemetry import codec
 from telemetry.bus.memory_bus import MemoryBus
-from telemetry.forwarding.rollout_follower import RolloutFollower
-from telemetry.rollout_file import read_rollout, writer_of
+from telemetry.bus.protocols import Record
+from telemetry.events import RolloutChanged
+from telemetry.forwarding.rollout_follower import RolloutFollower, keep
+from telemetry.rollout_file import file_of, read_rollout, writer_of
 from tests.telemetry.samples import rollout
 
 
@@ -45,3 +47,20 @@ def test_a_file_that_another_process_writes_is_left_alone_until_that_has_ended(
         follower.join()
     follower.check()
     assert caplog.text.count("is written by the control") == 1
+
+
+def recorded(state: RolloutChanged) -> Record:
+    sent = codec.encode(state)
+    return Record(sent.topic, 0, 0, sent.key, sent.headers, sent.value, 0)
+
+
+def test_each_routes_state_goes_into_its_own_file(tmp_path: Path) -> None:
+    path = tmp_path / "rollout.json"
+    first = rollout("r1")
+    other = first.model_copy(
+        update={"spec": first.spec.model_copy(update={"rollout_id": "r2", "route": "acme/support"})}
+    )
+    assert keep(recorded(first), path)
+    assert keep(recorded(other), path)
+    assert read_rollout(path) == first
+    assert read_rollout(file_of(path, "acme/support")) == other
