@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 
-def error_body(status: int, kind: str, message: str) -> bytes:
-    """An error as vLLM and OpenAI say it."""
-    error = {"message": message, "type": kind, "param": None, "code": status}
+def error_body(status: int, kind: str, message: str, code: str | None = None) -> bytes:
+    """An error as vLLM says it, whose code is the status; OpenAI's own `code` where its clients look for one."""
+    error = {"message": message, "type": kind, "param": None, "code": code or status}
     return json.dumps({"error": error}).encode()
 
 

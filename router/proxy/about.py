@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from router.proxy.counters import Counters
 from router.proxy.in_force import InForce
+from router.proxy.routes import Route, Routes
 from router.proxy.shadowing.table_watch import TableWatch
 
 
@@ -20,15 +20,26 @@ def shadow_draw(now: InForce, table: TableWatch) -> str:
     return "by capability"
 
 
-def status(
-    router_id: str, now: InForce, table: TableWatch, counters: Counters, dropped: int, unreadable: int
-) -> dict[str, Any]:
-    """The router at this moment, for GET /belay/status.
+def status(router_id: str, routes: Routes, in_flight: int, dropped: int) -> dict[str, Any]:
+    """The router at this moment, for GET /belay/status; the default route's figures are at the top too.
 
-    `dropped` are records that the spool's quota has cost, `unreadable` rollout files that could not be read.
+    `dropped` are records that the spool's quota has cost.
     """
+    told = {route.name: of_route(route) for route in routes}
     return {
+        **(told[routes.default.name] if routes.default is not None else {}),
         "router_id": router_id,
+        "in_flight": in_flight,
+        "dropped": dropped,
+        "unrouted": routes.unrouted,
+        "routes": told,
+    }
+
+
+def of_route(route: Route) -> dict[str, Any]:
+    """One route at this moment. `rollout_file_unreadable` counts rollout files that could not be read."""
+    now, table, counters = route.rollout.current, route.table, route.counters
+    return {
         "rollout_id": now.rollout_id,
         "rollout": now.status,
         "revision": now.revision,
@@ -48,13 +59,11 @@ def status(
         "cut": counters.cut,
         "recorded": counters.recorded,
         "unrecorded": counters.unrecorded,
-        "dropped": dropped,
         "shadows": counters.shadows,
         "shadows_skipped": counters.shadows_skipped,
         "shadows_recorded": counters.shadows_recorded,
         "shadows_unrecorded": counters.shadows_unrecorded,
         "shadows_failed": {arm: counters.shadows_failed[arm] for arm in ("control", "candidate")},
         "passed": counters.passed,
-        "in_flight": counters.in_flight,
-        "rollout_file_unreadable": unreadable,
+        "rollout_file_unreadable": route.rollout.unreadable,
     }

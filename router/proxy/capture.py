@@ -165,12 +165,11 @@ class Recorder:
             shadow.add_done_callback(self._shadow_ended)
 
     async def close(self) -> None:
-        """End the shadows that are under way, and close the spool."""
+        """End the shadows that are under way; whoever made the spool closes it."""
         waiting, self._waiting = self._waiting, {}
         for shadow in waiting:
             shadow.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        self._spool.close()
 
     def _shadow_ended(self, shadow: asyncio.Task[Heard]) -> None:
         interaction = self._waiting.pop(shadow, None)

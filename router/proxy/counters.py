@@ -1,4 +1,4 @@
-"""What the router counts. `router.proxy.about` tells it."""
+"""What the router counts of a route. `router.proxy.about` tells it."""
 
 from __future__ import annotations
 
@@ -26,4 +26,3 @@ class Counters:
     shadows_unrecorded: int = 0
     shadows_failed: Counter[str] = field(default_factory=Counter)
     passed: int = 0
-    in_flight: int = 0

@@ -1,11 +1,11 @@
-"""The two arms' engines, and how an arm is asked."""
+"""The engines of a route's two arms, and how an arm is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from router.proxy.settings import RouterSettings
+from router.proxy.settings import Arms, Timeouts
 from router.proxy.wire.headers import is_stream, with_authorization
 from router.proxy.wire.model_name import Renamer, rename_request
 from router.proxy.wire.upstream import Exchange, Patience, Request, Upstream
@@ -28,21 +28,20 @@ class Engines:
     Raises SettingsError where an arm's key is not in the environment.
     """
 
-    def __init__(self, settings: RouterSettings) -> None:
-        times = settings.timeouts
+    def __init__(self, arms: Arms, times: Timeouts) -> None:
         first_byte_s = {"control": times.total_s, "candidate": times.candidate_first_byte_s}
         self._patience = {
             arm: Patience(seconds, times.stall_s, times.total_s) for arm, seconds in first_byte_s.items()
         }
-        self._models = {endpoint.arm: endpoint.model for endpoint in (settings.control, settings.candidate)}
+        self._models = {endpoint.arm: endpoint.model for endpoint in (arms.control, arms.candidate)}
         self._keys: Mapping[Arm, bytes] = {
             endpoint.arm: authorization(endpoint.key_env, f"the {endpoint.arm} arm")["authorization"].encode()
-            for endpoint in (settings.control, settings.candidate)
+            for endpoint in (arms.control, arms.candidate)
             if endpoint.key_env is not None
         }
         self._upstreams = {
             endpoint.arm: Upstream(endpoint.url, connect_s=times.connect_s)
-            for endpoint in (settings.control, settings.candidate)
+            for endpoint in (arms.control, arms.candidate)
         }
 
     def ask(self, arm: Arm, request: Request) -> Asked:

@@ -1,6 +1,9 @@
-"""The gateway: a raw ASGI application in front of the two arms. A request's way begins here.
+"""The gateway: a raw ASGI application in front of the engines. A request's way begins here.
+
+The model that a request asks for chooses its route (router.proxy.routes), and then:
 
 POST /v1/chat/completions, /v1/completions   assigned, answered, recorded      (router.proxy.relay)
+GET  /v1/models                              what is public, where there are routes  (router.proxy.public_models)
 anything else under /v1/                     passed to base, unrecorded        (router.proxy.passing)
 GET  /belay/healthz                          it is alive; the rest about itself is elsewhere (router.proxy.own_address)
 """
@@ -10,20 +13,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import MutableMapping
 from typing import Any, Final
 
 from router.proxy.about import status
-from router.proxy.capture import EndpointKind, Recorder
-from router.proxy.counters import Counters
-from router.proxy.engines import Engines
-from router.proxy.in_force import RolloutWatch
+from router.proxy.capture import EndpointKind
 from router.proxy.own_address import ALIVE, HEALTH
 from router.proxy.passing import pass_to_base
-from router.proxy.relay import Relay
+from router.proxy.public_models import listed
+from router.proxy.routes import NoRoute, Routes
 from router.proxy.settings import RouterSettings
-from router.proxy.shadowing.shadows import Shadows
-from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, ClientLeft, Receive, Scope, Send, TooDeep, TooLarge
 from telemetry.spool.writer import Spool
@@ -34,26 +34,14 @@ _RECORDED: Final[dict[str, EndpointKind]] = {"/v1/chat/completions": "chat", "/v
 
 
 class Gateway:
-    """The application. Opens the spool when made (SpoolError); follows the rollout file while it runs."""
+    """The application. Opens the spool when made (SpoolError); follows the rollout files while it runs."""
 
     def __init__(self, settings: RouterSettings) -> None:
         self._settings = settings
         self._spool = Spool(settings.spool_folder, settings.spool_quota_bytes, sync=settings.spool_sync)
-        self.counters = Counters()
-        self.rollout = RolloutWatch(settings.rollout_file, default_salt=settings.router_id)
-        self.table = TableWatch(settings.table_file)
-        self._engines = Engines(settings)
-        self._recorder = Recorder(self._spool, settings.router_id, self.counters)
-        shadows = Shadows(self._engines, self.table, settings, self.counters)
-        self._relay = Relay(
-            settings,
-            self._engines,
-            shadows,
-            self._recorder,
-            self.counters,
-            session_header=settings.session_header.encode(),
-            end_user_header=settings.end_user_header.encode(),
-        )
+        self.routes = Routes(settings, self._spool)
+        self.in_flight = 0
+        self._since = int(time.time())
         self._following: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,13 +50,15 @@ class Gateway:
             await self._lifespan(scope, receive, send)
             return
         client = Client(receive, send)
-        self.counters.in_flight += 1
+        self.in_flight += 1
         try:
             await self._route(scope, client)
         except TooLarge:
             await client.answer(*answers.too_large(self._settings.limits.body_bytes))
         except TooDeep:
             await client.answer(*answers.too_deep())
+        except NoRoute as unknown:
+            await client.answer(*answers.no_such_model(unknown.model))
         except ClientLeft:
             log.debug("a client left before its request was complete")
         except Exception:
@@ -77,34 +67,39 @@ class Gateway:
                 raise
             await client.answer(*answers.our_mistake())
         finally:
-            self.counters.in_flight -= 1
+            self.in_flight -= 1
 
     async def _route(self, scope: Scope, client: Client) -> None:
         path: str = scope["path"]
-        kind = _RECORDED.get(path)
-        if kind is not None and scope["method"] == "POST":
-            await self._relay.answer(scope, client, kind, self.rollout.current)
-        elif path.startswith("/v1/"):
-            await pass_to_base(scope, client, self._engines, self._settings, self.counters)
-        else:
+        if not path.startswith("/v1/"):
             await client.answer(*(ALIVE if path == HEALTH else answers.not_found(path)))
+            return
+        method: str = scope["method"]
+        models = listed(method, path, self.routes.public, self._since)
+        if models is not None:
+            await client.answer(*models)
+            return
+        body = await client.body(self._settings.limits.body_bytes)
+        route = self.routes.of(body)
+        kind = _RECORDED.get(path) if method == "POST" else None
+        if kind is not None:
+            await route.relay.answer(scope, client, body, kind, route.rollout.current)
+        else:
+            await pass_to_base(scope, client, body, route.engines, self._settings, route.counters)
 
     def status(self) -> dict[str, Any]:
         """What GET /belay/status says, at the router's own address."""
-        return status(
-            self._settings.router_id,
-            self.rollout.current,
-            self.table,
-            self.counters,
-            self._spool.dropped,
-            self.rollout.unreadable,
-        )
+        return status(self._settings.router_id, self.routes, self.in_flight, self._spool.dropped)
 
     async def _lifespan(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             return  # a websocket; the server closes it
         await receive()
-        self._following = [asyncio.create_task(f) for f in (self.rollout.follow(), self.table.follow())]
+        self._following = [
+            asyncio.create_task(followed.follow())
+            for route in self.routes
+            for followed in (route.rollout, route.table)
+        ]
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._stop()
@@ -117,5 +112,6 @@ class Gateway:
             following.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await following
-        await self._recorder.close()
-        self._engines.close()
+        for route in self.routes:
+            await route.close()
+        self._spool.close()

@@ -23,7 +23,6 @@ _COUNTERS: Final = (
     ("belay_cut", "cut", "Answers in flight that the router's end has cut."),
     ("belay_recorded", "recorded", "Interactions written to the spool."),
     ("belay_unrecorded", "unrecorded", "Interactions that the spool did not take."),
-    ("belay_spool_dropped", "dropped", "Records that the spool's quota has cost."),
     ("belay_shadows", "shadows", "Requests also sent to the other arm."),
     ("belay_shadows_skipped", "shadows_skipped", "Shadows beyond the limit in flight."),
     ("belay_shadows_recorded", "shadows_recorded", "Answers of shadows written to the spool."),
@@ -32,11 +31,17 @@ _COUNTERS: Final = (
     ("belay_rollout_file_unreadable", "rollout_file_unreadable", "Broken rollout files."),
 )
 _GAUGES: Final = (
-    ("belay_in_flight", "in_flight", "Requests being answered."),
     ("belay_rollout_share", "share", "Fraction of subjects that the candidate has."),
     ("belay_rollout_stage", "stage", "Stage of the rollout."),
     ("belay_rollout_revision", "revision", "Revision of the rollout's state in force."),
 )
+
+
+_OF_THE_ROUTER: Final = (
+    ("belay_spool_dropped", "dropped", "Records that the spool's quota has cost."),
+    ("belay_unrouted", "unrouted", "Requests for a model that no route has."),
+)
+_ROUTE: Final = "route"
 
 
 class Metrics(Collector):
@@ -54,16 +59,26 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """All figures, as prometheus_client asks for them."""
         state = self._status()
-        for name, label, key, text in _LABELLED:
-            family = CounterMetricFamily(name, text, labels=[label])
-            for value, count in state[key].items():
-                family.add_metric([value], count)
-            yield family
-        for name, key, text in _COUNTERS:
+        for name, key, text in _OF_THE_ROUTER:
             yield CounterMetricFamily(name, text, value=state[key])
-        for name, key, text in _GAUGES:
-            yield GaugeMetricFamily(name, text, value=state[key])
+        yield GaugeMetricFamily("belay_in_flight", "Requests being answered.", value=state["in_flight"])
+        yield from _of_routes(state["routes"])
 
     def describe(self) -> Iterator[Metric]:
         """Nothing beforehand: a registry that asks would collect before the router is made."""
         return iter(())
+
+
+def _of_routes(routes: dict[str, dict[str, Any]]) -> Iterator[Metric]:
+    for name, label, key, text in _LABELLED:
+        family = CounterMetricFamily(name, text, labels=[_ROUTE, label])
+        for route, state in routes.items():
+            for value, count in state[key].items():
+                family.add_metric([route, value], count)
+        yield family
+    for kind, each in ((CounterMetricFamily, _COUNTERS), (GaugeMetricFamily, _GAUGES)):
+        for name, key, text in each:
+            plain = kind(name, text, labels=[_ROUTE])
+            for route, state in routes.items():
+                plain.add_metric([route], state[key])
+            yield plain

@@ -12,10 +12,9 @@ from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
 
 
 async def pass_to_base(
-    scope: Scope, client: Client, engines: Engines, settings: RouterSettings, counters: Counters
+    scope: Scope, client: Client, body: bytes, engines: Engines, settings: RouterSettings, counters: Counters
 ) -> None:
-    """Answer with what base answers; 503 where it does not. Raises ClientLeft and TooLarge."""
-    body = await client.body(settings.limits.body_bytes)
+    """Answer with what base answers; 503 where it does not."""
     counters.passed += 1
     method: str = scope["method"]
     request = Request(method.encode(), request_target(scope), request_lines(scope["headers"]), body)

@@ -46,7 +46,7 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """What answering an interaction needs; one for the whole router."""
+    """What answering an interaction needs; one a route."""
 
     settings: RouterSettings
     engines: Engines
@@ -56,9 +56,10 @@ class Relay:
     session_header: bytes
     end_user_header: bytes
 
-    async def answer(self, scope: Scope, client: Client, kind: EndpointKind, rollout: InForce) -> None:
-        """Answer one request and record it. Raises ClientLeft, TooLarge and TooDeep."""
-        body = await client.body(self.settings.limits.body_bytes)
+    async def answer(
+        self, scope: Scope, client: Client, body: bytes, kind: EndpointKind, rollout: InForce
+    ) -> None:
+        """Answer one request and record it. Raises TooDeep."""
         end_user, recorded = end_user_and_rest(body)
         found = subject_of(
             dict(scope["headers"]),

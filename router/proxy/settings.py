@@ -1,20 +1,21 @@
-"""What the router is told: where it listens, its two arms, and how long it waits for them."""
+"""What the router is told: where it listens, its routes and the two arms of each, and how long it waits for them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     Field,
-    field_validator,
     model_validator,
 )
 
 from serving.engines.arms import Endpoint
 from serving.limits import Limits
+from telemetry.events import DEFAULT_ROUTE, Arm
+from telemetry.rollout_file import file_of
 from telemetry.settings import Port, Settings
 from telemetry.spool.syncing import SyncPolicy
 
@@ -28,6 +29,7 @@ def _header_name(name: str) -> str:
 
 
 HeaderName = Annotated[str, AfterValidator(_header_name)]
+RouteName = Annotated[str, Field(pattern=r"^[!-~]{1,100}$")]
 
 
 class Timeouts(Settings):
@@ -48,8 +50,52 @@ class Timeouts(Settings):
     shutdown_s: Seconds = 20.0
 
 
+class Arms(NamedTuple):
+    """What answers on one route, and the files that it follows."""
+
+    control: Endpoint
+    candidate: Endpoint
+    rollout_file: Path
+    table_file: Path | None
+
+
+class RouteSettings(Settings):
+    """One route. Files that it does not name: the table is that of all, the rollout file lies beside that of all.
+
+    Beside `rollout.json` that is `rollout.ROUTE.json`, where control, and a forwarder, write it.
+    """
+
+    control: Endpoint
+    candidate: Endpoint
+    rollout_file: Path | None = None
+    table_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _arms_in_their_places(self) -> Self:
+        _check("control", self.control)
+        _check("candidate", self.candidate)
+        return self
+
+
+def _check(expected: Arm, endpoint: Endpoint) -> None:
+    if endpoint.arm != expected:
+        raise ValueError(f"{expected}.arm is {endpoint.arm!r}, expected {expected!r}")
+    try:
+        url = urlsplit(endpoint.url)
+        reachable = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError:  # a port above 65535, or half an IPv6 address
+        reachable = False
+    if not reachable:
+        raise ValueError(
+            f"{expected}.url is {endpoint.url!r}, expected something like 'http://127.0.0.1:8001'"
+        )
+
+
 class RouterSettings(Settings):
     """The router. Port 0 takes a free port; the log says which.
+
+    `routes` are the models that clients may ask for, by the names that they use. `control`, `candidate` and
+    `rollout_file` are the default route's, which takes every other name; without it such a request gets a 404.
 
     `status_host` and `status_port` are where it tells how it is (`/belay/status`, `/metrics`), not to clients.
 
@@ -66,9 +112,10 @@ class RouterSettings(Settings):
     status_host: str = "127.0.0.1"
     status_port: Port = 8101
     router_id: str = "router-1"
-    control: Endpoint
-    candidate: Endpoint
-    rollout_file: Path
+    control: Endpoint | None = None
+    candidate: Endpoint | None = None
+    rollout_file: Path | None = None
+    routes: dict[RouteName, RouteSettings] = Field(default_factory=dict)
     spool_folder: Path
     spool_quota_bytes: int = Field(default=1 << 30, gt=0)
     spool_sync: SyncPolicy = "interval"
@@ -82,21 +129,44 @@ class RouterSettings(Settings):
     shadow_limit: int = Field(default=64, ge=0)
     table_file: Path | None = None
 
-    @field_validator("control", "candidate")
-    @classmethod
-    def _reachable(cls, endpoint: Endpoint) -> Endpoint:
-        try:
-            url = urlsplit(endpoint.url)
-            reachable = url.scheme in ("http", "https") and url.hostname and url.port != 0
-        except ValueError:  # a port above 65535, or half an IPv6 address
-            reachable = False
-        if not reachable:
-            raise ValueError(f"url is {endpoint.url!r}, expected something like 'http://127.0.0.1:8001'")
-        return endpoint
-
     @model_validator(mode="after")
-    def _arms_in_their_places(self) -> Self:
-        for expected, endpoint in (("control", self.control), ("candidate", self.candidate)):
-            if endpoint.arm != expected:
-                raise ValueError(f"{expected}.arm is {endpoint.arm!r}, expected {expected!r}")
+    def _every_route_is_whole(self) -> Self:
+        if DEFAULT_ROUTE in self.routes:
+            raise ValueError(
+                f"routes.{DEFAULT_ROUTE}: so is the route called that takes every other name: set `control` and "
+                "`candidate` for that"
+            )
+        followed: dict[Path, str] = {}
+        for name, arms in self.each_route().items():
+            other = followed.setdefault(arms.rollout_file, name)
+            if other != name:
+                raise ValueError(
+                    f"routes {other!r} and {name!r} both follow {arms.rollout_file}, expected one each"
+                )
         return self
+
+    def each_route(self) -> dict[str, Arms]:
+        """What answers on every route, by its name. The default route comes first where there is one."""
+        found = {name: self._arms_of(name, route) for name, route in self.routes.items()}
+        if self.routes and self.control is None and self.candidate is None:
+            return found
+        return {DEFAULT_ROUTE: self._default_arms(), **found}
+
+    def _default_arms(self) -> Arms:
+        if self.control is None or self.candidate is None or self.rollout_file is None:
+            needed = ("control", "candidate", "rollout_file")
+            missing = next(name for name in needed if getattr(self, name) is None)
+            raise ValueError(f"{missing}: required, but it is not there")
+        _check("control", self.control)
+        _check("candidate", self.candidate)
+        return Arms(self.control, self.candidate, self.rollout_file, self.table_file)
+
+    def _arms_of(self, name: str, route: RouteSettings) -> Arms:
+        file = route.rollout_file
+        if file is None and self.rollout_file is not None:
+            file = file_of(self.rollout_file, name)
+        if file is None:
+            raise ValueError(
+                f"routes.{name}.rollout_file: required where the router's own rollout_file is not there either"
+            )
+        return Arms(route.control, route.candidate, file, route.table_file or self.table_file)

@@ -44,6 +44,12 @@ def not_found(path: str) -> tuple[int, Headers, bytes]:
     return 404, [JSON], error_body(404, "NotFoundError", f"There is nothing at {path}.")
 
 
+def no_such_model(model: str | None) -> tuple[int, Headers, bytes]:
+    """No route takes the request: 404, as OpenAI says it of a model that is not there."""
+    said = "The request names no model." if model is None else f"The model `{model[:200]}` does not exist."
+    return 404, [JSON], error_body(404, "invalid_request_error", said, "model_not_found")
+
+
 def stream_error(sent: bytes, why: str) -> bytes:
     """The last event of a stream whose engine died; `sent` is the end of what went out before it, in whole lines.
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import httpx
 
+from router.proxy.counters import Counters
 from router.proxy.gateway import Gateway
 from router.proxy.own_address import OwnAddress
+from router.proxy.routes import Route
 from router.proxy.settings import RouterSettings
 from serving.server import Unsignalled, config_of, listen
 from telemetry.rollout_file import write_rollout
@@ -218,6 +220,17 @@ class Router:
         app = httpx.ASGITransport(OwnAddress(self.gateway.status))
         return httpx.AsyncClient(transport=app, base_url="http://own")
 
+    @property
+    def route(self) -> Route:
+        """The default route."""
+        assert self.gateway.routes.default is not None
+        return self.gateway.routes.default
+
+    @property
+    def counters(self) -> Counters:
+        """What the default route counts."""
+        return self.route.counters
+
     async def stop(self) -> None:
         self.server.should_exit = True
         await self.task
@@ -237,8 +250,10 @@ class Router:
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, control: str, candidate: str, **changes: Any) -> AsyncIterator[Router]:
-    """A router with its files in `folder`, in front of two URLs."""
+async def running(
+    folder: Path, control: str | None, candidate: str | None, **changes: Any
+) -> AsyncIterator[Router]:
+    """A router with its files in `folder`, in front of two URLs; without them it has no default route."""
     settings = RouterSettings.model_validate(
         {
             "port": 0,
@@ -251,6 +266,7 @@ async def running(folder: Path, control: str, candidate: str, **changes: Any) ->
                     "key_env": changes.pop(f"{arm}_key_env", None),
                 }
                 for arm, url in (("control", control), ("candidate", candidate))
+                if url is not None
             },
             "rollout_file": folder / "rollout.json",
             "spool_folder": folder / "spool",

@@ -162,7 +162,7 @@ def test_the_router_tells_how_it_is_at_its_own_address_alone(tmp_path: Path, eng
         own = f"http://127.0.0.1:{settings['status_port']}"
         httpx.post(f"{url}/v1/completions", json={"model": "m", "prompt": "p"})
         assert httpx.get(f"{own}/belay/status").json()["recorded"] == 1
-        assert "belay_recorded_total 1.0" in httpx.get(f"{own}/metrics").text
+        assert 'belay_recorded_total{route="default"} 1.0' in httpx.get(f"{own}/metrics").text
         assert httpx.get(f"{url}/belay/status").status_code == 404
         child.send_signal(signal.SIGTERM)
         assert child.wait(8) == 0, (tmp_path / "log").read_text()

@@ -85,7 +85,7 @@ async def test_a_spool_that_cannot_be_written_costs_no_request(
         with caplog.at_level(logging.ERROR):
             for _ in range(5):
                 assert text_of(await http.post(CHAT, json=BODY)) == "x"
-        assert router.gateway.counters.unrecorded == 5
+        assert router.counters.unrecorded == 5
         assert caplog.text.count("is not recorded") == 1  # with a count in the next line, some seconds later
         assert (await router.own.get("/belay/status")).json()["unrecorded"] == 5
 
@@ -113,7 +113,7 @@ async def test_a_shadowed_interaction_is_in_the_spool_at_once_and_its_slow_shado
             name: record.meta[name] for name in ("event_id", "assignment", "rollout_id")
         }
         assert shadow.meta["shadow"]["status"] == 200
-        counters = router.gateway.counters
+        counters = router.counters
         assert (counters.recorded, counters.shadows_recorded) == (1, 1)
 
 
@@ -162,7 +162,7 @@ async def test_an_answer_too_large_for_the_spool_reaches_its_client_whole_and_co
         for size in (10, 300_000, 20):
             assert (await http.post(CHAT, content=b"x" * size)).content == b"x" * size
         assert [len(record.response_body) for record in router.records()] == [10, 20]
-        assert (router.gateway.counters.recorded, router.gateway.counters.unrecorded) == (2, 1)
+        assert (router.counters.recorded, router.counters.unrecorded) == (2, 1)
 
 
 def test_a_request_that_names_nobody_is_assigned_by_its_own_id() -> None:

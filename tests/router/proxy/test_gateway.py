@@ -141,7 +141,7 @@ async def test_a_rollback_takes_effect_for_the_next_request(tmp_path: Path) -> N
     async with rolling(tmp_path, says(CANDIDATE_TEXT)) as (router, _, _, http):
         assert text_of(await http.post(CHAT, json=BODY)) == CANDIDATE_TEXT
         write_rollout(tmp_path / "rollout.json", rolled_back(with_share(1.0)))
-        await until(lambda: router.gateway.rollout.current.revision == 2)
+        await until(lambda: router.route.rollout.current.revision == 2)
         assert text_of(await http.post(CHAT, json=BODY)) == BASE_TEXT
         assert [record.meta["assignment"]["revision"] for record in router.records()] == [1, 2]
 
@@ -154,7 +154,7 @@ async def test_the_router_tells_how_it_is(tmp_path: Path) -> None:
         await http.post(CHAT, json=BODY)
         assert (await http.get("/belay/healthz")).json() == {"status": "ok"}
         status = (await router.own.get("/belay/status")).json()
-        assert status["applied_at_ns"] == router.gateway.rollout.current.applied_at_ns
+        assert status["applied_at_ns"] == router.route.rollout.current.applied_at_ns
         expected = {
             "router_id": "router-7",
             "rollout_id": "r1",
@@ -171,8 +171,8 @@ async def test_the_router_tells_how_it_is(tmp_path: Path) -> None:
         assert {name: status[name] for name in expected} == expected
         metrics = await router.own.get("/metrics")
         assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
-        assert 'belay_requests_total{arm="candidate"} 1.0\n' in metrics.text
-        assert "belay_rollout_share 1.0\n" in metrics.text
+        assert 'belay_requests_total{arm="candidate",route="default"} 1.0\n' in metrics.text
+        assert 'belay_rollout_share{route="default"} 1.0\n' in metrics.text
 
 
 @pytest.mark.parametrize("path", ["/belay/status", "/metrics", "/belay"])

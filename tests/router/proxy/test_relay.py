@@ -159,7 +159,7 @@ async def test_base_down_is_a_503_with_retry_after_and_a_record(
         (record,) = router.records()
         assert record.meta["answer"]["status"] == 503
         assert "no connection to" in record.meta["answer"]["error"]
-        assert router.gateway.counters.base_down == 2
+        assert router.counters.base_down == 2
 
 
 # --- a client that leaves ----------------------------------------------------------------------------
@@ -185,4 +185,4 @@ async def test_a_client_that_leaves_while_base_answers_for_the_candidate_cancels
         await until(router.records)
         (record,) = router.records()
         assert (record.meta["client_left"], record.meta["fallback"]) == (True, "status_503")
-        assert router.gateway.counters.base_down == 0
+        assert router.counters.base_down == 0

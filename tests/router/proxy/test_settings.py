@@ -95,3 +95,57 @@ def test_a_broker_setting_that_is_unknown_suggests_the_near_one(tmp_path: Path) 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"no settings file at .*absent\.yaml"):
         load_settings(tmp_path / "absent.yaml", ControlSettings)
+
+
+# --- routes ------------------------------------------------------------------------------------------
+
+ROUTES = """
+rollout_file: run/rollout.json
+table_file: run/words.json
+spool_folder: run/spool
+routes:
+  acme/support:
+    control: {arm: control, url: "http://127.0.0.1:8001"}
+    candidate: {arm: candidate, url: "http://127.0.0.1:8002"}
+  sql:
+    control: {arm: control, url: "http://127.0.0.1:8003"}
+    candidate: {arm: candidate, url: "http://127.0.0.1:8004"}
+    rollout_file: elsewhere/sql.json
+"""
+
+
+def test_a_route_without_files_of_its_own_has_them_beside_the_routers(tmp_path: Path) -> None:
+    routes = load(tmp_path, ROUTES).each_route()
+    assert {name: str(arms.rollout_file) for name, arms in routes.items()} == {
+        "acme/support": "run/rollout.acme%2Fsupport.json",
+        "sql": "elsewhere/sql.json",
+    }
+    assert {str(arms.table_file) for arms in routes.values()} == {"run/words.json"}
+
+
+def test_the_short_form_is_the_default_route_and_may_stand_beside_others(tmp_path: Path) -> None:
+    short = 'control: {arm: control, url: "http://a"}\ncandidate: {arm: candidate, url: "http://b"}\n'
+    assert list(load(tmp_path, short + ROUTES).each_route()) == ["default", "acme/support", "sql"]
+    assert list(load(tmp_path, GOOD).each_route()) == ["default"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  sql:", "  default:", "routes.default: so is the route called that takes every other name"),
+        ("  sql:", "  'a b':", "routes.a b"),
+        (
+            "elsewhere/sql.json",
+            "run/rollout.acme%2Fsupport.json",
+            "'acme/support' and 'sql' both follow run/",
+        ),
+        ("rollout_file: run/rollout.json\n", "", "routes.acme/support.rollout_file: required"),
+        ("arm: candidate", "arm: control", "candidate.arm is 'control', expected 'candidate'"),
+        ("http://127.0.0.1:8003", "127.0.0.1:8003", "control.url is '127.0.0.1:8003', expected something"),
+        ("routes:", 'control: {arm: control, url: "http://a"}\nroutes:', "candidate: required"),
+    ],
+)
+def test_a_mistake_in_a_route_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, ROUTES.replace(old, new, 1))
+    assert message in str(caught.value)

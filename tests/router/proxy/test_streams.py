@@ -139,10 +139,10 @@ async def test_a_client_that_leaves_after_done_has_not_left_early(
             assert await read(answer, go, up_to=len(b"".join(pieces))) == pieces
             assert len(router.records()) == 1
         await until(lambda: engine.gone == 1)
-        await until(lambda: router.gateway.counters.in_flight == 0)
+        await until(lambda: router.gateway.in_flight == 0)
         (record,) = router.records()
         assert record.meta["client_left"] is False
-        assert router.gateway.counters.client_left == 0
+        assert router.counters.client_left == 0
 
 
 async def test_a_client_that_leaves_mid_stream_is_recorded_and_its_request_cancelled(tmp_path: Path) -> None:
@@ -159,8 +159,8 @@ async def test_a_client_that_leaves_mid_stream_is_recorded_and_its_request_cance
         interaction = to_interaction(record, "full")
         assert interaction.client_left
         assert set(interaction.answer.text) == {"x"}
-        assert router.gateway.counters.client_left == 1
-        await until(lambda: router.gateway.counters.in_flight == 0)
+        assert router.counters.client_left == 1
+        await until(lambda: router.gateway.in_flight == 0)
 
 
 async def test_a_stream_whose_engine_dies_ends_with_an_error_event(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ async def test_shadows_go_to_the_capability_that_the_rollout_allots_them_to(tmp_
             wanted = 1.0 if kind == "sums" else 0.0
             assert draw == ShadowDraw(capability=kind, fraction=wanted, drawn=kind == "sums")
         await until(lambda: len(router.shadows()) == 8)
-        assert router.gateway.counters.shadows == 8
+        assert router.counters.shadows == 8
         status = router.gateway.status()
         assert status["shadow_draw"] == "by capability"
         assert status["shadow_fractions"] == ALLOTTED.by_capability
@@ -221,7 +221,7 @@ async def test_nothing_is_shadowed_after_a_rollback_nor_beyond_the_limit(tmp_pat
     async with rolling(tmp_path, says("x"), never, shadow=1.0, shadow_limit=1) as (router, base, _, http):
         await http.post(CHAT, json=BODY)
         await http.post(CHAT, json=BODY)
-        assert (router.gateway.counters.shadows, router.gateway.counters.shadows_skipped) == (1, 1)
+        assert (router.counters.shadows, router.counters.shadows_skipped) == (1, 1)
         assert len(router.records()) == 2
         assert router.shadows() == []
         assert len(base.asked) == 1
