@@ -135,6 +135,11 @@ COMMANDS = {
         _ONLINE,
         "Route clients' requests to control or candidate, and record every interaction.",
     ),
+    "keys": Entry(
+        "belay.commands.keys:KEYS_COMMANDS",
+        _ONLINE,
+        "Make, list and revoke the API keys by which the router lets clients in.",
+    ),
     "forward": Entry(
         "belay.commands.forward:forward",
         _ONLINE,
@@ -232,6 +237,8 @@ def _belay(ctx: typer.Context) -> None:
     }
     if "tokens" in known:
         ctx.default_map["control"] = {"token": {name: {"file": known["tokens"]} for name in _TOKENS}}
+    if "keys" in known:
+        ctx.default_map["keys"] = {name: {"file": known["keys"]} for name in _TOKENS}
     ctx.default_map["serve"] = {"home": known["home"], "name": known["model"]}
 
 

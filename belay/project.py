@@ -21,6 +21,7 @@ from telemetry.settings import Port, Settings, load_document
 FILE: Final = Path("belay.yaml")
 EMBEDDED: Final = "embedded"
 _PATHS: Final = ("brief", "home")
+_ROUTER_PATHS: Final = ("keys_file", "tls_cert", "tls_key", "tls_client_ca")
 
 
 class Ports(Settings):
@@ -69,6 +70,7 @@ class Project(Settings):
     access: AccessSettings | None = None
     notify: NotifySettings = NotifySettings()
     judges: dict[str, JudgeAddress] = Field(default_factory=dict)
+    router: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 
     @property
@@ -112,6 +114,8 @@ def load_project(path: Path = FILE) -> Project:
     changes: dict[str, Any] = {name: there / getattr(found, name) for name in _PATHS}
     if found.access is not None and found.access.tokens is not None:
         changes["access"] = found.access.model_copy(update={"tokens": there / found.access.tokens})
+    files = {name: str(there / found.router[name]) for name in _ROUTER_PATHS if found.router.get(name)}
+    changes["router"] = found.router | files
     return found.model_copy(update=changes)
 
 
@@ -119,14 +123,19 @@ def defaults_of(project: Project) -> Mapping[str, Any]:
     """What commands take from the file where nobody says otherwise, by the name of their parameter."""
     access = project.access
     tokens = {"tokens": str(access.tokens)} if access is not None and access.tokens is not None else {}
-    return tokens | {
-        "home": str(project.home),
-        "brief": str(project.brief),
-        "base": project.base,
-        "model": project.route,
-        "control": project.control_url,
-        "bootstrap_servers": project.bootstrap_servers,
-        "stages": project.stages,
-        "advance": project.advance,
-        "shadow": project.shadow,
-    }
+    keys = {"keys": project.router["keys_file"]} if project.router.get("keys_file") else {}
+    return (
+        tokens
+        | keys
+        | {
+            "home": str(project.home),
+            "brief": str(project.brief),
+            "base": project.base,
+            "model": project.route,
+            "control": project.control_url,
+            "bootstrap_servers": project.bootstrap_servers,
+            "stages": project.stages,
+            "advance": project.advance,
+            "shadow": project.shadow,
+        }
+    )

@@ -129,6 +129,7 @@ def stack_settings(route: Route) -> StackSettings:
         access=project.access.model_dump(mode="json", by_alias=True) if project.access is not None else None,
         notify=project.notify.model_dump(mode="json", by_alias=True),
         judges=project.judges,
+        router=project.router,
         learned=Home(project.home).learned_judge(route.candidate.name) if route.candidate else None,
     )
 

@@ -21,7 +21,8 @@ class StackSettings:
     """Where the parts of one run find each other. Ports of 0 are chosen freely.
 
     `models` is where both arms' model folders lie, so that they are pinned while the rollout is under way. `kafka` are
-    settings of the bus beside its servers, `access` is how control knows who asks and `notify` whom it tells;
+    settings of the bus beside its servers and `router` of the router beside what follows from the others, `access` is
+    how control knows who asks and `notify` whom it tells;
     `text_policy` is what leaves the machine of what users write. `learned` is the judge that the candidate's audit
     left.
     """
@@ -41,6 +42,7 @@ class StackSettings:
     access: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] = field(default_factory=dict)
     judges: Judges = field(default_factory=dict)
+    router: Mapping[str, Any] = field(default_factory=dict)
     learned: Path | None = None
 
     @property
@@ -88,6 +90,7 @@ def processes_of(s: StackSettings) -> list[Process]:
             "router",
             "router",
             {
+                **s.router,
                 "port": s.router_port,
                 "status_port": s.status_port,
                 "control": s.control.model_dump(),

@@ -25,5 +25,9 @@ def run(settings: RouterSettings) -> None:
         gateway = Gateway(settings)
         log.info("router %s listens on %s:%d", settings.router_id, *listener.getsockname()[:2])
         log.info("router %s tells how it is on %s:%d", settings.router_id, *own.getsockname()[:2])
+        if not settings.wants_keys:
+            log.warning(
+                "nobody needs a key: whoever reaches this router may use its models (see `keys_file`)"
+            )
         beside = Beside(OwnAddress(gateway.status), own)
         serve(gateway, listener, settings.timeouts.shutdown_s, settings.limits, beside)

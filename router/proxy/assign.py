@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+from router.proxy.wire.headers import secret_in
 from telemetry.events import Arm, SubjectSource
 from telemetry.subjects import unit_of
 
@@ -39,9 +40,8 @@ def subject_of(
         return value.decode("latin-1"), "end_user"
     if body_user:
         return body_user, "user"
-    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"bearer" and (token := token.strip()):
-        return token.decode("latin-1"), "api_key"
+    if secret := secret_in(headers):
+        return secret.decode("latin-1"), "api_key"
     return None
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from router.proxy.about import status
 from router.proxy.capture import EndpointKind
+from router.proxy.keys.keys import Admitted, Keys
 from router.proxy.own_address import ALIVE, HEALTH
 from router.proxy.passing import pass_to_base
 from router.proxy.public_models import listed
@@ -42,6 +43,7 @@ class Gateway:
         self.routes = Routes(settings, self._spool)
         self.in_flight = 0
         self._since = int(time.time())
+        self._keys = Keys(settings.keys_file, settings.api_key_env) if settings.wants_keys else None
         self._following: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +54,12 @@ class Gateway:
         client = Client(receive, send)
         self.in_flight += 1
         try:
-            await self._route(scope, client)
+            if self._keys is None:
+                await self._route(scope, client)
+            else:
+                await self._let_in(self._keys, scope, client)
+        except answers.Refused as refused:
+            await client.answer(*refused.answer)
         except TooLarge:
             await client.answer(*answers.too_large(self._settings.limits.body_bytes))
         except TooDeep:
@@ -69,18 +76,32 @@ class Gateway:
         finally:
             self.in_flight -= 1
 
-    async def _route(self, scope: Scope, client: Client) -> None:
+    async def _let_in(self, keys: Keys, scope: Scope, client: Client) -> None:
+        if scope["path"] == HEALTH:
+            await self._route(scope, client)
+            return
+        admitted = keys.admit(scope["headers"])
+        client.extra, client.meter = admitted.headers or None, admitted.meter
+        try:
+            await self._route(scope, client, admitted)
+        finally:
+            admitted.end()
+
+    async def _route(self, scope: Scope, client: Client, admitted: Admitted | None = None) -> None:
         path: str = scope["path"]
         if not path.startswith("/v1/"):
             await client.answer(*(ALIVE if path == HEALTH else answers.not_found(path)))
             return
         method: str = scope["method"]
-        models = listed(method, path, self.routes.public, self._since)
+        public = self.routes.public if admitted is None else admitted.among(self.routes.public)
+        models = listed(method, path, public, self._since)
         if models is not None:
             await client.answer(*models)
             return
         body = await client.body(self._settings.limits.body_bytes)
         route = self.routes.of(body)
+        if admitted is not None:
+            admitted.check(route.name)
         kind = _RECORDED.get(path) if method == "POST" else None
         if kind is not None:
             await route.relay.answer(scope, client, body, kind, route.rollout.current)
@@ -89,7 +110,12 @@ class Gateway:
 
     def status(self) -> dict[str, Any]:
         """What GET /belay/status says, at the router's own address."""
-        return status(self._settings.router_id, self.routes, self.in_flight, self._spool.dropped)
+        denied = dict(self._keys.denied) if self._keys is not None else {}
+        return {
+            **status(self._settings.router_id, self.routes, self.in_flight, self._spool.dropped),
+            "needs_key": self._keys is not None,
+            "denied": denied,
+        }
 
     async def _lifespan(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -100,6 +126,8 @@ class Gateway:
             for route in self.routes
             for followed in (route.rollout, route.table)
         ]
+        if self._keys is not None:
+            self._following.append(asyncio.create_task(self._keys.follow()))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._stop()

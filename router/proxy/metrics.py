@@ -42,6 +42,7 @@ _OF_THE_ROUTER: Final = (
     ("belay_unrouted", "unrouted", "Requests for a model that no route has."),
 )
 _ROUTE: Final = "route"
+_DENIED: Final = "Requests without a key that is known, or beyond its limits."
 
 
 class Metrics(Collector):
@@ -61,6 +62,10 @@ class Metrics(Collector):
         state = self._status()
         for name, key, text in _OF_THE_ROUTER:
             yield CounterMetricFamily(name, text, value=state[key])
+        denied = CounterMetricFamily("belay_denied", _DENIED, labels=["reason"])
+        for reason, count in state["denied"].items():
+            denied.add_metric([reason], count)
+        yield denied
         yield GaugeMetricFamily("belay_in_flight", "Requests being answered.", value=state["in_flight"])
         yield from _of_routes(state["routes"])
 

@@ -17,7 +17,8 @@ async def pass_to_base(
     """Answer with what base answers; 503 where it does not."""
     counters.passed += 1
     method: str = scope["method"]
-    request = Request(method.encode(), request_target(scope), request_lines(scope["headers"]), body)
+    lines = request_lines(scope["headers"], settings.dropped_headers)
+    request = Request(method.encode(), request_target(scope), lines, body)
     exchange, _ = engines.ask("control", request)
     client.follow(exchange)
     try:

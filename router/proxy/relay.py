@@ -69,7 +69,8 @@ class Relay:
         )
         interaction = Interaction(rollout, found, kind, recorded)
         self.counters.requests[interaction.arm] += 1
-        request = Request(b"POST", request_target(scope), request_lines(scope["headers"]), body)
+        lines = request_lines(scope["headers"], self.settings.dropped_headers)
+        request = Request(b"POST", request_target(scope), lines, body)
         await Answering(self, interaction, request, client).run()
 
 

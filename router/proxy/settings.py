@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from router.proxy.wire.headers import REPLACED, REPLACED_AND_SECRETS
 from serving.engines.arms import Endpoint
 from serving.limits import Limits
 from telemetry.events import DEFAULT_ROUTE, Arm
@@ -105,6 +106,10 @@ class RouterSettings(Settings):
     the word table that `belay watch` writes (`worker.table_file`): with it shadows go to the capabilities that need
     them, without it they are drawn evenly. `spool_sync` says what of the spool survives a power cut: all but the last
     200 ms (`interval`), all (`always`; every request waits for the disk), or what the kernel wrote (`never`).
+
+    `keys_file` are the API keys that let clients in (`belay keys new` writes it; it is followed), `api_key_env` names
+    the variable of the environment with a single one. Without either everybody is let in. With them, what a client
+    authorises itself with goes no further than the router.
     """
 
     host: str = "127.0.0.1"
@@ -128,6 +133,18 @@ class RouterSettings(Settings):
     max_answer_bytes: int = Field(default=64 << 20, gt=0)
     shadow_limit: int = Field(default=64, ge=0)
     table_file: Path | None = None
+    keys_file: Path | None = None
+    api_key_env: str | None = None
+
+    @property
+    def wants_keys(self) -> bool:
+        """Whether clients need a key."""
+        return self.keys_file is not None or self.api_key_env is not None
+
+    @property
+    def dropped_headers(self) -> frozenset[bytes]:
+        """Headers of a client's that no engine gets: a key of ours is not for its eyes."""
+        return REPLACED_AND_SECRETS if self.wants_keys else REPLACED
 
     @model_validator(mode="after")
     def _every_route_is_whole(self) -> Self:

@@ -220,3 +220,14 @@ def test_the_password_of_the_broker_comes_from_the_environment_for_commands_too(
     password = project.bus().sasl_password
     assert password is not None
     assert password.get_secret_value() == "wonder"
+
+
+def test_files_that_the_router_is_to_read_start_from_the_projects_folder(tmp_path: Path) -> None:
+    file = tmp_path / "belay.yaml"
+    file.write_text(
+        "route: shop\nbase: b\nbrief: brief.yaml\nrouter: {keys_file: keys.yaml, retry_after_s: 3}\n",
+        encoding="utf-8",
+    )
+    project = load_project(file)
+    assert project.router == {"keys_file": str(tmp_path / "keys.yaml"), "retry_after_s": 3}
+    assert defaults_of(project)["keys"] == project.router["keys_file"]

@@ -8,8 +8,36 @@ from typing import Final
 from router.proxy.wire.headers import Headers
 from serving.refusals import body_too_large, error_body
 
+Answer = tuple[int, Headers, bytes]
 JSON: Final = (b"content-type", b"application/json")
 _BLANK: Final = re.compile(rb"\n\r?\n|\r\r")
+
+
+class Refused(Exception):
+    """The router itself refuses a request; `answer` is what its client is told."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"refused with {answer[0]}")
+        self.answer = answer
+
+
+def unauthorized(message: str) -> Answer:
+    """Nobody knows who asks: 401."""
+    said = f"{message} Send it as `Authorization: Bearer KEY`."
+    body = error_body(401, "invalid_request_error", said, "invalid_api_key")
+    return 401, [JSON, (b"www-authenticate", b"Bearer")], body
+
+
+def forbidden(route: str) -> Answer:
+    """The key is known, and may not use this route: 403."""
+    said = f"The API key may not use the model `{route}`."
+    return 403, [JSON], error_body(403, "invalid_request_error", said, "permission_denied")
+
+
+def rate_limited(kind: str, message: str, retry_after_s: int, headers: Headers) -> Answer:
+    """The key has used up what it may have for now: 429. `kind` is `requests` or `tokens`."""
+    body = error_body(429, kind, message, "rate_limit_exceeded")
+    return 429, [JSON, (b"retry-after", b"%d" % retry_after_s), *headers], body
 
 
 def base_down(why: str, retry_after_s: int) -> tuple[int, Headers, bytes]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from router.proxy.wire.headers import Headers
+from router.proxy.wire.headers import Headers, with_own
 from router.proxy.wire.upstream import Exchange
 
 Scope = MutableMapping[str, Any]
@@ -31,10 +31,22 @@ class TooDeep(Exception):
     """The request's JSON is nested deeper than can be parsed."""
 
 
-class Client:
-    """One request's client. `left` is True once it is known to have gone."""
+class Watching(Protocol):
+    """Sees what passes: how long the request was, and every piece of the answer."""
 
-    __slots__ = ("_exchange", "_receive", "_send", "_timer", "_watch", "left", "started")
+    asked_bytes: int
+
+    def saw(self, piece: bytes) -> None:
+        """A piece of the answer."""
+
+
+class Client:
+    """One request's client. `left` is True once it is known to have gone.
+
+    `extra` are headers that its answer gets, in place of those of their names; `meter` sees request and answer.
+    """
+
+    __slots__ = ("_exchange", "_receive", "_send", "_timer", "_watch", "extra", "left", "meter", "started")
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -44,9 +56,17 @@ class Client:
         self._watch: asyncio.Task[None] | None = None
         self.left = False
         self.started = False
+        self.extra: Headers | None = None
+        self.meter: Watching | None = None
 
     async def body(self, limit: int) -> bytes:
         """The whole request body. Raises ClientLeft and TooLarge."""
+        body = await self._body(limit)
+        if self.meter is not None:
+            self.meter.asked_bytes = len(body)
+        return body
+
+    async def _body(self, limit: int) -> bytes:
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body"):
             chunk: bytes = message.get("body", b"")
@@ -83,10 +103,14 @@ class Client:
     async def start(self, status: int, headers: Headers) -> None:
         """Send the answer's head."""
         self.started = True
+        if self.extra is not None:
+            headers = with_own(headers, self.extra)
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def send(self, body: bytes, *, last: bool) -> None:
         """Send a piece of the body; returns when there is room for more."""
+        if self.meter is not None:
+            self.meter.saw(body)
         await self._send({"type": "http.response.body", "body": body, "more_body": not last})
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:

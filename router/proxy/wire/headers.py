@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 Headers = list[tuple[bytes, bytes]]
@@ -23,12 +23,16 @@ _HOP_BY_HOP: Final = frozenset(
 
 # The client of `router.proxy.wire.upstream` says these itself, or has already dealt with them. Without
 # `accept-encoding` an answer comes uncompressed, so that the record of it can be read.
-_REPLACED: Final = _HOP_BY_HOP | {b"host", b"content-length", b"expect", b"accept-encoding"}
+REPLACED: Final = _HOP_BY_HOP | {b"host", b"content-length", b"expect", b"accept-encoding"}
 
 _USUAL: Final = frozenset({b"keep-alive", b"Keep-Alive", b"close", b""})
 
 # What clients authorise themselves with: OpenAI's, and what Azure and Anthropic call theirs.
-_SECRETS: Final = (b"authorization:", b"api-key:", b"x-api-key:")
+_SECRET_NAMES: Final = (b"authorization", b"api-key", b"x-api-key")
+_SECRETS: Final = tuple(name + b":" for name in _SECRET_NAMES)
+
+REPLACED_AND_SECRETS: Final = REPLACED.union(_SECRET_NAMES)
+"""What stays behind where clients have keys of ours, which are no engine's business."""
 
 
 def is_hop_by_hop(name: bytes) -> bool:
@@ -51,19 +55,36 @@ def named_by(connection: bytes) -> frozenset[bytes]:
     return frozenset(name.strip().lower() for name in connection.split(b","))
 
 
-def request_lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """The client's headers as the lines that go to the engine: names in lower case, end of line each."""
+def secret_in(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """What a client authorises itself with; None where it does not."""
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer" and (token := token.strip()):
+        return token
+    return headers.get(b"api-key") or headers.get(b"x-api-key") or None
+
+
+def request_lines(headers: Sequence[tuple[bytes, bytes]], dropped: frozenset[bytes] = REPLACED) -> bytes:
+    """The client's headers as the lines that go to the engine: names in lower case, end of line each.
+
+    Those `dropped` stay behind: `REPLACED`, or `REPLACED_AND_SECRETS`.
+    """
     for name, value in headers:
         if name == b"connection" and value not in _USUAL:
             named = named_by(value)
             headers = [pair for pair in headers if pair[0] not in named]
-    return b"".join([b"%b: %b\r\n" % pair for pair in headers if pair[0] not in _REPLACED])
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers if pair[0] not in dropped])
 
 
 def with_authorization(lines: bytes, value: bytes) -> bytes:
     """Header lines with this authorization in place of the client's, which is not for that engine's eyes."""
     kept = [line for line in lines.splitlines(keepends=True) if not line.startswith(_SECRETS)]
     return b"".join([*kept, b"authorization: %b\r\n" % value])
+
+
+def with_own(headers: Headers, own: Headers) -> Headers:
+    """An answer's headers with ours, in place of the engine's of the same names."""
+    names = {name for name, _ in own}
+    return [*(pair for pair in headers if pair[0] not in names), *own]
 
 
 def request_target(scope: MutableMapping[str, Any]) -> bytes:

@@ -89,6 +89,8 @@ def test_digest_and_unit_are_the_same_on_every_machine() -> None:
         ({b"x-end-user-id": b"e", b"authorization": b"Bearer k"}, "u", ("e", "end_user")),
         ({b"authorization": b"Bearer k"}, "u", ("u", "user")),
         ({b"authorization": b"bearer  k "}, None, ("k", "api_key")),
+        ({b"authorization": b"Basic abc", b"x-api-key": b"k"}, None, ("k", "api_key")),
+        ({b"api-key": b"k"}, "", ("k", "api_key")),
         ({b"x-session-id": b"", b"authorization": b"Bearer k"}, "", ("k", "api_key")),
         ({b"authorization": b"Basic abc"}, None, None),
         ({}, None, None),

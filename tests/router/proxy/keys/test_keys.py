@@ -1,0 +1,264 @@
+"""Who has a key comes in, as far as its limits go; and no key goes further than the router."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from router.proxy.keys.key_file import add_key, revoke_key
+from router.proxy.keys.keys import Keys
+from router.proxy.wire.answers import Refused
+from telemetry.errors import SettingsError
+from tests.router.proxy.fakes import (
+    BODY,
+    CHAT,
+    STREAM,
+    FakeEngine,
+    never,
+    rolling,
+    says,
+    until,
+)
+from tests.router.values import NOON
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "keys.yaml"
+
+
+def bearer(secret: str) -> list[tuple[bytes, bytes]]:
+    return [(b"authorization", f"Bearer {secret}".encode())]
+
+
+def refusal(keys: Keys, headers: list[tuple[bytes, bytes]]) -> tuple[int, dict[str, str]]:
+    with pytest.raises(Refused) as refused:
+        keys.admit(headers)
+    status, told, _ = refused.value.answer
+    return status, {name.decode(): value.decode() for name, value in told}
+
+
+@pytest.mark.parametrize("name", [b"authorization", b"api-key", b"x-api-key"])
+def test_a_key_is_taken_from_where_openais_azures_and_anthropics_clients_put_it(
+    file: Path, name: bytes
+) -> None:
+    value = add_key(file, "shop").encode()
+    Keys(file, None).admit([(name, b"Bearer " + value if name == b"authorization" else value)]).end()
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ([], "no_key"),
+        (bearer(""), "no_key"),
+        ([(b"authorization", b"Basic abc")], "no_key"),
+        (bearer("belay_nobodys"), "unknown_key"),
+        ([(b"x-api-key", b"\xff\xfe")], "unknown_key"),
+    ],
+)
+def test_without_a_key_that_is_known_nobody_comes_in(
+    file: Path, headers: list[tuple[bytes, bytes]], reason: str
+) -> None:
+    add_key(file, "shop")
+    keys = Keys(file, None)
+    status, told = refusal(keys, headers)
+    assert (status, told["www-authenticate"], dict(keys.denied)) == (401, "Bearer", {reason: 1})
+
+
+def test_an_expired_key_is_none(file: Path) -> None:
+    secret = add_key(file, "shop", expires=NOON)
+    Keys(file, None, today=lambda: NOON - timedelta(seconds=1)).admit(bearer(secret)).end()
+    assert refusal(Keys(file, None, today=lambda: NOON), bearer(secret))[0] == 401
+
+
+def test_a_key_that_is_revoked_ends_with_the_next_look(file: Path) -> None:
+    shop, other = add_key(file, "shop"), add_key(file, "other")
+    keys = Keys(file, None)
+    keys.admit(bearer(shop)).end()
+    revoke_key(file, "shop")
+    keys.look()
+    assert refusal(keys, bearer(shop))[0] == 401
+    keys.admit(bearer(other)).end()
+
+
+def test_requests_a_minute_are_bounded_and_the_headers_say_by_how_much(file: Path) -> None:
+    secret, clock = add_key(file, "shop", requests_per_minute=3), Clock()
+    keys = Keys(file, None, clock=clock)
+    left = []
+    for _ in range(3):
+        admitted = keys.admit(bearer(secret))
+        admitted.end()
+        left.append(dict(admitted.headers)[b"x-ratelimit-remaining-requests"])
+    assert left == [b"2", b"1", b"0"]
+    status, told = refusal(keys, bearer(secret))
+    assert (status, told["retry-after"], told["x-ratelimit-limit-requests"]) == (429, "20", "3")
+    assert told["x-ratelimit-reset-requests"] == "1m0s"
+    clock.at += 19.9
+    assert refusal(keys, bearer(secret))[1]["retry-after"] == "1"
+    clock.at += 0.2
+    keys.admit(bearer(secret)).end()
+
+
+def test_tokens_are_charged_after_the_answer_and_keep_the_next_request_out(file: Path) -> None:
+    secret, clock = add_key(file, "shop", tokens_per_minute=60), Clock()
+    keys = Keys(file, None, clock=clock)
+    admitted = keys.admit(bearer(secret))
+    assert admitted.meter is not None
+    admitted.meter.saw(b'{"usage":{"total_tokens":100}}')
+    admitted.end()
+    status, told = refusal(keys, bearer(secret))
+    assert (status, told["retry-after"], told["x-ratelimit-remaining-tokens"]) == (429, "41", "0")
+    clock.at += 41.0
+    keys.admit(bearer(secret)).end()
+
+
+def test_requests_at_once_are_bounded(file: Path) -> None:
+    secret = add_key(file, "shop", at_once=1)
+    keys = Keys(file, None)
+    first = keys.admit(bearer(secret))
+    assert refusal(keys, bearer(secret))[0] == 429
+    first.end()
+    keys.admit(bearer(secret)).end()
+
+
+def test_other_limits_in_the_file_count_without_what_was_spent_being_forgiven(file: Path) -> None:
+    secret, clock = add_key(file, "shop", requests_per_minute=2), Clock()
+    keys = Keys(file, None, clock=clock)
+    for _ in range(2):
+        keys.admit(bearer(secret)).end()
+    file.write_text(file.read_text().replace("requests_per_minute: 2", "requests_per_minute: 3"))
+    keys.look()
+    keys.admit(bearer(secret)).end()
+    assert refusal(keys, bearer(secret))[0] == 429
+
+
+def test_a_key_without_limits_has_nothing_counted(file: Path) -> None:
+    secret = add_key(file, "shop")
+    admitted = Keys(file, None).admit(bearer(secret))
+    assert (admitted.meter, admitted.headers) == (None, [])
+
+
+def test_a_single_key_comes_from_the_environment_and_is_long_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOP_KEY", "k" * 32)
+    keys = Keys(None, "SHOP_KEY")
+    keys.admit(bearer("k" * 32)).end()
+    assert refusal(keys, bearer("k" * 31))[0] == 401
+    for value, said in (("short", "has 5 characters, expected 32"), ("", "is not set")):
+        monkeypatch.setenv("SHOP_KEY", value)
+        with pytest.raises(SettingsError, match=said):
+            Keys(None, "SHOP_KEY")
+
+
+# --- in front of engines -----------------------------------------------------------------------------
+
+
+async def test_a_clients_key_reaches_neither_engine_nor_spool_nor_log(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("BASE_KEY", "base-secret")
+    secret = add_key(file, "shop")
+    with caplog.at_level(logging.DEBUG):
+        async with rolling(tmp_path, says("x"), shadow=1.0, keys_file=file, control_key_env="BASE_KEY") as (
+            router,
+            base,
+            engine,
+            http,
+        ):
+            for name, value in (("authorization", f"Bearer {secret}"), ("x-api-key", secret)):
+                assert (await http.post(CHAT, json=BODY, headers={name: value})).status_code == 200
+            await until(lambda: len(router.shadows()) == 2)
+            assert (await http.get("/v1/models", headers={"api-key": secret})).status_code == 200
+            records = router.records()
+            assert [r.meta["assignment"]["subject_source"] for r in records] == ["api_key", "api_key"]
+            assert len({r.meta["assignment"]["subject"] for r in records}) == 1
+            assert {asked.headers.get("authorization") for asked in base.asked} == {"Bearer base-secret"}
+            assert {asked.headers.get("authorization") for asked in engine.asked} == {None}
+            told = [str(asked.headers) for asked in (*base.asked, *engine.asked)]
+            told += [str(record.pack()) for record in router.spooled()]
+            assert not any(secret in text for text in (*told, caplog.text))
+
+
+async def test_openais_client_knows_the_refusals(tmp_path: Path, file: Path) -> None:
+    secret = add_key(file, "shop", requests_per_minute=1)
+    async with rolling(tmp_path, says("hello"), keys_file=file) as (router, _, engine, _http):
+
+        async def ask(key: str) -> Any:
+            async with openai.AsyncOpenAI(base_url=f"{router.url}/v1", api_key=key, max_retries=0) as client:
+                return await client.chat.completions.with_raw_response.create(
+                    model="m", messages=[{"role": "user", "content": "hi"}]
+                )
+
+        with pytest.raises(openai.AuthenticationError) as unknown:
+            await ask("belay_nobodys")
+        assert unknown.value.code == "invalid_api_key"
+        assert (await ask(secret)).headers["x-ratelimit-remaining-requests"] == "0"
+        with pytest.raises(openai.RateLimitError) as limited:
+            await ask(secret)
+        assert (limited.value.code, limited.value.type) == ("rate_limit_exceeded", "requests")
+        assert limited.value.response.headers["retry-after"] == "60"
+        assert len(engine.asked) == 1
+        status = (await router.own.get("/belay/status")).json()
+        assert (status["needs_key"], status["denied"]) == (True, {"unknown_key": 1, "requests": 1})
+        assert b'belay_denied_total{reason="unknown_key"} 1.0' in (await router.own.get("/metrics")).content
+
+
+@pytest.mark.parametrize("body", [BODY, STREAM], ids=["whole", "stream"])
+async def test_an_answers_tokens_are_charged_to_its_key(
+    tmp_path: Path, file: Path, body: dict[str, Any]
+) -> None:
+    secret = add_key(file, "shop", tokens_per_minute=4)
+    async with rolling(tmp_path, says("abcd"), keys_file=file) as (_, _, _, http):
+        headers = {"authorization": f"Bearer {secret}"}
+        first = await http.post(CHAT, json=body, headers=headers)
+        assert (first.status_code, first.headers["x-ratelimit-remaining-tokens"]) == (200, "4")
+        assert (await http.post(CHAT, json=body, headers=headers)).status_code == 429
+
+
+async def test_a_client_that_leaves_has_its_place_back(tmp_path: Path, file: Path) -> None:
+    secret = add_key(file, "shop", at_once=1)
+    headers = {"authorization": f"Bearer {secret}"}
+    async with rolling(tmp_path, never, keys_file=file) as (_, _, engine, http):
+        with pytest.raises(httpx.ReadTimeout):
+            await http.post(CHAT, json=BODY, headers=headers, timeout=0.2)
+        await until(lambda: engine.gone)
+        engine.behave = says("hello")
+        assert (await http.post(CHAT, json=BODY, headers=headers)).status_code == 200
+
+
+async def test_health_needs_no_key(tmp_path: Path, file: Path) -> None:
+    add_key(file, "shop")
+    async with rolling(tmp_path, says("x"), keys_file=file) as (_, _, _, http):
+        assert (await http.get("/belay/healthz")).status_code == 200
+        assert (await http.get("/v1/models")).status_code == 401
+
+
+async def test_a_key_may_use_its_routes_and_sees_those_alone(tmp_path: Path, file: Path) -> None:
+    secret = add_key(file, "shop", routes=["support"])
+    headers = {"authorization": f"Bearer {secret}"}
+    async with FakeEngine(says("x")) as engine:
+        arms = {arm: {"arm": arm, "url": engine.url} for arm in ("control", "candidate")}
+        routes = {"support": arms, "sql": arms}
+        async with rolling(tmp_path, says("x"), keys_file=file, routes=routes) as (router, _, _, http):
+            for model, status in (("support", 200), ("sql", 403), ("m", 403)):
+                answer = await http.post(CHAT, json=BODY | {"model": model}, headers=headers)
+                assert answer.status_code == status, model
+            assert answer.json()["error"]["code"] == "permission_denied"
+            listed = (await http.get("/v1/models", headers=headers)).json()["data"]
+            assert [model["id"] for model in listed] == ["support"]
+            assert (await router.own.get("/belay/status")).json()["denied"] == {"route": 2}
