@@ -257,8 +257,11 @@ class Answering:
             )
 
     def _marked(self, headers: Headers) -> Headers:
-        if not self._relay.settings.expose_headers:
+        settings = self._relay.settings
+        if not settings.expose_headers:
             return headers
-        arm, stage = self.heard.served_by.encode(), b"%d" % self._interaction.rollout.stage
         name = self._interaction.event_id.encode()
+        if not settings.expose_arm:
+            return [*headers, (b"x-belay-interaction", name)]
+        arm, stage = self.heard.served_by.encode(), b"%d" % self._interaction.rollout.stage
         return [*headers, (b"x-belay-arm", arm), (b"x-belay-stage", stage), (b"x-belay-interaction", name)]

@@ -24,7 +24,8 @@ class CapabilityEvidence(Value):
 
     `threshold` is the one that the test uses, `tolerated` the brief's own where a judge's error moved it. Where the
     capability is not watched, `unwatched` says why. Under `missing:scores` the counts are of scores that were due,
-    and the means are the part of them that came.
+    and the means are the part of them that came. `set_aside` counts pairs, and units of nobody in particular, that did
+    not count since the same subject or prompt had its part of the evidence.
     """
 
     capability: str
@@ -40,6 +41,7 @@ class CapabilityEvidence(Value):
     judged_by: str = "program"
     tolerated: float | None = None
     unwatched: str | None = None
+    set_aside: int = 0
 
 
 class Proof(Value):

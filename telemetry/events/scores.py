@@ -21,7 +21,8 @@ class ScoreRecorded(Event):
     depends on the arm (time-out, refusal, upstream error) is a score of 0, never a missing value.
     `event_id` is derived from the interaction, so that scoring twice is scoring once. `router` is the source
     of the interaction, so that a faulty assignment can be traced to it; `draw` and `spooled` are the interaction's own,
-    and `logged` is where `belay.interactions` held it.
+    and `logged` is where `belay.interactions` held it. `prompt` is the digest of what was asked, where nothing else
+    tells one client from another (`subject_source` is `request`).
     """
 
     TYPE = "belay.score.recorded"
@@ -48,6 +49,7 @@ class ScoreRecorded(Event):
     draw: ShadowDraw | None = None
     spooled: SpoolPlace | None = None
     logged: LogPlace | None = None
+    prompt: str | None = None
 
 
 class ScoresRecorded(Event):

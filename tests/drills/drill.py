@@ -217,7 +217,10 @@ class Drill:
         )
 
     def _changes(self) -> dict[str, Mapping[str, Any]]:
-        common: dict[str, Mapping[str, Any]] = {"worker": {"worker": {"snapshot_every": 500}}}
+        common: dict[str, Mapping[str, Any]] = {
+            "router": {"expose_arm": True},
+            "worker": {"worker": {"snapshot_every": 500}},
+        }
         names = {*common, *self.runs.settings}
         return {n: laid_over(common.get(n, {}), self.runs.settings.get(n, {})) for n in names}
 

@@ -6,6 +6,7 @@ fails where the judge knows the task scores 0. Else an arm could make its failur
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
@@ -154,7 +155,21 @@ def _recorded(
         router=interaction.source,
         draw=interaction.draw,
         spooled=interaction.spooled,
+        prompt=_asked_by_nobody(task),
     )
+
+
+def _asked_by_nobody(task: Task) -> str | None:
+    """The digest of a prompt by which a request of nobody in particular is told from others; None for a known subject.
+
+    The rollout's id goes into it, so that prompts cannot be followed from one rollout to the next.
+    """
+    who = task.interaction.assignment
+    if who.subject_source != "request" or not task.prompt:
+        return None
+    return hashlib.blake2b(
+        task.prompt.encode(), digest_size=8, key=task.interaction.rollout_id.encode()[:64]
+    ).hexdigest()
 
 
 def _event_id(interaction: InteractionRecorded, judge: LiveJudging, found: Judgement) -> str:

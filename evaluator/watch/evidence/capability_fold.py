@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from evaluator.watch.evidence.repeats import Repeats
 from evaluator.watch.evidence.sequential import DropProcess, History, PromotionProcess, ShiryaevRoberts
 from telemetry.events import ArmCount, CapabilityEvidence, CapabilityWatch
 
@@ -12,7 +13,7 @@ from telemetry.events import ArmCount, CapabilityEvidence, CapabilityWatch
 class Tally:
     """Plain counts of one capability, for people: units and pairs, not what the bets know."""
 
-    __slots__ = ("gap_sum", "pairs", "sums", "units", "unscored")
+    __slots__ = ("gap_sum", "pairs", "set_aside", "sums", "units", "unscored")
 
     def __init__(self) -> None:
         self.units = [0, 0]
@@ -20,6 +21,7 @@ class Tally:
         self.pairs = 0
         self.gap_sum = 0.0
         self.unscored = 0
+        self.set_aside = 0
 
     def add(self, candidate: bool, value: float) -> None:
         """Count one unit."""
@@ -33,13 +35,14 @@ class Tally:
 
     def to_list(self) -> list[float]:
         """Every number, for a snapshot."""
-        return [*self.units, *self.sums, self.pairs, self.gap_sum, self.unscored]
+        return [*self.units, *self.sums, self.pairs, self.gap_sum, self.unscored, self.set_aside]
 
     def restore(self, numbers: Sequence[float]) -> None:
         """Take up the numbers that `to_list` wrote."""
         self.units = [int(n) for n in numbers[:2]]
         self.sums = [float(s) for s in numbers[2:4]]
-        self.pairs, self.gap_sum, self.unscored = int(numbers[4]), float(numbers[5]), int(numbers[6])
+        self.pairs, self.gap_sum = int(numbers[4]), float(numbers[5])
+        self.unscored, self.set_aside = int(numbers[6]), int(numbers[7])
 
 
 class CapabilityFold:
@@ -48,10 +51,11 @@ class CapabilityFold:
     A stage whose margin the judge's error may hide has no promotion test. What only holds is tested too, and its
     factors stay here: `peak`, the highest evidence so far, is all that is asked of it.
     `after` runs once the candidate is fully rolled out. `judges` are the judge versions seen: more than one
-    means that scores before and after are not on one scale.
+    means that scores before and after are not on one scale. `pairs` and `units` are the windows in which one subject,
+    or one prompt of nobody's, is kept from weighing too much.
     """
 
-    __slots__ = ("after", "drop", "judges", "past", "peak", "promotions", "tally", "watch")
+    __slots__ = ("after", "drop", "judges", "pairs", "past", "peak", "promotions", "tally", "units", "watch")
 
     def __init__(self, watch: CapabilityWatch, margins: Sequence[float | None]) -> None:
         self.watch = watch
@@ -63,6 +67,8 @@ class CapabilityFold:
         self.promotions = [None if m is None else PromotionProcess(m) for m in judged]
         self.peak = 1.0
         self.judges: set[str] = set()
+        self.pairs = Repeats()
+        self.units = Repeats()
 
     def pair(self, control: float, candidate: float) -> list[float] | None:
         """Settle one pair; the factors, None where the capability is not watched."""
@@ -111,6 +117,7 @@ class CapabilityFold:
             pairs=tally.pairs,
             pair_gap=tally.gap_sum / tally.pairs if tally.pairs else None,
             unscored=tally.unscored,
+            set_aside=tally.set_aside,
             judged_by=self.watch.judged_by,
             tolerated=self.watch.tolerated,
             unwatched=self.watch.unwatched,
@@ -126,6 +133,7 @@ class CapabilityFold:
             "peak": self.peak,
             "promotions": [None if p is None else p.to_list() for p in self.promotions],
             "judges": sorted(self.judges),
+            "repeats": [self.pairs.to_text(), self.units.to_text()],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -139,3 +147,4 @@ class CapabilityFold:
                 process.restore(numbers)
         self.peak = float(state["peak"])
         self.judges = set(state["judges"])
+        self.pairs, self.units = (Repeats.from_text(text) for text in state["repeats"])

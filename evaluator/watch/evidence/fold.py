@@ -1,9 +1,9 @@
 """How a score changes the evidence of its rollout: a deterministic fold over `belay.scores` in offset order.
 
 Whoever folds the same scores, in one go or from any snapshot, comes to the same bits. Bets are set from the
-past before a score is looked at; an interaction is used once: as a pair where both arms answered it, else as
-its subject's unit, else (a subject that came back, or a shadow that was drawn and gave no score) only to learn
-the arms' means. What is remembered between two scores is in `state`.
+past before a score is looked at; an interaction is used once: as a pair where both arms answered it and its subject
+has not had its part of the pairs (`repeats`), else as its subject's unit, else (a subject that came back, or a shadow
+that was drawn and gave no score) only to learn the arms' means. What is remembered between two scores is in `state`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 from evaluator.watch.evidence.capability_fold import CapabilityFold
 from evaluator.watch.evidence.guardrails import guarded_value
+from evaluator.watch.evidence.memory import hashed
+from evaluator.watch.evidence.repeats import OF_PROMPT, OF_SUBJECT
 from evaluator.watch.evidence.sequential import combine
 from evaluator.watch.evidence.state import EvidenceState, Heavy
 from evaluator.watch.evidence.units import Drawn
@@ -95,6 +97,9 @@ class RolloutEvidence(EvidenceState):
         other = score.other_value
         if score.draw is not None and score.draw.drawn:
             pi = None  # a pair or nothing: whether the shadow gave a score may depend on the arm
+        if self._too_often(fold, score, drawn, unit=pi is not None):
+            fold.tally.set_aside += 1
+            return None
         if other is not None:
             factors = fold.pair(other, value) if candidate else fold.pair(value, other)
         else:
@@ -111,6 +116,17 @@ class RolloutEvidence(EvidenceState):
                 )
                 self.late_peak = max(self.late_peak, self.late)
         return factors
+
+    @staticmethod
+    def _too_often(fold: CapabilityFold, score: ScoreRecorded, drawn: Drawn, *, unit: bool) -> bool:
+        """Whether who asked, or what nobody in particular asked, has its part of the evidence already (`repeats`)."""
+        paired = score.other_value is not None
+        if drawn.identity is not None:
+            return paired and not fold.pairs.admits(drawn.identity.hash, OF_SUBJECT)
+        if not (paired or unit):
+            return False
+        asked = None if score.prompt is None else hashed(score.prompt)
+        return not (fold.pairs if paired else fold.units).admits(asked, OF_PROMPT)
 
     def _settle_assignment(self, score: ScoreRecorded, drawn: Drawn) -> bool:
         """Settle what every interaction tells, judged or not: its draw, its guardrails; whether anything was bet."""
@@ -178,5 +194,6 @@ def _line(previous: str, score: ScoreRecorded) -> str:
             "" if score.draw is None else f"{score.draw.drawn:d}{score.draw.capability or ''}",
             "" if (at := score.spooled) is None else f"{at.spool}/{at.segment}/{at.offset}",
             "" if (held := score.logged) is None else f"{held.partition}/{held.offset}",
+            score.prompt or "",
         )
     )

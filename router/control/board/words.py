@@ -64,6 +64,8 @@ def _capability(one: CapabilityEvidence) -> str:
         )
     if one.pairs and one.pair_gap is not None:
         said.append(f"{signed(-100 * one.pair_gap)} points over {one.pairs:,} requests that both answered")
+    if one.set_aside:
+        said.append(f"{one.set_aside:,} more did not count, since one subject weighs only so much")
     return f"{name}: {'; '.join(said) or 'no score of both arms yet'}. At most {signed(-limit)} is tolerated."
 
 

@@ -270,6 +270,7 @@ async def running(
             },
             "rollout_file": folder / "rollout.json",
             "spool_folder": folder / "spool",
+            "expose_arm": True,
         }
         | changes
     )

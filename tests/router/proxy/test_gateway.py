@@ -56,10 +56,20 @@ async def test_headers_that_connection_names_stay_behind(tmp_path: Path) -> None
         assert engine.asked[0].headers["x-mine"] == "2"
 
 
-async def test_the_arm_can_be_kept_to_ourselves(tmp_path: Path) -> None:
-    async with rolling(tmp_path, says("x"), expose_headers=False) as (_, _, _, http):
+@pytest.mark.parametrize(
+    ("told", "named"),
+    [
+        ({"expose_arm": False}, ["x-belay-interaction"]),
+        ({"expose_headers": False}, []),
+        ({"expose_headers": False, "expose_arm": True}, []),
+    ],
+)
+async def test_a_client_is_not_told_its_arm_unless_the_settings_say_so(
+    tmp_path: Path, told: dict[str, bool], named: list[str]
+) -> None:
+    async with rolling(tmp_path, says("x"), **told) as (_, _, _, http):
         answer = await http.post(CHAT, json=BODY)
-        assert not [name for name in answer.headers if name.startswith("x-belay")]
+        assert [name for name in answer.headers if name.startswith("x-belay")] == named
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0], ids=["base asked", "candidate asked"])

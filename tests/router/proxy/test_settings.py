@@ -29,7 +29,7 @@ def load(tmp_path: Path, text: str) -> RouterSettings:
 def test_a_short_file_is_enough_and_the_rest_has_defaults(tmp_path: Path) -> None:
     settings = load(tmp_path, GOOD)
     assert settings.candidate.model == "adapter"
-    assert settings.expose_headers is True
+    assert (settings.expose_headers, settings.expose_arm) == (True, False)
     assert settings.session_header == "x-session-id"
 
 

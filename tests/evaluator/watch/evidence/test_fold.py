@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluator.watch.evidence.fold import RolloutEvidence
+from evaluator.watch.evidence.repeats import WINDOW
 from telemetry.errors import SettingsError, UnreadableRecord
 from telemetry.events import Guardrail, ShadowDraw, Stage
 from tests.evaluator.support.scores import restored, rollout, score, stream
@@ -95,10 +96,14 @@ def test_a_subject_is_one_unit_over_all_capabilities():
     assert [s.control.n for s in evidence.summary()[:3]] == [0, 1, 0]
 
 
-def test_a_returning_subject_may_still_form_a_pair():
-    scores = [score(n, subject="s", capability="facts", value=1.0, other=0.0) for n in range(4)]
+def test_a_returning_subject_may_still_form_a_pair_once_a_window_has_passed():
+    again = [0, 1, WINDOW - 1, WINDOW, WINDOW + 1]
+    scores = [
+        score(n, subject="s" if n in again else None, capability="facts", value=1.0, other=0.0)
+        for n in range(WINDOW + 2)
+    ]
     facts = _fold(rollout(), scores).summary()[1]
-    assert (facts.pairs, facts.pair_gap, facts.control.n) == (4, 1.0, 0)
+    assert (facts.pairs, facts.set_aside, facts.pair_gap, facts.control.n) == (WINDOW - 1, 3, 1.0, 0)
 
 
 def test_what_was_drawn_for_a_shadow_is_a_pair_or_nothing_and_never_a_unit():
