@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from router.proxy.in_force import InForce
+from router.proxy.load import Load
 from router.proxy.routes import Route, Routes
 from router.proxy.shadowing.table_watch import TableWatch
 
@@ -20,7 +21,7 @@ def shadow_draw(now: InForce, table: TableWatch) -> str:
     return "by capability"
 
 
-def status(router_id: str, routes: Routes, in_flight: int, dropped: int) -> dict[str, Any]:
+def status(router_id: str, routes: Routes, load: Load, dropped: int) -> dict[str, Any]:
     """The router at this moment, for GET /belay/status; the default route's figures are at the top too.
 
     `dropped` are records that the spool's quota has cost.
@@ -29,7 +30,8 @@ def status(router_id: str, routes: Routes, in_flight: int, dropped: int) -> dict
     return {
         **(told[routes.default.name] if routes.default is not None else {}),
         "router_id": router_id,
-        "in_flight": in_flight,
+        "in_flight": load.in_flight,
+        "overloaded": load.overloaded,
         "dropped": dropped,
         "unrouted": routes.unrouted,
         "routes": told,

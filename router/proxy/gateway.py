@@ -4,7 +4,7 @@ The model that a request asks for chooses its route (router.proxy.routes), and t
 
 POST /v1/chat/completions, /v1/completions   assigned, answered, recorded      (router.proxy.relay)
 GET  /v1/models                              what is public, where there are routes  (router.proxy.public_models)
-anything else under /v1/                     passed to base, unrecorded        (router.proxy.passing)
+anything else that clients may ask           passed to base, unrecorded        (router.proxy.passing)
 GET  /belay/healthz                          it is alive; the rest about itself is elsewhere (router.proxy.own_address)
 """
 
@@ -20,13 +20,16 @@ from typing import Any, Final
 from router.proxy.about import status
 from router.proxy.capture import EndpointKind
 from router.proxy.keys.keys import Admitted, Keys
+from router.proxy.load import Load
 from router.proxy.own_address import ALIVE, HEALTH
 from router.proxy.passing import pass_to_base
+from router.proxy.paths import Paths
 from router.proxy.public_models import listed
 from router.proxy.routes import NoRoute, Routes
 from router.proxy.settings import RouterSettings
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, ClientLeft, Receive, Scope, Send, TooDeep, TooLarge
+from router.proxy.wire.headers import raw_path
 from telemetry.spool.writer import Spool
 
 log = logging.getLogger(__name__)
@@ -40,8 +43,9 @@ class Gateway:
     def __init__(self, settings: RouterSettings) -> None:
         self._settings = settings
         self._spool = Spool(settings.spool_folder, settings.spool_quota_bytes, sync=settings.spool_sync)
-        self.routes = Routes(settings, self._spool)
-        self.in_flight = 0
+        self.load = Load(settings.in_flight, settings.shadows_until)
+        self.routes = Routes(settings, self._spool, self.load)
+        self._paths = Paths(settings.paths)
         self._since = int(time.time())
         self._keys = Keys(settings.keys_file, settings.api_key_env) if settings.wants_keys else None
         self._following: list[asyncio.Task[None]] = []
@@ -52,8 +56,9 @@ class Gateway:
             await self._lifespan(scope, receive, send)
             return
         client = Client(receive, send)
-        self.in_flight += 1
+        self.load.in_flight += 1
         try:
+            self._check_load(scope)
             if self._keys is None:
                 await self._route(scope, client)
             else:
@@ -74,10 +79,15 @@ class Gateway:
                 raise
             await client.answer(*answers.our_mistake())
         finally:
-            self.in_flight -= 1
+            self.load.in_flight -= 1
+
+    def _check_load(self, scope: Scope) -> None:
+        if scope["path"] != HEALTH and self.load.is_too_much():
+            raise answers.Refused(answers.overloaded(self._settings.retry_after_s))
 
     async def _let_in(self, keys: Keys, scope: Scope, client: Client) -> None:
-        if scope["path"] == HEALTH:
+        # Browsers ask whether they may ask, and send no key with that.
+        if scope["path"] == HEALTH or scope["method"] == "OPTIONS":
             await self._route(scope, client)
             return
         admitted = keys.admit(scope["headers"])
@@ -89,14 +99,15 @@ class Gateway:
 
     async def _route(self, scope: Scope, client: Client, admitted: Admitted | None = None) -> None:
         path: str = scope["path"]
-        if not path.startswith("/v1/"):
-            await client.answer(*(ALIVE if path == HEALTH else answers.not_found(path)))
-            return
         method: str = scope["method"]
         public = self.routes.public if admitted is None else admitted.among(self.routes.public)
         models = listed(method, path, public, self._since)
-        if models is not None:
+        if models is not None:  # before its path is looked at: a public name may have an encoded slash
             await client.answer(*models)
+            return
+        refusal = self._paths.refusal(raw_path(scope))
+        if refusal is not None:
+            await client.answer(*(ALIVE if path == HEALTH else refusal))
             return
         body = await client.body(self._settings.limits.body_bytes)
         route = self.routes.of(body)
@@ -112,7 +123,7 @@ class Gateway:
         """What GET /belay/status says, at the router's own address."""
         denied = dict(self._keys.denied) if self._keys is not None else {}
         return {
-            **status(self._settings.router_id, self.routes, self.in_flight, self._spool.dropped),
+            **status(self._settings.router_id, self.routes, self.load, self._spool.dropped),
             "needs_key": self._keys is not None,
             "denied": denied,
         }

@@ -24,7 +24,7 @@ _COUNTERS: Final = (
     ("belay_recorded", "recorded", "Interactions written to the spool."),
     ("belay_unrecorded", "unrecorded", "Interactions that the spool did not take."),
     ("belay_shadows", "shadows", "Requests also sent to the other arm."),
-    ("belay_shadows_skipped", "shadows_skipped", "Shadows beyond the limit in flight."),
+    ("belay_shadows_skipped", "shadows_skipped", "Shadows given up for want of room."),
     ("belay_shadows_recorded", "shadows_recorded", "Answers of shadows written to the spool."),
     ("belay_shadows_unrecorded", "shadows_unrecorded", "Answers of shadows that the spool did not take."),
     ("belay_passed", "passed", "Requests passed to base unrecorded."),
@@ -39,6 +39,7 @@ _GAUGES: Final = (
 
 _OF_THE_ROUTER: Final = (
     ("belay_spool_dropped", "dropped", "Records that the spool's quota has cost."),
+    ("belay_overloaded", "overloaded", "Requests refused because too many were being answered."),
     ("belay_unrouted", "unrouted", "Requests for a model that no route has."),
 )
 _ROUTE: Final = "route"

@@ -13,6 +13,7 @@ from router.proxy.capture import Recorder
 from router.proxy.counters import Counters
 from router.proxy.engines import Engines
 from router.proxy.in_force import RolloutWatch
+from router.proxy.load import Load
 from router.proxy.relay import Relay
 from router.proxy.settings import Arms, RouterSettings
 from router.proxy.shadowing.shadows import Shadows
@@ -43,14 +44,14 @@ class Route:
     relay: Relay
 
     @classmethod
-    def of(cls, name: str, arms: Arms, settings: RouterSettings, spool: Spool) -> Route:
+    def of(cls, name: str, arms: Arms, settings: RouterSettings, spool: Spool, load: Load) -> Route:
         """A route as the settings have it; its interactions go into `spool`."""
         counters, engines, table = Counters(), Engines(arms, settings.timeouts), TableWatch(arms.table_file)
         recorder = Recorder(spool, settings.router_id, counters)
         relay = Relay(
             settings,
             engines,
-            Shadows(engines, table, settings, counters),
+            Shadows(engines, table, settings, counters, load),
             recorder,
             counters,
             session_header=settings.session_header.encode(),
@@ -68,9 +69,9 @@ class Route:
 class Routes:
     """All routes of a router. `unrouted` counts the requests that none of them takes."""
 
-    def __init__(self, settings: RouterSettings, spool: Spool) -> None:
+    def __init__(self, settings: RouterSettings, spool: Spool, load: Load) -> None:
         self._by_name = {
-            name: Route.of(name, arms, settings, spool) for name, arms in settings.each_route().items()
+            name: Route.of(name, arms, settings, spool, load) for name, arms in settings.each_route().items()
         }
         self.default = self._by_name.get(DEFAULT_ROUTE)
         self.public = tuple(settings.routes)

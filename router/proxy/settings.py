@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from router.proxy.paths import DEFAULT, PATTERN
 from router.proxy.wire.headers import REPLACED, REPLACED_AND_SECRETS
 from serving.engines.arms import Endpoint
 from serving.limits import Limits
@@ -108,6 +109,9 @@ class RouterSettings(Settings):
     them, without it they are drawn evenly. `spool_sync` says what of the spool survives a power cut: all but the last
     200 ms (`interval`), all (`always`; every request waits for the disk), or what the kernel wrote (`never`).
 
+    `in_flight` is how many requests may be answered at a time; one more is told 503 at once. Shadows are given up where
+    `shadows_until` of that is reached. `paths` are those that reach an engine, `/*` at the end for all below one.
+
     `keys_file` are the API keys that let clients in (`belay keys new` writes it; it is followed), `api_key_env` names
     the variable of the environment with a single one. Without either everybody is let in. With them, what a client
     authorises itself with goes no further than the router.
@@ -135,6 +139,9 @@ class RouterSettings(Settings):
     max_answer_bytes: int = Field(default=64 << 20, gt=0)
     shadow_limit: int = Field(default=64, ge=0)
     table_file: Path | None = None
+    in_flight: int = Field(default=8192, gt=0)
+    shadows_until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
+    paths: tuple[Annotated[str, Field(pattern=PATTERN)], ...] = DEFAULT
     keys_file: Path | None = None
     api_key_env: str | None = None
 

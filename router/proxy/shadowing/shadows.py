@@ -14,6 +14,7 @@ from router.proxy.assign import shadow_lot
 from router.proxy.capture import Heard, Interaction, other_arm
 from router.proxy.counters import Counters
 from router.proxy.engines import Engines, is_stream
+from router.proxy.load import Load
 from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.wire.upstream import Request, UpstreamFailed
@@ -64,13 +65,14 @@ class Shadows:
     """Draws and asks. `table` is what tells capabilities apart, if anything does."""
 
     def __init__(
-        self, engines: Engines, table: TableWatch, settings: RouterSettings, counters: Counters
+        self, engines: Engines, table: TableWatch, settings: RouterSettings, counters: Counters, load: Load
     ) -> None:
         self.table = table
         self._engines = engines
         self._limit = settings.shadow_limit
         self._patience_s = settings.timeouts.shadow_s
         self._counters = counters
+        self._load = load
         self._running: set[asyncio.Task[Heard]] = set()
 
     def consider(self, interaction: Interaction, request: Request) -> Shadow | None:
@@ -86,8 +88,8 @@ class Shadows:
         return shadow
 
     def has_room(self) -> bool:
-        """Whether another shadow may run; what goes without is counted."""
-        if len(self._running) < self._limit:
+        """Whether another shadow may run, which knows neither arm nor answer; what goes without is counted."""
+        if len(self._running) < self._limit and self._load.bears_shadows():
             return True
         self._counters.shadows_skipped += 1
         return False

@@ -46,6 +46,12 @@ def base_down(why: str, retry_after_s: int) -> tuple[int, Headers, bytes]:
     return 503, [JSON, (b"retry-after", b"%d" % retry_after_s)], body
 
 
+def overloaded(retry_after_s: int) -> Answer:
+    """More is being answered than the router may bear: 503 at once, so that nobody waits in vain."""
+    body = error_body(503, "ServiceUnavailableError", "Too many requests are being answered at this moment.")
+    return 503, [JSON, (b"retry-after", b"%d" % retry_after_s)], body
+
+
 def stopping(retry_after_s: int) -> tuple[int, Headers, bytes]:
     """The router ends before the answer is there: 503, and another one will answer."""
     body = error_body(503, "ServiceUnavailableError", "The router stops; ask again.")
@@ -65,6 +71,12 @@ def too_deep() -> tuple[int, Headers, bytes]:
 def our_mistake() -> tuple[int, Headers, bytes]:
     """The router has a mistake; what it was stands in its log."""
     return 500, [JSON], error_body(500, "InternalServerError", "The router could not handle the request.")
+
+
+def crooked_path() -> Answer:
+    """A path that two servers may read in two ways: 400."""
+    said = "The path has dots, slashes or backslashes that could be read in two ways."
+    return 400, [JSON], error_body(400, "BadRequestError", said)
 
 
 def not_found(path: str) -> tuple[int, Headers, bytes]:

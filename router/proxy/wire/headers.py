@@ -87,8 +87,14 @@ def with_own(headers: Headers, own: Headers) -> Headers:
     return [*(pair for pair in headers if pair[0] not in names), *own]
 
 
+def raw_path(scope: MutableMapping[str, Any]) -> bytes:
+    """The request's path as the client wrote it, without the query."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return path
+
+
 def request_target(scope: MutableMapping[str, Any]) -> bytes:
     """The request's path and query as the client wrote them."""
-    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    path = raw_path(scope)
     query: bytes = scope.get("query_string", b"")
     return path + b"?" + query if query else path

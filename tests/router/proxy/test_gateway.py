@@ -101,7 +101,7 @@ async def test_other_paths_pass_to_base_unrecorded(tmp_path: Path) -> None:
     models = answers(reply(200, b'{"object":"list"}', "content-type: application/json"))
     async with rolling(tmp_path, says("x"), models) as (router, base, other, http):
         assert (await http.get("/v1/models")).json() == {"object": "list"}
-        assert (await http.post("/v1/tokenize", content=b"abc")).status_code == 200
+        assert (await http.post("/v1/score", content=b"abc")).status_code == 200
         assert (await http.head("/v1/models")).status_code == 200
         assert [asked.method for asked in base.asked] == ["GET", "POST", "HEAD"]
         assert other.asked == []
@@ -177,6 +177,7 @@ async def test_the_router_tells_how_it_is(tmp_path: Path) -> None:
             "recorded": 1,
             "unrecorded": 0,
             "in_flight": 0,
+            "overloaded": 0,
         }
         assert {name: status[name] for name in expected} == expected
         metrics = await router.own.get("/metrics")

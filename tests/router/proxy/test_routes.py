@@ -85,7 +85,7 @@ async def test_without_a_default_route_an_unknown_model_is_openais_404(tmp_path:
         assert "`gpt-9` does not exist" in caught.value.message
         await client.close()
         assert (await http.post(CHAT, json={"messages": []})).json()["error"]["code"] == "model_not_found"
-        assert (await http.get("/v1/other")).status_code == 404
+        assert (await http.get("/v1/score")).status_code == 404
         assert router.gateway.status()["unrouted"] == 3
         assert router.records() == []
 
@@ -133,7 +133,7 @@ async def test_other_paths_go_where_their_model_is(tmp_path: Path) -> None:
     async with two_routes(tmp_path) as (router, http):
         answer = await http.post("/v1/embeddings", json={"input": "a", "model": "sql"})
         assert text_of(answer) == "sql control"
-        assert text_of(await http.get("/v1/whatever")) == "default control"
+        assert text_of(await http.get("/v1/score")) == "default control"
         assert {route.name: route.counters.passed for route in router.gateway.routes} == {
             "default": 1,
             "acme/support": 0,

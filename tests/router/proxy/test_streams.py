@@ -139,7 +139,7 @@ async def test_a_client_that_leaves_after_done_has_not_left_early(
             assert await read(answer, go, up_to=len(b"".join(pieces))) == pieces
             assert len(router.records()) == 1
         await until(lambda: engine.gone == 1)
-        await until(lambda: router.gateway.in_flight == 0)
+        await until(lambda: router.gateway.load.in_flight == 0)
         (record,) = router.records()
         assert record.meta["client_left"] is False
         assert router.counters.client_left == 0
@@ -160,7 +160,7 @@ async def test_a_client_that_leaves_mid_stream_is_recorded_and_its_request_cance
         assert interaction.client_left
         assert set(interaction.answer.text) == {"x"}
         assert router.counters.client_left == 1
-        await until(lambda: router.gateway.in_flight == 0)
+        await until(lambda: router.gateway.load.in_flight == 0)
 
 
 async def test_a_stream_whose_engine_dies_ends_with_an_error_event(tmp_path: Path) -> None:

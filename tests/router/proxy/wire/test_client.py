@@ -115,9 +115,9 @@ async def test_a_client_that_leaves_while_it_sends_is_neither_asked_for_nor_reco
     async with rolling(tmp_path, says("x")) as (router, _, engine, http):
         _, writer = await asyncio.open_connection(http.base_url.host, http.base_url.port)
         writer.write(b"POST %b HTTP/1.1\r\nhost: r\r\ncontent-length: 100\r\n\r\nhalf" % CHAT.encode())
-        await until(lambda: router.gateway.in_flight == 1)
+        await until(lambda: router.gateway.load.in_flight == 1)
         writer.close()
-        await until(lambda: router.gateway.in_flight == 0)
+        await until(lambda: router.gateway.load.in_flight == 0)
         assert engine.asked == []
         assert router.records() == []
         assert router.counters.requests.total() == 0
