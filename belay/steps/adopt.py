@@ -115,10 +115,8 @@ def _merged(adapter: Adapter, base: StoredModel, final: Path) -> None:
     """Write base with the adapter merged into it, in base's own precision."""
     from trainer.merging.writing import merge_adapter  # noqa: PLC0415 - brings torch, which takes seconds
 
-    config = look_at(base.folder).config
-    dtype = str(config.get("dtype") or config.get("torch_dtype") or "bfloat16")
     with staged_folder(final) as beside:
-        merge_adapter(base.folder, adapter.folder, beside, dtype)
+        merge_adapter(base.folder, adapter.folder, beside)
         write_manifest(
             beside,
             kind="candidate",

@@ -2,7 +2,7 @@
 
 Tensor by tensor out of base's safetensors: no model is built, and one shard of the result is all that is held. The
 fine-tune is a model's folder, or an adapter's: then its weights are base plus s * B A, with dora rescaled row by
-row. Sums are taken in float32 and rounded once.
+row. Sums are taken in float32 and rounded once, to the precision that base has them in.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 _PREFIX: Final = "base_model.model."  # what peft puts before a layer's name
 
 
-def merge_adapter(base: Path, adapter: Path, output: Path, dtype: str = "bfloat16") -> None:
-    """Write base plus adapter to `output` as safetensors in `dtype`; see `interpolate`."""
+def merge_adapter(base: Path, adapter: Path, output: Path, dtype: str | None = None) -> None:
+    """Write base plus adapter to `output` as safetensors; see `interpolate`."""
     interpolate(base, adapter, output, dtype=dtype)
 
 
@@ -37,13 +37,14 @@ def interpolate(
     output: Path,
     method: Method = "linear",
     weights: Weights = (1.0,),
-    dtype: str = "bfloat16",
+    dtype: str | None = None,
 ) -> None:
     """Write to `output` the model at `weights` between base and `tuned`, an adapter's folder or a model's.
 
     Weight 1 is the fine-tune, 0 is base; three weights are for the thirds of the layers. Everything beside the
     weights (tokenizer, chat template, generation config) is base's, byte for byte, so that two arms can differ in
-    their weights only. Raises UsageError where the two do not belong together.
+    their weights only. Each weight has the type that it has in base, or `dtype`. Raises UsageError where the two do
+    not belong together.
     """
     source = _Folder(base)
     end: _Tuned = _Adapter(tuned) if (tuned / "adapter_config.json").is_file() else _Folder(tuned)
@@ -51,15 +52,17 @@ def interpolate(
     if missing:
         raise UsageError(f"{tuned} has weights that {base} has not: {', '.join(sorted(missing)[:5])}")
     layers = layer_count(source.names())
+    wanted = DTYPES[dtype] if dtype is not None else None
     output.mkdir(parents=True, exist_ok=True)
     for shard in source.shards:
         merged = {}
         for name in source.names(shard):
             start = source.read(name)
+            stored = start.dtype
             final = end.changed(name, start)
             if final is not None:
                 start = between(start, final, weight_of(name, layers, weights), method)
-            merged[name] = start.to(DTYPES[dtype]) if start.is_floating_point() else start
+            merged[name] = start.to(wanted or stored) if start.is_floating_point() else start
         save_file(merged, str(output / shard), metadata={"format": "pt"})
     _copy_the_rest(base, output, dtype)
 
@@ -156,11 +159,13 @@ def _shards(folder: Path) -> list[str]:
     return ["model.safetensors"]
 
 
-def _copy_the_rest(base: Path, output: Path, dtype: str) -> None:
+def _copy_the_rest(base: Path, output: Path, dtype: str | None) -> None:
     for file in sorted(base.iterdir()):
         hidden = file.name.startswith(".") or file.name == MANIFEST
         if file.is_file() and not hidden and not file.name.endswith(_WEIGHTS):
             shutil.copyfile(file, output / file.name)
+    if dtype is None:
+        return
     config = json.loads((base / "config.json").read_bytes())
     key = "torch_dtype" if "torch_dtype" in config else "dtype"
     if config.get(key) != dtype:

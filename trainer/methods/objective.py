@@ -59,8 +59,13 @@ class Objective:
         self._dtype = next(model.parameters()).dtype  # the embeddings' is that of what attention sees
 
     def tokens(self, rows: Sequence[Row]) -> int:
-        """How many tokens of a step's rows its loss is divided by; 1 where it has none to learn."""
-        return max(1, labelled_tokens([row for row in rows if self._learn or not row.rehearsed]))
+        """How many tokens of a step's rows its loss is divided by.
+
+        Without `learn` those of the rehearsed rows are not counted, unless a step has no others: then its divergence is
+        a mean over them, as it is over the learnt ones elsewhere.
+        """
+        learnt = labelled_tokens([row for row in rows if self._learn or not row.rehearsed])
+        return learnt or max(1, labelled_tokens(rows))
 
     def backward(self, rows: Sequence[Row], tokens: int) -> Losses:
         """Add the gradients of the rows' part of the loss to `.grad`; that part.

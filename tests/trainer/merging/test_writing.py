@@ -80,6 +80,19 @@ def test_weights_are_as_wide_as_asked_and_the_rest_is_base_s_byte_for_byte(
     assert wide.dtype == torch.float32
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_a_merged_model_has_base_s_precision_unless_another_is_asked_for(
+    base: Path, tmp_path: Path, dtype: torch.dtype
+) -> None:
+    model: Any = AutoModelForCausalLM.from_pretrained(str(base), dtype=dtype)
+    other = tmp_path / "other"
+    model.save_pretrained(str(other))
+    merge_adapter(other, adapter(base, tmp_path / "adapter"), tmp_path / "merged")
+    stored = load_file(str(tmp_path / "merged" / "model.safetensors"))
+    assert {weight.dtype for weight in stored.values()} == {dtype}
+    assert (tmp_path / "merged" / "config.json").read_bytes() == (other / "config.json").read_bytes()
+
+
 @pytest.mark.parametrize("method", ["linear", "slerp"])
 def test_between_two_folders_every_tensor_lies_on_the_way(base: Path, tmp_path: Path, method: Any) -> None:
     folder = adapter(base, tmp_path / "adapter")

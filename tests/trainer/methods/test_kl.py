@@ -101,6 +101,17 @@ def test_where_answers_are_not_learnt_they_add_their_divergence_alone(packed: bo
     assert found == pytest.approx((learnt + 0.7 * apart) / len(said), rel=1e-4)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_step_of_rehearsed_rows_alone_takes_the_mean_of_their_divergence(packed: bool) -> None:
+    net = changed().eval()
+    given_ = rows(True, True, True, packed=packed)
+    found, _ = gradients(net, given_, 0.7, packed, learn=False)
+    with torch.no_grad():
+        candidate, base = (labelled_logits(one, tensors(SAID, 0))[0] for one in (net, model()))
+    apart = entropy(base.softmax(-1).numpy(), candidate.softmax(-1).numpy(), axis=1).mean()
+    assert found == pytest.approx(0.7 * apart, rel=1e-4)
+
+
 def test_a_model_that_answers_as_base_does_is_left_alone() -> None:
     _, pulled = gradients(adapted(), rows(True, True, True), 1.0, learn=False)
     assert max(gradient.abs().max().item() for gradient in pulled) < 1e-6
