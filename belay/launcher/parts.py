@@ -10,7 +10,7 @@ from belay.home import Home, RunFolder
 from belay.launcher.processes import StackSettings, processes_of
 from belay.project import EMBEDDED, Project
 from belay.wiring import half_of_the_cores
-from serving.engines.arms import Endpoint
+from serving.engines.arms import ANY_NAME, Endpoint
 from serving.engines.placement import Place, placement
 from serving.engines.vllm_engine import engine_cards
 from serving.models.store import ModelStore, StoredModel
@@ -74,7 +74,10 @@ class Route:
         model = self.base if arm == "control" or self.candidate is None else self.candidate
         others = model.manifest.engine
         if others is not None:
-            return Endpoint(arm=arm, url=others.url, model=others.model, key_env=others.key_env)
+            # Others may call it anything; who answers there is attested by what it says (`belay adopt`).
+            return Endpoint(
+                arm=arm, url=others.url, model=others.model, key_env=others.key_env, answers_as=ANY_NAME
+            )
         if model == self.candidate and not self.shares_engine:
             return Endpoint(arm=arm, url=_at(self.project.ports.engine + self._own_base))
         return Endpoint(

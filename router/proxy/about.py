@@ -56,6 +56,7 @@ def of_route(route: Route) -> dict[str, Any]:
         "requests": {arm: counters.requests[arm] for arm in ("control", "candidate")},
         "fallbacks": counters.fallbacks.total(),
         "fallback_reasons": dict(counters.fallbacks),
+        "wrong_model": {arm: counters.wrong_model[arm] for arm in ("control", "candidate")},
         "base_down": counters.base_down,
         "client_left": counters.client_left,
         "cut": counters.cut,

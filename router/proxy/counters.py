@@ -11,10 +11,12 @@ class Counters:
     """Counts since the start of the process. `requests` is by assigned arm, `fallbacks` by reason.
 
     `shadows_failed` is by the arm that gave its shadow no answer: it scores 0, as everywhere.
+    `wrong_model` is by the arm whose engine answered as another model than it was set up with.
     """
 
     requests: Counter[str] = field(default_factory=Counter)
     fallbacks: Counter[str] = field(default_factory=Counter)
+    wrong_model: Counter[str] = field(default_factory=Counter)
     base_down: int = 0
     client_left: int = 0
     cut: int = 0

@@ -15,6 +15,7 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 _LABELLED: Final = (
     ("belay_requests", "arm", "requests", "Requests by assigned arm."),
     ("belay_fallbacks", "reason", "fallback_reasons", "Answers by base for a candidate that failed."),
+    ("belay_wrong_model", "arm", "wrong_model", "Answers as another model than the arm has, by arm."),
     ("belay_shadows_failed", "arm", "shadows_failed", "Shadows without an answer, by arm."),
 )
 _COUNTERS: Final = (

@@ -23,6 +23,7 @@ from router.proxy.identity import end_user_and_rest
 from router.proxy.in_force import InForce
 from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.shadows import Shadows
+from router.proxy.strangers import WRONG_MODEL, Strangers
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, Scope
 from router.proxy.wire.headers import Headers, is_stream, request_lines, request_target
@@ -51,6 +52,7 @@ class Relay:
     settings: RouterSettings
     engines: Engines
     shadows: Shadows
+    strangers: Strangers
     recorder: Recorder
     counters: Counters
     session_header: bytes
@@ -78,8 +80,8 @@ class Answering:
     """One interaction under way. `heard` is the answer of the arm that serves it."""
 
     __slots__ = (
-        "_client", "_exchange", "_interaction", "_recorded", "_relay", "_renamer", "_request", "_shadow",
-        "heard",
+        "_begun", "_client", "_exchange", "_interaction", "_recorded", "_relay", "_renamer", "_request",
+        "_shadow", "heard",
     )  # fmt: skip
 
     def __init__(self, relay: Relay, interaction: Interaction, request: Request, client: Client) -> None:
@@ -90,6 +92,7 @@ class Answering:
         self._shadow = relay.shadows.consider(interaction, request)
         self._exchange: Exchange | None = None
         self._renamer: Renamer | None = None
+        self._begun = b""
         self._recorded = False
         self.heard = Heard(interaction.arm)
 
@@ -127,6 +130,8 @@ class Answering:
     async def _ask(self, arm: Arm) -> Exchange:
         """Ask one arm; returns when its stream begins, or its whole answer is there. Raises Unanswered."""
         self.heard = heard = Heard(arm)
+        self._begun = b""
+        strangers = self._relay.strangers
         exchange, self._renamer = self._relay.engines.ask(arm, self._request)
         self._exchange = exchange
         self._client.follow(exchange)
@@ -135,8 +140,12 @@ class Answering:
             heard.begins(exchange.status, streamed=is_stream(exchange.headers))
             if not heard.streamed:
                 await self._read_whole(exchange)
+            elif strangers.asks(arm):
+                # Before its client has any of it: until then base can answer instead.
+                self._begun = await strangers.beginning(exchange)
+            stranger = strangers.look(heard, self._begun)
             if arm == "candidate":
-                self._check(exchange)
+                self._check(exchange, stranger)
         except UpstreamFailed as failure:
             exchange.close()
             raise Unanswered(failure.reason, failure.message) from failure
@@ -153,15 +162,17 @@ class Answering:
             if size > most:
                 raise Unanswered("too_long", f"{self.heard.served_by} answered with more than {most} bytes")
 
-    def _check(self, exchange: Exchange) -> None:
+    def _check(self, exchange: Exchange, stranger: str | None) -> None:
         """Raise Unanswered where base might do better: it is asked the same, and its answer is what the client gets."""
         status = exchange.status
         if self.heard.streamed:
-            fault = fault_of_stream(status, empty=exchange.complete and not exchange.size)
+            fault = fault_of_stream(status, empty=exchange.complete and not (exchange.size or self._begun))
         else:
             fault = fault_of(status, exchange.headers, b"".join(self.heard.chunks))
         if fault is not None:
             raise Unanswered(fault, f"the candidate's answer cannot be passed on: {fault}")
+        if stranger is not None:
+            raise Unanswered(WRONG_MODEL, f"the candidate's engine has another model: {stranger}")
 
     async def _whole(self, exchange: Exchange) -> None:
         body, headers = b"".join(self.heard.chunks), exchange.headers
@@ -180,7 +191,7 @@ class Answering:
         most = self._relay.settings.max_answer_bytes
         try:
             while not last:
-                data = await exchange.read()
+                data, self._begun = self._begun or await exchange.read(), b""
                 last = exchange.complete
                 size += len(data)
                 if size > most and not last:

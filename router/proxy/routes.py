@@ -18,6 +18,7 @@ from router.proxy.relay import Relay
 from router.proxy.settings import Arms, RouterSettings
 from router.proxy.shadowing.shadows import Shadows
 from router.proxy.shadowing.table_watch import TableWatch
+from router.proxy.strangers import Strangers
 from router.proxy.wire.asked_model import asked_model
 from telemetry.events import DEFAULT_ROUTE
 from telemetry.spool.writer import Spool
@@ -47,11 +48,13 @@ class Route:
     def of(cls, name: str, arms: Arms, settings: RouterSettings, spool: Spool, load: Load) -> Route:
         """A route as the settings have it; its interactions go into `spool`."""
         counters, engines, table = Counters(), Engines(arms, settings.timeouts), TableWatch(arms.table_file)
+        strangers = Strangers(arms, counters)
         recorder = Recorder(spool, settings.router_id, counters)
         relay = Relay(
             settings,
             engines,
-            Shadows(engines, table, settings, counters, load),
+            Shadows(engines, table, settings, counters, load, strangers),
+            strangers,
             recorder,
             counters,
             session_header=settings.session_header.encode(),

@@ -1,4 +1,4 @@
-"""A candidate that is dead, hangs, drips, garbles, runs out of memory or breaks off; base that is dead."""
+"""A candidate that is dead, hangs, drips, garbles, runs out of memory or breaks off; base dead; another model."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 from tests.drills.drill import Drill, Runs
 from tests.drills.scenario import Scenario
 from tests.drills.traffic import Load
+from tests.drills.world import ALIAS
 
 MODES: Final = ("memory", "hang", "drip", "garble", "die")
 FIRST_BYTE_S: Final = 1.0
@@ -55,3 +56,38 @@ def _while_base_is_dead(drill: Drill, for_s: float) -> list[str]:
     came_back = drill.until(lambda: len(drill.traffic.heard.answered) > answered + 50, 20.0)
     wrong = [] if refused else ["base was dead, and nobody got a 503"]
     return wrong if came_back else [*wrong, "base is back, and nobody is answered"]
+
+
+def another_model() -> Scenario:
+    """The candidate's engine is given another model, and after the rollback base's is: neither goes unsaid."""
+
+    def breaks(drill: Drill) -> list[str]:
+        drill.must(lambda: drill.traffic.heard.by_arm["candidate"] > 100, "the candidate answers")
+        drill.tell("candidate", model="somebody-else")
+        wrong = []
+        if not drill.until(lambda: drill.router()["fallback_reasons"].get("wrong_model"), 10.0):
+            wrong.append("another model answers for the candidate, and base does not")
+        before = drill.traffic.heard.by_arm["candidate"]
+        if not drill.until(lambda: drill.status_in_file() == "rolled_back", 60.0):
+            wrong.append("a candidate with another model was not rolled back")
+        if more := drill.traffic.heard.by_arm["candidate"] - before:
+            wrong.append(f"{more} clients were answered by the other model")
+        drill.tell("control", model="somebody-else")
+        answered = len(drill.traffic.heard.answered)
+        if not drill.until(lambda: len(drill.traffic.heard.answered) > answered + 50, 20.0):
+            wrong.append("base has another model, and nobody is answered")
+        seen = drill.router()["wrong_model"]
+        drill.notes.append(f"answers by another model: {seen}")
+        wrong += [f"nobody counts that {arm} has another model" for arm, count in seen.items() if not count]
+        wrong += [
+            f"the router's log does not say that the engine of {arm} has another model"
+            for arm in seen
+            if not drill.parts.said(
+                "router", f"the engine of {arm} has another model: it answers as 'somebody-else'"
+            )
+        ]
+        return wrong
+
+    arms = {arm: {"answers_as": ALIAS} for arm in ("control", "candidate")}
+    runs = Runs(load=Load(rate=100.0), settings={"router": arms})
+    return Scenario("another model at an engine", breaks, runs)

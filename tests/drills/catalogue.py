@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.drills.broken_disks import disk_full, rollout_file_spoilt, spool_damaged
-from tests.drills.broken_engines import engines_break
+from tests.drills.broken_engines import another_model, engines_break
 from tests.drills.deciding import control_is_down, latencies, router_is_down
 from tests.drills.killing import kill_at_random, kills_in_series, workers_come_and_go
 from tests.drills.losing_brokers import (
@@ -52,6 +52,7 @@ def _without_waiting() -> list[Scenario]:
         interactions_deleted(),
         large_records(),
         engines_break(2.0),
+        another_model(),
         disk_full(),
         spool_damaged(),
         rollout_file_spoilt(),

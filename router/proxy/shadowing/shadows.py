@@ -17,6 +17,7 @@ from router.proxy.engines import Engines, is_stream
 from router.proxy.load import Load
 from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.table_watch import TableWatch
+from router.proxy.strangers import Strangers
 from router.proxy.wire.upstream import Request, UpstreamFailed
 from telemetry.events import Arm
 from telemetry.prompts import prompt_in
@@ -65,9 +66,16 @@ class Shadows:
     """Draws and asks. `table` is what tells capabilities apart, if anything does."""
 
     def __init__(
-        self, engines: Engines, table: TableWatch, settings: RouterSettings, counters: Counters, load: Load
+        self,
+        engines: Engines,
+        table: TableWatch,
+        settings: RouterSettings,
+        counters: Counters,
+        load: Load,
+        strangers: Strangers,
     ) -> None:
         self.table = table
+        self._strangers = strangers
         self._engines = engines
         self._limit = settings.shadow_limit
         self._patience_s = settings.timeouts.shadow_s
@@ -111,7 +119,7 @@ class Shadows:
                 heard.begins(exchange.status, streamed=is_stream(exchange.headers))
                 while data := await exchange.read():
                     heard.chunks.append(data)
-            heard.ends()
+            heard.ends(self._stranger(heard))
         except UpstreamFailed as failure:
             heard.ends(failure.message)
         except TimeoutError:
@@ -123,3 +131,8 @@ class Shadows:
         if renamer is not None:
             heard.chunks = [renamer.whole(b"".join(heard.chunks))]
         return heard
+
+    def _stranger(self, heard: Heard) -> str | None:
+        """What is wrong with a candidate's answer that is another model's; base's is told of, and is base's."""
+        why = self._strangers.look(heard)
+        return f"another model: {why}" if why is not None and heard.served_by == "candidate" else None

@@ -1,4 +1,7 @@
-"""The model's name where an engine knows it by another one: replaced on the way out, and on the way back."""
+"""The model's name where an engine knows it by another one: replaced on the way out, and on the way back.
+
+And whether an answer is by the model of that name at all.
+"""
 
 from __future__ import annotations
 
@@ -34,14 +37,45 @@ class Renamer:
     """
 
     def __init__(self, engine_model: str, alias: str) -> None:
-        written = (json.dumps(engine_model, ensure_ascii=escaped) for escaped in (True, False))
-        names = b"|".join(re.escape(name.encode("utf-8", "surrogatepass")) for name in written)
-        self._pattern = re.compile(rb'("model"\s*:\s*)(?:' + names + b")")
+        self._pattern = re.compile(rb'("model"\s*:\s*)"(?:' + _written(engine_model) + b')"')
         self._alias = json.dumps(alias).encode()
 
     def whole(self, body: bytes) -> bytes:
         """A complete JSON answer, or whole lines of a stream."""
         return self._pattern.sub(lambda found: found[1] + self._alias, body)
+
+
+class ExpectedName:
+    """The name that an engine's answers must have. What is dated (`gpt-4o-2024-08-06`) is the model that it dates."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        dated = rb"(?:-[0-9]{4}-?[0-9]{2}-?[0-9]{2})?"
+        self._pattern = re.compile(rb'"model"\s*:\s*"(?:' + _written(name) + b")" + dated + b'"')
+
+    def other_in(self, said: bytes, *, streamed: bool) -> str | None:
+        """Another name that the answer has instead; None where it has this one, or none. A stream's may be cut off."""
+        if self._pattern.search(said):
+            return None
+        named = (
+            _model_of(text.removeprefix(b"data:")) for text in (said.splitlines() if streamed else [said])
+        )
+        return next(filter(None, named), None)
+
+
+def _written(name: str) -> bytes:
+    """A pattern of the name as JSON may have it, without its quotes."""
+    written = (json.dumps(name, ensure_ascii=escaped)[1:-1] for escaped in (True, False))
+    return b"|".join(re.escape(one.encode("utf-8", "surrogatepass")) for one in written)
+
+
+def _model_of(text: bytes) -> str | None:
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    name = fields.get("model") if isinstance(fields, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def with_length(headers: Headers, length: int) -> Headers:

@@ -134,7 +134,7 @@ def test_what_others_run_is_not_started_and_keeps_its_key(tmp_path: Path) -> Non
     assert names(found) == FOUR
     assert found.endpoint("control").model == "plain"
     assert found.endpoint("candidate").model_dump() == {
-        "arm": "candidate", "url": "http://gpu:8000", "model": "support-v2", "key_env": "GPU_KEY"
+        "arm": "candidate", "url": "http://gpu:8000", "model": "support-v2", "answers_as": "*", "key_env": "GPU_KEY",
     }  # fmt: skip
 
 

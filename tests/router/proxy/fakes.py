@@ -263,6 +263,7 @@ async def running(
                     "arm": arm,
                     "url": url,
                     "model": changes.pop(f"{arm}_model", None),
+                    "answers_as": changes.pop(f"{arm}_answers_as", None),
                     "key_env": changes.pop(f"{arm}_key_env", None),
                 }
                 for arm, url in (("control", control), ("candidate", candidate))
