@@ -21,10 +21,11 @@ def shadow_draw(now: InForce, table: TableWatch) -> str:
     return "by capability"
 
 
-def status(router_id: str, routes: Routes, load: Load, dropped: int) -> dict[str, Any]:
+def status(router_id: str, routes: Routes, load: Load, dropped: int, lost: int) -> dict[str, Any]:
     """The router at this moment, for GET /belay/status; the default route's figures are at the top too.
 
-    `dropped` are records that the spool's quota has cost.
+    `dropped` are records that the spool's quota has cost, `lost` those that its forwarder found missing otherwise; both
+    over the spool's life.
     """
     told = {route.name: of_route(route) for route in routes}
     return {
@@ -33,6 +34,7 @@ def status(router_id: str, routes: Routes, load: Load, dropped: int) -> dict[str
         "in_flight": load.in_flight,
         "overloaded": load.overloaded,
         "dropped": dropped,
+        "lost": lost,
         "unrouted": routes.unrouted,
         "routes": told,
     }

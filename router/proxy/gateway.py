@@ -30,6 +30,7 @@ from router.proxy.settings import RouterSettings
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, ClientLeft, Receive, Scope, Send, TooDeep, TooLarge
 from router.proxy.wire.headers import raw_path
+from telemetry.spool.losses import LOST, Ledger
 from telemetry.spool.writer import Spool
 
 log = logging.getLogger(__name__)
@@ -121,9 +122,11 @@ class Gateway:
 
     def status(self) -> dict[str, Any]:
         """What GET /belay/status says, at the router's own address."""
+        # The forwarder finds what is missing, and writes it down beside the segments.
+        lost = Ledger(self._settings.spool_folder / LOST).records
         denied = dict(self._keys.denied) if self._keys is not None else {}
         return {
-            **status(self._settings.router_id, self.routes, self.load, self._spool.dropped),
+            **status(self._settings.router_id, self.routes, self.load, self._spool.dropped, lost),
             "needs_key": self._keys is not None,
             "denied": denied,
         }

@@ -40,6 +40,7 @@ _GAUGES: Final = (
 
 _OF_THE_ROUTER: Final = (
     ("belay_spool_dropped", "dropped", "Records that the spool's quota has cost."),
+    ("belay_spool_lost", "lost", "Records that the forwarder found missing in the spool."),
     ("belay_overloaded", "overloaded", "Requests refused because too many were being answered."),
     ("belay_unrouted", "unrouted", "Requests for a model that no route has."),
 )

@@ -19,6 +19,8 @@ from pydantic import Field, ValidationError
 from telemetry.events import Value
 from telemetry.files import write_renamed
 
+LOST: Final = "lost.json"
+DROPPED: Final = "dropped.json"
 KEPT: Final = 100
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from telemetry.events import now
 from telemetry.spool.folder import Segment
-from telemetry.spool.losses import Ledger, Loss, without
+from telemetry.spool.losses import DROPPED, LOST, Ledger, Loss, without
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ class Missing:
         self._folder = folder
         self.expected = expected
         self.torn = 0
-        self.lost = Ledger(folder / "lost.json")
-        self.dropped = Ledger(folder / "dropped.json")
+        self.lost = Ledger(folder / LOST)
+        self.dropped = Ledger(folder / DROPPED)
         self._last_segment = 0
         self._suspect: str | None = None
         self._torn = False

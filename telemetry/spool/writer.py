@@ -18,7 +18,7 @@ from telemetry.spool.cursor import START, read_cursor
 from telemetry.spool.disk import Disk
 from telemetry.spool.folder import identity, leap, lock, open_folder, segment_numbers, segment_path
 from telemetry.spool.frames import MAX_PAYLOAD_BYTES, frame
-from telemetry.spool.losses import Ledger
+from telemetry.spool.losses import DROPPED, Ledger
 from telemetry.spool.numbering import keep_written, next_number
 from telemetry.spool.quota import drop, to_be_dropped
 from telemetry.spool.syncing import Syncer, SyncPolicy
@@ -54,7 +54,7 @@ class Spool:
         open_folder(folder)
         self._lock = lock(folder / "writer.lock", "writer")
         self._lost = Rated(log)
-        self._dropped = Ledger(folder / "dropped.json")
+        self._dropped = Ledger(folder / DROPPED)
         self._pwrite = self._disk.pwrite
         self._syncer = Syncer(
             folder, sync, self._disk, lambda: self._next - 1, lambda number: keep_written(folder, number)

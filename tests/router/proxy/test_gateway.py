@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from telemetry.rollout_file import write_rollout
+from telemetry.spool.losses import LOST, Ledger, Loss
 from tests.router.proxy.fakes import (
     BASE_TEXT,
     BODY,
@@ -184,6 +185,16 @@ async def test_the_router_tells_how_it_is(tmp_path: Path) -> None:
         assert metrics.headers["content-type"].startswith("text/plain; version=0.0.4")
         assert 'belay_requests_total{arm="candidate",route="default"} 1.0\n' in metrics.text
         assert 'belay_rollout_share{route="default"} 1.0\n' in metrics.text
+
+
+async def test_what_the_forwarder_found_missing_in_the_spool_is_told(tmp_path: Path) -> None:
+    async with rolling(tmp_path, says("x")) as (router, _, _, _):
+        assert (await router.own.get("/belay/status")).json()["lost"] == 0
+        ledger = Ledger(router.spool / LOST)
+        ledger.add(Loss(records=3, first=7, last=9, segment=0, until=0, what="cut", time="now"))
+        ledger.save()
+        assert (await router.own.get("/belay/status")).json()["lost"] == 3
+        assert "belay_spool_lost_total 3.0\n" in (await router.own.get("/metrics")).text
 
 
 @pytest.mark.parametrize("path", ["/belay/status", "/metrics", "/belay"])
