@@ -43,6 +43,7 @@ def status(router_id: str, routes: Routes, load: Load, dropped: int, lost: int) 
 def of_route(route: Route) -> dict[str, Any]:
     """One route at this moment. `rollout_file_unreadable` counts rollout files that could not be read."""
     now, table, counters = route.rollout.current, route.table, route.counters
+    retries, retries_refused = route.engines.retries
     return {
         "rollout_id": now.rollout_id,
         "rollout": now.status,
@@ -59,6 +60,10 @@ def of_route(route: Route) -> dict[str, Any]:
         "fallbacks": counters.fallbacks.total(),
         "fallback_reasons": dict(counters.fallbacks),
         "wrong_model": {arm: counters.wrong_model[arm] for arm in ("control", "candidate")},
+        "breakers": {arm: standing.status for arm, standing in route.engines.standing.items()},
+        "breakers_opened": {arm: standing.opened for arm, standing in route.engines.standing.items()},
+        "retries": retries,
+        "retries_refused": retries_refused,
         "base_down": counters.base_down,
         "client_left": counters.client_left,
         "cut": counters.cut,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from router.proxy.breaker import BreakerSettings
 from router.proxy.settings import Arms, Timeouts
+from router.proxy.standing import Standing
 from router.proxy.wire.headers import is_stream, with_authorization
 from router.proxy.wire.model_name import Renamer, rename_request
 from router.proxy.wire.upstream import Exchange, Patience, Request, Upstream
@@ -25,10 +27,11 @@ class Asked(NamedTuple):
 class Engines:
     """Asks arms. Base has the whole time for its first byte, the candidate less: base can answer for it.
 
+    `standing` has the breakers of those arms that have one: whoever asks such an arm asks it first, and tells it after.
     Raises SettingsError where an arm's key is not in the environment.
     """
 
-    def __init__(self, arms: Arms, times: Timeouts) -> None:
+    def __init__(self, arms: Arms, times: Timeouts, breaker: BreakerSettings) -> None:
         first_byte_s = {"control": times.total_s, "candidate": times.candidate_first_byte_s}
         self._patience = {
             arm: Patience(seconds, times.stall_s, times.total_s) for arm, seconds in first_byte_s.items()
@@ -43,6 +46,16 @@ class Engines:
             endpoint.arm: Upstream(endpoint.url, connect_s=times.connect_s)
             for endpoint in (arms.control, arms.candidate)
         }
+
+        self.standing: dict[Arm, Standing] = {"candidate": Standing("candidate", breaker)}
+        if breaker.base:
+            self.standing["control"] = Standing("control", breaker)
+
+    @property
+    def retries(self) -> tuple[int, int]:
+        """How often a request was sent again on a fresh connection, and how often there was no budget for that."""
+        budgets = [upstream.budget for upstream in self._upstreams.values()]
+        return sum(budget.taken for budget in budgets), sum(budget.refused for budget in budgets)
 
     def ask(self, arm: Arm, request: Request) -> Asked:
         """The request to an arm, under the name by which its engine knows the model."""

@@ -16,10 +16,13 @@ _LABELLED: Final = (
     ("belay_requests", "arm", "requests", "Requests by assigned arm."),
     ("belay_fallbacks", "reason", "fallback_reasons", "Answers by base for a candidate that failed."),
     ("belay_wrong_model", "arm", "wrong_model", "Answers as another model than the arm has, by arm."),
+    ("belay_breaker_opened", "arm", "breakers_opened", "How often an arm was not asked for a while."),
     ("belay_shadows_failed", "arm", "shadows_failed", "Shadows without an answer, by arm."),
 )
 _COUNTERS: Final = (
     ("belay_base_down", "base_down", "Requests that no engine answered."),
+    ("belay_retries", "retries", "Requests sent again on a fresh connection."),
+    ("belay_retries_refused", "retries_refused", "Requests not sent again for want of budget."),
     ("belay_client_left", "client_left", "Clients that left before the end."),
     ("belay_cut", "cut", "Answers in flight that the router's end has cut."),
     ("belay_recorded", "recorded", "Interactions written to the spool."),

@@ -23,6 +23,7 @@ from router.proxy.identity import end_user_and_rest
 from router.proxy.in_force import InForce
 from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.shadows import Shadows
+from router.proxy.standing import Standing
 from router.proxy.strangers import WRONG_MODEL, Strangers
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, Scope
@@ -80,8 +81,8 @@ class Answering:
     """One interaction under way. `heard` is the answer of the arm that serves it."""
 
     __slots__ = (
-        "_begun", "_client", "_exchange", "_interaction", "_recorded", "_relay", "_renamer", "_request",
-        "_shadow", "heard",
+        "_begun", "_client", "_exchange", "_interaction", "_probe", "_recorded", "_relay", "_renamer", "_request",
+        "_shadow", "_standing", "heard",
     )  # fmt: skip
 
     def __init__(self, relay: Relay, interaction: Interaction, request: Request, client: Client) -> None:
@@ -93,6 +94,8 @@ class Answering:
         self._exchange: Exchange | None = None
         self._renamer: Renamer | None = None
         self._begun = b""
+        self._standing: Standing | None = None
+        self._probe: bool | None = False
         self._recorded = False
         self.heard = Heard(interaction.arm)
 
@@ -112,6 +115,7 @@ class Answering:
             self._client.unfollow()
             if self._exchange is not None:
                 self._exchange.close()
+            self._told("abandoned")
             self._record("given up by the router before the answer was complete")
 
     async def _served(self) -> Exchange:
@@ -132,6 +136,7 @@ class Answering:
         self.heard = heard = Heard(arm)
         self._begun = b""
         strangers = self._relay.strangers
+        self._admit(arm)
         exchange, self._renamer = self._relay.engines.ask(arm, self._request)
         self._exchange = exchange
         self._client.follow(exchange)
@@ -148,11 +153,30 @@ class Answering:
                 self._check(exchange, stranger)
         except UpstreamFailed as failure:
             exchange.close()
+            self._told(failure.reason)
             raise Unanswered(failure.reason, failure.message) from failure
-        except Unanswered:
+        except Unanswered as failed:
             exchange.close()
+            self._told(failed.reason)
             raise
+        if not heard.streamed:
+            self._told(f"status_{heard.status}" if heard.status >= 500 else None)
         return exchange
+
+    def _admit(self, arm: Arm) -> None:
+        """Raise Unanswered where the arm has failed so often that it is not asked for a while."""
+        standing = self._relay.engines.standing.get(arm)
+        if standing is not None:
+            self._probe = standing.admit()
+            if self._probe is None:
+                raise Unanswered("breaker", f"{arm} failed again and again, and is not asked for a while")
+            self._standing = standing
+
+    def _told(self, reason: str | None) -> None:
+        """Tell the arm's breaker, once, what became of the request to it."""
+        standing, self._standing = self._standing, None
+        if standing is not None:
+            standing.heard(reason, self._interaction.subject, probe=bool(self._probe))
 
     async def _read_whole(self, exchange: Exchange) -> None:
         size, most = 0, self._relay.settings.max_answer_bytes
@@ -209,6 +233,7 @@ class Answering:
                     self._client.unfollow()
                 if data or last:
                     await self._client.send(data, last=last)
+            self._told(None)
         except UpstreamFailed as failure:
             await self._cut(failure)
 
@@ -216,6 +241,7 @@ class Answering:
         if self._client.left:
             self._left()
             return
+        self._told(None if self._recorded else failure.reason)
         if self._recorded:  # it had said [DONE]
             self._client.unfollow()
             await self._client.send(b"", last=True)

@@ -47,7 +47,8 @@ class Route:
     @classmethod
     def of(cls, name: str, arms: Arms, settings: RouterSettings, spool: Spool, load: Load) -> Route:
         """A route as the settings have it; its interactions go into `spool`."""
-        counters, engines, table = Counters(), Engines(arms, settings.timeouts), TableWatch(arms.table_file)
+        counters, table = Counters(), TableWatch(arms.table_file)
+        engines = Engines(arms, settings.timeouts, settings.breaker)
         strangers = Strangers(arms, counters)
         recorder = Recorder(spool, settings.router_id, counters)
         relay = Relay(

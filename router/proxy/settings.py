@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from router.proxy.breaker import BreakerSettings
 from router.proxy.paths import DEFAULT, PATTERN
 from router.proxy.wire.headers import REPLACED, REPLACED_AND_SECRETS
 from serving.engines.arms import Endpoint
@@ -112,6 +113,8 @@ class RouterSettings(Settings):
     `in_flight` is how many requests may be answered at a time; one more is told 503 at once. Shadows are given up where
     `shadows_until` of that is reached. `paths` are those that reach an engine, `/*` at the end for all below one.
 
+    `breaker` says when an arm that fails is not asked for a while.
+
     `keys_file` are the API keys that let clients in (`belay keys new` writes it; it is followed), `api_key_env` names
     the variable of the environment with a single one. Without either everybody is let in. With them, what a client
     authorises itself with goes no further than the router.
@@ -142,6 +145,7 @@ class RouterSettings(Settings):
     in_flight: int = Field(default=8192, gt=0)
     shadows_until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
     paths: tuple[Annotated[str, Field(pattern=PATTERN)], ...] = DEFAULT
+    breaker: BreakerSettings = BreakerSettings()
     keys_file: Path | None = None
     api_key_env: str | None = None
 

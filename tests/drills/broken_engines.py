@@ -42,7 +42,9 @@ def engines_break(each_s: float) -> Scenario:
         return wrong
 
     timeouts = {"connect_s": 0.5, "candidate_first_byte_s": FIRST_BYTE_S, "total_s": 10.0}
-    runs = Runs(load=Load(rate=100.0), settings={"router": {"timeouts": timeouts}})
+    # Or the candidate would not be asked any more by the time it fails in the next way.
+    breaker = {"open_s": 0.05, "most_open_s": 0.05}
+    runs = Runs(load=Load(rate=100.0), settings={"router": {"timeouts": timeouts, "breaker": breaker}})
     return Scenario("candidate and base fail in every way", breaks, runs)
 
 

@@ -105,13 +105,33 @@ class Shadows:
     def ask(self, interaction: Interaction, request: Request) -> asyncio.Task[Heard]:
         """Ask the arm that was not assigned."""
         self._counters.shadows += 1
-        task = asyncio.create_task(self._hear(other_arm(interaction.arm), request))
+        task = asyncio.create_task(self._heard(interaction, request))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
 
-    async def _hear(self, arm: Arm, request: Request) -> Heard:
-        heard = Heard(arm)
+    async def _heard(self, interaction: Interaction, request: Request) -> Heard:
+        """What the other arm answers. One that its breaker keeps from being asked has failed, as it has for clients."""
+        arm = other_arm(interaction.arm)
+        standing = self._engines.standing.get(arm)
+        probe = standing.admit() if standing is not None else False
+        if probe is None:
+            heard = Heard(arm)
+            heard.ends("it failed again and again, and is not asked for a while")
+            self._counters.shadows_failed[arm] += 1
+            return heard
+        reason: str | None = "abandoned"
+        try:
+            heard, reason = await self._hear(arm, request)
+        finally:
+            if standing is not None:
+                standing.heard(reason, interaction.subject, probe=probe)
+        if heard.error is not None:
+            self._counters.shadows_failed[arm] += 1
+        return heard
+
+    async def _hear(self, arm: Arm, request: Request) -> tuple[Heard, str | None]:
+        heard, reason = Heard(arm), None
         exchange, renamer = self._engines.ask(arm, request)
         try:
             async with asyncio.timeout(self._patience_s):
@@ -120,17 +140,18 @@ class Shadows:
                 while data := await exchange.read():
                     heard.chunks.append(data)
             heard.ends(self._stranger(heard))
+            reason = f"status_{heard.status}" if heard.status >= 500 else None
         except UpstreamFailed as failure:
             heard.ends(failure.message)
+            reason = failure.reason
         except TimeoutError:
             heard.ends(f"no answer within {self._patience_s:g} s")
+            reason = "timeout"
         finally:
             exchange.close()
-        if heard.error is not None:
-            self._counters.shadows_failed[arm] += 1
         if renamer is not None:
             heard.chunks = [renamer.whole(b"".join(heard.chunks))]
-        return heard
+        return heard, reason
 
     def _stranger(self, heard: Heard) -> str | None:
         """What is wrong with a candidate's answer that is another model's; base's is told of, and is base's."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from router.proxy.wire.headers import Headers, is_hop_by_hop, is_stream, named_by
+from router.proxy.wire.retries import RetryBudget
 from telemetry.errors import InfrastructureError
 
 Reason = Literal["refused", "timeout", "died", "garbled", "abandoned", "too_long"]
@@ -68,6 +69,7 @@ class Upstream:
         self.prefix = parts.path.rstrip("/").removesuffix("/v1").encode()
         self.host_line = b"host: " + parts.netloc.rpartition("@")[2].encode() + b"\r\n"
         self.idle: list[Connection] = []
+        self.budget = RetryBudget()
 
     def exchange(self, request: Request, patience: Patience) -> Exchange:
         """One request to this engine, not yet sent."""
@@ -133,8 +135,9 @@ class Exchange:
     async def start(self) -> None:
         """Send the request and wait for the answer's first body byte, or its end. Raises UpstreamFailed.
 
-        A pooled connection that the engine closed meanwhile costs one retry, on a fresh connection.
+        A pooled connection that the engine closed meanwhile costs one retry, on a fresh connection, within the budget.
         """
+        self._upstream.budget.asked()
         self._started_at = self._loop.time()
         self._deadline = self._started_at + self._limit_s
         # Nothing is due sooner than this; what is due is looked at then, so that bytes cost no timer each.
@@ -144,6 +147,8 @@ class Exchange:
             await self._attempt(pooled or await self._upstream.connect())
         except UpstreamFailed as failure:
             if pooled is None or failure.received or failure.reason != "died":
+                raise
+            if not self._upstream.budget.take():
                 raise
             self.failure = None
             await self._attempt(await self._upstream.connect())

@@ -70,8 +70,9 @@ def test_an_arm_that_failed_is_zero_and_never_missing(arm: str, changes: dict[st
     assert (found.value, found.failed) == (0.0, True)
 
 
-def test_a_candidate_that_base_had_to_answer_for_is_zero_however_good_the_answer() -> None:
-    found = scored(interaction(arm="candidate", given=answer(by="control"), fallback="timeout"))
+@pytest.mark.parametrize("reason", ["timeout", "breaker"])
+def test_a_candidate_that_base_had_to_answer_for_is_zero_however_good_the_answer(reason: str) -> None:
+    found = scored(interaction(arm="candidate", given=answer(by="control"), fallback=reason))
     assert (found.value, found.failed, found.assignment.arm) == (0.0, True, "candidate")
 
 
