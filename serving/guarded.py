@@ -33,6 +33,8 @@ _MOST_WAITING: Final = 16
 _LINGER_S: Final = 2.0
 _LINGER_BYTES: Final = 16 << 20
 """What is read and thrown away after a refusal: a connection closed on unread bytes takes the refusal with it."""
+_UNASKED_S: Final = 0.2
+"""What a connection that has not asked yet has for it when the server ends: its request may be on the way."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LOOKS_S: Final = (0.001, 0.01, 0.1)
 """When it is looked, after a client closed its sending side, whether it has gone; then every second."""
@@ -77,6 +79,7 @@ class Guarded(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._running: RequestResponseCycle | None = None
         self._ended = False
+        self._last = False  # the server ends: another request is the last one
         self._fed = 0  # bytes that came since the phase began, without those that came with its beginning
         self._feeding = 0
         self._body_bytes = 0
@@ -164,6 +167,8 @@ class Guarded(HttpToolsProtocol):
         if len(self.pipeline) >= _MOST_WAITING:
             raise Refused(TOO_MANY_AT_ONCE)
         super().on_headers_complete()
+        if self._last:
+            self.cycle.keep_alive = False
         self.headers = []  # of what comes behind a chunked body nobody may be told anything late
         self._phase = _BODY
         self._fed = 0
@@ -188,6 +193,18 @@ class Guarded(HttpToolsProtocol):
             cycle.more_body = False
             cycle.message_event.set()
         self._crowd.waiting.pop(self, None)
+
+    def shutdown(self) -> None:
+        """The server ends: close, or answer what is being answered. A connection just made may be about to ask."""
+        if self._running is None and not self._ended:
+            self._last = True
+            self.loop.call_later(_UNASKED_S, self._close_unasked)
+        else:
+            super().shutdown()
+
+    def _close_unasked(self) -> None:
+        if self._running is None:
+            self.transport.close()
 
     # What the application has done.
 

@@ -29,11 +29,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises PortTaken, and SettingsError for a host that is not ours."""
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket. Raises PortTaken, and SettingsError for a host that is not ours.
+
+    Of several on one port, all `shared`, the kernel gives each connection to one.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((host, port))
         listener.listen(2048)

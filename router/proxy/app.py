@@ -8,6 +8,8 @@ from contextlib import closing
 from router.proxy.gateway import Gateway
 from router.proxy.own_address import OwnAddress
 from router.proxy.settings import RouterSettings
+from router.proxy.workers.supervisor import supervise
+from router.proxy.workers.worker import Place, work
 from serving.server import Beside, listen, serve
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,16 @@ def run(settings: RouterSettings) -> None:
 
     Raises PortTaken, SpoolError, SettingsError.
     """
+    place = Place.given()
+    if place is not None:
+        work(settings, place)
+    elif settings.workers > 1:
+        supervise(settings)
+    else:
+        _alone(settings)
+
+
+def _alone(settings: RouterSettings) -> None:
     with (
         closing(listen(settings.host, settings.port)) as listener,
         closing(listen(settings.status_host, settings.status_port)) as own,

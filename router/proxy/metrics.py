@@ -74,6 +74,7 @@ class Metrics(Collector):
         yield denied
         yield GaugeMetricFamily("belay_in_flight", "Requests being answered.", value=state["in_flight"])
         yield from _of_routes(state["routes"])
+        yield from _of_workers(state.get("workers"))
 
     def describe(self) -> Iterator[Metric]:
         """Nothing beforehand: a registry that asks would collect before the router is made."""
@@ -93,3 +94,11 @@ def _of_routes(routes: dict[str, dict[str, Any]]) -> Iterator[Metric]:
             for route, state in routes.items():
                 plain.add_metric([route], state[key])
             yield plain
+
+
+def _of_workers(workers: dict[str, int] | None) -> Iterator[Metric]:
+    """Nothing of a router that is one process."""
+    if workers is not None:
+        yield GaugeMetricFamily("belay_workers", "Processes that answer.", value=workers["alive"])
+        text = "Processes that died and were replaced."
+        yield CounterMetricFamily("belay_worker_restarts", text, value=workers["restarts"])

@@ -61,7 +61,7 @@ class Route:
             session_header=settings.session_header.encode(),
             end_user_header=settings.end_user_header.encode(),
         )
-        rollout = RolloutWatch(arms.rollout_file, default_salt=settings.router_id)
+        rollout = RolloutWatch(arms.rollout_file, default_salt=settings.default_salt or settings.router_id)
         return cls(name, rollout, table, engines, recorder, counters, relay)
 
     async def close(self) -> None:

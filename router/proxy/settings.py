@@ -102,6 +102,9 @@ class RouterSettings(Settings):
 
     `status_host` and `status_port` are where it tells how it is (`/belay/status`, `/metrics`), not to clients.
 
+    `workers` are the processes that share the port; each has a spool in `spool_folder` and limits of its own.
+    `default_salt` is what subjects are hashed with while there is no rollout; `router_id` where it is not given.
+
     `limits` is what a client may cost, `max_answer_bytes` the most of an answer, all of which is kept for its record.
     `expose_headers` adds `x-belay-interaction` (the id under which it is recorded) to answers, and with `expose_arm`
     also `x-belay-arm` and `x-belay-stage`: a client that is told its arm can choose prompts by it, which tilts the
@@ -125,6 +128,8 @@ class RouterSettings(Settings):
     status_host: str = "127.0.0.1"
     status_port: Port = 8101
     router_id: str = "router-1"
+    default_salt: str | None = None
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
     control: Endpoint | None = None
     candidate: Endpoint | None = None
     rollout_file: Path | None = None

@@ -30,6 +30,7 @@ from telemetry.files import write_renamed
 from telemetry.forwarding.outgoing import dead_letter, to_record
 from telemetry.forwarding.pace import LONGEST_S, Pace
 from telemetry.forwarding.rollout_follower import RolloutFollower
+from telemetry.forwarding.spools import Spools
 from telemetry.settings import Settings
 from telemetry.spool.reader import Spooled, SpoolReader
 
@@ -92,7 +93,7 @@ def run(settings: ForwardSettings, stop: threading.Event) -> None:
     """
     bus = KafkaBus(settings.bus)
     follower = RolloutFollower(bus, settings.rollout_file, stop) if settings.rollout_file else None
-    with SpoolReader(settings.spool_folder) as spool:
+    with Spools(settings.spool_folder) as spool:
         # Acknowledgements are waited for as long as a flush says; the client itself must not give up before.
         longest_ms = max(settings.bus.request_timeout_ms, round(1000 * LONGEST_S))
         patient = KafkaBus(settings.bus.model_copy(update={"request_timeout_ms": longest_ms}))
@@ -109,19 +110,19 @@ def run(settings: ForwardSettings, stop: threading.Event) -> None:
 
 
 class Forwarder:
-    """The loop around one spool. `bus` may be any bus."""
+    """The loop around one router's spools. `bus` may be any bus."""
 
     def __init__(
         self,
         settings: ForwardSettings,
         bus: Bus,
-        spool: SpoolReader,
+        spool: SpoolReader | Spools,
         stop: threading.Event,
         publisher: Publisher | None = None,
     ) -> None:
         self._settings = settings
         self._bus = bus
-        self._spool = spool
+        self._spool = spool if isinstance(spool, Spools) else Spools(settings.spool_folder, spool)
         self._stop = stop
         self._publisher = publisher or bus.publisher()
         self._pace = Pace(settings.batch_bytes, settings.bus.request_timeout_ms / 1000)
@@ -166,10 +167,8 @@ class Forwarder:
             return
         self._status_written = moment
         self.status.lag_bytes = self._spool.lag_bytes()
-        missing = self._spool.missing
-        missing.dropped.read()
-        self.status.dropped, self.status.torn = missing.dropped.records, missing.torn
-        self.status.lost = missing.lost.records
+        missing = self._spool.losses()
+        self.status.dropped, self.status.torn, self.status.lost = missing.dropped, missing.torn, missing.lost
         self.status.losses = [loss.model_dump() for loss in missing.latest(_LOSSES)]
         self.status.time = now().isoformat()
         try:

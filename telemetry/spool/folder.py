@@ -4,6 +4,7 @@
     folder/spool                   the id of this folder, and its first record's number
     folder/writer.lock             also names the start of the machine during which the last writer ran
     folder/reader.lock
+    folder/0, folder/1, ...        of a router with several workers: a spool each, as this one
 
 A place (id, segment, offset) is what consumers know a repeated record by, so no two records ever have the same:
 a folder in which nothing tells what was there gets a new id, and after a start of the machine, which may have
@@ -80,6 +81,20 @@ def open_folder(folder: Path) -> None:
             f"the spool folder {folder} cannot be used: {error.strerror}",
             hint="It must be a folder that this user may write to.",
         ) from error
+
+
+def worker_folder(folder: Path, number: int) -> Path:
+    """Where the spool of one of several workers lies."""
+    return folder / str(number)
+
+
+def worker_folders(folder: Path) -> list[Path]:
+    """The spools of workers that are in a spool's folder. Raises SpoolError where it cannot be read."""
+    try:
+        found = [entry for entry in folder.iterdir() if entry.name.isdecimal() and entry.is_dir()]
+    except OSError as error:
+        raise SpoolError(f"the spool folder {folder} cannot be read: {error.strerror}") from error
+    return sorted(found, key=lambda entry: int(entry.name))
 
 
 class Identity(NamedTuple):

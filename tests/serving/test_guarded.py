@@ -30,6 +30,7 @@ class App:
     left: int = 0
     framed: bool = True
     port: int = 0
+    server: Unsignalled | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.asked += 1
@@ -81,7 +82,9 @@ async def serving(*, framed: bool = True, answers: bool = True, **limits: Any) -
         app.may.set()
     listener = listen("127.0.0.1", 0)
     app.port = listener.getsockname()[1]
-    server = Unsignalled(config_of(app, Limits(**{"idle_s": 0.3, "head_s": 5, **limits}), lifespan=False))
+    app.server = server = Unsignalled(
+        config_of(app, Limits(**{"idle_s": 0.3, "head_s": 5, **limits}), lifespan=False)
+    )
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await until(lambda: server.started)
     try:
@@ -332,3 +335,21 @@ async def test_a_client_of_http_1_0_gets_no_chunks() -> None:
         head, _, body = (await app.sends(GET.replace(b"1.1", b"1.0"))).partition(b"\r\n\r\n")
         assert b"transfer-encoding" not in head
         assert body == b"/a|"
+
+
+async def test_a_connection_that_was_made_as_the_server_ends_may_still_ask_once() -> None:
+    async with serving() as app:
+        reader, writer = await asyncio.open_connection("127.0.0.1", app.port)
+        silent, other = await asyncio.open_connection("127.0.0.1", app.port)
+        server = app.server
+        assert server is not None
+        await until(lambda: len(server.server_state.connections) == 2)
+        server.should_exit = True
+        await until(lambda: all(connection._last for connection in server.server_state.connections))
+        writer.write(GET)
+        said = await reader.read()
+        assert said.endswith(b"/a|")
+        assert b"connection: close" in said
+        assert await silent.read() == b""
+        writer.close()
+        other.close()

@@ -1,0 +1,173 @@
+"""Several router processes on one port: one router to clients, to whoever watches, and to the forwarder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from router.proxy.settings import RouterSettings
+from router.proxy.workers.supervisor import supervise
+from router.proxy.workers.worker import settings_of as worker_settings
+from serving.server import listen
+from telemetry.errors import PortTaken
+from telemetry.forwarding.spools import Spools
+from telemetry.rollout_file import write_rollout
+from telemetry.spool.raw_record import unpack
+from telemetry.spool.writer import Spool
+from tests.router.proxy.test_app import ROUTER, answers_at, engine, free_port, process, settings_of
+from tests.router.values import with_share
+
+__all__ = ["engine"]
+
+ASK = (
+    b"POST /v1/completions HTTP/1.1\r\nhost: x\r\nx-session-id: %b\r\nconnection: close\r\n"
+    b"content-length: 26\r\n\r\n"
+    b'{"model":"m","prompt":"p"}'
+)
+
+
+def answered(port: int, subject: bytes = b"s") -> bool:
+    """Whether a request on a connection of its own has its answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(ASK % subject)
+        said = b""
+        while part := client.recv(65536):
+            said += part
+    return said.startswith(b"HTTP/1.1 200") and said.endswith(b"}")
+
+
+def until(what: Callable[[], Any], patience_s: float = 60.0) -> None:
+    deadline = time.monotonic() + patience_s
+    while not what():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def asking(port: int) -> Iterator[list[str]]:
+    """Ask without a pause, on connections of its own each, and keep what went wrong."""
+    wrong, stop = list[str](), threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                if not answered(port):
+                    wrong.append("no answer")
+            except OSError as error:
+                wrong.append(repr(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield wrong
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.slow
+def test_workers_are_one_router_and_die_and_are_replaced_without_a_refused_request(
+    tmp_path: Path, engine: int
+) -> None:
+    port, own = free_port(), free_port()
+    settings = settings_of(tmp_path, port, engine) | {"status_port": own, "workers": 2}
+    write_rollout(tmp_path / "rollout.json", with_share(0.5))
+
+    def status() -> dict[str, Any]:
+        found: dict[str, Any] = httpx.get(f"http://127.0.0.1:{own}/belay/status", timeout=20).json()
+        return found
+
+    def pids() -> set[int]:
+        return set(status()["workers"]["pids"].values())
+
+    with process(ROUTER, tmp_path, settings, "/belay/healthz") as (child, _):
+        until(lambda: len(pids()) == 2)
+        for number in range(40):
+            assert answered(port, b"s%d" % number)
+        assert status()["recorded"] == 40
+        assert "belay_workers 2.0" in httpx.get(f"http://127.0.0.1:{own}/metrics", timeout=20).text
+
+        # one after the other, and nobody is refused
+        before = pids()
+        with asking(port) as wrong:
+            child.send_signal(signal.SIGHUP)
+            until(lambda: status()["workers"]["replaced"] == 2)
+        assert wrong == []
+        assert not before & pids()
+        assert status()["recorded"] > 40
+
+        # one that dies is replaced, and counted
+        dead = min(pids())
+        os.kill(dead, signal.SIGKILL)
+        until(lambda: status()["workers"]["restarts"] == 1 and len(pids()) == 2)
+        assert dead not in pids()
+        assert answered(port)
+        recorded = status()["recorded"]
+
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(20) == 0, (tmp_path / "log").read_text()
+    with Spools(tmp_path / "spool") as spools:
+        records = [unpack(one.payload) for one in spools.read(100_000, 1 << 40)]
+    assert len(records) >= recorded  # a killed worker's last second may not have been told of
+    assert {record.meta["source"] for record in records} <= {f"router-1-{number}" for number in range(3)}
+    given = {(record.meta["assignment"]["subject"], record.meta["assignment"]["arm"]) for record in records}
+    assert (
+        len(given) == len({subject for subject, _ in given}) == 41
+    )  # whichever worker it was that a subject met
+    assert {arm for _, arm in given} == {"control", "candidate"}
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_supervisor_that_was_killed(tmp_path: Path, engine: int) -> None:
+    own = free_port()
+    settings = settings_of(tmp_path, free_port(), engine) | {"status_port": own, "workers": 2}
+    with process(ROUTER, tmp_path, settings, "/belay/healthz") as (child, _):
+        until(lambda: answers_at(f"http://127.0.0.1:{own}/belay/status"))
+        pids = httpx.get(f"http://127.0.0.1:{own}/belay/status").json()["workers"]["pids"].values()
+        child.kill()
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+@pytest.mark.slow
+def test_what_keeps_a_worker_from_beginning_ends_the_router(tmp_path: Path, engine: int) -> None:
+    settings = settings_of(tmp_path, free_port(), engine) | {"workers": 2}
+    file = tmp_path / "settings.yaml"
+    file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    with Spool(tmp_path / "spool" / "1", 1 << 20):
+        done = subprocess.run(
+            [sys.executable, "-c", ROUTER, str(file)], capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 1  # the test's router has no command line that maps errors to exit codes
+    assert "WorkerFailed: worker 1 cannot begin: the spool" in done.stderr
+    assert "already has a writer" in done.stderr
+
+
+def test_a_worker_has_its_own_name_and_spool_and_everybodys_salt(tmp_path: Path) -> None:
+    given = RouterSettings.model_validate(settings_of(tmp_path) | {"workers": 4, "spool_quota_bytes": 1000})
+    first, second = (worker_settings(number, given) for number in (0, 5))
+    assert (first.router_id, second.router_id) == ("router-1-0", "router-1-5")
+    assert (first.spool_folder, second.spool_folder) == (tmp_path / "spool/0", tmp_path / "spool/5")
+    assert first.default_salt == second.default_salt == "router-1"
+    assert first.spool_quota_bytes == 250
+
+
+def test_workers_share_a_port_with_nobody_else(tmp_path: Path) -> None:
+    with contextlib.closing(listen("127.0.0.1", 0, shared=True)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortTaken, match=f"port {port} on 127.0.0.1 is in use"):
+            supervise(RouterSettings.model_validate(settings_of(tmp_path, port) | {"workers": 2}))
