@@ -70,8 +70,8 @@ class Heard:
 class Interaction:
     """One request: who it is assigned to under the rollout in force when it came, and what became of it."""
 
-    __slots__ = ("arm", "body", "client_left", "draw", "endpoint", "event_id", "fallback", "rollout", "source",
-                 "subject", "time_ns")  # fmt: skip
+    __slots__ = ("arm", "body", "client_left", "draw", "endpoint", "event_id", "fallback", "request_id", "rollout",
+                 "source", "subject", "time_ns", "traceparent")  # fmt: skip
 
     def __init__(
         self, rollout: InForce, found: tuple[str, SubjectSource] | None, endpoint: EndpointKind, body: bytes
@@ -87,26 +87,34 @@ class Interaction:
         self.fallback: str | None = None
         self.client_left = False
         self.draw: dict[str, Any] | None = None
+        self.request_id: str | None = None
+        self.traceparent: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the request is called by clients and engines: as its client calls it, else by its own id."""
+        return self.request_id or self.event_id
 
     def record(self, router_id: str, heard: Heard) -> RawRecord:
         """The interaction as it goes into the spool."""
-        return RawRecord(
-            {
-                "event_id": self.event_id,
-                "time": _isoformat(self.time_ns),
-                "source": router_id,
-                "rollout_id": self.rollout.rollout_id,
-                "assignment": self._assignment(),
-                "endpoint": self.endpoint,
-                "answer": heard.facts(),
-                "fallback": self.fallback,
-                "client_left": self.client_left,
-                "shadow": None,
-                "draw": self.draw,
-            },
-            self.body,
-            b"".join(heard.chunks),
-        )
+        meta = {
+            "event_id": self.event_id,
+            "time": _isoformat(self.time_ns),
+            "source": router_id,
+            "rollout_id": self.rollout.rollout_id,
+            "assignment": self._assignment(),
+            "endpoint": self.endpoint,
+            "answer": heard.facts(),
+            "fallback": self.fallback,
+            "client_left": self.client_left,
+            "shadow": None,
+            "draw": self.draw,
+        }
+        if self.request_id is not None:
+            meta["request_id"] = self.request_id
+        if self.traceparent is not None:
+            meta["traceparent"] = self.traceparent
+        return RawRecord(meta, self.body, b"".join(heard.chunks))
 
     def shadow_record(self, router_id: str, shadow: Heard) -> RawRecord:
         """The other arm's answer as it goes into the spool, after the interaction."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from router.proxy.counters import Counters
 from router.proxy.engines import Engines
 from router.proxy.settings import RouterSettings
+from router.proxy.tracing import REQUEST_ID, request_id_in
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, Scope
-from router.proxy.wire.headers import request_lines, request_target
+from router.proxy.wire.headers import request_lines, request_target, with_line
 from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
+from telemetry.events import new_id
 
 
 async def pass_to_base(
@@ -17,7 +19,9 @@ async def pass_to_base(
     """Answer with what base answers; 503 where it does not."""
     counters.passed += 1
     method: str = scope["method"]
-    lines = request_lines(scope["headers"], settings.dropped_headers)
+    name = (request_id_in(dict(scope["headers"])) or new_id()).encode()
+    client.add_header(REQUEST_ID, name)
+    lines = with_line(request_lines(scope["headers"], settings.dropped_headers), REQUEST_ID, name)
     request = Request(method.encode(), request_target(scope), lines, body)
     exchange, _ = engines.ask("control", request)
     client.follow(exchange)

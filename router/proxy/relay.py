@@ -25,9 +25,10 @@ from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.shadows import Shadows
 from router.proxy.standing import Standing
 from router.proxy.strangers import WRONG_MODEL, Strangers
+from router.proxy.tracing import REQUEST_ID, request_id_in, traceparent_in
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, Scope
-from router.proxy.wire.headers import Headers, is_stream, request_lines, request_target
+from router.proxy.wire.headers import Headers, is_stream, request_lines, request_target, with_line
 from router.proxy.wire.lines import Lines
 from router.proxy.wire.model_name import Renamer, with_length
 from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
@@ -64,15 +65,21 @@ class Relay:
     ) -> None:
         """Answer one request and record it. Raises TooDeep."""
         end_user, recorded = end_user_and_rest(body)
+        headers = dict(scope["headers"])
         found = subject_of(
-            dict(scope["headers"]),
+            headers,
             end_user,
             session_header=self.session_header,
             end_user_header=self.end_user_header,
         )
         interaction = Interaction(rollout, found, kind, recorded)
         self.counters.requests[interaction.arm] += 1
+        interaction.request_id, interaction.traceparent = request_id_in(headers), traceparent_in(headers)
+        name = interaction.name.encode()
+        client.add_header(REQUEST_ID, name)
         lines = request_lines(scope["headers"], self.settings.dropped_headers)
+        if interaction.request_id is None:
+            lines = with_line(lines, REQUEST_ID, name)
         request = Request(b"POST", request_target(scope), lines, body)
         await Answering(self, interaction, request, client).run()
 
@@ -128,6 +135,11 @@ class Answering:
                 if self._client.left:
                     raise
                 self._interaction.fallback = failed.reason
+                # Base may be the same engine, which may not have two requests of one name.
+                named = with_line(
+                    self._request.headers, REQUEST_ID, f"{self._interaction.name}-base".encode()
+                )
+                self._request = self._request._replace(headers=named)
                 self._relay.counters.fallbacks[failed.reason] += 1
         return await self._ask("control")
 

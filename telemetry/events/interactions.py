@@ -80,7 +80,8 @@ class InteractionRecorded(Event):
     answer to the same request, where it has been joined with its `ShadowAnswered`; routers before those recorded it
     here. `draw` is absent where the interaction
     had no chance of a shadow, whatever its prompt. `spooled` is where the router's spool held it, by which what was
-    sent twice is known.
+    sent twice is known. `request_id` is what the client called it, else it was called by its `event_id`; `traceparent`
+    the trace that it is part of.
     """
 
     TYPE = "belay.interaction.recorded"
@@ -101,6 +102,8 @@ class InteractionRecorded(Event):
     shadow: Answer | None = None
     draw: ShadowDraw | None = None
     spooled: SpoolPlace | None = None
+    request_id: str | None = None
+    traceparent: str | None = None
 
 
 class ShadowAnswered(Event):

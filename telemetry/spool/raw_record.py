@@ -40,6 +40,7 @@ class RawMeta(Value):
     """The facts of one interaction. `source` is the router's name.
 
     `shadow` is the other arm's answer in records of routers that waited for it; it has a record of its own by now.
+    `request_id` and `traceparent` are there where the client gave them.
     """
 
     event_id: str
@@ -53,6 +54,8 @@ class RawMeta(Value):
     client_left: bool
     shadow: AnswerFacts | None
     draw: ShadowDraw | None = None
+    request_id: str | None = None
+    traceparent: str | None = None
 
 
 class ShadowMeta(Value):

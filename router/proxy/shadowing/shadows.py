@@ -18,6 +18,8 @@ from router.proxy.load import Load
 from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.strangers import Strangers
+from router.proxy.tracing import REQUEST_ID
+from router.proxy.wire.headers import with_line
 from router.proxy.wire.upstream import Request, UpstreamFailed
 from telemetry.events import Arm
 from telemetry.prompts import prompt_in
@@ -122,7 +124,8 @@ class Shadows:
             return heard
         reason: str | None = "abandoned"
         try:
-            heard, reason = await self._hear(arm, request)
+            named = with_line(request.headers, REQUEST_ID, f"{interaction.name}-shadow".encode())
+            heard, reason = await self._hear(arm, request._replace(headers=named))
         finally:
             if standing is not None:
                 standing.heard(reason, interaction.subject, probe=probe)

@@ -100,6 +100,10 @@ class Client:
         if self._watch is not None:
             self._watch.cancel()
 
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Have the answer say this, whoever gives it."""
+        self.extra = [*(self.extra or ()), (name, value)]
+
     async def start(self, status: int, headers: Headers) -> None:
         """Send the answer's head."""
         self.started = True

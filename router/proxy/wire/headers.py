@@ -81,6 +81,14 @@ def with_authorization(lines: bytes, value: bytes) -> bytes:
     return b"".join([*kept, b"authorization: %b\r\n" % value])
 
 
+def with_line(lines: bytes, name: bytes, value: bytes) -> bytes:
+    """Header lines with this header in place of those of its name."""
+    begin = name + b":"
+    if begin in lines:
+        lines = b"".join(line for line in lines.splitlines(keepends=True) if not line.startswith(begin))
+    return b"%b%b: %b\r\n" % (lines, name, value)
+
+
 def with_own(headers: Headers, own: Headers) -> Headers:
     """An answer's headers with ours, in place of the engine's of the same names."""
     names = {name for name, _ in own}

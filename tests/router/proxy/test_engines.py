@@ -76,7 +76,7 @@ async def test_a_key_that_is_not_set_is_said_before_anything_listens(
         }
     )
     with pytest.raises(SettingsError, match=r"the control arm takes its key from .* NOBODYS_KEY"):
-        Engines(settings.each_route()["default"], settings.timeouts)
+        Engines(settings.each_route()["default"], settings.timeouts, settings.breaker)
 
 
 def test_only_whole_header_names_are_taken_for_keys() -> None:

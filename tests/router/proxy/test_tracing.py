@@ -1,0 +1,101 @@
+"""A request has one name from its client over its engine to its record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.proxy.tracing import request_id_in, traceparent_in
+from telemetry.forwarding.interactions import to_interaction
+from tests.router.proxy.fakes import BODY, CHAT, STREAM, answers, reply, rolling, says, until
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+REFUSES = answers(reply(500, b"{}", "x-request-id: the-engines-own"))
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        (b"req-1", "req-1"),
+        (b"a/b:c=.~+_", "a/b:c=.~+_"),
+        (b"x" * 128, "x" * 128),
+        (b"x" * 129, None),
+        (b"ann@example.com", None),
+        (b"two words", None),
+        (b"caf\xe9", None),
+        (b"", None),
+        (None, None),
+    ],
+)
+def test_an_id_is_short_and_neither_a_text_nor_an_address(given: bytes | None, taken: str | None) -> None:
+    assert request_id_in({} if given is None else {b"x-request-id": given}) == taken
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        (TRACE, TRACE),
+        (TRACE.upper(), None),
+        (TRACE + "-x", None),
+        ("01" + TRACE[2:], None),
+        (TRACE.replace("b7ad6b7169203331", "0" * 16), None),
+        (TRACE.replace("0af7651916cd43dd8448eb211c80319c", "0" * 32), None),
+        ("ann", None),
+    ],
+)
+def test_a_trace_is_what_the_standard_says(given: str, taken: str | None) -> None:
+    assert traceparent_in({b"traceparent": given.encode()}) == taken
+
+
+@pytest.mark.parametrize("body", [BODY, STREAM], ids=["whole", "stream"])
+async def test_what_the_client_calls_it_reaches_engine_record_and_client(
+    tmp_path: Path, body: dict[str, Any]
+) -> None:
+    async with rolling(tmp_path, says("x")) as (router, _, engine, http):
+        headers = {"x-request-id": "req-1", "traceparent": TRACE, "tracestate": "a=1"}
+        answer = await http.post(CHAT, json=body, headers=headers)
+        assert answer.headers.get_list("x-request-id") == ["req-1"]
+        asked = engine.asked[0].headers
+        assert (asked["x-request-id"], asked["traceparent"], asked["tracestate"]) == ("req-1", TRACE, "a=1")
+        found = to_interaction(router.records()[0], "redacted")
+        assert (found.request_id, found.traceparent) == ("req-1", TRACE)
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"x-request-id": "no id", "traceparent": "nonsense"}], ids=["none", "bad"]
+)
+async def test_a_request_without_a_name_has_its_interactions(tmp_path: Path, given: dict[str, str]) -> None:
+    async with rolling(tmp_path, says("x")) as (router, base, engine, http):
+        answer = await http.post(CHAT, json=BODY, headers=given)
+        (record,) = router.records()
+        name = record.meta["event_id"]
+        assert (answer.headers["x-request-id"], engine.asked[0].headers["x-request-id"]) == (name, name)
+        found = to_interaction(record, "full")
+        assert (found.request_id, found.traceparent) == (None, None)
+        passed = await http.get("/v1/models", headers=given)
+        assert passed.headers["x-request-id"] == base.asked[0].headers["x-request-id"] != name
+
+
+async def test_no_engine_has_two_requests_of_one_name(tmp_path: Path) -> None:
+    async with rolling(tmp_path, REFUSES, shadow=1.0) as (router, base, engine, http):
+        answer = await http.post(CHAT, json=BODY, headers={"x-request-id": "req-1"})
+        await until(router.shadows)
+        assert answer.headers.get_list("x-request-id") == ["req-1"]
+        names = [asked.headers["x-request-id"] for asked in (*engine.asked, *base.asked)]
+        assert sorted(names) == ["req-1", "req-1-base", "req-1-shadow"]
+
+
+async def test_the_engines_own_name_for_it_is_replaced(tmp_path: Path) -> None:
+    async with rolling(tmp_path, says("x"), REFUSES, share=0.0) as (_, _, _, http):
+        answer = await http.post(CHAT, json=BODY, headers={"x-request-id": "req-1"})
+        assert (answer.status_code, answer.headers.get_list("x-request-id")) == (500, ["req-1"])
+
+
+async def test_under_hashed_text_the_name_is_a_digest(tmp_path: Path) -> None:
+    async with rolling(tmp_path, says("x")) as (router, _, _, http):
+        await http.post(CHAT, json=BODY, headers={"x-request-id": "req-1"})
+        hashed = to_interaction(router.records()[0], "hashed").request_id
+        assert hashed is not None
+        assert len(hashed) == 64
