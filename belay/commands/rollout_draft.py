@@ -51,6 +51,13 @@ def draft(
             "--grades", help="What people's grades say of the judges: `belay review --report --json`."
         ),
     ] = None,
+    people: Annotated[
+        bool,
+        typer.Option(
+            "--people",
+            help="What people grade during the rollout (`belay review --pairs`) is part of its evidence.",
+        ),
+    ] = False,
 ) -> None:
     """Write a rollout's file from the models, their audit, the brief and the baseline, to read before `start`.
 
@@ -70,6 +77,7 @@ def draft(
         override_by=override_by,
         override_reason=override_reason,
         grades=grades,
+        people=people,
         say=lambda line: console_of().print(line, markup=False),
     )
     write_draft(out, spec)

@@ -81,7 +81,7 @@ def _evidence(view: StackView) -> RenderableType:
         table.add_column(name, justify=align)  # type: ignore[arg-type]  # the literals above are its values
     for row in view.evidence:
         table.add_row(
-            Text(row.capability.replace("_", " "), style="" if row.watched else "dim"),
+            _name(row),
             _mean(row.control.mean, row.control.n),
             _mean(row.candidate.mean, row.candidate.n),
             str(row.pairs),
@@ -101,6 +101,12 @@ def _evidence(view: StackView) -> RenderableType:
         f"{view.combined:.3g}",
     )
     return table
+
+
+def _name(row: CapabilityEvidence) -> Text:
+    """The capability, and below it what people's grades make of its judge."""
+    name = Text(row.capability.replace("_", " "), style="" if row.watched else "dim")
+    return name if row.people is None else name.append(f"\n{row.people.told()}", style="dim")
 
 
 def _unwatched(row: CapabilityEvidence) -> str:

@@ -15,14 +15,15 @@ from rich.text import Text
 
 from evaluator.judge.judges.fence import defused
 from evaluator.judge.reviewing.cases import Drawing, ReviewCase, in_order
+from evaluator.judge.reviewing.corrections import Corrections
 from evaluator.judge.reviewing.files import exported, grades_from, read_lines
 from evaluator.judge.reviewing.grades import SCALE, Typed, graded, graded_by, typed_grade
 from evaluator.judge.reviewing.log import cases_by_id, cases_in, grades_of, rollout_named, scores_of
 from evaluator.watch.planning.graded import GradedJudges, judges_graded
 from telemetry import codec
-from telemetry.bus.protocols import Bus
+from telemetry.bus.protocols import Bus, Publisher
 from telemetry.errors import UsageError
-from telemetry.events import RolloutSpec
+from telemetry.events import AnswerGraded, RolloutSpec
 from telemetry.files import write_renamed
 from telemetry.reading import Unreadable
 
@@ -68,7 +69,7 @@ class Summary:
 def review(bus: Bus, asked: Asked, console: Console, read: Read) -> Summary:
     """Show answer after answer and publish each grade at once. Ends when all are graded, or at `q`."""
     with _telling(console) as unreadable:
-        spec, cases, summary = _to_grade(bus, asked, unreadable)
+        spec, cases, summary, corrections = _to_grade(bus, asked, unreadable)
     began = time.monotonic()
     with bus.publisher() as publisher:
         for number, case in enumerate(cases):
@@ -80,7 +81,7 @@ def review(bus: Bus, asked: Asked, console: Console, read: Read) -> Summary:
                 summary.skipped += 1
                 continue
             event = graded(case, typed, grader=asked.grader, rollout_id=spec.rollout_id)
-            publisher.send(codec.encode(event))
+            _send(publisher, event, corrections)
             publisher.flush()
             summary.graded += 1
     summary.left = len(cases) - summary.graded
@@ -90,7 +91,7 @@ def review(bus: Bus, asked: Asked, console: Console, read: Read) -> Summary:
 def export(bus: Bus, asked: Asked, path: Path, console: Console) -> Summary:
     """Write the cases to a file for people to grade elsewhere."""
     with _telling(console) as unreadable:
-        _, cases, summary = _to_grade(bus, asked, unreadable)
+        _, cases, summary, _ = _to_grade(bus, asked, unreadable)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_renamed(path, exported(cases).encode("utf-8", "replace"))
     summary.left = len(cases)
@@ -109,11 +110,12 @@ def take_in(bus: Bus, asked: Asked, path: Path, console: Console) -> Summary:
         spec = rollout_named(bus, asked.rollout_id, unreadable).spec
         scores = scores_of(bus, spec.rollout_id, unreadable)
         cases = cases_by_id(bus, scores, spec.rollout_id, lambda case: case.id in wanted, unreadable)
+        bus.ensure_topics()
+        corrections = Corrections(scores, grades_of(bus, spec.rollout_id, unreadable), asked.grader)
     events = grades_from(lines, cases, str(path), grader=asked.grader, rollout_id=spec.rollout_id)
-    bus.ensure_topics()
     with bus.publisher() as publisher:
         for event in events:
-            publisher.send(codec.encode(event))
+            _send(publisher, event, corrections)
         publisher.flush()
     return Summary(spec.rollout_id, asked.grader, graded=len(events))
 
@@ -163,15 +165,25 @@ def report_lines(spec: RolloutSpec, found: GradedJudges) -> list[str]:
 
 def _to_grade(
     bus: Bus, asked: Asked, unreadable: Unreadable
-) -> tuple[RolloutSpec, list[ReviewCase], Summary]:
-    """The cases that this person has not graded yet, in order."""
+) -> tuple[RolloutSpec, list[ReviewCase], Summary, Corrections]:
+    """The cases that this person has not graded yet, in order, and what follows from grades of both answers."""
     spec = rollout_named(bus, asked.rollout_id, unreadable).spec
     rollout = spec.rollout_id
-    known = graded_by(grades_of(bus, rollout, unreadable), asked.grader)
+    grades = grades_of(bus, rollout, unreadable)
+    known = graded_by(grades, asked.grader)
     scores = scores_of(bus, rollout, unreadable)
     found = cases_in(bus, scores, rollout, asked.drawing, unreadable)
     cases = in_order(case for case in found.cases if case.id not in known)[: asked.most]
-    return spec, cases, Summary(rollout, asked.grader, passed_over=dict(found.passed_over))
+    summary = Summary(rollout, asked.grader, passed_over=dict(found.passed_over))
+    return spec, cases, summary, Corrections(scores, grades, asked.grader)
+
+
+def _send(publisher: Publisher, grade: AnswerGraded, corrections: Corrections) -> None:
+    """A grade, and behind it what it completes for the evidence."""
+    publisher.send(codec.encode(grade))
+    completed = corrections.after(grade)
+    if completed is not None:
+        publisher.send(codec.encode(completed))
 
 
 def _typed(console: Console, read: Read) -> Typed | Literal["skip", "quit"]:

@@ -42,12 +42,14 @@ def draft(
     override_by: str,
     override_reason: str,
     grades: Path | None = None,
+    people: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> RolloutSpec:
     """The rollout of a candidate against base. Raises UsageError where its audit did not pass and nobody overrides.
 
     What was measured of the judge that its audit taught moves the thresholds, or what people's `grades` measured (a
-    file) where they have more labels; `say` is told which. Raises BaselineError where the baseline is not of this
+    file) where they have more labels; `say` is told which. With `people` what they grade during the rollout is part of
+    its evidence. Raises BaselineError where the baseline is not of this
     brief, UsageError where the grades are of other models or another brief.
     """
     loaded = read_brief(brief)
@@ -62,8 +64,8 @@ def draft(
         )
     calibrations: Mapping[str, Measured] = calibrations_of(home, loaded, model)
     if grades is not None:
-        people = read_grades(grades, base=base.ref, candidate=model.ref, brief_sha256=loaded.sha256)
-        calibrations, lines = merged(calibrations, people.calibrations)
+        graded = read_grades(grades, base=base.ref, candidate=model.ref, brief_sha256=loaded.sha256)
+        calibrations, lines = merged(calibrations, graded.calibrations)
         for line in lines or [
             f"{grades} has no calibration: it takes pairs of which both answers are graded"
         ]:
@@ -79,6 +81,7 @@ def draft(
         audit=_audit(model, override_by, override_reason),
         advance=advance,
         calibrations=calibrations,
+        people=people,
     )
 
 
@@ -100,6 +103,11 @@ def terms_lines(spec: RolloutSpec) -> list[str]:
         )
         say = "" if c.unwatched is None else f"; not watched: {c.unwatched}"
         lines.append(f"{c.name}: judged by {c.judged_by}, threshold {100 * c.threshold:.3g} points{own}{say}")
+    if spec.people:
+        lines.append(
+            f"people's grades of pairs (`belay review --pairs`) may roll it back, with {spec.people:.0%} of alpha, and "
+            "refute a judge"
+        )
     for number, stage in enumerate(spec.stages if spec.advance == "evidence" else ()):
         unable = [c.name for c in spec.capabilities if c.watched and c.judged_margin(stage.margin) is None]
         if unable:

@@ -29,6 +29,7 @@ from telemetry.events.decisions import (
     ArmCount,
     CapabilityEvidence,
     DecisionMade,
+    PeopleSay,
     Proof,
 )
 from telemetry.events.interactions import (
@@ -43,7 +44,7 @@ from telemetry.events.interactions import (
 )
 from telemetry.events.letters import DeadLettered
 from telemetry.events.rollouts import Allotment, ChangeAudited, RolloutChanged
-from telemetry.events.scores import AnswerGraded, ScoreRecorded, ScoresRecorded
+from telemetry.events.scores import AnswerGraded, Judged, ScoreRecorded, ScoresRecorded
 from telemetry.events.snapshots import DeciderMarked, SnapshotHead, SnapshotTaken, SubjectsMet
 from telemetry.events.specs import (
     DEFAULT_ROUTE,
@@ -90,9 +91,11 @@ __all__ = [
     "Guardrail",
     "Imbalanced",
     "InteractionRecorded",
+    "Judged",
     "LogPlace",
     "Message",
     "ModelRef",
+    "PeopleSay",
     "Proof",
     "RolloutChanged",
     "RolloutSpec",

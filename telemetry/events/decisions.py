@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from telemetry import topics
 from telemetry.events.base import Action, Event, Value
 from telemetry.events.rollouts import Allotment
@@ -19,13 +21,38 @@ class ArmCount(Value):
     mean: float | None
 
 
+class PeopleSay(Value):
+    """What people's grades of `pairs` pairs have told of one capability.
+
+    `gap` is their mean gap, control - candidate, and `e_value` the evidence of a drop that follows from them.
+    `judge_adds` is the mean of judged gap - graded gap; a judge that adds more than its threshold allows for is
+    refuted, and from then on its scores are no evidence.
+    """
+
+    pairs: int
+    gap: float | None
+    judge_adds: float | None
+    e_value: float
+    judge_refuted: bool
+
+    def told(self) -> str:
+        """In a few words, for people."""
+        if not self.pairs:
+            return "no pair graded by people yet"
+        pairs = "1 graded pair" if self.pairs == 1 else f"{self.pairs} graded pairs"
+        off = "" if self.judge_adds is None else f", its gap is off by {100 * self.judge_adds:+.0f} points"
+        refuted = ", refuted: its scores are no evidence" if self.judge_refuted else ""
+        return f"corrected by {pairs}{off}{refuted} (their evidence: {self.e_value:.3g})"
+
+
 class CapabilityEvidence(Value):
     """What the sequential test knows about one capability. `e_value` is E_k of statistics.md.
 
     `threshold` is the one that the test uses, `tolerated` the brief's own where a judge's error moved it. Where the
-    capability is not watched, `unwatched` says why. Under `missing:scores` the counts are of scores that were due,
-    and the means are the part of them that came. `set_aside` counts pairs, and units of nobody in particular, that did
-    not count since the same subject or prompt had its part of the evidence.
+    capability is not watched, `unwatched` says why; `people` is there where their grades are evidence. Under
+    `missing:scores` the counts are of scores that were due, and the means are the part of them that came. `set_aside`
+    counts pairs, and units of nobody in particular, that did not count since the same subject or prompt had its part of
+    the evidence.
     """
 
     capability: str
@@ -42,6 +69,7 @@ class CapabilityEvidence(Value):
     tolerated: float | None = None
     unwatched: str | None = None
     set_aside: int = 0
+    people: PeopleSay | None = Field(default=None, exclude_if=lambda people: people is None)
 
 
 class Proof(Value):

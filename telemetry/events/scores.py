@@ -7,8 +7,15 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field, model_validator
 
 from telemetry import topics
-from telemetry.events.base import Arm, Event, Fraction, LogPlace
+from telemetry.events.base import Arm, Event, Fraction, LogPlace, Value
 from telemetry.events.interactions import Assignment, ShadowDraw, SpoolPlace
+
+
+class Judged(Value):
+    """What a judge had said of both answers of a pair before people graded them; None where it gave no score."""
+
+    value: Fraction | None
+    other_value: Fraction | None
 
 
 class ScoreRecorded(Event):
@@ -23,6 +30,9 @@ class ScoreRecorded(Event):
     of the interaction, so that a faulty assignment can be traced to it; `draw` and `spooled` are the interaction's own,
     and `logged` is where `belay.interactions` held it. `prompt` is the digest of what was asked, where nothing else
     tells one client from another (`subject_source` is `request`).
+
+    With `corrects` it is no interaction more: people graded both answers of one that was scored, `value` and
+    `other_value` are their grades, and `corrects` is what `judge` had said. It comes behind the score, hours later.
     """
 
     TYPE = "belay.score.recorded"
@@ -50,6 +60,13 @@ class ScoreRecorded(Event):
     spooled: SpoolPlace | None = None
     logged: LogPlace | None = None
     prompt: str | None = None
+    corrects: Judged | None = Field(default=None, exclude_if=lambda judged: judged is None)
+
+    @model_validator(mode="after")
+    def _a_correction_has_both_grades(self) -> ScoreRecorded:
+        if self.corrects is not None and (self.value is None or self.other_value is None):
+            raise ValueError("people's grades of a pair are two: value and other_value")
+        return self
 
 
 class ScoresRecorded(Event):

@@ -131,6 +131,7 @@ class RolloutSpec(Value):
     """Everything about a rollout that is fixed when it starts. Weights over watched capabilities sum to 1.
 
     `route` is the router's route that it runs on, one rollout at a time each: the public name of a model.
+    `people` is the part of alpha for what people grade (pairs, blind): a test of their own, beside the judges'.
 
     What came later and is not used is not written, so that versions of before read it, and its hash is what it was.
     """
@@ -149,6 +150,7 @@ class RolloutSpec(Value):
     holdback: Fraction = 0.02
     rollback_window_days: int = 30
     guardrails: tuple[Guardrail, ...] = ()
+    people: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(default=0.0, exclude_if=lambda part: part == 0.0)
     windows: tuple[Window, ...] = Field(default=(), exclude_if=lambda windows: windows == ())
     blind: Blind | None = Field(default=None, exclude_if=lambda blind: blind is None)
     route: str = Field(default=DEFAULT_ROUTE, exclude_if=lambda route: route == DEFAULT_ROUTE)

@@ -76,7 +76,7 @@ def harvest(
     `interactions` are by event id. Raises UsageError where no text is left, and says why.
     """
     capabilities = fallen(spec, decision)
-    mine = [score for score in scores if score.capability in capabilities]
+    mine = [score for score in scores if score.capability in capabilities and score.corrects is None]
     known = [(s, interactions[s.interaction_id]) for s in mine if s.interaction_id in interactions]
     readable = [(score, one) for score, one in known if one.text_policy != "hashed"]
     weight = {interaction: -place for place, interaction in enumerate(reversed(decision.proof.heaviest))}

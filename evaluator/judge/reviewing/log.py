@@ -54,10 +54,12 @@ def rollout_named(bus: Bus, rollout_id: str | None, unreadable: Unreadable) -> R
 
 
 def scores_of(bus: Bus, rollout_id: str, unreadable: Unreadable) -> dict[str, ScoreRecorded]:
-    """The score of each interaction; of several the last that has a value, else the last."""
+    """The judge's score of each interaction; of several the last that has a value, else the last."""
     found: dict[str, ScoreRecorded] = {}
     for _, event in events_in(bus, topics.SCORES, unreadable):
         for score in score_batches.scores_of(event) if event.key == rollout_id else ():
+            if score.corrects is not None:
+                continue
             before = found.get(score.interaction_id)
             if score.value is not None or before is None or before.value is None:
                 found[score.interaction_id] = score

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from evaluator.watch.evidence.grades import GradedFold
 from evaluator.watch.evidence.repeats import Repeats
 from evaluator.watch.evidence.sequential import DropProcess, History, PromotionProcess, ShiryaevRoberts
 from telemetry.events import ArmCount, CapabilityEvidence, CapabilityWatch
@@ -52,12 +53,26 @@ class CapabilityFold:
     factors stay here: `peak`, the highest evidence so far, is all that is asked of it.
     `after` runs once the candidate is fully rolled out. `judges` are the judge versions seen: more than one
     means that scores before and after are not on one scale. `pairs` and `units` are the windows in which one subject,
-    or one prompt of nobody's, is kept from weighing too much.
+    or one prompt of nobody's, is kept from weighing too much. `grades` is what people's say of it, where they count.
     """
 
-    __slots__ = ("after", "drop", "judges", "pairs", "past", "peak", "promotions", "tally", "units", "watch")
+    __slots__ = (
+        "after",
+        "drop",
+        "grades",
+        "judges",
+        "pairs",
+        "past",
+        "peak",
+        "promotions",
+        "tally",
+        "units",
+        "watch",
+    )
 
-    def __init__(self, watch: CapabilityWatch, margins: Sequence[float | None]) -> None:
+    def __init__(
+        self, watch: CapabilityWatch, margins: Sequence[float | None], *, graded: bool = False
+    ) -> None:
         self.watch = watch
         self.past = History()
         self.tally = Tally()
@@ -69,6 +84,17 @@ class CapabilityFold:
         self.judges: set[str] = set()
         self.pairs = Repeats()
         self.units = Repeats()
+        self.grades = GradedFold(watch) if graded and (watch.watched or watch.holds) else None
+
+    @property
+    def refuted(self) -> bool:
+        """Whether people's grades refute what is known of the judge, so that its scores are no evidence."""
+        return self.grades is not None and self.grades.refuted
+
+    @property
+    def e_value(self) -> float:
+        """E_k of the judged scores."""
+        return 0.0 if self.refuted else self.drop.e_value
 
     def pair(self, control: float, candidate: float) -> list[float] | None:
         """Settle one pair; the factors, None where the capability is not watched."""
@@ -111,7 +137,7 @@ class CapabilityFold:
             watched=self.watch.watched,
             threshold=self.watch.threshold,
             weight=self.watch.weight,
-            e_value=self.drop.e_value,
+            e_value=self.e_value,
             control=tally.arm(candidate=False),
             candidate=tally.arm(candidate=True),
             pairs=tally.pairs,
@@ -121,6 +147,7 @@ class CapabilityFold:
             judged_by=self.watch.judged_by,
             tolerated=self.watch.tolerated,
             unwatched=self.watch.unwatched,
+            people=None if self.grades is None else self.grades.say(),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -134,6 +161,7 @@ class CapabilityFold:
             "promotions": [None if p is None else p.to_list() for p in self.promotions],
             "judges": sorted(self.judges),
             "repeats": [self.pairs.to_text(), self.units.to_text()],
+            "grades": None if self.grades is None else self.grades.to_dict(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -148,3 +176,5 @@ class CapabilityFold:
         self.peak = float(state["peak"])
         self.judges = set(state["judges"])
         self.pairs, self.units = (Repeats.from_text(text) for text in state["repeats"])
+        if self.grades is not None:
+            self.grades.restore(state["grades"])

@@ -12,7 +12,9 @@ import hashlib
 import heapq
 from collections.abc import Sequence
 
+from evaluator.judge.judges.sampling import lot
 from evaluator.watch.evidence.capability_fold import CapabilityFold
+from evaluator.watch.evidence.grades import GRADABLE, wealth_of
 from evaluator.watch.evidence.guardrails import guarded_value
 from evaluator.watch.evidence.memory import hashed
 from evaluator.watch.evidence.repeats import OF_PROMPT, OF_SUBJECT
@@ -20,9 +22,11 @@ from evaluator.watch.evidence.sequential import combine
 from evaluator.watch.evidence.state import EvidenceState, Heavy
 from evaluator.watch.evidence.units import Drawn
 from telemetry.errors import UnreadableRecord
-from telemetry.events import ScoreRecorded
+from telemetry.events import Judged, ScoreRecorded
 
 HEAVIEST = 10
+MOST_GRADED = 4_096
+"""Pairs whose grades are taken in. With as many, what a judge adds is known to a point."""
 
 
 class RolloutEvidence(EvidenceState):
@@ -37,7 +41,7 @@ class RolloutEvidence(EvidenceState):
         self._check(score, partition, offset)
         if (offset, index) <= (self.last_offset, self.last_index):
             return False
-        if not self._seen.add(score):
+        if not (self._seen.add(score) if score.corrects is None else self._takes(score)):
             return False
         if self.partition is None:
             self.partition, self.first_offset = partition, offset
@@ -47,6 +51,10 @@ class RolloutEvidence(EvidenceState):
         self.stage = max(self.stage, score.assignment.stage)
         self.full = self.full or score.assignment.share > self.spec.stages[-1].share
         self.digest = hashlib.sha256(_line(self.digest, score).encode()).hexdigest()
+        if score.corrects is not None:
+            self._settle_grades(score, score.corrects)
+            self._weigh(score)
+            return True
         if score.draw is not None:
             self._count_tag(score.draw.capability)
         who = Drawn(score.assignment)
@@ -62,6 +70,32 @@ class RolloutEvidence(EvidenceState):
         if factors is not None or guarded:
             self._weigh(score)
         return True
+
+    def _takes(self, score: ScoreRecorded) -> bool:
+        """Whether these are the first grades of a pair, and of one whose grades count."""
+        fold = self.folds.get(score.capability or "")
+        if fold is None or fold.grades is None or len(self.graded) >= MOST_GRADED:
+            return False
+        if lot(score.interaction_id) >= GRADABLE:
+            return False
+        short = hashlib.blake2b(score.interaction_id.encode(), digest_size=8).hexdigest()
+        new = short not in self.graded
+        self.graded.add(short)
+        return new
+
+    def _settle_grades(self, score: ScoreRecorded, judged: Judged) -> None:
+        """Settle people's grades of both answers of a pair; they tell of the judge whose scores are in the evidence."""
+        fold = self.folds[score.capability or ""]
+        assert fold.grades is not None and score.value is not None and score.other_value is not None  # noqa: S101, PT018 -- `_takes` and the event made sure; tells mypy
+        own, other = (score.value, score.other_value), (judged.value, judged.other_value)
+        if score.assignment.arm == "candidate":
+            own, other = own[::-1], other[::-1]
+        drawn = Drawn(score.assignment)
+        asked, most = self._asker(score, drawn)
+        if not fold.grades.askers.admits(asked, most):
+            return
+        gap = None if other[0] is None or other[1] is None else other[0] - other[1]
+        fold.grades.graded(*own, gap if fold.judges == {score.judge} else None)
 
     def _count_tag(self, capability: str | None) -> None:
         """Draws are a fair sample of all prompts, so their tags tell what traffic consists of."""
@@ -102,6 +136,8 @@ class RolloutEvidence(EvidenceState):
             return None
         if other is not None:
             factors = fold.pair(other, value) if candidate else fold.pair(value, other)
+            if fold.grades is not None:
+                fold.grades.judged(lot(score.interaction_id), other - value if candidate else value - other)
         else:
             factors = fold.unit(pi, candidate, value)
         if pi is not None or other is not None:
@@ -112,21 +148,28 @@ class RolloutEvidence(EvidenceState):
             if who.share > self.spec.stages[-1].share:
                 fold.after.multiply(factors)
                 self.late = sum(
-                    w * f.after.statistic for w, f in zip(self._weights, self._watched, strict=True)
+                    w * f.after.statistic
+                    for w, f in zip(self._weights, self._watched, strict=True)
+                    if not f.refuted
                 )
                 self.late_peak = max(self.late_peak, self.late)
         return factors
 
     @staticmethod
+    def _asker(score: ScoreRecorded, drawn: Drawn) -> tuple[int | None, int]:
+        """Who asked, or what nobody in particular asked, and how much of a window that may be."""
+        if drawn.identity is not None:
+            return drawn.identity.hash, OF_SUBJECT
+        return (None if score.prompt is None else hashed(score.prompt)), OF_PROMPT
+
+    @staticmethod
     def _too_often(fold: CapabilityFold, score: ScoreRecorded, drawn: Drawn, *, unit: bool) -> bool:
         """Whether who asked, or what nobody in particular asked, has its part of the evidence already (`repeats`)."""
         paired = score.other_value is not None
-        if drawn.identity is not None:
-            return paired and not fold.pairs.admits(drawn.identity.hash, OF_SUBJECT)
-        if not (paired or unit):
+        if not paired and (drawn.identity is not None or not unit):
             return False
-        asked = None if score.prompt is None else hashed(score.prompt)
-        return not (fold.pairs if paired else fold.units).admits(asked, OF_PROMPT)
+        asked, most = RolloutEvidence._asker(score, drawn)
+        return not (fold.pairs if paired else fold.units).admits(asked, most)
 
     def _settle_assignment(self, score: ScoreRecorded, drawn: Drawn) -> bool:
         """Settle what every interaction tells, judged or not: its draw, its guardrails; whether anything was bet."""
@@ -145,9 +188,10 @@ class RolloutEvidence(EvidenceState):
 
     def _weigh(self, score: ScoreRecorded) -> None:
         before = self.e_value
-        m = combine(self._weights, [f.drop.e_value for f in self._watched], self._pool.e_value)
+        pooled = 0.0 if any(f.refuted for f in self._watched) else self._pool.e_value
+        m = combine(self._weights, [f.e_value for f in self._watched], pooled)
         rails = sum(rail.weight * rail.drop.e_value for rail in self._rails)
-        self.e_value = max(self._part * m, rails)
+        self.e_value = max(self._part * m, rails, wealth_of(self._graded, self._peoples))
         self.peak = max(self.peak, self.e_value)
         entry = Heavy(max(self.e_value / before, before / self.e_value), -self.settled, *_shown(score))
         if len(self._heaviest) < HEAVIEST:
@@ -195,5 +239,7 @@ def _line(previous: str, score: ScoreRecorded) -> str:
             "" if (at := score.spooled) is None else f"{at.spool}/{at.segment}/{at.offset}",
             "" if (held := score.logged) is None else f"{held.partition}/{held.offset}",
             score.prompt or "",
+            # Nothing where there is none: proofs of before keep their hashes.
+            *(() if (was := score.corrects) is None else (f"{was.value!r}/{was.other_value!r}",)),
         )
     )

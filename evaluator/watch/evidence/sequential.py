@@ -218,7 +218,7 @@ class DropProcess:
         """Settle one unit, bets set by `past` only; returns the components' factors."""
         a = past.control
         b = past.candidate
-        return self._multiply(
+        return self.multiply(
             unpaired_factors(
                 pi,
                 candidate,
@@ -236,9 +236,10 @@ class DropProcess:
     def pair(self, past: History, difference: float) -> list[float]:
         """Settle one pair, bets set by `past` only; returns the components' factors."""
         span = self.ceiling - self.floor
-        return self._multiply(pair_factors(difference, self.delta, past.second_moment, self.grid, span))
+        return self.multiply(pair_factors(difference, self.delta, past.second_moment, self.grid, span))
 
-    def _multiply(self, factors: list[float]) -> list[float]:
+    def multiply(self, factors: list[float]) -> list[float]:
+        """Settle one unit or pair by its components' factors, each of expectation at most 1; returns them."""
         self.steps += 1
         reserve = reserve_after(self.steps)
         paid = self.reserve - reserve

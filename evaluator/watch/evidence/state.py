@@ -19,7 +19,7 @@ from evaluator.watch.evidence.units import Draws
 from telemetry.errors import SettingsError, UnreadableRecord
 from telemetry.events import CapabilityEvidence, RolloutSpec, ScoreRecorded
 
-STATE_VERSION = 8
+STATE_VERSION = 9
 RUN_LENGTH = 100_000.0
 """After the full rollout: units per capability (weighted mean) until a false alarm, on average."""
 
@@ -55,10 +55,16 @@ class EvidenceState:
         self.bar = 1.0 / spec.alpha
         # Only the policy `evidence` asks the promotion test; its processes cost as much as the others.
         margins = [stage.margin for stage in spec.stages] if spec.advance == "evidence" else []
-        self.folds = {c.name: CapabilityFold(c, margins if c.watched else []) for c in spec.capabilities}
+        graded = spec.people > 0.0
+        self.folds = {
+            c.name: CapabilityFold(c, margins if c.watched else [], graded=graded) for c in spec.capabilities
+        }
         self._watched = [self.folds[c.name] for c in watched]
         # With guardrails the capabilities have what is left of alpha.
-        self._part = 1.0 - guardrails.PART if spec.guardrails else 1.0
+        left = 1.0 - guardrails.PART if spec.guardrails else 1.0
+        # Grades tell of what was judged before, so that both together are no martingale: each has a part of its own.
+        self._part, self._peoples = left * (1.0 - spec.people), left * spec.people
+        self._graded = [fold.grades for fold in self.folds.values() if fold.grades is not None]
         self.e_value = self.peak = self._part
         self._rails = [GuardrailFold(r, guardrails.PART / len(spec.guardrails)) for r in spec.guardrails]
         self._weights = [c.weight for c in watched]
@@ -71,6 +77,7 @@ class EvidenceState:
         self._pool = BroadPool()
         self.draws = Draws()
         self._seen = Seen()
+        self.graded: set[str] = set()
         self._heaviest: list[Heavy] = []
         self.settled = 0
         self.untagged = 0
@@ -116,16 +123,20 @@ class EvidenceState:
         return (*folds, *(rail.summary() for rail in self._rails), self.missing.summary())
 
     def blamed(self) -> tuple[str, ...]:
-        """Capabilities with w_k * E_k >= 1/alpha. Empty where only the drop as a whole is proven."""
+        """Capabilities with w_k * E_k >= 1/alpha, of scores or of grades. Empty where only the whole is proven."""
         weighed = [
-            *((f.watch.name, self._part * f.watch.weight * f.drop.e_value) for f in self._watched),
+            *((f.watch.name, self._part * f.watch.weight * f.e_value) for f in self._watched),
+            *((name, self._peoples / len(self._graded) * e) for name, e in self._by_people()),
             *((rail.name, rail.weight * rail.drop.e_value) for rail in self._rails),
         ]
-        return tuple(name for name, evidence in weighed if evidence >= self.bar)
+        return tuple(dict.fromkeys(name for name, evidence in weighed if evidence >= self.bar))
+
+    def _by_people(self) -> list[tuple[str, float]]:
+        return [(name, fold.grades.e_value) for name, fold in self.folds.items() if fold.grades is not None]
 
     def leading(self, most: int = 3) -> tuple[str, ...]:
         """The watched capabilities with the most evidence, largest first; no claim that each is proven."""
-        order = sorted(self._watched, key=lambda f: -f.drop.e_value * f.watch.weight)
+        order = sorted(self._watched, key=lambda f: -f.e_value * f.watch.weight)
         return tuple(f.watch.name for f in order[:most])
 
     def promotion_evidence(self, stage: int) -> dict[str, float]:
@@ -141,7 +152,8 @@ class EvidenceState:
     def held(self) -> tuple[str, ...]:
         """The capabilities that a judge without say saw drop: each has an equal part of an alpha of its own."""
         holding = self._holding
-        return tuple(f.watch.name for f in holding if f.peak >= self.bar * len(holding))
+        seen = [f for f in holding if not f.refuted and f.peak >= self.bar * len(holding)]
+        return tuple(f.watch.name for f in seen)
 
     def heaviest(self) -> tuple[str, ...]:
         """The interactions that moved M most, up or down by the largest factor, heaviest first."""
@@ -169,6 +181,7 @@ class EvidenceState:
             "pool": list(self._pool.wealth),
             "draws": self.draws.to_dict(),
             "seen": self._seen.to_dict(),
+            "graded": sorted(self.graded),
             "tags": dict(sorted(self.tags.items())),
             "full": self.full,
             "heaviest": [list(entry) for entry in self.weighed()],
@@ -219,6 +232,7 @@ class EvidenceState:
         if entries is not None:
             self.draws = Draws.restored(state["draws"], entries)
         self._seen = Seen.from_dict(state["seen"])
+        self.graded = {str(short) for short in state["graded"]}
         self.tags = {str(name): int(count) for name, count in state["tags"].items()}
         self.full = bool(state["full"])
         self._heaviest = [Heavy(float(w), int(n), str(i), *rest) for w, n, i, *rest in state["heaviest"]]

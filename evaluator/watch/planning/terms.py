@@ -26,6 +26,8 @@ Measured = Calibration | JudgeError
 """What is known of a judge that is no program: from gold pairs (graded), or from gold labels (good or bad)."""
 NOTHING: Final[Mapping[str, Measured]] = MappingProxyType({})
 
+PEOPLE: Final = 0.25
+"""Of alpha for people's grades where they grade: the judges' test needs some 4% more samples for it."""
 MARGINS = (0.15, 0.08, 0.05)
 """Of the first stages under the policy `evidence`: an early stage can only prove a wide margin in reasonable time.
 The stages after them prove each capability's own threshold."""
@@ -108,8 +110,12 @@ def rollout_spec(
     audit: AuditRef,
     advance: AdvancePolicy = "schedule",
     calibrations: Mapping[str, Measured] = NOTHING,
+    people: bool = False,
 ) -> RolloutSpec:
-    """Everything that a rollout fixes before it starts. `calibrations` as `brief_watches` takes them."""
+    """Everything that a rollout fixes before it starts. `calibrations` as `brief_watches` takes them.
+
+    With `people` what they grade during the rollout is part of its evidence.
+    """
     return RolloutSpec(
         rollout_id=f"r-{uuid.uuid4().hex[:8]}",
         model_alias=alias,
@@ -120,6 +126,7 @@ def rollout_spec(
         stages=tuple(stages),
         advance=advance,
         shadow=shadow,
+        people=PEOPLE if people else 0.0,
         brief_sha256=loaded.sha256,
         audit=audit,
     )

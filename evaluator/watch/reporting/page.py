@@ -38,6 +38,7 @@ img{width:100%;background:#fff;border-radius:6px}small{color:#52606d}
 {% for c in s.evidence %}
 <tr class="{{ 'fired' if c.capability in s.blamed else '' if c.watched else 'floor' }}">
 <td>{{ c.capability.replace('_', ' ') }}
+{% if c.people %}<br><small>judged by {{ c.judged_by }}, {{ c.people.told() }}</small>{% endif %}
 {% if not c.watched %}<br><small>cannot fire; {{ c.unwatched or 'not watched' }}</small>{% endif %}
 </td>
 <td>{{ share(c.control.mean) }}</td><td>{{ c.control.n }}</td>

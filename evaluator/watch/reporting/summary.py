@@ -127,16 +127,17 @@ def summarise(records: RolloutRecords, router_applied_ns: int | None, known: Ite
     numbers = indexes(record.offset for record, _ in records.scores)
     for number, ((record, score), index) in enumerate(zip(records.scores, numbers, strict=True), start=1):
         evidence.settle(score, record.partition, record.offset, index)
-        candidates += score.assignment.arm == "candidate"
+        candidates += score.assignment.arm == "candidate" and score.corrects is None
         if score.assignment.revision > revision:
             revision, share = score.assignment.revision, score.assignment.share
         if score.event_id == deciding:
             at_decision, candidate_then = number, candidates
         if number % every == 0 or number == at_decision:
             points.append(_point(number, share, evidence))
-    served, expected = _bad_answers([score for _, score in records.scores], evidence.summary())
+    judged = [score for _, score in records.scores if score.corrects is None]
+    served, expected = _bad_answers(judged, evidence.summary())
     reached = max((score.assignment.stage for _, score in records.scores), default=0)
-    truth = against_truth(known, [score for _, score in records.scores])
+    truth = against_truth(known, judged)
     return Summary(
         rollout_id=last.spec.rollout_id,
         candidate=last.spec.candidate.name,
@@ -153,7 +154,7 @@ def summarise(records: RolloutRecords, router_applied_ns: int | None, known: Ite
         bar=1.0 / last.spec.alpha,
         delays=_delays(records, roll_back, router_applied_ns),
         evidence=evidence.summary(),
-        answers=tuple(_answers(c.name, records.scores) for c in last.spec.capabilities),
+        answers=tuple(_answers(c.name, judged) for c in last.spec.capabilities),
         points=tuple(points),
         truth=truth if truth.known else None,
     )
@@ -164,9 +165,9 @@ def _point(number: int, share: float, evidence: RolloutEvidence) -> Point:
     return Point(scored=number, share=share, combined=evidence.e_value, e_values=weighted)
 
 
-def _answers(capability: str, scores: Sequence[tuple[Record, ScoreRecorded]]) -> Answers:
+def _answers(capability: str, scores: Sequence[ScoreRecorded]) -> Answers:
     values: dict[str, list[float]] = {"control": [], "candidate": []}
-    for _, score in scores:
+    for score in scores:
         if score.capability != capability:
             continue
         arm = score.assignment.arm

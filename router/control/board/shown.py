@@ -243,7 +243,7 @@ def _capabilities(seen: Seen, state: RolloutChanged, report: WatchReported | Non
             rail=is_rail(one),
             watched=one.watched,
             unwatched=one.unwatched,
-            judged_by=one.judged_by,
+            judged_by=one.judged_by if one.people is None else f"{one.judged_by}, {one.people.told()}",
             weight=one.weight,
             threshold=one.threshold,
             tolerated=one.tolerated,

@@ -66,7 +66,8 @@ def _capability(one: CapabilityEvidence) -> str:
         said.append(f"{signed(-100 * one.pair_gap)} points over {one.pairs:,} requests that both answered")
     if one.set_aside:
         said.append(f"{one.set_aside:,} more did not count, since one subject weighs only so much")
-    return f"{name}: {'; '.join(said) or 'no score of both arms yet'}. At most {signed(-limit)} is tolerated."
+    told = f"{name}: {'; '.join(said) or 'no score of both arms yet'}. At most {signed(-limit)} is tolerated."
+    return told if one.people is None else f"{told} Judged by {one.judged_by}, {one.people.told()}."
 
 
 def _sure(decision: DecisionMade) -> str:

@@ -16,7 +16,7 @@ from evaluator.judge.reviewing.cases import case_id
 from telemetry import codec, topics
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.errors import BrokerUnavailable, UsageError
-from telemetry.events import AnswerGraded, Event, Message
+from telemetry.events import AnswerGraded, Event, Message, ScoreRecorded
 from telemetry.reading import Unreadable, events_in
 from tests.evaluator.support.interactions import answer, interaction
 from tests.evaluator.support.scores import score
@@ -101,6 +101,19 @@ def test_what_was_graded_is_not_asked_again_and_what_was_skipped_is(bus: MemoryB
     assert len({g.event_id for g in grades(bus)}) == 12
     other = belay("--by", "bo", "--sample", "1", "--max", "3", typed="1\n" * 3)
     assert "Rollout r1: 3 graded, 0 skipped, 0 left." in other.output.replace(";", ",")
+
+
+def test_both_grades_of_a_pair_are_a_score_of_their_own_and_no_case_again(bus: MemoryBus) -> None:
+    summary(typed="4\n" * 2 * PAIRS)
+    made = [e for _, e in events_in(bus, topics.SCORES, Unreadable()) if isinstance(e, ScoreRecorded)]
+    found = [one for one in made if one.corrects is not None]
+    assert {one.interaction_id for one in found} == {f"interaction-{n}" for n in range(PAIRS)}
+    assert len(found) == PAIRS
+    assert {(one.value, one.other_value, one.basis) for one in found} == {(0.75, 0.75, "person")}
+    report = json.loads(belay("--report", "--json").stdout)
+    assert [one["basis"] for one in report["judges"]] == ["learned"], (
+        "the judge is what its grades are held against"
+    )
 
 
 def test_a_grade_is_in_the_log_before_the_next_answer_is_shown(bus: MemoryBus) -> None:
