@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,12 +11,22 @@ from telemetry.bus.topic_plan import PARTITIONS, TOPIC, Difference, TopicPlan, T
 from telemetry.errors import InfrastructureError, TopicMissing
 from telemetry.topics import Topic
 
+log = logging.getLogger(__name__)
+
 
 def create_missing(clients: KafkaClients, wanted: Sequence[Topic]) -> None:
     """Create those that are missing and wait until they have leaders. Raises BrokerUnavailable."""
     with clients.admin("creating topics") as admin:
         present = set(admin.list_topics())
         missing = [topic for topic in wanted if clients.names.topic(topic.name) not in present]
+        if len(missing) < len(wanted):  # else this is the first that anybody does here
+            for topic in missing:
+                log.warning(
+                    "the broker at %s had no topic %r, though it has others of ours; it is made now. "
+                    "If it was there before, what it held is gone",
+                    clients.settings.bootstrap_servers,
+                    clients.names.topic(topic.name),
+                )
         if missing:
             _create(admin, _as_created(clients, missing))
 

@@ -183,7 +183,9 @@ def test_a_reader_says_where_partitions_begin_where_it_stands_and_whether_there_
 
 
 @pytest.mark.kafka
-def test_what_the_broker_deleted_or_lost_is_not_waited_for(apache_kafka: str) -> None:
+def test_what_the_broker_deleted_or_lost_is_not_waited_for(
+    apache_kafka: str, caplog: pytest.LogCaptureFixture
+) -> None:
     bus = KafkaBus(BusSettings(bootstrap_servers=apache_kafka))
     bus.ensure_topics()
     publish(bus, [encoded(topics.DEAD_LETTERS, "k", str(n)) for n in range(3)])
@@ -198,7 +200,11 @@ def test_what_the_broker_deleted_or_lost_is_not_waited_for(apache_kafka: str) ->
             poll_until(reader, 1)
         with pytest.raises(TopicMissing):
             bus.topic_id(topics.DEAD_LETTERS)
+        caplog.clear()
         bus.ensure_topics()
+        assert [
+            r.getMessage() for r in caplog.records if "had no topic 'belay.dead-letters'" in r.getMessage()
+        ]
         assert bus.topic_id(topics.DEAD_LETTERS) not in (first, None)
         publish(bus, [encoded(topics.DEAD_LETTERS, "k", "anew")])
         with bus.reader([topics.DEAD_LETTERS]) as again:
