@@ -23,7 +23,10 @@ def run(settings: RouterSettings) -> None:
     place = Place.given()
     if place is not None:
         work(settings, place)
-    elif settings.workers > 1:
+        return
+    if not settings.wants_keys:
+        log.warning("nobody needs a key: whoever reaches this router may use its models (see `keys_file`)")
+    if settings.workers > 1:
         supervise(settings)
     else:
         _alone(settings)
@@ -37,9 +40,5 @@ def _alone(settings: RouterSettings) -> None:
         gateway = Gateway(settings)
         log.info("router %s listens on %s:%d", settings.router_id, *listener.getsockname()[:2])
         log.info("router %s tells how it is on %s:%d", settings.router_id, *own.getsockname()[:2])
-        if not settings.wants_keys:
-            log.warning(
-                "nobody needs a key: whoever reaches this router may use its models (see `keys_file`)"
-            )
         beside = Beside(OwnAddress(gateway.status), own)
         serve(gateway, listener, settings.timeouts.shutdown_s, settings.limits, beside)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from router.proxy.breaker import BreakerSettings
 from router.proxy.settings import Arms, Timeouts
 from router.proxy.standing import Standing
+from router.proxy.usage_asking import UsageAsking
 from router.proxy.wire.headers import is_stream, with_authorization
 from router.proxy.wire.model_name import Renamer, rename_request
 from router.proxy.wire.upstream import Exchange, Patience, Request, Upstream
+from router.proxy.wire.usage import UsageTaken, asking_for_usage
 from serving.engines.address import authorization
 from telemetry.events import Arm
 
@@ -18,10 +20,11 @@ __all__ = ["Asked", "Engines", "is_stream"]
 
 
 class Asked(NamedTuple):
-    """An exchange with an arm, not yet started, and what puts the client's model name back."""
+    """An exchange with an arm, not yet started, what puts the client's model name back, and what takes usage out."""
 
     exchange: Exchange
     renamer: Renamer | None
+    usage: UsageTaken | None = None
 
 
 class Engines:
@@ -31,7 +34,9 @@ class Engines:
     Raises SettingsError where an arm's key is not in the environment.
     """
 
-    def __init__(self, arms: Arms, times: Timeouts, breaker: BreakerSettings) -> None:
+    def __init__(
+        self, arms: Arms, times: Timeouts, breaker: BreakerSettings, *, ask_usage: bool = False
+    ) -> None:
         first_byte_s = {"control": times.total_s, "candidate": times.candidate_first_byte_s}
         self._patience = {
             arm: Patience(seconds, times.stall_s, times.total_s) for arm, seconds in first_byte_s.items()
@@ -48,6 +53,7 @@ class Engines:
         }
 
         self.standing: dict[Arm, Standing] = {"candidate": Standing("candidate", breaker)}
+        self.usage = UsageAsking(on=ask_usage)
         if breaker.base:
             self.standing["control"] = Standing("control", breaker)
 
@@ -57,16 +63,45 @@ class Engines:
         budgets = [upstream.budget for upstream in self._upstreams.values()]
         return sum(budget.taken for budget in budgets), sum(budget.refused for budget in budgets)
 
-    def ask(self, arm: Arm, request: Request) -> Asked:
-        """The request to an arm, under the name by which its engine knows the model."""
-        model, renamer = self._models[arm], None
+    def ask(self, arm: Arm, request: Request, *, usage: bool = False) -> Asked:
+        """The request to an arm, under the name by which its engine knows the model.
+
+        With `usage` a stream's is asked for, and has to be taken out of the answer where `Asked.usage` says so.
+        """
+        model, renamer, taken = self._models[arm], None, None
         if arm in self._keys:
             request = request._replace(headers=with_authorization(request.headers, self._keys[arm]))
+        if usage and (asking := asking_for_usage(request.body)) is not None:
+            request, taken = request._replace(body=asking), UsageTaken()
         if model is not None:
             body, alias = rename_request(request.body, model)
             request = request._replace(body=body)
             renamer = Renamer(model, alias) if alias is not None else None
-        return Asked(self._upstreams[arm].exchange(request, self._patience[arm]), renamer)
+        return Asked(self._upstreams[arm].exchange(request, self._patience[arm]), renamer, taken)
+
+    async def begin(self, arm: Arm, request: Request, follow: Callable[[Exchange], None]) -> Asked:
+        """Ask an arm, for a stream's usage too; returns when its answer begins. Raises UpstreamFailed.
+
+        `follow` is told of an exchange before it starts: whoever gave it closes that. An engine that may refuse to be
+        asked for usage is asked a second time, without.
+        """
+        asked = self.ask(arm, request, usage=self.usage.asks(arm))
+        follow(asked.exchange)
+        await asked.exchange.start()
+        if asked.usage is None:
+            return asked
+        status = asked.exchange.status
+        if not self.usage.may_be_why(arm, status):
+            if status == 200:
+                self.usage.took(arm)
+            return asked
+        asked.exchange.close()
+        asked = self.ask(arm, request)
+        follow(asked.exchange)
+        await asked.exchange.start()
+        if asked.exchange.status < 400:
+            self.usage.is_why(arm)
+        return asked
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -23,7 +23,7 @@ async def pass_to_base(
     client.add_header(REQUEST_ID, name)
     lines = with_line(request_lines(scope["headers"], settings.dropped_headers), REQUEST_ID, name)
     request = Request(method.encode(), request_target(scope), lines, body)
-    exchange, _ = engines.ask("control", request)
+    exchange = engines.ask("control", request).exchange
     client.follow(exchange)
     try:
         await exchange.start()

@@ -32,6 +32,7 @@ from router.proxy.wire.headers import Headers, is_stream, request_lines, request
 from router.proxy.wire.lines import Lines
 from router.proxy.wire.model_name import Renamer, with_length
 from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
+from router.proxy.wire.usage import UsageTaken
 from telemetry.events import CUT_BY_ROUTER, Arm
 
 _AFTER_DONE_S: Final = 1.0
@@ -89,7 +90,7 @@ class Answering:
 
     __slots__ = (
         "_begun", "_client", "_exchange", "_interaction", "_probe", "_recorded", "_relay", "_renamer", "_request",
-        "_shadow", "_standing", "heard",
+        "_shadow", "_standing", "_usage", "heard",
     )  # fmt: skip
 
     def __init__(self, relay: Relay, interaction: Interaction, request: Request, client: Client) -> None:
@@ -100,6 +101,7 @@ class Answering:
         self._shadow = relay.shadows.consider(interaction, request)
         self._exchange: Exchange | None = None
         self._renamer: Renamer | None = None
+        self._usage: UsageTaken | None = None
         self._begun = b""
         self._standing: Standing | None = None
         self._probe: bool | None = False
@@ -120,8 +122,7 @@ class Answering:
             await self._stopped()
         finally:
             self._client.unfollow()
-            if self._exchange is not None:
-                self._exchange.close()
+            self._give_up()
             self._told("abandoned")
             self._record("given up by the router before the answer was complete")
 
@@ -149,11 +150,9 @@ class Answering:
         self._begun = b""
         strangers = self._relay.strangers
         self._admit(arm)
-        exchange, self._renamer = self._relay.engines.ask(arm, self._request)
-        self._exchange = exchange
-        self._client.follow(exchange)
         try:
-            await exchange.start()
+            asked = await self._relay.engines.begin(arm, self._request, self._follow)
+            exchange, self._renamer, self._usage = asked
             heard.begins(exchange.status, streamed=is_stream(exchange.headers))
             if not heard.streamed:
                 await self._read_whole(exchange)
@@ -164,16 +163,24 @@ class Answering:
             if arm == "candidate":
                 self._check(exchange, stranger)
         except UpstreamFailed as failure:
-            exchange.close()
+            self._give_up()
             self._told(failure.reason)
             raise Unanswered(failure.reason, failure.message) from failure
         except Unanswered as failed:
-            exchange.close()
+            self._give_up()
             self._told(failed.reason)
             raise
         if not heard.streamed:
             self._told(f"status_{heard.status}" if heard.status >= 500 else None)
         return exchange
+
+    def _follow(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._client.follow(exchange)
+
+    def _give_up(self) -> None:
+        if self._exchange is not None:
+            self._exchange.close()
 
     def _admit(self, arm: Arm) -> None:
         """Raise Unanswered where the arm has failed so often that it is not asked for a while."""
@@ -243,11 +250,20 @@ class Answering:
                     exchange.hurry(_AFTER_DONE_S)
                 if last:
                     self._client.unfollow()
+                if self._usage is not None:
+                    data = self._without_usage(self._usage, data)
                 if data or last:
                     await self._client.send(data, last=last)
             self._told(None)
         except UpstreamFailed as failure:
             await self._cut(failure)
+
+    def _without_usage(self, usage: UsageTaken, data: bytes) -> bytes:
+        """What of a stream's lines its client would have without us; what they cost is still to be counted."""
+        kept = usage.part(data)
+        if kept is not data and self._client.meter is not None:
+            self._client.meter.saw(data)
+        return kept
 
     async def _cut(self, failure: UpstreamFailed) -> None:
         if self._client.left:

@@ -116,6 +116,8 @@ class RouterSettings(Settings):
     `in_flight` is how many requests may be answered at a time; one more is told 503 at once. Shadows are given up where
     `shadows_until` of that is reached. `paths` are those that reach an engine, `/*` at the end for all below one.
 
+    `ask_usage` asks engines for a stream's usage where its client does not, and keeps it from the client.
+
     `breaker` says when an arm that fails is not asked for a while.
 
     `keys_file` are the API keys that let clients in (`belay keys new` writes it; it is followed), `api_key_env` names
@@ -150,6 +152,7 @@ class RouterSettings(Settings):
     in_flight: int = Field(default=8192, gt=0)
     shadows_until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
     paths: tuple[Annotated[str, Field(pattern=PATTERN)], ...] = DEFAULT
+    ask_usage: bool = True
     breaker: BreakerSettings = BreakerSettings()
     keys_file: Path | None = None
     api_key_env: str | None = None

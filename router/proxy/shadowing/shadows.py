@@ -20,7 +20,8 @@ from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.strangers import Strangers
 from router.proxy.tracing import REQUEST_ID
 from router.proxy.wire.headers import with_line
-from router.proxy.wire.upstream import Request, UpstreamFailed
+from router.proxy.wire.model_name import Renamer
+from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
 from telemetry.events import Arm
 from telemetry.prompts import prompt_in
 
@@ -135,10 +136,11 @@ class Shadows:
 
     async def _hear(self, arm: Arm, request: Request) -> tuple[Heard, str | None]:
         heard, reason = Heard(arm), None
-        exchange, renamer = self._engines.ask(arm, request)
+        exchanges: list[Exchange] = []
+        renamer: Renamer | None = None
         try:
             async with asyncio.timeout(self._patience_s):
-                await exchange.start()
+                exchange, renamer, _ = await self._engines.begin(arm, request, exchanges.append)
                 heard.begins(exchange.status, streamed=is_stream(exchange.headers))
                 while data := await exchange.read():
                     heard.chunks.append(data)
@@ -151,7 +153,8 @@ class Shadows:
             heard.ends(f"no answer within {self._patience_s:g} s")
             reason = "timeout"
         finally:
-            exchange.close()
+            for exchange in exchanges:
+                exchange.close()
         if renamer is not None:
             heard.chunks = [renamer.whole(b"".join(heard.chunks))]
         return heard, reason
