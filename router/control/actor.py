@@ -170,6 +170,11 @@ class Control:
                 return
             self._promote_what_waited(state)
 
+    def why_blind(self, state: RolloutChanged) -> str | None:
+        """Why the watch of this rollout is taken for blind; None where it sees, or its file does not ask."""
+        with self._lock:
+            return why_blind(state, self.heard.sight(state), self._clock())
+
     def _promote_what_waited(self, state: RolloutChanged) -> None:
         found = self.heard.promotion(state)
         if found is None or state.status not in ("shadow", "ramping") or state.spec.advance == "manual":

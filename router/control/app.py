@@ -20,13 +20,16 @@ from router.control.desk import Desk
 from router.control.gate import Gate, check_address
 from router.control.health import Pulse
 from router.control.loop import control_loop, without_a_bus
+from router.control.metrics import ControlMetrics
 from router.control.notify.notifier import Notifier
 from router.control.notify.senders import channels_of
 from router.control.settings import ControlSettings
+from router.control.tokens import Tokens
 from serving.server import listen, serve
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Bus
 from telemetry.errors import SettingsError
+from telemetry.metrics_address import metrics_served
 from telemetry.rollout_file import writer_of
 
 log = logging.getLogger(__name__)
@@ -91,12 +94,20 @@ def _serve(
     log.info("control listens on %s:%d", *listener.getsockname()[:2])
     desk = Desk(control, Answers(settings.folder / "control-answers.jsonl"), audit)
     gate = Gate(settings.access, lambda who, what, error: audit.refused(who, what, error.message))
+    metrics = ControlMetrics(control, [*pulses, feeding], _tokens(settings))
+    control.followers.append(metrics.changed)
     try:
         app = gate.before(create_app(control, pulses, desk, audit, board))
-        serve(app, listener, _SHUTDOWN_S, ending=board.stream.end)
+        with metrics_served(settings, metrics):
+            serve(app, listener, _SHUTDOWN_S, ending=board.stream.end)
     finally:
         stop.set()
         loop.join(_LOOP_END_S)
+
+
+def _tokens(settings: ControlSettings) -> Tokens | None:
+    file = settings.access.tokens if settings.access is not None else None
+    return None if file is None else Tokens(file)
 
 
 def _bus(settings: ControlSettings) -> Bus | None:

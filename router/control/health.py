@@ -21,14 +21,15 @@ HealthStatus = Literal["ok", "no_broker", "dead"]
 class Pulse:
     """The sign of life of one thread: the thread writes it, anybody reads it.
 
-    `silent_s` is how long a round may take. `alarms` counts what should never happen and was survived.
+    `silent_s` is how long a round may take. `alarms` counts what should never happen and was survived,
+    `buried` records that could not be used.
     """
 
     def __init__(
         self, name: str, silent_s: float = SILENT_S, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.name = name
-        self.alarms = 0
+        self.alarms = self.buried = 0
         self._silent_s, self._clock = silent_s, clock
         self._last = clock()
         self._away: str | None = None

@@ -181,6 +181,7 @@ class _Loop:
         if record.offset <= self._buried.get(record.partition, -1):
             return
         bury(publisher, record, reason, SOURCE)
+        self._pulse.buried += 1
         self._buried[record.partition] = record.offset
 
 

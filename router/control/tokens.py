@@ -76,3 +76,10 @@ class Tokens:
                 hint="`belay control token revoke` and `token new` make a fresh one.",
             )
         return found
+
+    def soonest(self) -> datetime | None:
+        """When the first of those expires that have not yet; None where none ever does."""
+        self._file.look()
+        at = self._clock()
+        dates = [token.expires for token in self._file.entries() if token.expires is not None]
+        return min((date for date in dates if date > at), default=None)

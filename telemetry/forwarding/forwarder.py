@@ -27,11 +27,12 @@ from telemetry.codec import encode
 from telemetry.errors import BrokerUnavailable, RecordTooLarge
 from telemetry.events import TextPolicy, now
 from telemetry.files import write_renamed
+from telemetry.forwarding.metrics import ForwarderCounts, ForwarderMetrics, oldest_of
 from telemetry.forwarding.outgoing import dead_letter, to_record
 from telemetry.forwarding.pace import LONGEST_S, Pace
 from telemetry.forwarding.rollout_follower import RolloutFollower
 from telemetry.forwarding.spools import Spools
-from telemetry.settings import Settings
+from telemetry.metrics_address import MetricsSettings, metrics_served
 from telemetry.spool.reader import Spooled, SpoolReader
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ _DRAIN_S: Final = 5.0
 _LOSSES: Final = 5
 
 
-class ForwardSettings(Settings):
+class ForwardSettings(MetricsSettings):
     """What the forwarder needs to know.
 
     `rollout_file` is set only where control runs on another machine: it is then this process that writes
@@ -99,9 +100,10 @@ def run(settings: ForwardSettings, stop: threading.Event) -> None:
         patient = KafkaBus(settings.bus.model_copy(update={"request_timeout_ms": longest_ms}))
         forwarder = Forwarder(settings, bus, spool, stop, patient.publisher())
         try:
-            if follower is not None:
-                follower.start()
-            forwarder.run(follower.check if follower is not None else lambda: None)
+            with metrics_served(settings, ForwarderMetrics(forwarder.status, forwarder.counts)):
+                if follower is not None:
+                    follower.start()
+                forwarder.run(follower.check if follower is not None else lambda: None)
         finally:
             stop.set()
             forwarder.close()
@@ -129,6 +131,7 @@ class Forwarder:
         self._topics_known = False
         self._status_written = 0.0
         self.status = Status()
+        self.counts = ForwarderCounts()
 
     def run(self, check: Callable[[], None] = lambda: None) -> None:
         """Forward until told to stop; `check` is called with every round and may raise."""
@@ -148,6 +151,7 @@ class Forwarder:
         wait_s = _FIRST_WAIT_S
         while batch := self._spool.read(self._settings.batch_records, self._pace.bytes):
             self.status.waiting = len(batch)
+            self.counts.oldest = oldest_of(batch)
             if self._try_publish(batch):
                 self._acknowledge()
                 self.status.waiting = 0
@@ -157,13 +161,14 @@ class Forwarder:
             if self._stop.wait(wait_s):
                 return False
             wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
+        self.counts.oldest = None
         self._acknowledge()  # a torn tail or an emptied segment may lie behind
         return False
 
     def tell(self, *, at_once: bool = False) -> None:
-        """Write the status file, where a second has passed since the last time."""
+        """Bring the status up to date and write its file, where a second has passed since the last time."""
         path, moment = self._settings.status_file, time.monotonic()
-        if path is None or (moment - self._status_written < 1.0 and not at_once):
+        if moment - self._status_written < 1.0 and not at_once:
             return
         self._status_written = moment
         self.status.lag_bytes = self._spool.lag_bytes()
@@ -171,6 +176,8 @@ class Forwarder:
         self.status.dropped, self.status.torn, self.status.lost = missing.dropped, missing.torn, missing.lost
         self.status.losses = [loss.model_dump() for loss in missing.latest(_LOSSES)]
         self.status.time = now().isoformat()
+        if path is None:
+            return
         try:
             write_renamed(path, json.dumps(asdict(self.status)).encode())
         except OSError as error:
@@ -191,6 +198,7 @@ class Forwarder:
         self.status.spool_error = trouble
 
     def _try_publish(self, batch: list[Spooled]) -> bool:
+        began = time.monotonic()
         try:
             if not self._topics_known:
                 self._bus.ensure_topics()
@@ -200,9 +208,11 @@ class Forwarder:
             if self.status.broker != "down":
                 log.warning("holding %d records: %s", len(batch), error)
             self.status.broker, self.status.broker_error = "down", error.message
+            self.counts.failures += 1
             self._topics_known = False  # an embedded broker comes back empty
             return False
         self._pace.succeeded()
+        self.counts.took(time.monotonic() - began, sum(len(spooled.payload) for spooled in batch))
         self.status.broker, self.status.broker_error = "up", ""
         self.status.forwarded += len(batch) - dead
         self.status.dead += dead

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from evaluator.briefs.items import normalised_prompt
 from evaluator.judge.judges import client, endpoint_judge
 from evaluator.judge.judges.case import Case
 from evaluator.judge.judges.clients import Clients
+from evaluator.judge.judges.counted import Asked
 from evaluator.judge.judges.endpoint_judge import EndpointJudge
 from evaluator.judge.judges.failed import JudgeFailed, lost
 from evaluator.judge.judges.learned.features import Embed
@@ -54,7 +55,7 @@ class Judge:
     ) -> None:
         self._settings = {c.name: c.judge for c in loaded.brief.capabilities}
         self._learned, self._embed = learned, embed
-        clients = Clients(gives_up=gives_up)
+        self._clients = clients = Clients(gives_up=gives_up)
         self._endpoints = {
             name: EndpointJudge(one.endpoint, clients.of(one.endpoint))
             for name, one in self._settings.items()
@@ -72,6 +73,11 @@ class Judge:
             for name, group in loaded.items.items()
             for item in group
         }
+
+    @property
+    def asked(self) -> Mapping[str, Asked]:
+        """How often each judging model was asked, by its name."""
+        return self._clients.asked
 
     def means(self, capability: str, prompt: str, *, paired: bool, interaction: str) -> Means:
         """Who judges the answers to this prompt: known before any of them is looked at."""

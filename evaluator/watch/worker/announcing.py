@@ -36,7 +36,7 @@ class Announcer:
         """Let the decision leave that falls due with the last settled score, if one does."""
         decision = decide(tracked.evidence)
         if decision is not None:
-            self._say(decision)
+            self._say(tracked, decision)
             tracked.decisions += 1
             tracked.last_decision = decision
 
@@ -45,7 +45,7 @@ class Announcer:
         tracked.stopped = reason
         log.error("rollout %s is watched no more: %s", tracked.state.spec.rollout_id, reason)
         decision = stopped(tracked.evidence, reason, tracked.state.since)
-        self._say(decision)
+        self._say(tracked, decision)
         tracked.last_decision = decision
 
     def bury(self, record: Record, reason: str) -> None:
@@ -66,10 +66,11 @@ class Announcer:
         """Let go of the broker."""
         self._publisher.close()
 
-    def _say(self, decision: DecisionMade) -> None:
+    def _say(self, tracked: Tracked, decision: DecisionMade) -> None:
         if decision.event_id in self._published:
             return
         self.send([codec.encode(decision)])
         self._published[decision.event_id] = None
+        tracked.said[decision.action] += 1
         if len(self._published) > REMEMBERED:
             del self._published[next(iter(self._published))]

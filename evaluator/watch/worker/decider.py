@@ -19,6 +19,7 @@ from evaluator.watch.worker.restoring import decisions_of_late, read_snapshots, 
 from evaluator.watch.worker.saving import SOURCE
 from evaluator.watch.worker.tracked import Tracked
 from telemetry import codec, topics
+from telemetry.bus.lag import Lag
 from telemetry.bus.protocols import Bus, Encoded, Record
 from telemetry.errors import UnreadableRecord
 from telemetry.events import DeciderMarked, LogPlace, RolloutChanged, ScoreRecorded
@@ -137,6 +138,10 @@ class Decider:
             self._save(full)
         self._let_go(time.monotonic())
         return len(records)
+
+    def stand(self, lag: Lag) -> None:
+        """Say how far it is."""
+        lag.stand(self._reader)
 
     def _due(self, tracked: Tracked) -> bool:
         """Whether a rollout is to have a snapshot now."""

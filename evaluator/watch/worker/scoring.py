@@ -19,10 +19,13 @@ from evaluator.judge.judges.scorer import SOURCE, LiveJudging, Task, score, task
 from evaluator.judge.tagging.conversations import tag_interactions
 from evaluator.judge.tagging.tagger import Tag
 from evaluator.watch.evidence.seen import is_alone
+from evaluator.watch.worker.arm_counts import ArmCounts
 from evaluator.watch.worker.joining import Joined, Joiner
 from evaluator.watch.worker.line import Line, Place
 from evaluator.watch.worker.unknown import UnknownShare
 from telemetry import codec, topics
+from telemetry.buckets import AGES_S, Buckets
+from telemetry.bus.lag import Lag
 from telemetry.bus.protocols import Bus, Publisher, Reader, Record
 from telemetry.dead_letters import bury
 from telemetry.errors import UnreadableRecord
@@ -55,7 +58,8 @@ class Tagging(Protocol):
 class ScorerCounts:
     """What a scorer has done since its process began; `unscored` counts codes, `waiting` wait for a slow judge now.
 
-    `held` wait for a shadow now, `alone` waited for one in vain. `behind_s` is how old the last one scored was then.
+    `held` wait for a shadow now, `alone` waited for one in vain. `behind_s` is how old the last one scored was then,
+    `ages` how old all were.
     """
 
     interactions: int = 0
@@ -66,6 +70,8 @@ class ScorerCounts:
     held: int = 0
     alone: int = 0
     unscored: dict[str, int] = field(default_factory=dict)
+    arms: ArmCounts = field(default_factory=ArmCounts)
+    ages: Buckets = field(default_factory=lambda: Buckets(AGES_S))
     unknown: UnknownShare = field(default_factory=UnknownShare)
 
 
@@ -106,6 +112,10 @@ class Scorer:
             self._publisher.flush()
             self._reader.commit(self._committable())
         return len(records) + left
+
+    def stand(self, lag: Lag) -> None:
+        """Say how far it is."""
+        lag.stand(self._reader, self._committable)
 
     @property
     def waiting(self) -> int:
@@ -202,6 +212,8 @@ class Scorer:
 
     def _count(self, scored: ScoreRecorded) -> None:
         self.counts.behind_s = (now() - scored.interaction_time).total_seconds()
+        self.counts.ages.see(self.counts.behind_s)
+        self.counts.arms.see(scored)
         if scored.unscored is None:
             self.counts.scored += 1
         else:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.worker.saving import Keeper
-from telemetry.events import DecisionMade, LogPlace, RolloutChanged
+from telemetry.events import Action, DecisionMade, LogPlace, RolloutChanged
 
 ENDED: Final = frozenset({"rolled_back", "closed"})
 KEPT_ENDED: Final = 20
@@ -23,8 +24,8 @@ class Tracked:
     `saved` is how many scores its last snapshot holds, `next` the offset of the first record that it does not hold
     (None where it holds all that was read), `read_then` how many scores this decider had read by then.
     `over` is set where it ended and is only shown; `stopped` says why nothing more can be settled. Scores before the
-    offset `begins` are in the snapshot that it was restored from, when their topic had the id `topic_id`. `idle_since`
-    is when it was last heard of (monotonic s).
+    offset `begins` are in the snapshot that it was restored from, when their topic had the id `topic_id`. `said` counts
+    the decisions that have left, by action. `idle_since` is when it was last heard of (monotonic s).
     """
 
     state: RolloutChanged
@@ -39,6 +40,7 @@ class Tracked:
     next: int | None = None
     read_then: int = 0
     decisions: int = 0
+    said: Counter[Action] = field(default_factory=Counter)
     last_decision: DecisionMade | None = None
     idle_since: float = field(default_factory=time.monotonic)
 

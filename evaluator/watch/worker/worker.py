@@ -31,12 +31,14 @@ from evaluator.judge.tagging.word_tagger import agreement, fit_table
 from evaluator.watch.worker.alive import Alive
 from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.lease import Lease
+from evaluator.watch.worker.metrics import WorkerFigures, WorkerMetrics, decider_figures
 from evaluator.watch.worker.reporting import Reporter
-from evaluator.watch.worker.scoring import Scorer, ScorerCounts, Tagging
+from evaluator.watch.worker.scoring import Scorer, Tagging
 from evaluator.watch.worker.status import EvidenceLog, WorkerStatus, worker_status, write_status
+from telemetry.bus.lag import measure_until
 from telemetry.bus.protocols import Bus
 from telemetry.errors import BrokerUnavailable
-from telemetry.settings import Settings
+from telemetry.metrics_address import MetricsSettings, metrics_served
 from telemetry.word_table import write_table
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ COMPARE_EVERY: Final = 5
 """Every fifth of the brief's prompts is enough to see whether word table and tagger agree."""
 
 
-class WorkerSettings(Settings):
+class WorkerSettings(MetricsSettings):
     """What a worker needs to know.
 
     `status_file` is replaced twice a second; `evidence_file` (by default `evidence.jsonl` beside it) grows by
@@ -88,8 +90,16 @@ def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> Non
     tagger = tagger_for(loaded, settings.tagger, encoder)
     if settings.table_file is not None:
         _write_table(settings.table_file, loaded, tagger)
-    worker = Worker(settings, bus, tagger, live_judge(loaded, settings.learned, encoder), stop)
-    worker.run()
+    judge = live_judge(loaded, settings.learned, encoder)
+    worker = Worker(settings, bus, tagger, judge, stop)
+    figures = worker.figures
+    with metrics_served(settings, WorkerMetrics(figures, lambda: judge.asked)) as port:
+        if port is not None:
+            lags = (figures.scorer_lag, figures.decider_lag)
+            threading.Thread(
+                target=measure_until, args=(stop, bus, lags), name="belay-lag", daemon=True
+            ).start()
+        worker.run()
 
 
 def live_judge(loaded: LoadedBrief, learned: Path | None, encoder: Embedder) -> Judge:
@@ -133,7 +143,8 @@ class Worker:
     ) -> None:
         self._settings, self._bus, self._stop = settings, bus, stop
         self._tagger, self._judge = tagger, judge
-        self._counts = ScorerCounts()
+        self.figures = WorkerFigures()
+        self._counts = self.figures.counts
         self._failures: list[BaseException] = []
         self._scores = Alive(settings.alive_folder, "scorer")
         self._decides = Alive(settings.alive_folder, "decider")
@@ -178,6 +189,7 @@ class Worker:
             while not self._stop.is_set():
                 scorer.step(self._settings.poll_s)
                 self._scores.beat()
+                scorer.stand(self.figures.scorer_lag)
         finally:
             scorer.close()
 
@@ -215,6 +227,7 @@ class Worker:
                     return
                 decider.step(settings.poll_s)
                 self._decides.beat()
+                decider.stand(self.figures.decider_lag)
                 if time.monotonic() >= due:
                     self._tell(decider, self._write(decider), reporter)
                     due = time.monotonic() + STATUS_EVERY_S
@@ -223,10 +236,12 @@ class Worker:
             # After an error the evidence may be ahead of what was published: it is folded again instead.
             decider.close(save=whole)
             self._write(decider)
+            self.figures.decider = None
 
     def _write(self, decider: Decider | None) -> WorkerStatus:
         status = worker_status(self._judge.version, self._tagger_version, self._counts, decider)
         write_status(self._settings.status_file, status)
+        self.figures.decider = None if decider is None else decider_figures(decider, status)
         return status
 
     def _tell(self, decider: Decider, status: WorkerStatus, reporter: Reporter) -> None:

@@ -1,0 +1,55 @@
+"""How often a judging model was asked, how that went and how long it took: for whoever watches it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from evaluator.judge.judges.client import JudgeClient, Reply
+from telemetry.buckets import Buckets
+from telemetry.events import Message
+
+ANSWERED: Final = "answered"
+
+
+class Asked:
+    """Questions to one model, by how they ended: `answered`, or the code of why there is no text. Thread-safe.
+
+    `seconds` is how long each took, waiting for another attempt included.
+    """
+
+    def __init__(self) -> None:
+        self.ended: Counter[str] = Counter()
+        self.seconds = Buckets()
+        self._lock = threading.Lock()
+
+    def count(self, reply: Reply, seconds: float) -> None:
+        """Count a question that took so long."""
+        with self._lock:
+            self.ended[reply.code or ("refuses_schema" if reply.refuses_schema else ANSWERED)] += 1
+            self.seconds.see(seconds)
+
+
+class CountedClient(JudgeClient):
+    """A client that counts what it is asked."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.asked = Asked()
+
+    def ask(
+        self,
+        conversation: Sequence[Message],
+        max_tokens: int,
+        *,
+        nonce: str = "",
+        schema: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """As a client that counts nothing."""
+        began = time.monotonic()
+        reply = super().ask(conversation, max_tokens, nonce=nonce, schema=schema)
+        self.asked.count(reply, time.monotonic() - began)
+        return reply

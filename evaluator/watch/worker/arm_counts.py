@@ -1,0 +1,65 @@
+"""How many answers of each arm were scored, and why the others were not, for the rollouts that traffic comes from."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from time import monotonic
+from typing import Final, NamedTuple
+
+from telemetry.events import Arm, ScoreRecorded
+
+SCORED: Final = "scored"
+MOST: Final = 50
+"""Rollouts counted at a time; the one that nothing came of for the longest goes first."""
+QUIET_S: Final = 3600.0
+"""After so long without an interaction a rollout's counts are gone: it has ended, or its routers have."""
+
+
+class ArmResult(NamedTuple):
+    """So many answers of an arm ended in `result`: scored, or the code of why not."""
+
+    rollout_id: str
+    arm: Arm
+    result: str
+    answers: int
+
+
+class ArmCounts:
+    """Written by the scorer's thread, read by any."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._of: OrderedDict[str, Counter[tuple[Arm, str]]] = OrderedDict()
+        self._seen: dict[str, float] = {}
+
+    def see(self, score: ScoreRecorded) -> None:
+        """Count the assigned arm's answer, and its shadow's where that has a score."""
+        rollout = score.rollout_id
+        counts = self._of.get(rollout)
+        if counts is None:
+            counts = self._begin(rollout)
+        self._of.move_to_end(rollout)
+        self._seen[rollout] = self._clock()
+        arm = score.assignment.arm
+        counts[arm, score.unscored or SCORED] += 1
+        if score.other_value is not None:
+            counts["control" if arm == "candidate" else "candidate", SCORED] += 1
+
+    def shown(self) -> Iterator[ArmResult]:
+        """What there is to say now."""
+        late = self._clock() - QUIET_S
+        for rollout, counts in self._of.copy().items():
+            if self._seen.get(rollout, late) > late:
+                for (arm, result), count in counts.copy().items():
+                    yield ArmResult(rollout, arm, result, count)
+
+    def _begin(self, rollout: str) -> Counter[tuple[Arm, str]]:
+        """A rollout's counts, both arms at 0: a series that begins at 1 hides its first event from a rate."""
+        if len(self._of) >= MOST:
+            gone, _ = self._of.popitem(last=False)
+            self._seen.pop(gone, None)
+        counts: Counter[tuple[Arm, str]] = Counter()
+        counts["control", SCORED] = counts["candidate", SCORED] = 0
+        self._of[rollout] = counts
+        return counts

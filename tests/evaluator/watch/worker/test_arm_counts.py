@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from evaluator.watch.worker.arm_counts import MOST, QUIET_S, ArmCounts, ArmResult
+from tests.evaluator.support.scores import score
+
+
+def test_a_rollout_begins_with_both_arms_at_nothing_so_that_no_first_answer_is_missed() -> None:
+    counts = ArmCounts()
+    counts.see(score(1, arm="candidate", value=None))
+    assert set(counts.shown()) == {
+        ArmResult("r1", "control", "scored", 0),
+        ArmResult("r1", "candidate", "scored", 0),
+        ArmResult("r1", "candidate", "no_reference", 1),
+    }
+
+
+def test_a_rollout_that_nothing_comes_of_is_not_shown_and_goes_on_where_it_was() -> None:
+    now = [0.0]
+    counts = ArmCounts(lambda: now[0])
+    counts.see(score(1))
+    now[0] = QUIET_S
+    assert list(counts.shown()) == []
+    counts.see(score(2))
+    assert ArmResult("r1", "control", "scored", 2) in set(counts.shown())
+
+
+def test_so_many_rollouts_are_counted_and_the_quietest_goes_first() -> None:
+    counts = ArmCounts()
+    for number in range(MOST):
+        counts.see(score(number, rollout_id=f"r{number}"))
+    counts.see(score(0, rollout_id="r0"))
+    counts.see(score(0, rollout_id="another"))
+    there = {each.rollout_id for each in counts.shown()}
+    assert len(there) == MOST
+    assert "r0" in there
+    assert "r1" not in there

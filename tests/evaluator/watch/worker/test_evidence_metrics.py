@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from evaluator.watch.evidence import guardrails
+from evaluator.watch.evidence.fold import RolloutEvidence
+from evaluator.watch.worker.evidence_metrics import log10, rollout_figures
+from evaluator.watch.worker.saving import Keeper
+from evaluator.watch.worker.status import rollout_status
+from evaluator.watch.worker.tracked import Tracked
+from telemetry.events import Guardrail, RolloutSpec
+from tests.evaluator.support.logs import announced
+from tests.evaluator.support.scores import rollout
+
+
+def bars(spec: RolloutSpec) -> dict[str, float]:
+    tracked = Tracked(announced(spec), RolloutEvidence(spec), Keeper(spec.rollout_id))
+    return dict(rollout_figures(tracked, rollout_status(tracked)).bars)
+
+
+def test_a_capability_alone_rolls_back_at_the_bar_over_its_weight_and_one_that_is_not_watched_never() -> None:
+    assert bars(rollout(("target", "facts", "json"), floor=("json",))) == {"target": 200.0, "facts": 200.0}
+
+
+def test_guardrails_take_their_part_and_have_bars_of_their_own() -> None:
+    rail = Guardrail(kind="errors", threshold=0.05)
+    found = bars(rollout(("target", "facts")).model_copy(update={"guardrails": (rail,)}))
+    assert found.pop("target") == found.pop("facts") == pytest.approx(200.0 / (1 - guardrails.PART))
+    assert list(found.values()) == [pytest.approx(100.0 / guardrails.PART)]
+
+
+@pytest.mark.parametrize(("e", "told"), [(100.0, 2.0), (0.0, -math.inf), (math.inf, math.inf)])
+def test_an_e_value_is_told_as_its_logarithm_whatever_it_is(e: float, told: float) -> None:
+    assert log10(e) == told
