@@ -19,7 +19,7 @@ from rich.console import Console
 
 from tests.drills import results
 from tests.drills.brokers import Broker, a_broker, kind_of_broker
-from tests.drills.catalogue import KILLS, SERIES, drills, long_drills
+from tests.drills.catalogue import KILLS, ROUTERS, SERIES, drills, long_drills
 from tests.drills.scenario import Outcome, Scenario, carry_out, tell
 
 
@@ -31,7 +31,7 @@ def main() -> int:
     console = Console(stderr=True, highlight=False, width=165)
     outcomes = results.read(options.results) if options.results else []
     done = results.held(outcomes)
-    named = long_drills(options.kills, options.series) if options.long else drills()
+    named = _named(options)
     chosen = [one for one in named if options.only in one.name and one.name not in done]
     if not kind_of_broker():
         console.print("skipped: there is neither an Apache Kafka nor an embedded broker here")
@@ -54,6 +54,12 @@ def main() -> int:
     return int(any(one.wrong for one in outcomes))
 
 
+def _named(options: argparse.Namespace) -> list[Scenario]:
+    if options.long:
+        return long_drills(options.kills, options.series, options.routers)
+    return drills(options.routers)
+
+
 def _outcome(scenario: Scenario, broker: Broker, folder: Path) -> Outcome:
     try:
         return carry_out(scenario, broker, folder)
@@ -72,6 +78,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--series", type=int, default=SERIES, metavar="N", help=f"in how many series, each counted ({SERIES})"
+    )
+    parser.add_argument(
+        "--routers", type=int, default=ROUTERS, metavar="N", help=f"of the latencies ({ROUTERS})"
     )
     parser.add_argument("--only", default="", metavar="WORD", help="those whose names have this word in them")
     parser.add_argument(

@@ -21,6 +21,7 @@ from tests.drills.scenario import Scenario
 
 KILLS: Final = 1000
 SERIES: Final = 10
+ROUTERS: Final = 2
 
 
 def short_drills() -> list[Scenario]:
@@ -28,23 +29,23 @@ def short_drills() -> list[Scenario]:
     return [kill_at_random(5, (0.4, 1.2))]
 
 
-def drills() -> list[Scenario]:
+def drills(routers: int = ROUTERS) -> list[Scenario]:
     """Those of `make drills`: ten minutes together, at most."""
-    return [kill_at_random(50, (0.4, 2.2)), broker_away(30.0), *_without_waiting()]
+    return [kill_at_random(50, (0.4, 2.2)), broker_away(30.0), *_without_waiting(routers)]
 
 
-def long_drills(kills: int = KILLS, series: int = SERIES) -> list[Scenario]:
+def long_drills(kills: int = KILLS, series: int = SERIES, routers: int = ROUTERS) -> list[Scenario]:
     """Those of `make drills-long`; the kills in so many series, each with an account of its own."""
     return [
         *kills_in_series(kills, series, (0.6, 3.4)),
         broker_away(600.0),
         leaders_die(5),
         broker_disk_full(),
-        *_without_waiting(),
+        *_without_waiting(routers),
     ]
 
 
-def _without_waiting() -> list[Scenario]:
+def _without_waiting(routers: int) -> list[Scenario]:
     """Those that are the same in both."""
     return [
         workers_come_and_go(2),
@@ -60,5 +61,5 @@ def _without_waiting() -> list[Scenario]:
         odd_events(),
         control_is_down(),
         router_is_down(),
-        latencies(15.0, 60),
+        latencies(15.0, 60, routers),
     ]

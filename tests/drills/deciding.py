@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ from tests.drills.traffic import Load
 
 BAD: Final = Runs(spec={"alpha": 0.01}, wrong={"control": 0.05, "candidate": 0.9})
 """A candidate that is rolled back within some hundred interactions."""
-_LOOK_S: Final = 0.01
+_LOOK_S: Final = 0.02
+_APPLIED_S: Final = 5.0
 
 
 def control_is_down() -> Scenario:
@@ -68,51 +70,60 @@ def _rolled_back_in_kafka(drill: Drill) -> bool:
     return any(isinstance(d, DecisionMade) and d.action == "roll_back" for d in decisions)
 
 
-def latencies(for_s: float, extra: int) -> Scenario:
-    """From a score, and from a decision, to two routers: every `hold` with an allotment is a new revision for them."""
+def latencies(for_s: float, extra: int, routers: int = 2) -> Scenario:
+    """From a score, and a decision, to the last of several routers: a `hold` with an allotment is a new revision."""
 
     def breaks(drill: Drill) -> list[str]:
-        second = _second_router(drill)
+        urls = [drill.url("status"), *(_further_router(drill, n) for n in range(2, routers + 1))]
         drill.must(lambda: drill.settled() > 0, "something was folded")
         seen: dict[int, int] = {}
-        _watch(drill, second, seen, for_s)
+        _watch(drill, urls, seen, for_s)
         by_decision = len(seen)
         drill.traffic.stop()
-        _publish_holds(drill, second, seen, extra)
+        _publish_holds(drill, urls, seen, extra)
         decided, scored = _times(drill, seen)
-        drill.notes.append(
-            f"decision_to_router: {_told(decided)}; two routers, {extra} holds that the drill sent"
-        )
+        drill.notes.append(f"decision_to_router: {_told(decided)}; {extra} holds that the drill sent")
         drill.notes.append(f"score_to_router: {_told(scored)}; {by_decision} revisions seen under traffic")
-        return [] if decided and scored else ["no revision was seen at both routers"]
+        drill.notes.append(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+        for name, times in (("decision_to_router_p99_ms", decided), ("score_to_router_p99_ms", scored)):
+            if times:
+                drill.figures[name] = _p99(times)
+        return [] if decided and scored else ["no revision was seen at all routers"]
 
     shadowed = Runs(load=Load(rate=200.0), spec={"shadow": 0.2})
-    return Scenario("latencies to two routers", breaks, shadowed)
+    return Scenario(f"latencies to {routers} routers", breaks, shadowed)
 
 
-def _second_router(drill: Drill) -> str:
-    """Start a second router on the same rollout file; where it tells how it is."""
-    port = lasting_port()
-    spool = str(drill.folder.root / "spool-2")
-    drill.also(
-        "router-2", "router", port=lasting_port(), status_port=port, router_id="router-2", spool_folder=spool
-    )
+def _further_router(drill: Drill, number: int) -> str:
+    """Start another router on the same rollout file; where it tells how it is."""
+    port, name = lasting_port(), f"router-{number}"
+    spool = str(drill.folder.root / f"spool-{number}")
+    drill.also(name, "router", port=lasting_port(), status_port=port, router_id=name, spool_folder=spool)
     url = f"http://127.0.0.1:{port}"
-    drill.must(lambda: drill.status_of(url), "the second router answers")
+    drill.must(lambda: drill.status_of(url), f"{name} answers")
     return url
 
 
-def _watch(drill: Drill, second: str, seen: dict[int, int], for_s: float) -> None:
-    """Note for each revision when the later one of the two routers took it on (epoch ns)."""
+def _watch(drill: Drill, urls: Sequence[str], seen: dict[int, int], for_s: float) -> None:
+    """Note for each revision when the last of the routers took it on (epoch ns)."""
     deadline = time.monotonic() + for_s
     while time.monotonic() < deadline:
-        found = [drill.status_of(drill.url("status")), drill.status_of(second)]
-        if all(found) and found[0]["revision"] == found[1]["revision"]:
-            seen[found[0]["revision"]] = max(one["applied_at_ns"] for one in found)
+        _note(drill, urls, seen)
         time.sleep(_LOOK_S)
 
 
-def _publish_holds(drill: Drill, second: str, seen: dict[int, int], count: int) -> None:
+def _note(drill: Drill, urls: Sequence[str], seen: dict[int, int]) -> int:
+    """Look once: the revision that all routers have, -1 where they differ."""
+    found = [drill.status_of(url) for url in urls]
+    revisions = {one.get("revision", -1) for one in found}
+    if len(revisions) > 1 or -1 in revisions:
+        return -1
+    (revision,) = revisions
+    seen[revision] = max(one["applied_at_ns"] for one in found)
+    return int(revision)
+
+
+def _publish_holds(drill: Drill, urls: Sequence[str], seen: dict[int, int], count: int) -> None:
     """Decisions of our own, one by one: each with an allotment of more scores, so that each is a new revision."""
     made = [event for _, event in events_in(drill.bus, topics.DECISIONS, Unreadable())]
     last = next(one for one in reversed(made) if isinstance(one, DecisionMade))
@@ -122,13 +133,14 @@ def _publish_holds(drill: Drill, second: str, seen: dict[int, int], count: int) 
                 settled=10**9 + number, by_capability={"sums": (number + 1) / 1000}, otherwise=0.1
             )
             hold = last.model_copy(update={"event_id": new_id(), "action": "hold", "allotment": allotment})
+            before = max(seen, default=0)
             publisher.send(codec.encode(hold))
             publisher.flush()
-            _watch(drill, second, seen, 0.15)
+            drill.until(lambda before=before: _note(drill, urls, seen) > before, _APPLIED_S)  # type: ignore[misc]  # mypy cannot type a lambda's default
 
 
 def _times(drill: Drill, seen: dict[int, int]) -> tuple[list[float], list[float]]:
-    """Milliseconds from decision, and from deciding score, to the later router."""
+    """Milliseconds from decision, and from deciding score, to the last router."""
     revisions = {
         line["decision_id"]: line["revision"]
         for line in map(
@@ -153,6 +165,8 @@ def _times(drill: Drill, seen: dict[int, int]) -> tuple[list[float], list[float]
 def _told(times: Sequence[float]) -> str:
     if not times:
         return "none"
-    ordered = sorted(times)
-    p99 = ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
-    return f"median {statistics.median(ordered):.0f} ms, p99 {p99:.0f} ms of {len(ordered)}"
+    return f"median {statistics.median(times):.0f} ms, p99 {_p99(times):.0f} ms of {len(times)}"
+
+
+def _p99(times: Sequence[float]) -> float:
+    return sorted(times)[min(len(times) - 1, int(0.99 * len(times)))]

@@ -66,6 +66,7 @@ class Drill:
         self.traffic = Traffic(self.url("router"), list(world.answers()), runs.load)
         self.broker_kills = 0
         self.notes: list[str] = []
+        self.figures: dict[str, float] = {}
         self.counts = Counts(self)
 
     # --- the parts ------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one. `wrong` says what did not hold."""
+    """What came of one. `wrong` says what did not hold, `figures` are what benchmarks ask for."""
 
     scenario: str
     kills: int
@@ -61,6 +61,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
     skipped: str = ""
     deletes: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 def carry_out(scenario: Scenario, broker: Broker, folder: Path) -> Outcome:
@@ -83,10 +84,12 @@ def carry_out(scenario: Scenario, broker: Broker, folder: Path) -> Outcome:
         if not scenario.may_fall:
             wrong += drill.parts.fell
         kills = drill.parts.kills + drill.broker_kills
-        notes = (*drill.notes, *_said_of(drill))
+        notes, figures = (*drill.notes, *_said_of(drill)), drill.figures
     wrong += left_of(folder)
     took_s = time.monotonic() - begun
-    return Outcome(scenario.name, kills, took_s, account, tuple(wrong), notes, deletes=scenario.deletes)
+    return Outcome(
+        scenario.name, kills, took_s, account, tuple(wrong), notes, deletes=scenario.deletes, figures=figures
+    )
 
 
 def _said_of(drill: Drill) -> list[str]:
