@@ -49,7 +49,7 @@ def parts(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _rollouts(home: Home) -> Iterator[tuple[str, str]]:
-    for path in sorted(home.runs.glob("*/rollout.json")):
+    for path in sorted(home.runs.glob("*/rollout*.json")):
         try:
             state = read_rollout(path)
         except BelayError:

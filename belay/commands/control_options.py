@@ -23,6 +23,10 @@ Token = Annotated[
 RolloutId = Annotated[
     str, typer.Argument(help="The rollout's id, as `belay rollout list` shows it.", autocompletion=rollouts)
 ]
+Route = Annotated[
+    str | None,
+    typer.Option("--route", help="The router's route, where several have a rollout: a model's public name."),
+]
 Actor = Annotated[
     str | None,
     typer.Option("--by", help="Your name, where control does not ask for a token; it is recorded."),

@@ -13,6 +13,7 @@ from belay.commands.options import ALIAS, BRIEF, HOME, BriefFile, HomeFolder
 from belay.home import Home
 from belay.progress import console_of
 from belay.steps.stages import STAGES
+from telemetry.events import DEFAULT_ROUTE
 
 
 class Policy(str, Enum):  # noqa: UP042 - typer shows a StrEnum's members in upper case
@@ -35,6 +36,10 @@ def draft(
     home: HomeFolder = HOME,
     brief: BriefFile = BRIEF,
     model: Annotated[str, typer.Option("--model", help="The name that clients ask for.")] = ALIAS,
+    route: Annotated[
+        str,
+        typer.Option(help="The router's route that it runs on: a model's public name, where it has routes."),
+    ] = DEFAULT_ROUTE,
     stages: Annotated[
         str,
         typer.Option(help="share:units before the next stage, comma separated; the last needs no number."),
@@ -78,6 +83,7 @@ def draft(
         override_reason=override_reason,
         grades=grades,
         people=people,
+        route=route,
         say=lambda line: console_of().print(line, markup=False),
     )
     write_draft(out, spec)

@@ -28,6 +28,7 @@ def _rows(state: dict[str, Any], spec: dict[str, Any]) -> list[tuple[str, str]]:
     stages = " -> ".join("shadow" if s["share"] == 0 else f"{s['share']:.0%}" for s in spec["stages"])
     rows = [
         ("rollout", str(spec["rollout_id"])),
+        *([("route", str(spec["route"]))] if "route" in spec else []),
         ("candidate", str(spec["candidate"]["name"])),
         ("stages", stages),
     ]

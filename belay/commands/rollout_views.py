@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from belay.commands.completing import rollouts
-from belay.commands.control_options import CONTROL, ControlUrl, RolloutId, Token
+from belay.commands.control_options import CONTROL, ControlUrl, RolloutId, Route, Token
 from belay.commands.rollout_shown import show_state
 from belay.progress import console_of
 from belay.steps.control_client import ask_control, not_control
@@ -26,12 +26,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standar
 OtherId = Annotated[str, typer.Argument(help="Another rollout's id.", autocompletion=rollouts)]
 
 
-def status(control: ControlUrl = CONTROL, token: Token = None, as_json: AsJson = False) -> None:
+def status(
+    route: Route = None, control: ControlUrl = CONTROL, token: Token = None, as_json: AsJson = False
+) -> None:
     """Show the current rollout, and until when it can be rolled back.
 
     Example: `belay rollout status`
     """
-    _show(f"{control}/rollouts/current", token, as_json=as_json)
+    _show(f"{control}/rollouts/current", token, as_json=as_json, params=_on(route))
 
 
 def show(
@@ -44,22 +46,31 @@ def show(
     _show(_url(control, rollout_id), token, as_json=as_json)
 
 
-def list_rollouts(control: ControlUrl = CONTROL, token: Token = None, as_json: AsJson = False) -> None:
+def list_rollouts(
+    route: Route = None, control: ControlUrl = CONTROL, token: Token = None, as_json: AsJson = False
+) -> None:
     """List every rollout that control knows, the latest first.
 
     Example: `belay rollout list`
     """
-    found = ask_control("GET", f"{control}/rollouts", token=token)
+    found = ask_control("GET", f"{control}/rollouts", token=token, params=_on(route))
     if as_json:
         typer.echo(json.dumps(found))
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("rollout", "candidate", "status", "stage", "share", "revision", "since", "by"):
+    for heading in ("rollout", "route", "candidate", "status", "stage", "share", "revision", "since", "by"):
         table.add_column(heading)
     for one in found:
         stage = f"{one['stage'] + 1} of {one['stages']}"
         since = f"{datetime.fromisoformat(one['since']):%Y-%m-%d %H:%M}"
-        values = (one["rollout_id"], one["candidate"], one["status"], stage, f"{one['share']:.0%}")
+        values = (
+            one["rollout_id"],
+            one["route"],
+            one["candidate"],
+            one["status"],
+            stage,
+            f"{one['share']:.0%}",
+        )
         table.add_row(*map(escape, (*values, str(one["revision"]), since, one["actor"])))
     console_of().print(table if found else "No rollout has been started.")
 
@@ -133,8 +144,12 @@ def _flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
         yield place, value
 
 
-def _show(url: str, token: str | None, *, as_json: bool) -> None:
-    state = ask_control("GET", url, token=token)
+def _on(route: str | None) -> dict[str, str] | None:
+    return None if route is None else {"route": route}
+
+
+def _show(url: str, token: str | None, *, as_json: bool, params: dict[str, str] | None = None) -> None:
+    state = ask_control("GET", url, token=token, params=params)
     if as_json:
         if not isinstance(state, dict) or "spec" not in state:
             raise not_control(url, str(state))

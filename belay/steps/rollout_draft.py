@@ -16,7 +16,7 @@ from evaluator.watch.planning.graded_terms import merged, read_grades
 from evaluator.watch.planning.terms import Measured, rollout_spec, stages_of
 from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import BaselineError, UsageError
-from telemetry.events import AdvancePolicy, AuditRef, RolloutSpec
+from telemetry.events import DEFAULT_ROUTE, AdvancePolicy, AuditRef, RolloutSpec
 from telemetry.files import write_renamed
 
 _HEAD = """# A rollout: everything that is fixed when it starts. `belay rollout start {name}` starts it.
@@ -43,14 +43,15 @@ def draft(
     override_reason: str,
     grades: Path | None = None,
     people: bool = False,
+    route: str = DEFAULT_ROUTE,
     say: Callable[[str], None] = lambda _: None,
 ) -> RolloutSpec:
-    """The rollout of a candidate against base. Raises UsageError where its audit did not pass and nobody overrides.
+    """The rollout of a candidate against base on a router's `route`.
 
     What was measured of the judge that its audit taught moves the thresholds, or what people's `grades` measured (a
     file) where they have more labels; `say` is told which. With `people` what they grade during the rollout is part of
-    its evidence. Raises BaselineError where the baseline is not of this
-    brief, UsageError where the grades are of other models or another brief.
+    its evidence. Raises BaselineError where the baseline is not of this brief, UsageError where its audit did not pass
+    and nobody overrides, or where the grades are of other models or another brief.
     """
     loaded = read_brief(brief)
     store = ModelStore(home.models)
@@ -70,7 +71,7 @@ def draft(
             f"{grades} has no calibration: it takes pairs of which both answers are graded"
         ]:
             say(line)
-    return rollout_spec(
+    spec = rollout_spec(
         loaded,
         baseline,
         base=base.ref,
@@ -83,6 +84,7 @@ def draft(
         calibrations=calibrations,
         people=people,
     )
+    return spec.model_copy(update={"route": route})
 
 
 def write_draft(path: Path, spec: RolloutSpec) -> None:

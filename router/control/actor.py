@@ -2,7 +2,7 @@
 
 The order that matters:
 1. the table says what follows (`router.control.rollout`); a start pins its models first (`router.control.pinning`);
-2. the rollout file is written: from here on routers act on it, broker or no broker;
+2. the route's file is written (`router.control.standing`): from here on routers act on it, broker or no broker;
 3. the state waits in the outbox until the broker has it (`router.control.loop`).
 """
 
@@ -25,9 +25,9 @@ from router.control.pinning import Pinning
 from router.control.policy import why_blind, why_not_yet
 from router.control.rollout import Expire, Pause, Promote, RollBack, RolloutEvent, Start
 from router.control.spec_checks import check_kept
-from telemetry.errors import InfrastructureError, TransitionRefused, UnreadableRecord, UsageError
-from telemetry.events import DecisionMade, RolloutChanged, RolloutSpec, now
-from telemetry.rollout_file import read_rollout, replaces, write_rollout
+from router.control.standing import Standing, meant
+from telemetry.errors import InfrastructureError, TransitionRefused, UsageError
+from telemetry.events import DEFAULT_ROUTE, DecisionMade, RolloutChanged, RolloutSpec, now
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +48,9 @@ class StaleRevision(TransitionRefused):
 
 
 class Control:
-    """The rollouts and their latest states; safe to use from several threads.
+    """The rollouts and their latest states, one at a time on each route; safe to use from several threads.
 
+    `rollout_file` is the default route's; those of other routes lie beside it.
     `outbox` holds the states that the broker does not have yet, oldest first. `followers` are told of each change of
     status, stage or share once it is in force, in order; none of them may fail or take long. `models` is where the
     model folders lie on this machine: those of a rollout are pinned there as long as it may be rolled back. `keep_days`
@@ -64,7 +65,7 @@ class Control:
         models: Path | None = None,
         keep_days: float | None = None,
     ) -> None:
-        self._file = rollout_file
+        self._standing = Standing(rollout_file)
         self._keep_days = keep_days
         self._journal = Journal(journal)
         self._models, self._pinning = models, Pinning(models)
@@ -76,22 +77,19 @@ class Control:
         self._decided: set[str] = set()
         self.outbox: deque[RolloutChanged] = deque()
         self.followers: list[Follower] = []
-        self.current: RolloutChanged | None = None
         self.heard = Heard(clock)
-        self._restore_from_file()
+        for state in self._standing.read():
+            self._states[state.spec.rollout_id] = state
+            self._pinning.follow(state)
 
     def start(self, spec: RolloutSpec, actor: str = "operator", reason: str = "started") -> RolloutChanged:
-        """Start a rollout. Raises TransitionRefused where one still has subjects, or this one has been."""
+        """Start a rollout.
+
+        Raises TransitionRefused where one on the same route still has subjects, or this one has been.
+        """
         check_kept(spec, self._keep_days)
         with self._lock:
-            other = self.current
-            if other is not None and other.occupies:
-                raise TransitionRefused(
-                    f"Start of {spec.rollout_id!r} is refused: {other.spec.rollout_id!r} is {other.status} "
-                    f"and its candidate has {other.share:.0%} of subjects",
-                    hint="Roll it back first, or close it where it is promoted or its rollback window has passed: "
-                    "`belay rollout close`.",
-                )
+            self._standing.require_room(spec)
             if spec.rollout_id in self._states:
                 raise TransitionRefused(
                     f"Start of {spec.rollout_id!r} is refused: there has been one by that id"
@@ -104,6 +102,19 @@ class Control:
             except InfrastructureError:
                 self._pinning.withdraw(state)
                 raise
+
+    def current(self, route: str | None = None) -> RolloutChanged | None:
+        """The rollout that stands on a route, None where there is none; without a route the only one there is.
+
+        Raises SeveralRollouts where nobody can tell which is meant.
+        """
+        return meant(self.standing, route)
+
+    @property
+    def standing(self) -> tuple[RolloutChanged, ...]:
+        """The rollout of each route that has one."""
+        with self._lock:
+            return self._standing.every()
 
     @property
     def rollouts(self) -> tuple[RolloutChanged, ...]:
@@ -134,14 +145,16 @@ class Control:
         with self._lock:
             if decision.event_id in self._decided:
                 return
-            state = self.current
+            known = self._states.get(decision.rollout_id)
+            state = self._standing.on(known.spec.route) if known is not None else None
             event = event_for(decision, state)
             outcome = f"ignored: {event}"
             self.heard.decided(decision)  # whoever is told of the change is told what it rests on
             if state is not None and not isinstance(event, str):
                 outcome = self._asked_for(state, event)
             self._decided.add(decision.event_id)
-            revision = self.current.revision if self.current is not None else 0
+            after = self._states.get(decision.rollout_id)
+            revision = after.revision if after is not None else 0
         self._journal.write(
             read_at, decision.event_id, decision.action, decision.rollout_id, outcome, revision
         )
@@ -157,10 +170,23 @@ class Control:
             return f"refused: {refused.message}"
 
     def tick(self) -> None:
-        """Do what time makes due: close a window that has passed, pause what nobody watches, promote what waited."""
-        self.expire()
+        """Do what time makes due: close a window that has passed, pause what nobody watches, promote what waited.
+
+        What fails on one route is raised when all others have had their turn.
+        """
+        failed: list[Exception] = []
+        for state in self.standing:
+            try:
+                self._tick(state.spec.route)
+            except Exception as error:  # noqa: BLE001 - raised below
+                failed.append(error)
+        if failed:
+            raise failed[0]
+
+    def _tick(self, route: str) -> None:
+        self.expire(route)
         with self._lock:
-            state = self.current
+            state = self._standing.on(route)
             if state is None or not state.live:
                 return
             blind = why_blind(state, self.heard.sight(state), self._clock())
@@ -186,10 +212,10 @@ class Control:
             said = (decision.event_id, decision.action, decision.rollout_id, "applied after it had waited")
             self._journal.write(read_at, *said, after.revision)
 
-    def expire(self) -> None:
-        """Close the rollback window of a promoted rollout where it has passed."""
+    def expire(self, route: str = DEFAULT_ROUTE) -> None:
+        """Close the rollback window of a route's promoted rollout where it has passed."""
         with self._lock:
-            state = self.current
+            state = self._standing.on(route)
             if state is None or state.status != "promoted" or self._clock() < rollout.rollback_until(state):
                 return
             self._apply(state, Expire())
@@ -209,9 +235,11 @@ class Control:
                 self._learn(state)
             # A state must not come after a newer one that the topic has: compaction keeps the last.
             waiting = [state for state in self.outbox if _is_news(state, published)]
-            newest = self.current
-            if newest is not None and _is_news(newest, published) and newest not in waiting:
-                waiting.append(newest)
+            waiting += [
+                newest
+                for newest in self._standing.every()
+                if _is_news(newest, published) and newest not in waiting
+            ]
             self.outbox = deque(waiting)
 
     def _compare(self, state: RolloutChanged, event: RolloutEvent, revision: int) -> None:
@@ -229,16 +257,14 @@ class Control:
         if known is None or state.revision > known.revision:
             self._states[state.spec.rollout_id] = state
             self._moved[state.spec.rollout_id] = state.revision
-        if replaces(state, self.current):
-            write_rollout(self._file, state)
-            self.current = state
+        if self._standing.learn(state):
             self._pinning.follow(state)
 
     def _apply(self, state: RolloutChanged, event: RolloutEvent) -> RolloutChanged:
         after = rollout.transition(state, event, self._clock())
         if after is state:
             return state
-        current, rollout_id = self.current, state.spec.rollout_id
+        current, rollout_id = self._standing.on(state.spec.route), state.spec.rollout_id
         if current is not None and current.spec.rollout_id != rollout_id:
             raise TransitionRefused(
                 f"{type(event).__name__} of rollout {rollout_id!r} is refused: "
@@ -247,14 +273,9 @@ class Control:
         return self._take_on(after)
 
     def _take_on(self, state: RolloutChanged) -> RolloutChanged:
-        if not write_rollout(self._file, state):
-            raise InfrastructureError(
-                f"{self._file} holds a newer state than {state.spec.rollout_id!r} at revision {state.revision}",
-                hint="Another control writes it, or this machine's clock went back. Nothing was changed.",
-            )
+        self._standing.take_on(state)
         rollout_id = state.spec.rollout_id
         before = self._states.get(rollout_id)
-        self.current = state
         self._states[rollout_id] = state
         self.outbox.append(state)
         self._pinning.follow(state)
@@ -272,15 +293,6 @@ class Control:
                 follower(before, after)
             except Exception:
                 log.exception("revision %d of %s was not told on", after.revision, after.spec.rollout_id)
-
-    def _restore_from_file(self) -> None:
-        try:
-            self.current = read_rollout(self._file)
-        except UnreadableRecord as error:
-            log.warning("starting without the rollout file: %s", error)
-        if self.current is not None:
-            self._states[self.current.spec.rollout_id] = self.current
-            self._pinning.follow(self.current)
 
 
 def _is_news(state: RolloutChanged, published: list[RolloutChanged]) -> bool:

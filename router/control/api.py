@@ -34,6 +34,7 @@ from telemetry.events import RolloutChanged, RolloutSpec, Status, Value
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200)]
 Who = Annotated[Caller, Depends(caller_of)]
+Route = Annotated[str | None, Query(max_length=200)]
 IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=40)]
 
 _ACTIONS: Final[dict[str, Callable[[str, str], RolloutEvent]]] = {
@@ -98,10 +99,10 @@ def create_app(
 
 def _add_health(app: FastAPI, control: Control, pulses: Sequence[Pulse]) -> None:
     def _health(*, bad: tuple[HealthStatus, ...]) -> JSONResponse:
-        found, current = health(pulses), control.current
+        found = health(pulses)
         told = {
             **found._asdict(),
-            "rollout": current.spec.rollout_id if current is not None else None,
+            "rollouts": {state.spec.route: state.spec.rollout_id for state in control.standing},
             "unpublished": len(control.outbox),
         }
         return JSONResponse(told, 503 if found.status in bad else 200)
@@ -119,6 +120,7 @@ class Brief(Value):
     """A rollout on one line."""
 
     rollout_id: str
+    route: str
     candidate: str
     status: Status
     stage: int
@@ -136,20 +138,23 @@ class Brief(Value):
             name: getattr(state, name) for name in cls.model_fields if name in RolloutChanged.model_fields
         }
         spec = state.spec
-        return cls(rollout_id=spec.rollout_id, candidate=spec.candidate.name, stages=len(spec.stages), **same)
+        names = {"rollout_id": spec.rollout_id, "route": spec.route, "candidate": spec.candidate.name}
+        return cls(**names, stages=len(spec.stages), **same)
 
 
 def _add_views(app: FastAPI, control: Control) -> None:
     @app.get("/rollouts")
-    def _rollouts() -> list[Brief]:
+    def _rollouts(route: Route = None) -> list[Brief]:
         latest = sorted(control.rollouts, key=lambda state: state.since, reverse=True)
-        return [Brief.of(state) for state in latest]
+        return [Brief.of(state) for state in latest if route is None or state.spec.route == route]
 
     @app.get("/rollouts/current")
-    async def _current(response: Response) -> RolloutChanged:
-        if control.current is None:
-            raise UnknownRollout("no rollout has been started", hint="POST /rollouts starts one.")
-        return _tagged(response, control.current)
+    def _current(response: Response, route: Route = None) -> RolloutChanged:
+        current = control.current(route)
+        if current is None:
+            where = "" if route is None else f" on route {route!r}"
+            raise UnknownRollout(f"no rollout has been started{where}", hint="POST /rollouts starts one.")
+        return _tagged(response, current)
 
     @app.get("/rollouts/{rollout_id}")
     def _rollout(rollout_id: str, response: Response) -> RolloutChanged:
@@ -177,7 +182,7 @@ def _add_changes(app: FastAPI, control: Control, desk: Desk) -> None:
         event = Start(spec, who.name or actor or "operator", reason)
         needs = "override" if spec.audit.verdict != "pass" else "start"
         body = f"{spec.model_dump_json()}{reason}"
-        asked = Asked(who, "start", spec.rollout_id, event.actor, body, key, needs)
+        asked = Asked(who, "start", spec.rollout_id, event.actor, body, key, needs, spec.route)
         return _response(desk.serve(asked, lambda: control.start(spec, event.actor, event.reason), 201))
 
     for name, event in _ACTIONS.items():

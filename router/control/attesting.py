@@ -40,14 +40,14 @@ def ask_who_answers(model: StoredModel) -> Comparison:
 
 
 class Attesting:
-    """Asks about the models of the current rollout that others run; `models` is where the model folders lie."""
+    """Asks about the models of the live rollouts that others run; `models` is where the model folders lie."""
 
     def __init__(
         self, control: Control, models: Path, check: Check = ask_who_answers, pulse: Pulse | None = None
     ) -> None:
         self._control, self._store, self._check = control, ModelStore(models), check
         self._pulse = pulse or Pulse("attesting")
-        self._strangers: dict[str, int] = {}
+        self._strangers: dict[tuple[str, str], int] = {}
 
     def run(self, every_s: float, stop: threading.Event) -> None:
         """Look every `every_s` seconds until `stop`, whatever a look runs into."""
@@ -63,10 +63,13 @@ class Attesting:
 
     def look(self) -> None:
         """Ask once, and roll back where another model has answered `IN_A_ROW` times."""
-        state = self._control.current
-        if state is None or not state.live:
-            self._strangers.clear()
-            return
+        live = [state for state in self._control.standing if state.live]
+        kept = {state.spec.rollout_id for state in live}
+        self._strangers = {key: seen for key, seen in self._strangers.items() if key[0] in kept}
+        for state in live:
+            self._look_at(state)
+
+    def _look_at(self, state: RolloutChanged) -> None:
         for model in self._of_others(state):
             try:
                 found = self._check(model)
@@ -77,14 +80,17 @@ class Attesting:
             self._weigh(state, model, found)
 
     def _weigh(self, state: RolloutChanged, model: StoredModel, found: Comparison) -> None:
-        seen = 0 if found.same else self._strangers.get(model.name, 0) + 1
-        self._strangers[model.name] = seen
+        key = (state.spec.rollout_id, model.name)
+        seen = self._strangers[key] = 0 if found.same else self._strangers.get(key, 0) + 1
         if found.same:
             return
         log.warning("another model answers for %s (%d in a row): %s", model.name, seen, found.told)
         if seen >= IN_A_ROW:
             reason = f"another model answers for {model.name} than the one that was audited: {found.told}"
-            self._control.act(state.spec.rollout_id, RollBack(ACTOR, reason))
+            try:
+                self._control.act(state.spec.rollout_id, RollBack(ACTOR, reason))
+            except BelayError as error:  # the next look asks again, and other rollouts have their turn
+                log.error("rollout %s is not rolled back: %s", state.spec.rollout_id, error)  # noqa: TRY400 - the message says it all
 
     def _of_others(self, state: RolloutChanged) -> Iterator[StoredModel]:
         wanted = {state.spec.base.sha256, state.spec.candidate.sha256}

@@ -7,7 +7,7 @@ from telemetry.events import DecisionMade, RolloutChanged
 
 
 def event_for(decision: DecisionMade, current: RolloutChanged | None) -> RolloutEvent | str:
-    """What a decision asks of the current rollout, or the reason why it asks nothing. Pure.
+    """What a decision asks of the current rollout of its route, or the reason why it asks nothing. Pure.
 
     A `roll_back` of the current rollout always acts. A `promote` acts where the rollout's policy lets the
     machine promote, and only for the stage that it was decided in: it may come twice. A `hold` says where the

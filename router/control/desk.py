@@ -20,7 +20,7 @@ from router.control.answers import Answered, Answers, KeyReused, fingerprint
 from router.control.audit_log import AuditLog
 from router.control.spec_checks import SpecRefused
 from telemetry.errors import BelayError, TransitionRefused, UsageError
-from telemetry.events import RolloutChanged
+from telemetry.events import DEFAULT_ROUTE, RolloutChanged
 
 _STATUS: Final[tuple[tuple[type[BelayError], int], ...]] = (
     (NotSignedIn, 401),
@@ -37,6 +37,7 @@ class Asked(NamedTuple):
     """A change that somebody asks for: `what` is done with the rollout, `body` is the request as canonical JSON.
 
     `actor` is who signed in; who they say they are where nobody does. `needs` is what they have to be allowed to do.
+    `route` is where a rollout is to start.
     """
 
     caller: Caller
@@ -46,6 +47,7 @@ class Asked(NamedTuple):
     body: str
     key: str | None = None
     needs: str | None = None
+    route: str = DEFAULT_ROUTE
 
 
 class Desk:
@@ -91,18 +93,18 @@ class Desk:
         try:
             return Answered(status, do().model_dump(mode="json"))
         except TransitionRefused as refused:
-            return refusal(refused, self._standing(asked.rollout_id))
+            return refusal(refused, self._standing(asked))
         except BelayError as error:
             return refusal(error)
         finally:
             CALLER.reset(serving)
 
-    def _standing(self, rollout_id: str) -> RolloutChanged | None:
-        """The state that stood in the way: that of the rollout, or of the one that is there."""
+    def _standing(self, asked: Asked) -> RolloutChanged | None:
+        """The state that stood in the way: that of the rollout, or of the one that is on its route."""
         try:
-            return self._control.rollout(rollout_id)
+            return self._control.rollout(asked.rollout_id)
         except UnknownRollout:
-            return self._control.current
+            return self._control.current(asked.route)
 
 
 def refusal(error: BelayError, standing: RolloutChanged | None = None) -> Answered:

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 POLL_S: Final = 0.1
 RETRY_S: Final = 1.0
 RESTORE_S: Final = 15.0
+STUCK_S: Final = 5.0
+"""How long what cannot be written waits at most while there is more to read."""
+_DUE: Final = "what is due"
 ASK_S: Final = 5.0
 """How often the broker is asked whether it is there: a poll that finds nothing does not tell."""
 
@@ -77,6 +80,9 @@ class _Loop:
     ) -> None:
         self._control, self._bus, self._stop, self._pulse, self._audit = control, bus, stop, pulse, audit
         self._buried: dict[int, int] = {}
+        # What could not be written, by rollout, with why: its decisions wait, those about others are acted on.
+        self._stuck: dict[str, Exception] = {}
+        self._stuck_since = 0.0
 
     def serve_until_broken(self) -> None:
         """Serve until `stop`, or until something goes wrong, and wait a while then."""
@@ -97,6 +103,7 @@ class _Loop:
         _tick(self._control, self._pulse)
 
     def _serve(self) -> None:
+        self._stuck.clear()
         self._bus.ensure_topics()
         self._control.restore(self._published())
         with self._bus.publisher() as publisher, self._bus.reader([topics.DECISIONS, topics.WATCH]) as reader:
@@ -106,9 +113,11 @@ class _Loop:
                     reader.end_offsets()
                     ask_at = time.monotonic() + ASK_S
                 self._publish(publisher)
-                for record in reader.poll(POLL_S):
+                records = reader.poll(POLL_S)
+                for record in records:
                     self._act_on(record, publisher)
-                self._control.tick()
+                self._tick()
+                self._raise_what_is_stuck(caught_up=not records)
                 self._pulse.beat()
             self._publish(publisher)
 
@@ -156,10 +165,8 @@ class _Loop:
             return
         try:
             event = codec.decode(record)
-            if isinstance(event, DecisionMade):
-                self._control.decide(event)
-        except InfrastructureError:
-            raise  # the decision is read again when the disk or the broker is back
+            if isinstance(event, DecisionMade) and event.rollout_id not in self._stuck:
+                self._decide(event)
         except UnreadableRecord as error:
             self._bury(record, error.message, publisher)
         except Exception as error:  # noqa: BLE001 - one record must not stop the watch of all others
@@ -167,6 +174,28 @@ class _Loop:
                 f"record {record.topic}/{record.partition} at offset {record.offset} is not acted on", error
             )
             self._bury(record, f"control cannot handle it: {_told(error)}", publisher)
+
+    def _decide(self, decision: DecisionMade) -> None:
+        try:
+            self._control.decide(decision)
+        except InfrastructureError as error:
+            self._is_stuck(decision.rollout_id, error)
+
+    def _tick(self) -> None:
+        try:
+            self._control.tick()
+        except Exception as error:  # noqa: BLE001 - raised when others have their turn
+            self._is_stuck(_DUE, error)
+
+    def _is_stuck(self, what: str, error: Exception) -> None:
+        if not self._stuck:
+            self._stuck_since = time.monotonic()
+        self._stuck.setdefault(what, error)
+
+    def _raise_what_is_stuck(self, *, caught_up: bool) -> None:
+        """Start over, and so try again, once all other rollouts have what was decided about them."""
+        if self._stuck and (caught_up or time.monotonic() - self._stuck_since > STUCK_S):
+            raise next(iter(self._stuck.values()))
 
     def _hear(self, record: Record) -> None:
         """Hear what the watch says of itself. What cannot be read tells nothing: its silence is what counts."""

@@ -35,8 +35,7 @@ class ControlMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All figures, as prometheus_client asks for them."""
-        current = self._control.current
-        there = [s for s in self._control.rollouts if s.live or (s is current and s.status != "closed")]
+        there = [s for s in self._control.standing if s.status != "closed"]
         yield from _of_rollouts(there)
         yield from self._blind(there)
         changes = CounterMetricFamily(

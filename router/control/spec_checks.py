@@ -26,6 +26,7 @@ MOST_WINDOWS: Final = 50
 MOST_WINDOW_DAYS: Final = 3650
 ALPHA: Final = (1e-9, 0.5)
 _ROLLOUT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_ROUTE: Final = re.compile(r"[!-~]{1,100}", re.ASCII)
 _CAPABILITY: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
 # Sums of n times 1/n are not exactly 1.
 _ROUNDING: Final = 1e-6
@@ -67,6 +68,16 @@ def _check_id(spec: RolloutSpec) -> None:
             spec,
             "its id is expected to be 1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit",
             "Paths of URLs and names of files hold it: /rollouts/ID/rollback has to reach it.",
+        )
+
+
+def _check_route(spec: RolloutSpec) -> None:
+    """It is a model's public name, and part of a file's name."""
+    if not _ROUTE.fullmatch(spec.route):
+        raise _refused(
+            spec,
+            f"its route is {spec.route[:100]!r}, expected 1 to 100 printable ASCII characters without a space",
+            "It is the public name of a model that a router has a route for.",
         )
 
 
@@ -186,8 +197,8 @@ def _check_audit(spec: RolloutSpec) -> None:
 
 
 _CHECKS: Final[tuple[Callable[[RolloutSpec], None], ...]] = (
-    _check_id, _check_size, _check_capabilities, _check_weights, _check_stages, _check_windows, _check_limits,
-    _check_audit,
+    _check_id, _check_route, _check_size, _check_capabilities, _check_weights, _check_stages, _check_windows,
+    _check_limits, _check_audit,
 )  # fmt: skip
 
 

@@ -29,9 +29,9 @@ class RolloutVerdict(Value):
     decision_id: str | None = None
 
 
-def unknown(rollout_id: str) -> RolloutVerdict:
-    """The verdict on a rollout that nobody has started."""
-    return RolloutVerdict(verdict="hold", reason="no such rollout is known", rollout=rollout_id)
+def unknown(rollout_id: str, why: str) -> RolloutVerdict:
+    """The verdict where no rollout can be judged: nobody has started it, or nobody can tell which is meant."""
+    return RolloutVerdict(verdict="hold", reason=why, rollout=rollout_id)
 
 
 def verdict_of(state: RolloutChanged, heard: Heard, at: datetime, stage: int | None = None) -> RolloutVerdict:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from fastapi import FastAPI, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from router.control.actor import Control, UnknownRollout
+from router.control.standing import SeveralRollouts
 from router.control.verdict import Passes, RolloutVerdict, unknown, verdict_of
 from telemetry.events import RolloutChanged, now
 
@@ -25,7 +26,10 @@ NO: Final = 403
 
 
 class Hook(BaseModel):
-    """What Flagger posts; `metadata` is what the Canary's manifest has there: `rollout`, the current one without it."""
+    """What Flagger posts.
+
+    `metadata` is what the Canary's manifest has there: `rollout`, or the `route` whose current one is meant.
+    """
 
     name: str
     namespace: str
@@ -38,36 +42,57 @@ def add_verdicts(app: FastAPI, control: Control, clock: Callable[[], datetime] =
     """Add the addresses that other controllers ask at."""
     passes, lock = Passes(), threading.Lock()
 
-    def verdict(rollout_id: str, stage: int | None = None) -> RolloutVerdict:
-        state = _state(control, rollout_id)
-        return unknown(rollout_id) if state is None else verdict_of(state, control.heard, clock(), stage)
+    def verdict(asked: _Asked, stage: int | None = None) -> tuple[RolloutVerdict, RolloutChanged | None]:
+        state = _state(control, asked)
+        if isinstance(state, str):
+            return unknown(asked.rollout_id, state), None
+        return verdict_of(state, control.heard, clock(), stage), state
 
     @app.get("/verdict/{rollout_id}")
-    def _verdict(rollout_id: str, stage: Annotated[int | None, Query(ge=0)] = None) -> RolloutVerdict:
-        return verdict(rollout_id, stage)
+    def _verdict(
+        rollout_id: str,
+        stage: Annotated[int | None, Query(ge=0)] = None,
+        route: Annotated[str | None, Query(max_length=200)] = None,
+    ) -> RolloutVerdict:
+        return verdict(_Asked(rollout_id, route), stage)[0]
 
     @app.post("/flagger/confirm-traffic-increase", response_model=RolloutVerdict)
     def _confirm(hook: Hook) -> JSONResponse:
-        rollout_id = (hook.metadata or {}).get("rollout", CURRENT)
-        found, state = verdict(rollout_id), _state(control, rollout_id)
-        who = (rollout_id, hook.namespace, hook.name, hook.checksum)
+        asked = _Asked.of(hook)
+        found, state = verdict(asked)
+        who = (asked.rollout_id, asked.route or "", hook.namespace, hook.name, hook.checksum)
         with lock:
             passes_now = state is not None and found.verdict != "roll_back" and passes.let_through(who, state)
         return _told(found, yes=passes_now)
 
     @app.post("/flagger/rollback", response_model=RolloutVerdict)
     def _roll_back(hook: Hook) -> JSONResponse:
-        found = verdict((hook.metadata or {}).get("rollout", CURRENT))
+        found, _ = verdict(_Asked.of(hook))
         return _told(found, yes=found.verdict == "roll_back")
 
 
-def _state(control: Control, rollout_id: str) -> RolloutChanged | None:
-    if rollout_id == CURRENT:
-        return control.current
+class _Asked(NamedTuple):
+    """A rollout that is asked about: by its id, or as the current one, of a route where one is named."""
+
+    rollout_id: str
+    route: str | None
+
+    @classmethod
+    def of(cls, hook: Hook) -> _Asked:
+        said = hook.metadata or {}
+        return cls(said.get("rollout", CURRENT), said.get("route"))
+
+
+def _state(control: Control, asked: _Asked) -> RolloutChanged | str:
+    """The rollout's state, or why there is none to judge."""
     try:
-        return control.rollout(rollout_id)
+        if asked.rollout_id != CURRENT:
+            return control.rollout(asked.rollout_id)
+        return control.current(asked.route) or "no rollout has been started"
     except UnknownRollout:
-        return None
+        return "no such rollout is known"
+    except SeveralRollouts as several:
+        return several.message
 
 
 def _told(found: RolloutVerdict, *, yes: bool) -> JSONResponse:

@@ -70,6 +70,7 @@ def line(
     first = leading(report) if report is not None else None
     return Line(
         rollout_id=spec.rollout_id,
+        route=spec.route,
         model_alias=spec.model_alias,
         base=spec.base.name,
         candidate=spec.candidate.name,

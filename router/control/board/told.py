@@ -74,6 +74,7 @@ class Line(Value):
     """
 
     rollout_id: str
+    route: str
     model_alias: str
     base: str
     candidate: str

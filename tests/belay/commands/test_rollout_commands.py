@@ -168,7 +168,7 @@ def test_what_control_refuses_is_told_with_what_to_do(rollout: Path) -> None:
 def test_a_rollout_is_listed_shown_paused_and_resumed(rollout: Path) -> None:
     belay("rollout", "start", str(rollout), "--by", "ada", "--reason", "go", control="http://control")
     listed = belay("rollout", "list", control="http://control")
-    assert re.search(r"r1 +candidate|r1 +mine", listed)
+    assert re.search(r"r1 +default +mine", listed)
     assert "1 of 1" in listed
     assert "paused" in belay("rollout", "pause", "r1", *WORD, control="http://control")
     with pytest.raises(
@@ -276,3 +276,15 @@ def test_clean_removes_only_what_is_belays(tmp_path: Path, home: Home) -> None:
     assert "There is nothing" in belay("clean", "--home", str(tmp_path / "absent"))
     belay("clean", "--home", str(home.root))
     assert not home.root.exists()
+
+
+@pytest.mark.usefixtures("api")
+def test_where_several_routes_have_a_rollout_the_commands_ask_which(rollout: Path) -> None:
+    belay("rollout", "start", str(rollout), control="http://control")
+    other = json.loads(rollout.read_text()) | {"rollout_id": "r2", "route": "acme/sql"}
+    rollout.write_text(json.dumps(other))
+    assert "acme/sql" in belay("rollout", "start", str(rollout), control="http://control")
+    with pytest.raises(UsageError, match="2 rollouts, and none was named: 'r2' on route 'acme/sql'"):
+        belay("rollout", "status", control="http://control")
+    assert "r2" in belay("rollout", "status", "--route", "acme/sql", control="http://control")
+    assert "r1" not in belay("rollout", "list", "--route", "acme/sql", control="http://control")

@@ -53,7 +53,7 @@ def test_a_decision_that_changes_nothing_says_why_in_the_journal(
 ) -> None:
     state = control.start(spec())
     control.decide(made)
-    assert control.current is state
+    assert control.current() is state
     assert journal(tmp_path)[0]["outcome"].startswith(outcome)
 
 
@@ -63,8 +63,8 @@ def test_a_promotion_of_a_rolled_back_rollout_is_refused_and_journalled(
     control.start(spec())
     control.decide(decision("roll_back"))
     control.decide(decision("promote"))
-    assert control.current is not None
-    assert control.current.status == "rolled_back"
+    assert control.current() is not None
+    assert control.current().status == "rolled_back"
     assert journal(tmp_path)[1]["outcome"].startswith("refused: Promote of rollout 'r1'")
 
 
@@ -75,10 +75,10 @@ def test_a_file_that_cannot_be_written_leaves_the_state_as_it_was(control: Contr
     made = decision()
     with pytest.raises(InfrastructureError, match="cannot write the rollout's state"):
         control.decide(made)
-    assert control.current is state
+    assert control.current() is state
     (tmp_path / "rollout.json").rmdir()
     control.decide(made)
-    assert control.current.status == "rolled_back"
+    assert control.current().status == "rolled_back"
 
 
 def test_a_file_with_a_newer_state_is_never_overwritten(control: Control, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_broken_rollout_file_is_replaced_by_the_next_transition(tmp_path: Path
     file = tmp_path / "rollout.json"
     file.write_text("{", encoding="utf-8")
     control = Control(file, tmp_path / "control.jsonl")
-    assert control.current is None
+    assert control.current() is None
     state = control.start(spec())
     assert read_rollout(file) == state
 
@@ -109,11 +109,11 @@ def test_the_rollback_window_closes_by_itself(tmp_path: Path) -> None:
     control.start(spec((0.5,)))
     control.act("r1", Promote("ada", "good"))
     control.expire()
-    assert control.current is not None
-    assert control.current.status == "promoted"
+    assert control.current() is not None
+    assert control.current().status == "promoted"
     now += timedelta(days=30)
     control.expire()
-    assert (control.current.status, control.current.share) == ("closed", 0.98)
+    assert (control.current().status, control.current().share) == ("closed", 0.98)
 
 
 def test_one_rollout_at_a_time_and_each_id_once(control: Control) -> None:
@@ -132,7 +132,7 @@ def test_a_promotion_that_a_person_was_quicker_with_is_not_made_on_top_of_theirs
     control.start(spec())
     by_hand = control.act("r1", Promote("ada", "sooner"))
     control.decide(decision("promote", stage=0))
-    assert control.current is by_hand
+    assert control.current() is by_hand
     assert [line["outcome"].split(":")[0] for line in journal(tmp_path)] == ["applied", "ignored"]
 
 
@@ -141,8 +141,8 @@ def test_an_older_hold_that_is_read_again_does_not_move_the_shadows_back(control
     older, newer = (Allotment(settled=n, by_capability={"sums": n / 1000}, otherwise=0.0) for n in (200, 400))
     for allotment in (older, newer, older):
         control.decide(decision("hold", allotment=allotment))
-    assert control.current is not None
-    assert (control.current.allotment, control.current.revision) == (newer, 3)
+    assert control.current() is not None
+    assert (control.current().allotment, control.current().revision) == (newer, 3)
 
 
 def test_a_rollout_whose_window_has_passed_keeps_its_subjects_until_it_is_closed_by_hand(
@@ -213,8 +213,8 @@ class Moving:
     def after(self, **span: float) -> RolloutChanged:
         self.now += timedelta(**span)
         self.control.tick()
-        assert self.control.current is not None
-        return self.control.current
+        assert self.control.current() is not None
+        return self.control.current()
 
 
 def test_a_promotion_waits_for_the_least_time_of_its_stage_and_comes_then_by_itself(tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_a_rollout_of_the_past_never_takes_the_place_of_the_live_one(
     control.restore([past, live])
     with pytest.raises(TransitionRefused, match="'r2' has taken its place"):
         control.act("r1", Close("ada", "late"))
-    assert control.current == live
+    assert control.current() == live
     assert read_rollout(tmp_path / "rollout.json") == live
 
 
@@ -320,8 +320,8 @@ def test_a_journal_that_cannot_be_written_costs_no_rollback(
     control.start(spec())
     with caplog.at_level(logging.ERROR):
         control.decide(decision("roll_back"))
-    assert control.current is not None
-    assert control.current.status == "rolled_back"
+    assert control.current() is not None
+    assert control.current().status == "rolled_back"
     assert "misses a line" in caplog.text
 
 
@@ -343,7 +343,7 @@ def test_the_newest_state_of_a_topic_stands_in_whatever_order_it_is_read(
     first = started()
     second = promoted(first)
     control.restore([second, first])
-    assert control.current == second
+    assert control.current() == second
     assert read_rollout(tmp_path / "rollout.json") == second
     assert not control.outbox
 

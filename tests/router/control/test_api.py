@@ -40,7 +40,13 @@ def test_a_rollout_is_started_seen_promoted_and_rolled_back_over_http(http: Test
     assert http.get("/rollouts/r1").json() == after
     health = http.get("/healthz")
     assert health.status_code == 200
-    assert health.json() == {"status": "ok", "reasons": [], "alarms": 0, "rollout": "r1", "unpublished": 3}
+    assert health.json() == {
+        "status": "ok",
+        "reasons": [],
+        "alarms": 0,
+        "rollouts": {"default": "r1"},
+        "unpublished": 3,
+    }
 
 
 def test_health_is_503_without_a_broker_and_liveness_only_where_a_thread_is_dead(control: Control) -> None:
@@ -167,7 +173,7 @@ def test_a_spec_that_no_broker_would_take_is_a_422_and_starts_nothing(
     answer = http.post("/rollouts", json=spec().model_dump(mode="json") | {"model_alias": "x" * SPEC_BYTES})
     assert answer.status_code == 422
     assert "bytes of JSON, expected at most 400,000" in answer.json()["error"]
-    assert (control.current, list(control.outbox)) == (None, [])
+    assert (control.current(), list(control.outbox)) == (None, [])
 
 
 def test_the_largest_spec_that_starts_fits_a_record_with_an_allotment_of_its_own() -> None:

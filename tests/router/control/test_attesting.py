@@ -55,12 +55,12 @@ def test_a_model_that_was_exchanged_is_rolled_back_at_the_second_look(
     watch, asked = attesting(control, tmp_path / "models", SAME, OTHER, OTHER)
     for status in ("ramping", "ramping", "rolled_back"):
         watch.look()
-        assert control.current is not None
-        assert control.current.status == status
+        assert control.current() is not None
+        assert control.current().status == status
     assert asked == ["far"] * 3
-    assert control.current is not None
-    assert control.current.actor == ACTOR
-    assert "0.3 nats apart" in control.current.reason
+    assert control.current() is not None
+    assert control.current().actor == ACTOR
+    assert "0.3 nats apart" in control.current().reason
 
 
 @pytest.mark.parametrize("between", [SAME, AWAY])
@@ -71,8 +71,8 @@ def test_one_strange_answer_alone_changes_nothing(
     watch, _ = attesting(control, tmp_path / "models", OTHER, between, SAME)
     for _ in range(3):
         watch.look()
-    assert control.current is not None
-    assert control.current.live
+    assert control.current() is not None
+    assert control.current().live
 
 
 def test_a_look_that_ends_in_a_mistake_is_an_alarm_and_the_next_one_comes(
@@ -99,8 +99,8 @@ def test_base_is_asked_about_as_well(control: Control, tmp_path: Path) -> None:
     watch.look()
     watch.look()
     assert asked == ["far-base"] * 2
-    assert control.current is not None
-    assert not control.current.live
+    assert control.current() is not None
+    assert not control.current().live
 
 
 def test_models_of_ours_and_those_of_no_live_rollout_are_not_asked(control: Control, tmp_path: Path) -> None:
@@ -110,3 +110,17 @@ def test_models_of_ours_and_those_of_no_live_rollout_are_not_asked(control: Cont
     control.start(spec())
     watch.look()
     assert asked == []
+
+
+def test_a_model_of_two_live_rollouts_is_counted_once_a_look_for_each(
+    control: Control, tmp_path: Path
+) -> None:
+    far = of_others(tmp_path / "models", "far-base")
+    control.start(spec(base=far))
+    control.start(spec(base=far, rollout_id="r2", route="sql"))
+    watch, asked = attesting(control, tmp_path / "models", OTHER, OTHER, OTHER, OTHER)
+    watch.look()
+    assert all(state.live for state in control.standing)
+    watch.look()
+    assert [state.status for state in control.standing] == ["rolled_back", "rolled_back"]
+    assert asked == ["far-base"] * 4

@@ -115,7 +115,7 @@ def test_a_change_that_another_sites_page_asks_for_is_refused(
 ) -> None:
     answer = client(control).post("/rollouts", json=SPEC, headers=headers)
     assert answer.status_code == 403
-    assert control.current is None
+    assert control.current() is None
 
 
 def test_a_page_of_controls_own_may_ask(control: Control) -> None:

@@ -104,7 +104,7 @@ def test_a_record_that_is_no_event_becomes_a_dead_letter_and_stops_nothing(
 ) -> None:
     control.start(spec())
     publish(bus, Encoded(topics.DECISIONS, b"r1", (), b"what?"), decision())
-    wait_for(lambda: control.current is not None and control.current.status == "rolled_back")
+    wait_for(lambda: control.current() is not None and control.current().status == "rolled_back")
     (letter,) = [codec.decode(record) for record in bus.logs[topics.DEAD_LETTERS, 0]]
     assert isinstance(letter, DeadLettered)
     assert (letter.topic, letter.offset, b64decode(letter.payload)) == (topics.DECISIONS, 0, b"what?")
@@ -118,7 +118,7 @@ def test_a_broken_record_as_large_as_a_broker_takes_stops_nothing_either(
     control.start(spec())
     large = Encoded(topics.DECISIONS, b"r1", (), b"x" * (BROKER_RECORD_BYTES - 100))
     publish(bus, large, decision())
-    wait_for(lambda: control.current is not None and control.current.status == "rolled_back")
+    wait_for(lambda: control.current() is not None and control.current().status == "rolled_back")
     (letter,) = [codec.decode(record) for record in bus.logs[topics.DEAD_LETTERS, 0]]
     assert isinstance(letter, DeadLettered)
     assert b64decode(letter.payload) == b"x" * PAYLOAD_LIMIT
@@ -132,8 +132,8 @@ def test_a_foreign_record_stops_nothing_where_the_broker_takes_smaller_records_t
     publish(bus, Encoded(topics.DECISIONS, b"r1", (), b"x" * 900_000), decision())
     monkeypatch.setattr("telemetry.bus.memory_bus.BROKER_RECORD_BYTES", 100_000)
     once(control, bus)
-    assert control.current is not None
-    assert control.current.status == "rolled_back"
+    assert control.current() is not None
+    assert control.current().status == "rolled_back"
     (letter,) = [codec.decode(record) for record in bus.logs[topics.DEAD_LETTERS, 0]]
     assert isinstance(letter, DeadLettered)
     assert (letter.payload, letter.offset) == ("", 0)
@@ -154,8 +154,8 @@ def test_a_decision_that_control_cannot_handle_is_buried_and_the_next_one_acts(
     monkeypatch.setattr(control, "decide", mistaken)
     publish(bus, bad, good)
     once(control, bus, pulse)
-    assert control.current is not None
-    assert control.current.status == "rolled_back"
+    assert control.current() is not None
+    assert control.current().status == "rolled_back"
     (letter,) = [codec.decode(record) for record in bus.logs[topics.DEAD_LETTERS, 0]]
     assert isinstance(letter, DeadLettered)
     assert letter.reason == "control cannot handle it: KeyError: 'a mistake of ours'"
@@ -178,7 +178,7 @@ def test_a_mistake_outside_of_any_record_starts_the_loop_over(
     monkeypatch.setattr(control, "restore", mistaken)
     publish(bus, decision())
     with serving(control_loop, control, bus, pulse=pulse):
-        wait_for(lambda: control.current is not None and control.current.status == "rolled_back")
+        wait_for(lambda: control.current() is not None and control.current().status == "rolled_back")
         wait_for(lambda: health([pulse]).status == "ok")
     assert pulse.alarms == 2
 
@@ -219,8 +219,8 @@ def test_a_state_that_no_broker_takes_is_an_alarm_and_decisions_act_all_the_same
     monkeypatch.setattr("telemetry.bus.memory_bus.BROKER_RECORD_BYTES", 5_000)
     pulse = Pulse("control-loop")
     once(control, bus, pulse)
-    assert control.current is not None
-    assert control.current.status == "rolled_back"
+    assert control.current() is not None
+    assert control.current().status == "rolled_back"
     assert (pulse.alarms, list(control.outbox)) == (2, [])
 
 
@@ -229,7 +229,7 @@ def test_an_event_of_another_kind_among_the_decisions_asks_nothing(control: Cont
     control.start(spec())
     stray = codec.encode(started(rollout_id="r2"))
     publish(bus, replace(stray, topic=topics.DECISIONS), decision())
-    wait_for(lambda: control.current is not None and control.current.status == "rolled_back")
+    wait_for(lambda: control.current() is not None and control.current().status == "rolled_back")
     with pytest.raises(UnknownRollout):
         control.rollout("r2")
     assert bus.logs[topics.DEAD_LETTERS, 0] == []
@@ -262,10 +262,25 @@ def test_a_decision_that_met_a_full_disk_is_tried_again(
     (tmp_path / "rollout.json").mkdir()
     publish(bus, decision())
     wait_for(lambda: caplog.text.count("control tries again") >= 2)
-    assert control.current is not None
-    assert control.current.status == "ramping"
+    assert control.current() is not None
+    assert control.current().status == "ramping"
     (tmp_path / "rollout.json").rmdir()
-    wait_for(lambda: control.current is not None and control.current.status == "rolled_back")
+    wait_for(lambda: control.current() is not None and control.current().status == "rolled_back")
+
+
+@pytest.mark.usefixtures("loop")
+def test_a_file_that_cannot_be_written_keeps_no_other_routes_rollback_waiting(
+    control: Control, bus: MemoryBus, tmp_path: Path
+) -> None:
+    control.start(spec())
+    control.start(spec(rollout_id="r2", route="sql"))
+    (tmp_path / "rollout.json").unlink()
+    (tmp_path / "rollout.json").mkdir()
+    publish(bus, decision("roll_back", "r1"), decision("roll_back", "r2"))
+    wait_for(lambda: control.rollout("r2").status == "rolled_back")
+    assert control.rollout("r1").status == "ramping"
+    (tmp_path / "rollout.json").rmdir()
+    wait_for(lambda: control.rollout("r1").status == "rolled_back")
 
 
 @pytest.mark.parametrize("broker", ["away", "none"])
@@ -281,7 +296,7 @@ def test_the_rollback_window_closes_without_a_broker_too(
     loop = (control_loop, control, bus) if broker == "away" else (without_a_bus, control)
     with serving(*loop):
         moment += timedelta(days=31)
-        wait_for(lambda: control.current is not None and control.current.status == "closed")
+        wait_for(lambda: control.current() is not None and control.current().status == "closed")
 
 
 def test_the_topic_restores_what_the_file_does_not_know(
@@ -292,7 +307,7 @@ def test_the_topic_restores_what_the_file_does_not_know(
     control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl")
     publish(bus, state, rolled_back(state))
     once(control, bus)
-    assert control.current == rolled_back(state)
+    assert control.current() == rolled_back(state)
     assert read_rollout(tmp_path / "rollout.json") == rolled_back(state)
     assert len(published(bus)) == 2
 
@@ -310,7 +325,7 @@ def test_decisions_of_the_past_repeat_nothing_after_a_restart(bus: MemoryBus, tm
     write_rollout(tmp_path / "rollout.json", promoted(state))
     control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl")
     once(control, bus)
-    assert control.current == promoted(state)
+    assert control.current() == promoted(state)
 
 
 def test_a_state_that_cannot_be_read_is_passed_over_and_the_others_are_taken_on(
@@ -319,7 +334,7 @@ def test_a_state_that_cannot_be_read_is_passed_over_and_the_others_are_taken_on(
     state = started()
     publish(bus, state, Encoded(topics.ROLLOUTS, b"r1", (), b"what?"), rolled_back(state))
     once(control, bus)
-    assert control.current == rolled_back(state)
+    assert control.current() == rolled_back(state)
     assert "belay.rollouts/0 at offset 1" in caplog.text
 
 
@@ -333,7 +348,7 @@ def test_what_happens_while_control_stops_is_published_before_it_ends(
         control.act("r1", RollBack("ada", "at the last moment"))
         stop.set()
 
-    monkeypatch.setattr(control, "expire", last_word)  # the last thing that the loop does in a round
+    monkeypatch.setattr(control, "tick", last_word)  # the last thing that the loop does in a round
     control_loop(control, bus, stop)
     assert [state.status for state in published(bus)] == ["ramping", "rolled_back"]
 
@@ -368,4 +383,4 @@ def test_a_window_that_cannot_be_closed_yet_is_closed_later(
     with serving(without_a_bus, control):
         wait_for(lambda: caplog.text.count("what is due waits") >= 2)
         (tmp_path / "rollout.json").rmdir()
-        wait_for(lambda: control.current is not None and control.current.status == "closed")
+        wait_for(lambda: control.current() is not None and control.current().status == "closed")

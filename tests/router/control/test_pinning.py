@@ -83,7 +83,7 @@ def test_what_cannot_be_pinned_does_not_start(tmp_path: Path) -> None:
     control = control_in(tmp_path)
     with pytest.raises(InfrastructureError, match="cannot pin"):
         control.start(spec())
-    assert control.current is None
+    assert control.current() is None
     assert not (tmp_path / "rollout.json").exists()
 
 
@@ -92,7 +92,7 @@ def test_a_rollout_that_cannot_be_written_down_pins_nothing(tmp_path: Path) -> N
     (tmp_path / "held").write_text("a file", encoding="utf-8")
     with pytest.raises(InfrastructureError, match="cannot write the rollout's state"):
         control.start(spec())
-    assert control.current is None
+    assert control.current() is None
     assert pins(tmp_path / "models") == []
 
 

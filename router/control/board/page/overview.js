@@ -4,7 +4,7 @@ import { html } from "./vendor/preact.js";
 import { Spark } from "./charts.js";
 import { known, now } from "./live.js";
 import { Actions, Mark, ShareBar, State } from "./parts.js";
-import { ago, count, evidence, percent, span } from "./words.js";
+import { ago, count, evidence, onRoute, percent, span } from "./words.js";
 
 const LIVE = new Set(["shadow", "ramping", "paused", "promoted"]);
 const RECENT_MS = 86400000;
@@ -71,7 +71,7 @@ function Card({ line, onAct }) {
       </div>
     </div>
     <footer>
-      <span class="note">${line.candidate} against ${line.base}<br />
+      <span class="note">${line.candidate} against ${line.base}${onRoute(line)}<br />
         ${count(line.settled)} scores${line.reported && `, heard ${ago(line.reported, now())}`}</span>
       <${Actions} line=${line} onAct=${onAct} />
     </footer>

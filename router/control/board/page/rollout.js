@@ -6,7 +6,7 @@ import { Capabilities } from "./capabilities.js";
 import { now } from "./live.js";
 import { Pipeline } from "./overview.js";
 import { Actions, Fact, State } from "./parts.js";
-import { ago, count, DECIDED, evidence, moment, percent, plain, when } from "./words.js";
+import { ago, count, DECIDED, evidence, moment, onRoute, percent, plain, when } from "./words.js";
 
 export const Crumbs = ({ line, here }) =>
   html`<nav class="crumbs" aria-label="Where you are">
@@ -19,7 +19,7 @@ export function Head({ line, rollout, onAct }) {
     <div>
       <h1>${line.rollout_id} <${State} verdict=${line.verdict} /></h1>
       <p class="why">${line.verdict.why}</p>
-      <p class="note">${line.candidate} against ${line.base}, asked for as ${line.model_alias}. ${rollout.actor}, ${ago(line.since, now())}: ${rollout.reason}</p>
+      <p class="note">${line.candidate} against ${line.base}${onRoute(line)}, asked for as ${line.model_alias}. ${rollout.actor}, ${ago(line.since, now())}: ${rollout.reason}</p>
     </div>
     <${Actions} line=${line} onAct=${onAct} />
   </section>`;

@@ -7,6 +7,8 @@ export const plain = (name) => name.replace(/^guardrail:/, "").replaceAll(/[_:]/
 export const count = (n) => whole.format(n);
 export const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)}%`;
 
+export const onRoute = (line) => (line.route === "default" ? "" : ` on ${line.route}`);
+
 export function points(change, digits = 0) {
   const text = Math.abs(100 * change).toFixed(digits);
   const sign = Number(text) === 0 ? "±" : change < 0 ? "−" : "+";

@@ -111,7 +111,7 @@ def _roll_back(page: Page, served: Served) -> None:
     page.keyboard.press("Enter")
     expect(state(page)).to_have_text("rolled back")
     expect(page.locator(".head")).to_contain_text("complaints about totals")
-    current = served.control.current
+    current = served.control.current()
     assert current is not None
     assert (current.status, current.actor) == ("rolled_back", "ada")
     expect(button).to_have_count(0)
@@ -158,8 +158,8 @@ def test_where_control_asks_who_it_is_a_token_opens_what_its_role_may(
         page.get_by_role("button", name="Roll back to base").click()
         expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
         expect(page.get_by_role("textbox", name="Token")).to_be_visible()
-        assert made.control.current is not None
-        assert made.control.current.status == "ramping"
+        assert made.control.current() is not None
+        assert made.control.current().status == "ramping"
     page.close()
 
 
