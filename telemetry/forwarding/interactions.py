@@ -18,7 +18,7 @@ from telemetry.errors import UnreadableRecord
 from telemetry.events import Answer, InteractionRecorded, Message, ShadowDraw, SpoolPlace, TextPolicy
 from telemetry.forwarding.completion import parse_answer, parse_json
 from telemetry.forwarding.record_texts import RecordTexts, rest_as_digest
-from telemetry.privacy import IDENTIFYING, apply
+from telemetry.privacy import IDENTIFYING, apply, name_without_secrets
 from telemetry.spool.raw_record import AnswerFacts, RawMeta, RawRecord
 
 _ROLES: Final = {"system", "developer", "user", "assistant", "tool", "function"}
@@ -84,12 +84,12 @@ def _parameters(parameters: dict[str, Any], texts: RecordTexts) -> dict[str, Any
 
 def _name(name: str) -> str:
     """A name that is nearly always one of a few, as it may leave under any policy."""
-    return _known_name(name) if len(name) <= _LONGEST_KNOWN else apply(name, "redacted")
+    return _known_name(name) if len(name) <= _LONGEST_KNOWN else name_without_secrets(name)
 
 
 @lru_cache(maxsize=1024)
 def _known_name(name: str) -> str:
-    return apply(name, "redacted")
+    return name_without_secrets(name)
 
 
 def _draw(draw: ShadowDraw | None, policy: TextPolicy) -> ShadowDraw | None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.privacy import LONGEST_REDACTED, apply, redacted, without_secrets
+from telemetry.privacy import LONGEST_REDACTED, apply, name_without_secrets, redacted, without_secrets
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 PRIVATE = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----"
@@ -112,6 +112,16 @@ def test_a_key_is_found_whatever_stands_around_it(middle: str, before: str, afte
         "12 3 ",
         "4 1-",
         "Basic ",
+        "key",
+        "key=",
+        "password: ",
+        "token=a1 ",
+        "key='a",
+        "Authorization: ",
+        "://a:",
+        " -u a:",
+        "123-45-",
+        "sk_live_",
     ],
 )
 def test_no_text_makes_a_pattern_slow(piece: str) -> None:
@@ -129,3 +139,25 @@ def test_a_text_too_long_to_redact_leaves_as_its_digest_and_says_so() -> None:
     assert apply(text + "x", "hashed") in longer
     assert apply(text + "x", "full") == text + "x"
     assert redacted(longer) == longer
+
+
+@pytest.mark.parametrize(
+    "secret", ["sk-abcDEF1234567890abcd", "a1B2c3D4e5F6g7H8i9J0", "0123456789abcdef" * 2]
+)
+@pytest.mark.parametrize("place", ["{}", "gpt-{}", "ft:base:{}", "shop/model?key={}"])
+def test_a_key_leaves_inside_no_name_of_a_model(place: str, secret: str) -> None:
+    assert secret not in name_without_secrets(place.format(secret))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HuggingFaceTB/SmolLM2-135M-Instruct",
+        "meta-llama/Llama-3.3-70B-Instruct-GPTQ-INT4",
+        "models--x--y/snapshots/7ae557604adf67be50417f59c2c2f167def9a775",
+        "ft:gpt-4o-mini-2024-07-18:acme:support:9aBcDeFg",
+        "max_completion_tokens",
+    ],
+)
+def test_the_name_of_a_model_stays(name: str) -> None:
+    assert name_without_secrets(name) == name
