@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from belay.lazy import Entry, lazy
 from belay.logs import log_to_stderr
 from telemetry.errors import UsageError
 from telemetry.settings import load_settings
+
+if TYPE_CHECKING:
+    from router.control.review_api import Find, Reviewing
+    from telemetry.bus.protocols import Bus
 
 CONTROL_COMMANDS = typer.Typer(
     cls=lazy(
@@ -53,4 +57,11 @@ def control(
             hint="`belay up control` runs it as belay.yaml has it, without one.",
         )
     log_to_stderr()
-    run_control(load_settings(settings, ControlSettings))
+    run_control(load_settings(settings, ControlSettings), _reviewing)
+
+
+def _reviewing(bus: Bus, find: Find) -> Reviewing:
+    """Who knows which answers people are shown; loaded when somebody asks."""
+    from evaluator.judge.reviewing.serving import Reviews
+
+    return Reviews(bus, find)

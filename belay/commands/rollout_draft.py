@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,11 @@ from belay.commands.options import ALIAS, BRIEF, HOME, BriefFile, HomeFolder
 from belay.home import Home
 from belay.progress import console_of
 from belay.steps.stages import STAGES
+from telemetry.errors import UsageError
 from telemetry.events import DEFAULT_ROUTE
+
+if TYPE_CHECKING:
+    from evaluator.watch.planning.graded import GradedJudges
 
 
 class Policy(str, Enum):  # noqa: UP042 - typer shows a StrEnum's members in upper case
@@ -51,9 +55,11 @@ def draft(
     override_by: Annotated[str, typer.Option(help="Your name, where its audit did not pass.")] = "",
     override_reason: Annotated[str, typer.Option(help="Why it may go out all the same.")] = "",
     grades: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--grades", help="What people's grades say of the judges: `belay review --report --json`."
+            "--grades",
+            help="What people's grades say of the judges: a file of `belay review --report --json`, or the rollout "
+            "whose grades the broker of belay.yaml holds.",
         ),
     ] = None,
     people: Annotated[
@@ -81,7 +87,7 @@ def draft(
         shadow=shadow,
         override_by=override_by,
         override_reason=override_reason,
-        grades=grades,
+        grades=None if grades is None else _graded(grades),
         people=people,
         route=route,
         say=lambda line: console_of().print(line, markup=False),
@@ -90,3 +96,21 @@ def draft(
     for line in terms_lines(spec):
         console_of().print(line)
     console_of().print(f"{out} has rollout {spec.rollout_id}. Start it: `belay rollout start {out}`.")
+
+
+def _graded(named: str) -> GradedJudges:
+    """The grades in a file, or those of a rollout in the log. Raises UsageError where it is neither."""
+    from evaluator.watch.planning.graded_terms import read_grades
+
+    if Path(named).is_file():
+        return read_grades(Path(named))
+    from belay.project import FILE, load_project
+    from belay.steps.review import report
+    from belay.wiring import bus_of
+
+    if not FILE.is_file():
+        raise UsageError(
+            f"there is no file {named}, and no {FILE} that names a broker with the grades of a rollout {named}",
+            hint="Write a file: `belay review --report --json`.",
+        )
+    return report(bus_of(load_project(FILE)), named, console_of())[1]

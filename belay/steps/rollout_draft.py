@@ -12,7 +12,8 @@ from belay.steps.brief_loading import read_brief
 from belay.steps.stages import parse_stages
 from belay.steps.teaching import calibrations_of
 from evaluator.audit.baseline import load_baseline
-from evaluator.watch.planning.graded_terms import merged, read_grades
+from evaluator.watch.planning.graded import GradedJudges
+from evaluator.watch.planning.graded_terms import check_grades, merged
 from evaluator.watch.planning.terms import Measured, rollout_spec, stages_of
 from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import BaselineError, UsageError
@@ -41,17 +42,17 @@ def draft(
     shadow: float,
     override_by: str,
     override_reason: str,
-    grades: Path | None = None,
+    grades: GradedJudges | None = None,
     people: bool = False,
     route: str = DEFAULT_ROUTE,
     say: Callable[[str], None] = lambda _: None,
 ) -> RolloutSpec:
     """The rollout of a candidate against base on a router's `route`.
 
-    What was measured of the judge that its audit taught moves the thresholds, or what people's `grades` measured (a
-    file) where they have more labels; `say` is told which. With `people` what they grade during the rollout is part of
-    its evidence. Raises BaselineError where the baseline is not of this brief, UsageError where its audit did not pass
-    and nobody overrides, or where the grades are of other models or another brief.
+    What was measured of the judge that its audit taught moves the thresholds, or what people's `grades` measured where
+    they have more labels; `say` is told which. With `people` what they grade during the rollout is part of its
+    evidence. Raises BaselineError where the baseline is not of this brief, UsageError where its audit did not pass and
+    nobody overrides, or where the grades are of other models or another brief.
     """
     loaded = read_brief(brief)
     store = ModelStore(home.models)
@@ -65,10 +66,10 @@ def draft(
         )
     calibrations: Mapping[str, Measured] = calibrations_of(home, loaded, model)
     if grades is not None:
-        graded = read_grades(grades, base=base.ref, candidate=model.ref, brief_sha256=loaded.sha256)
-        calibrations, lines = merged(calibrations, graded.calibrations)
+        check_grades(grades, base=base.ref, candidate=model.ref, brief_sha256=loaded.sha256)
+        calibrations, lines = merged(calibrations, grades.calibrations)
         for line in lines or [
-            f"{grades} has no calibration: it takes pairs of which both answers are graded"
+            f"the grades of {grades.rollout_id} have no calibration: it takes pairs of which both answers are graded"
         ]:
             say(line)
     spec = rollout_spec(

@@ -1,7 +1,7 @@
 """Who may do what: three roles, each of which may what the one before it may. Pure.
 
-A viewer looks; an operator starts, promotes, pauses, resumes and rolls back; an admin also closes a rollout, which
-nothing undoes, and starts one whose audit did not pass.
+A viewer looks; an operator starts, promotes, pauses, resumes, rolls back and grades; an admin also closes a rollout,
+which nothing undoes, and starts one whose audit did not pass.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ NEEDED: Final[dict[str, Role]] = {
     "resume": "operator",
     "rollback": "operator",
     "history": "operator",
+    "grade": "operator",
     "close": "admin",
     "override": "admin",
 }

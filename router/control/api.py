@@ -26,6 +26,7 @@ from router.control.desk import Asked, Desk, refusal
 from router.control.gate import caller_of
 from router.control.health import HealthStatus, Pulse, health
 from router.control.openapi_page import openapi_page
+from router.control.review_api import Reviewing, add_review
 from router.control.rollout import Close, Pause, Promote, Resume, RollBack, RolloutEvent, Start
 from router.control.verdict_api import add_verdicts
 from telemetry.errors import BelayError, UsageError
@@ -63,10 +64,12 @@ def create_app(
     desk: Desk | None = None,
     audit: AuditLog | None = None,
     board: Board | None = None,
+    reviewing: Callable[[], Reviewing | None] = lambda: None,
 ) -> FastAPI:
     """The API and the page over one control; `pulses` are the signs of life of the threads behind it.
 
-    Without a `board` that is fed the page knows what control knows, and no evidence.
+    Without a `board` that is fed the page knows what control knows, and no evidence. `reviewing` is who knows which
+    answers people are shown.
 
     `/healthz` is 503 where nothing would be rolled back by itself, `/livez` only where a new process would help.
     """
@@ -90,7 +93,9 @@ def create_app(
     _add_health(app, control, pulses)
     _add_views(app, control)
     add_verdicts(app, control)
-    _add_changes(app, control, desk or Desk(control, audit=audit))
+    desk = desk or Desk(control, audit=audit)
+    _add_changes(app, control, desk)
+    add_review(app, control, desk, reviewing)
     if audit is not None:
         _add_history(app, audit)
     add_board(app, board or Board(control))

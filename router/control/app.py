@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
+from functools import cache, partial
 
 from router.control.actor import Control
 from router.control.answers import Answers
@@ -23,6 +23,7 @@ from router.control.loop import control_loop, without_a_bus
 from router.control.metrics import ControlMetrics
 from router.control.notify.notifier import Notifier
 from router.control.notify.senders import channels_of
+from router.control.review_api import Find, Reviewing
 from router.control.settings import ControlSettings
 from router.control.tokens import Tokens
 from serving.server import listen, serve
@@ -42,8 +43,8 @@ _ASKING_S = 600.0
 __all__ = ["Control", "control_loop", "create_app", "run_control"]
 
 
-def run_control(settings: ControlSettings) -> None:
-    """Serve until SIGTERM or SIGINT; needs no broker to start.
+def run_control(settings: ControlSettings, reviewing: Callable[[Bus, Find], Reviewing] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; needs no broker to start. `reviewing` makes whoever shows people answers to grade.
 
     Raises PortTaken, SettingsError, and RolloutFileTaken where another process writes the rollout file.
     """
@@ -74,11 +75,16 @@ def run_control(settings: ControlSettings) -> None:
         notifier = Notifier(settings.notify, channels, settings.folder / "notices.jsonl", control.heard)
         control.followers.append(notifier.changed)
         notifier.start()
-        _serve(settings, control, bus, audit, listener)
+        _serve(settings, control, bus, audit, listener, reviewing)
 
 
 def _serve(
-    settings: ControlSettings, control: Control, bus: Bus | None, audit: AuditLog, listener: socket.socket
+    settings: ControlSettings,
+    control: Control,
+    bus: Bus | None,
+    audit: AuditLog,
+    listener: socket.socket,
+    reviewing: Callable[[Bus, Find], Reviewing] | None,
 ) -> None:
     stop = threading.Event()
     pulses = [Pulse("control-loop")]
@@ -97,7 +103,8 @@ def _serve(
     metrics = ControlMetrics(control, [*pulses, feeding], _tokens(settings))
     control.followers.append(metrics.changed)
     try:
-        app = gate.before(create_app(control, pulses, desk, audit, board))
+        reviews = cache(lambda: None if bus is None or reviewing is None else reviewing(bus, board.find))
+        app = gate.before(create_app(control, pulses, desk, audit, board, reviews))
         with metrics_served(settings, metrics):
             serve(app, listener, _SHUTDOWN_S, ending=board.stream.end)
     finally:

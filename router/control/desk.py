@@ -20,7 +20,7 @@ from router.control.answers import Answered, Answers, KeyReused, fingerprint
 from router.control.audit_log import AuditLog
 from router.control.spec_checks import SpecRefused
 from telemetry.errors import BelayError, TransitionRefused, UsageError
-from telemetry.events import DEFAULT_ROUTE, RolloutChanged
+from telemetry.events import DEFAULT_ROUTE, RolloutChanged, Value
 
 _STATUS: Final[tuple[tuple[type[BelayError], int], ...]] = (
     (NotSignedIn, 401),
@@ -60,7 +60,7 @@ class Desk:
         self._answers = answers or Answers()
         self._lock = threading.Lock()
 
-    def serve(self, asked: Asked, do: Callable[[], RolloutChanged], status: int = 200) -> Answered:
+    def serve(self, asked: Asked, do: Callable[[], Value], status: int = 200) -> Answered:
         """Have it done once, and say how it went. Raises nothing that a caller could mend."""
         answered = self._served(asked, do, status)
         if self._audit is not None and "error" in answered.content:
@@ -68,7 +68,7 @@ class Desk:
             self._audit.refused(asked.caller, asked.what, why, asked.rollout_id, asked.actor)
         return answered
 
-    def _served(self, asked: Asked, do: Callable[[], RolloutChanged], status: int) -> Answered:
+    def _served(self, asked: Asked, do: Callable[[], Value], status: int) -> Answered:
         try:
             require(asked.caller, asked.needs or asked.what)
         except NotAllowed as refused:
@@ -88,7 +88,7 @@ class Desk:
                 self._answers.keep(asked.key, request, answered)
             return answered
 
-    def _done(self, asked: Asked, do: Callable[[], RolloutChanged], status: int) -> Answered:
+    def _done(self, asked: Asked, do: Callable[[], Value], status: int) -> Answered:
         serving = CALLER.set(asked.caller)
         try:
             return Answered(status, do().model_dump(mode="json"))

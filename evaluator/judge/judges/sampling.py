@@ -11,6 +11,8 @@ import math
 from typing import Final
 
 _PERSON: Final = b"belay.judged"
+GRADABLE: Final = 0.5
+"""People's grades are evidence for interactions whose lot is below; judged gaps of the others stand beside them."""
 
 
 def sampled(interaction_id: str, fraction: float) -> bool:

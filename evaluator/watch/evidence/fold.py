@@ -12,9 +12,9 @@ import hashlib
 import heapq
 from collections.abc import Sequence
 
-from evaluator.judge.judges.sampling import lot
+from evaluator.judge.judges.sampling import GRADABLE, lot
 from evaluator.watch.evidence.capability_fold import CapabilityFold
-from evaluator.watch.evidence.grades import GRADABLE, wealth_of
+from evaluator.watch.evidence.grades import wealth_of
 from evaluator.watch.evidence.guardrails import guarded_value
 from evaluator.watch.evidence.memory import hashed
 from evaluator.watch.evidence.repeats import OF_PROMPT, OF_SUBJECT

@@ -30,6 +30,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from evaluator.judge.judges.betting import BETS, WEIGHTS
+from evaluator.judge.judges.sampling import GRADABLE
 from evaluator.watch.evidence.repeats import Repeats
 from evaluator.watch.evidence.sequential import CAP, CEILING, GRID, PRIOR_SECOND_MOMENT, PSEUDO, DropProcess
 from telemetry.events import CapabilityWatch, PeopleSay
@@ -37,8 +38,6 @@ from telemetry.events import CapabilityWatch, PeopleSay
 AHEAD: Final = 4
 """Judged pairs taken in with a graded one, at most. Twice as many need more grades for a cliff, half as many for a drop
 of 20 points (docs/statistics.md)."""
-GRADABLE: Final = 0.5
-"""People's grades count of interactions whose lot is below; the judged gaps beside them are of those above."""
 WAITING: Final = 256
 """Judged gaps that wait for a graded pair, the youngest ones."""
 REFUTED: Final = 200.0

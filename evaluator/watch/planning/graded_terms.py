@@ -15,18 +15,22 @@ from telemetry.errors import UsageError
 from telemetry.events import ModelRef
 
 
-def read_grades(path: Path, *, base: ModelRef, candidate: ModelRef, brief_sha256: str) -> GradedJudges:
-    """What `belay review --report --json` wrote. Raises UsageError where it is no such file, or of something else.
-
-    A judge may err otherwise on another candidate's answers, so that the grades of one say nothing of the other's.
-    """
+def read_grades(path: Path) -> GradedJudges:
+    """What `belay review --report --json` wrote. Raises UsageError where it is no such file."""
     try:
-        found = GradedJudges.model_validate_json(path.read_bytes())
+        return GradedJudges.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise UsageError(
             f"{path} is no report of grades: {explain(error)}",
             hint="Write one: `belay review --report --json`.",
         ) from error
+
+
+def check_grades(found: GradedJudges, *, base: ModelRef, candidate: ModelRef, brief_sha256: str) -> None:
+    """Raise UsageError where the grades are of other models, or of another brief, than a draft.
+
+    A judge may err otherwise on another candidate's answers, so that the grades of one say nothing of the other's.
+    """
     for what, own, wanted in (
         ("base", found.base.sha256, base.sha256),
         ("candidate", found.candidate.sha256, candidate.sha256),
@@ -34,10 +38,9 @@ def read_grades(path: Path, *, base: ModelRef, candidate: ModelRef, brief_sha256
     ):
         if own != wanted:
             raise UsageError(
-                f"the grades in {path} are of {what} {own[:12]}, the draft is of {wanted[:12]}",
+                f"the grades of {found.rollout_id} are of {what} {own[:12]}, the draft is of {wanted[:12]}",
                 hint="Grades count for the models and the brief of their rollout.",
             )
-    return found
 
 
 def merged(

@@ -12,7 +12,7 @@ from router.control.board.texts import Library
 from router.control.board.told import Overview, Rollout, Texts
 from router.control.board.view import MOST_ROLLOUTS, View
 from telemetry.bus.protocols import Bus
-from telemetry.events import Answer, InteractionRecorded, Weighed
+from telemetry.events import Answer, InteractionRecorded, LogPlace, Weighed
 
 FOLDER: Final = "board"
 
@@ -45,6 +45,10 @@ class Board:
         """One rollout, None where it is unknown."""
         self.refresh()
         return self.view.rollout(rollout_id)
+
+    def find(self, interaction_id: str, place: LogPlace) -> InteractionRecorded:
+        """An interaction by where the log holds it. Raises NoTexts, BrokerUnavailable."""
+        return self._library.find(interaction_id, place)
 
     def texts(self, rollout_id: str, interaction_id: str) -> Texts | None:
         """An interaction's texts; None where it is not among those that weighed most. Raises NoTexts."""

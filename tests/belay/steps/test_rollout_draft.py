@@ -128,9 +128,9 @@ def test_a_baseline_of_another_brief_is_refused(
         draft(home, tmp_path / "rollout.yaml")
 
 
-def graded(home: Home, loaded: LoadedBrief, folder: Path, labels: int) -> Path:
+def graded(home: Home, loaded: LoadedBrief, labels: int) -> GradedJudges:
     """What people's grades of this candidate's answers say of the judge of `sums`."""
-    report = GradedJudges(
+    return GradedJudges(
         rollout_id="r-before",
         base=read_manifest(home.base_model).ref,
         candidate=read_manifest(home.model("mine")).ref,
@@ -142,16 +142,12 @@ def graded(home: Home, loaded: LoadedBrief, folder: Path, labels: int) -> Path:
         judges=(),
         calibrations={"sums": Calibration(0.04, 0.01, labels)},
     )
-    path = folder / "grades.json"
-    path.write_text(report.model_dump_json(), encoding="utf-8")
-    return path
 
 
 @pytest.mark.parametrize(("audited", "labels"), [(100, 200), (300, 200), (None, 200)])
 def test_peoples_grades_set_the_terms_where_they_are_more_than_the_audits_labels(
     home: Home,
     loaded: LoadedBrief,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     audited: int | None,
     labels: int,
@@ -170,7 +166,7 @@ def test_peoples_grades_set_the_terms_where_they_are_more_than_the_audits_labels
         shadow=0.1,
         override_by="",
         override_reason="",
-        grades=graded(home, loaded, tmp_path, labels),
+        grades=graded(home, loaded, labels),
         say=said.append,
     )
     sums = next(c for c in spec.capabilities if c.name == "sums")
@@ -185,5 +181,36 @@ def test_the_command_takes_a_file_of_grades_and_says_what_it_made_of_it(
     home: Home, loaded: LoadedBrief, tmp_path: Path
 ) -> None:
     bind_audit(home.model("mine"), AuditRef(verdict="pass", sha256="e" * 64))
-    spec = draft(home, tmp_path / "r.yaml", "--grades", str(graded(home, loaded, tmp_path, 150)))
+    file = tmp_path / "grades.json"
+    file.write_text(graded(home, loaded, 150).model_dump_json(), encoding="utf-8")
+    spec = draft(home, tmp_path / "r.yaml", "--grades", str(file))
     assert "150 gold pairs" in next(c for c in spec.capabilities if c.name == "sums").judged_by
+
+
+def test_the_command_takes_a_rollouts_grades_out_of_the_log(
+    home: Home, loaded: LoadedBrief, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bind_audit(home.model("mine"), AuditRef(verdict="pass", sha256="e" * 64))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="no file r-before, and no belay"):
+        draft(home, tmp_path / "r.yaml", "--grades", "r-before")
+    Path("belay.yaml").write_text("route: shop\nbase: b\nbrief: x/brief.yaml\n", encoding="utf-8")
+    asked: list[str] = []
+
+    def said(_bus: object, rollout: str, _console: object) -> tuple[None, GradedJudges]:
+        asked.append(rollout)
+        return None, graded(home, loaded, 150)
+
+    monkeypatch.setattr("belay.wiring.bus_of", lambda _: None)
+    monkeypatch.setattr("belay.steps.review.report", said)
+    spec = draft(home, tmp_path / "r.yaml", "--grades", "r-before")
+    assert asked == ["r-before"]
+    assert "150 gold pairs" in next(c for c in spec.capabilities if c.name == "sums").judged_by
+
+
+def test_a_draft_whose_grades_are_evidence_says_so(home: Home, tmp_path: Path) -> None:
+    bind_audit(home.model("mine"), AuditRef(verdict="pass", sha256="e" * 64))
+    assert draft(home, tmp_path / "a.yaml").people == 0.0
+    spec = draft(home, tmp_path / "b.yaml", "--people")
+    assert spec.people == pytest.approx(0.25)
+    assert any("with 25% of alpha" in line for line in terms_lines(spec))

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluator.judge.judges.sampling import lot
+from evaluator.judge.judges.sampling import GRADABLE, lot
 from evaluator.watch.evidence.decide import decide
 from evaluator.watch.evidence.fold import RolloutEvidence
-from evaluator.watch.evidence.grades import AHEAD, GRADABLE, GradedFold, PoweredDrop
+from evaluator.watch.evidence.grades import AHEAD, GradedFold, PoweredDrop
 from evaluator.watch.evidence.state import STATE_VERSION
 from telemetry.errors import UnreadableRecord
 from telemetry.events import CapabilityWatch, Judged

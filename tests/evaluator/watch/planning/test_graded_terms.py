@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from evaluator.judge.judges.calibration import Calibration
 from evaluator.judge.judges.error import Gold, calibrate
 from evaluator.watch.planning.graded import GradedJudges
-from evaluator.watch.planning.graded_terms import merged, pairs_worth, read_grades
+from evaluator.watch.planning.graded_terms import check_grades, merged, pairs_worth, read_grades
 from telemetry.errors import UsageError
 from telemetry.events import ModelRef
 
@@ -66,17 +66,16 @@ def test_a_label_of_one_answer_is_half_a_pair() -> None:
 def test_a_report_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "grades.json"
     path.write_text(report().model_dump_json(), encoding="utf-8")
-    assert read_grades(path, base=BASE, candidate=CANDIDATE, brief_sha256="d" * 64) == report()
+    assert read_grades(path) == report()
+    check_grades(report(), base=BASE, candidate=CANDIDATE, brief_sha256="d" * 64)
 
 
 @pytest.mark.parametrize("what", ["base", "candidate", "brief"])
-def test_grades_of_something_else_are_refused(tmp_path: Path, what: str) -> None:
-    path = tmp_path / "grades.json"
-    path.write_text(report().model_dump_json(), encoding="utf-8")
+def test_grades_of_something_else_are_refused(what: str) -> None:
     other = ModelRef(name="o", sha256="0" * 64)
     with pytest.raises(UsageError, match=f"are of {what} .* the draft is of 000000000000"):
-        read_grades(
-            path,
+        check_grades(
+            report(),
             base=other if what == "base" else BASE,
             candidate=other if what == "candidate" else CANDIDATE,
             brief_sha256="0" * 64 if what == "brief" else "d" * 64,
@@ -88,4 +87,4 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:
     for text in ("", "{}", '{"format": "belay-grades-2"}'):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(UsageError, match="is no report of grades"):
-            read_grades(path, base=BASE, candidate=CANDIDATE, brief_sha256="d" * 64)
+            read_grades(path)
