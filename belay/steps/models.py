@@ -13,7 +13,7 @@ from belay.home import Home
 from serving.models.pins import pinned_folders
 from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import UnreadableRecord
-from telemetry.events import RolloutChanged
+from telemetry.events import DEFAULT_ROUTE, RolloutChanged
 from telemetry.rollout_file import read_rollout
 
 
@@ -105,13 +105,14 @@ def models_table(found: list[Stocked]) -> Table:
 
 
 def _rollouts(home: Home) -> Iterator[tuple[str, RolloutChanged]]:
-    for path in sorted(home.runs.glob("*/rollout.json")):
+    for path in sorted(home.runs.glob("*/rollout*.json")):
         try:
             state = read_rollout(path)
         except UnreadableRecord:
             continue  # a run of another version, or of somebody else
         if state is not None:
-            yield path.parent.name, state
+            route = state.spec.route
+            yield path.parent.name + ("" if route == DEFAULT_ROUTE else f", {route}"), state
 
 
 def _with(model: StoredModel, rollouts: Mapping[str, RolloutChanged]) -> tuple[str, ...]:

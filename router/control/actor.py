@@ -140,13 +140,18 @@ class Control:
         return after
 
     def decide(self, decision: DecisionMade) -> None:
-        """Act on a decision, once. Why one asks nothing of the rollout goes into the journal too."""
+        """Act on a decision, once. Why one asks nothing of the rollout goes into the journal too.
+
+        Raises InfrastructureError where a file cannot be written; the decision may come again then.
+        """
         read_at = time.time_ns()
         with self._lock:
             if decision.event_id in self._decided:
                 return
-            known = self._states.get(decision.rollout_id)
-            state = self._standing.on(known.spec.route) if known is not None else None
+            known, state = self._states.get(decision.rollout_id), None
+            if known is not None:
+                self._standing.require_learnt(known.spec.route)
+                state = self._standing.on(known.spec.route)
             event = event_for(decision, state)
             outcome = f"ignored: {event}"
             self.heard.decided(decision)  # whoever is told of the change is told what it rests on
@@ -229,10 +234,15 @@ class Control:
             return self._states[rollout_id]
 
     def restore(self, published: list[RolloutChanged]) -> None:
-        """Take on what the topic knows and the file does not, and publish what only the file knows."""
+        """Take on what the topic knows and the files do not, and publish what only they know.
+
+        Raises InfrastructureError for a file that could not be written, when all else is done.
+        """
         with self._lock:
             for state in published:
-                self._learn(state)
+                self._note(state)
+            for state in self._standing.learn(published):
+                self._pinning.follow(state)
             # A state must not come after a newer one that the topic has: compaction keeps the last.
             waiting = [state for state in self.outbox if _is_news(state, published)]
             waiting += [
@@ -241,6 +251,7 @@ class Control:
                 if _is_news(newest, published) and newest not in waiting
             ]
             self.outbox = deque(waiting)
+            self._standing.require_learnt()
 
     def _compare(self, state: RolloutChanged, event: RolloutEvent, revision: int) -> None:
         rollout_id = state.spec.rollout_id
@@ -252,13 +263,11 @@ class Control:
             hint="Look at it again, and ask again with its revision if you still want that.",
         )
 
-    def _learn(self, state: RolloutChanged) -> None:
+    def _note(self, state: RolloutChanged) -> None:
         known = self._states.get(state.spec.rollout_id)
         if known is None or state.revision > known.revision:
             self._states[state.spec.rollout_id] = state
             self._moved[state.spec.rollout_id] = state.revision
-        if self._standing.learn(state):
-            self._pinning.follow(state)
 
     def _apply(self, state: RolloutChanged, event: RolloutEvent) -> RolloutChanged:
         after = rollout.transition(state, event, self._clock())

@@ -105,7 +105,7 @@ class _Loop:
     def _serve(self) -> None:
         self._stuck.clear()
         self._bus.ensure_topics()
-        self._control.restore(self._published())
+        self._restore(self._published())
         with self._bus.publisher() as publisher, self._bus.reader([topics.DECISIONS, topics.WATCH]) as reader:
             ask_at = 0.0
             while not self._stop.is_set():
@@ -120,6 +120,12 @@ class _Loop:
                 self._raise_what_is_stuck(caught_up=not records)
                 self._pulse.beat()
             self._publish(publisher)
+
+    def _restore(self, published: list[RolloutChanged]) -> None:
+        try:
+            self._control.restore(published)
+        except InfrastructureError as error:
+            self._is_stuck("what the topic knows", error)
 
     def _published(self) -> list[RolloutChanged]:
         """Every state in the topic; the topic is compacted, so they are few."""

@@ -23,6 +23,8 @@ class Standing:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._by_route: dict[str, RolloutChanged] = {}
+        # The routes of which others know more than could be written, with why.
+        self._behind: dict[str, InfrastructureError] = {}
 
     def on(self, route: str) -> RolloutChanged | None:
         """The rollout of a route; None where it never had one."""
@@ -59,13 +61,31 @@ class Standing:
                 log.warning("passing over %s: its rollout runs on route %r", file, state.spec.route)
         return self.every()
 
-    def learn(self, state: RolloutChanged) -> bool:
-        """Take on what others know, where it is newer; says whether it is. Raises InfrastructureError."""
-        if not replaces(state, self.on(state.spec.route)):
-            return False
-        write_rollout(file_of(self._file, state.spec.route), state)
-        self._by_route[state.spec.route] = state
-        return True
+    def learn(self, states: Iterable[RolloutChanged]) -> list[RolloutChanged]:
+        """Take on what others know, in the file first, and return what of it is newer.
+
+        What cannot be written is left as it is, and makes its route one that lags behind (`require_learnt`).
+        """
+        self._behind.clear()
+        learnt = []
+        for state in states:
+            route = state.spec.route
+            if not replaces(state, self.on(route)):
+                continue
+            try:
+                write_rollout(file_of(self._file, route), state)
+            except InfrastructureError as error:
+                self._behind[route] = error
+                continue
+            self._by_route[route] = state
+            learnt.append(state)
+        return learnt
+
+    def require_learnt(self, route: str | None = None) -> None:
+        """Raise InfrastructureError where this route, or any, lags behind what others know."""
+        for each, error in self._behind.items():
+            if route in (None, each):
+                raise error
 
     def take_on(self, state: RolloutChanged) -> None:
         """Let a state stand on its route, in the file first. Raises InfrastructureError; nothing is changed then."""

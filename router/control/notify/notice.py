@@ -9,7 +9,14 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime
 
-from telemetry.events import CapabilityEvidence, DecisionMade, RolloutChanged, Value, derived_id
+from telemetry.events import (
+    DEFAULT_ROUTE,
+    CapabilityEvidence,
+    DecisionMade,
+    RolloutChanged,
+    Value,
+    derived_id,
+)
 
 _SAID = {
     "shadow": "began in shadow", "ramping": "is at {share:.0%}", "paused": "is paused at {share:.0%}",
@@ -35,6 +42,7 @@ class Notice(Value):
     id: str
     time: AwareDatetime
     rollout: str
+    route: str = DEFAULT_ROUTE
     status: str
     stage: int
     share: float
@@ -47,7 +55,8 @@ class Notice(Value):
     @property
     def headline(self) -> str:
         """The change in one line."""
-        return f"Rollout {self.rollout} {_SAID[self.status].format(share=self.share)}"
+        where = "" if self.route == DEFAULT_ROUTE else f" on {self.route}"
+        return f"Rollout {self.rollout}{where} {_SAID[self.status].format(share=self.share)}"
 
     @property
     def text(self) -> str:
@@ -65,6 +74,7 @@ def notice_of(state: RolloutChanged, decision: DecisionMade | None, link: str | 
         id=derived_id("notice", state.event_id),
         time=state.time,
         rollout=state.spec.rollout_id,
+        route=state.spec.route,
         status=state.status,
         stage=state.stage,
         share=state.share,

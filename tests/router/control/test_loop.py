@@ -283,6 +283,22 @@ def test_a_file_that_cannot_be_written_keeps_no_other_routes_rollback_waiting(
     wait_for(lambda: control.rollout("r1").status == "rolled_back")
 
 
+def test_what_the_topic_knows_and_no_file_can_hold_keeps_no_other_route_waiting(
+    bus: MemoryBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A control whose disk was lost, and has a folder where one route's file should be."""
+    monkeypatch.setattr("router.control.loop.RETRY_S", 0.05)
+    publish(bus, started(), started(rollout_id="r2", route="sql"))
+    publish(bus, decision("roll_back", "r1"), decision("roll_back", "r2"))
+    (tmp_path / "rollout.json").mkdir()
+    control = Control(tmp_path / "rollout.json", tmp_path / "control.jsonl")
+    with serving(control_loop, control, bus):
+        wait_for(lambda: (sql := control.current("sql")) is not None and sql.status == "rolled_back")
+        assert control.current("default") is None
+        (tmp_path / "rollout.json").rmdir()
+        wait_for(lambda: (one := control.current("default")) is not None and one.status == "rolled_back")
+
+
 @pytest.mark.parametrize("broker", ["away", "none"])
 def test_the_rollback_window_closes_without_a_broker_too(
     tmp_path: Path, bus: MemoryBus, broker: str, monkeypatch: pytest.MonkeyPatch

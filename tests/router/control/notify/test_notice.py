@@ -33,6 +33,11 @@ def test_a_rollback_names_what_it_blames_with_its_numbers_and_where_to_look() ->
     ]
 
 
+def test_the_route_is_told_where_there_are_several() -> None:
+    told = notice_of(started(route="acme/sql"), None, None)
+    assert (told.route, told.headline) == ("acme/sql", "Rollout r1 on acme/sql is at 5%")
+
+
 def test_pairs_tell_the_change_where_there_are_any_and_minus_is_worse() -> None:
     (blamed,) = notice_of(*rolled_back_by(evidence(pairs=40, pair_gap=0.2)), None).blamed
     assert (blamed.change_points, blamed.pairs) == (-20.0, 40)
