@@ -81,7 +81,8 @@ class Project(Settings):
     @property
     def router_url(self) -> str:
         """Where clients send their requests; add `/v1`."""
-        return f"http://127.0.0.1:{self.ports.router}"
+        scheme = "https" if self.router.get("tls_cert") else "http"
+        return f"{scheme}://127.0.0.1:{self.ports.router}"
 
     @property
     def status_url(self) -> str:

@@ -6,14 +6,16 @@ import asyncio
 import errno
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, NamedTuple
 
 import uvicorn
 
 from serving.guarded import Crowd
 from serving.limits import Limits, raise_file_limit
+from serving.tls import Certificate, TlsFiles, check
 from telemetry.errors import PortTaken, SettingsError
 
 _BESIDE: Final = 64
@@ -54,8 +56,17 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return listener
 
 
-def config_of(app: App, limits: Limits, shutdown_s: float = 1.0, *, lifespan: bool = True) -> uvicorn.Config:
-    """How a server of ours serves an application; each needs one of its own."""
+def config_of(
+    app: App,
+    limits: Limits,
+    shutdown_s: float = 1.0,
+    *,
+    lifespan: bool = True,
+    tls: TlsFiles | None = None,
+) -> uvicorn.Config:
+    """How a server of ours serves an application; each needs one of its own. Raises SettingsError for its TLS."""
+    if tls is not None:
+        check(tls)
     return uvicorn.Config(
         app,
         loop="uvloop",
@@ -68,6 +79,10 @@ def config_of(app: App, limits: Limits, shutdown_s: float = 1.0, *, lifespan: bo
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=max(1, round(shutdown_s)),
+        ssl_certfile=tls.cert if tls is not None else None,
+        ssl_keyfile=tls.key if tls is not None else None,
+        ssl_ca_certs=str(tls.client_ca) if tls is not None and tls.client_ca is not None else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if tls is not None and tls.client_ca is not None else ssl.CERT_NONE,
     )
 
 
@@ -85,15 +100,16 @@ def serve(
     limits: Limits | None = None,
     beside: Beside | None = None,
     ending: Callable[[], None] = lambda: None,
+    tls: TlsFiles | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; what is in flight then has `shutdown_s` seconds, at least one.
 
     `ending` is called on the server's loop before that: it ends what would stream for ever.
     """
     raise_file_limit()
-    config = config_of(app, limits or Limits(), shutdown_s)
+    config = config_of(app, limits or Limits(), shutdown_s, tls=tls)
     with _quiet_signals(), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(_Ending(config, ending), listener, beside))
+        runner.run(_serve(_Ending(config, ending), listener, beside, tls))
 
 
 class _Ending(uvicorn.Server):
@@ -109,7 +125,30 @@ class _Ending(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, beside: Beside | None) -> None:
+async def _serve(
+    server: uvicorn.Server, listener: socket.socket, beside: Beside | None, tls: TlsFiles | None
+) -> None:
+    async with certificate_followed(server.config, tls):
+        await _serve_both(server, listener, beside)
+
+
+@asynccontextmanager
+async def certificate_followed(config: uvicorn.Config, tls: TlsFiles | None) -> AsyncIterator[None]:
+    """While a server runs that serves by `config`, have it take on what changes in the files of its TLS."""
+    if tls is None:
+        yield
+        return
+    config.load()
+    if config.ssl is None:
+        raise SettingsError(f"no TLS could be made of {tls.cert}")
+    following = asyncio.create_task(Certificate(tls, config.ssl).follow())
+    try:
+        yield
+    finally:
+        following.cancel()
+
+
+async def _serve_both(server: uvicorn.Server, listener: socket.socket, beside: Beside | None) -> None:
     if beside is None:
         await server.serve(sockets=[listener])
         return

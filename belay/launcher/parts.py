@@ -105,7 +105,8 @@ def parts_of(route: Route) -> list[Part]:
         parts.append(Part("broker", ("broker", "--port", str(broker), "--log", log), port=broker))
     parts += _engines(route)
     settings = stack_settings(route)
-    urls = {"control": f"{project.control_url}/livez", "router": f"{project.router_url}/belay/healthz"}
+    # At the router's own address: the clients' may want a certificate.
+    urls = {"control": f"{project.control_url}/livez", "router": f"{project.status_url}/belay/healthz"}
     files = {"worker": route.folder.worker_status}
     for process in processes_of(settings):
         arguments = (process.command, "--settings", str(route.folder.settings(process.name)))

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, IPvAnyNetwork
 
 from router.control.access import Role
 from router.control.notify.settings import NotifySettings
+from serving.tls import TlsSettings
 from telemetry.bus.settings import BusSettings, Servers
 from telemetry.metrics_address import MetricsSettings
 from telemetry.settings import Port, Settings
@@ -38,7 +39,7 @@ class AccessSettings(Settings):
     trusted_proxy: TrustedProxy | None = None
 
 
-class ControlSettings(MetricsSettings):
+class ControlSettings(MetricsSettings, TlsSettings):
     """Control. `folder` is the run folder that gets `control.jsonl`.
 
     `models_folder` is where the model folders lie on this machine (`.belay/models`): Belay will not replace or

@@ -11,6 +11,7 @@ from router.proxy.settings import RouterSettings
 from router.proxy.workers.supervisor import supervise
 from router.proxy.workers.worker import Place, work
 from serving.server import Beside, listen, serve
+from serving.tls import check
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ def run(settings: RouterSettings) -> None:
     if place is not None:
         work(settings, place)
         return
+    if settings.tls is not None:
+        check(settings.tls)
     if not settings.wants_keys:
         log.warning("nobody needs a key: whoever reaches this router may use its models (see `keys_file`)")
     if settings.workers > 1:
@@ -41,4 +44,4 @@ def _alone(settings: RouterSettings) -> None:
         log.info("router %s listens on %s:%d", settings.router_id, *listener.getsockname()[:2])
         log.info("router %s tells how it is on %s:%d", settings.router_id, *own.getsockname()[:2])
         beside = Beside(OwnAddress(gateway.status), own)
-        serve(gateway, listener, settings.timeouts.shutdown_s, settings.limits, beside)
+        serve(gateway, listener, settings.timeouts.shutdown_s, settings.limits, beside, tls=settings.tls)

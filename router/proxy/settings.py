@@ -17,6 +17,7 @@ from router.proxy.paths import DEFAULT, PATTERN
 from router.proxy.wire.headers import REPLACED, REPLACED_AND_SECRETS
 from serving.engines.arms import Endpoint
 from serving.limits import Limits
+from serving.tls import TlsSettings
 from telemetry.events import DEFAULT_ROUTE, Arm
 from telemetry.rollout_file import file_of
 from telemetry.settings import Port, Settings
@@ -94,7 +95,7 @@ def _check(expected: Arm, endpoint: Endpoint) -> None:
         )
 
 
-class RouterSettings(Settings):
+class RouterSettings(TlsSettings):
     """The router. Port 0 takes a free port; the log says which.
 
     `routes` are the models that clients may ask for, by the names that they use. `control`, `candidate` and

@@ -67,7 +67,7 @@ def work(settings: RouterSettings, place: Place) -> None:
         except BelayError as error:
             channel.sendall(_line({FAILED: str(error)}))
             raise
-        serve(gateway, listener, settings.timeouts.shutdown_s, settings.limits)
+        serve(gateway, listener, settings.timeouts.shutdown_s, settings.limits, tls=settings.tls)
 
 
 class _Telling(Gateway):

@@ -250,3 +250,19 @@ def test_control_starts_and_rolls_back_without_a_broker(tmp_path: Path) -> None:
         child.send_signal(signal.SIGTERM)
         assert child.wait(10) == 0, (tmp_path / "log").read_text()
     assert "applied" in (tmp_path / "run" / "control.jsonl").read_text()
+
+
+def test_a_router_that_needs_no_key_says_so_and_one_whose_tls_cannot_be_had_does_not_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with contextlib.closing(listen("127.0.0.1", 0)) as taken:
+        settings = RouterSettings.model_validate(settings_of(tmp_path, taken.getsockname()[1]))
+        with pytest.raises(PortTaken):
+            run(settings)
+        assert caplog.text.count("nobody needs a key") == 1
+        with pytest.raises(PortTaken):
+            run(settings.model_copy(update={"keys_file": tmp_path / "keys.yaml"}))
+        assert caplog.text.count("nobody needs a key") == 1
+    nothing = tmp_path / "nothing.pem"
+    with pytest.raises(SettingsError, match=r"TLS cannot be had of .*nothing.pem"):
+        run(settings.model_copy(update={"tls_cert": nothing, "tls_key": nothing}))
