@@ -32,7 +32,8 @@ _ENDINGS: Final = ("ing", "ed", "es", "s")
 def one_sentence(answer: str, reference: Any, prompt: str, options: Mapping[str, Any]) -> Judgement:
     """1 where the answer is one sentence about the source text.
 
-    The reference is the source text; without one it is the prompt's material. Options: `max_words` (default
+    The reference is the source text; without one it is the prompt's material, beside whose names and figures those of
+    the words that ask may be used. Options: `max_words` (default
     40), `min_words` (default 4), `min_overlap` (default .5): the fraction of the answer's words, common words
     and endings aside, that the source has too. A title or one line of introduction is not counted.
 
@@ -49,10 +50,12 @@ def one_sentence(answer: str, reference: Any, prompt: str, options: Mapping[str,
         return unscored(
             "no source text: neither a reference nor one in the prompt", "prompt_not_checkable", "prompt"
         )
-    return replace(_judged(answer, source, length, bar), basis="prompt")
+    return replace(_judged(answer, source, length, bar, beside=prompt), basis="prompt")
 
 
-def _judged(answer: str, source: str, length: tuple[int, int], bar: float) -> Judgement:
+def _judged(
+    answer: str, source: str, length: tuple[int, int], bar: float, *, beside: str | None = None
+) -> Judgement:
     if not answer.strip():
         return EMPTY
     text = _INTRODUCTION.sub("", answer, count=1)
@@ -63,7 +66,7 @@ def _judged(answer: str, source: str, length: tuple[int, int], bar: float) -> Ju
     least, most = length
     if not least <= len(told) <= most:
         return Judgement(0.0, f"{len(told)} words, expected {least} to {most}")
-    if (defect := _defect(text, told, source)) is not None:
+    if (defect := _defect(text, told, source, beside or source)) is not None:
         return Judgement(0.0, defect)
     content = [_stem(word) for word in told if word not in _COMMON]
     known = set(map(_stem, _tokens(source)))
@@ -93,7 +96,7 @@ def _stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > 3 else word
 
 
-def _defect(answer: str, told: Sequence[str], source: str) -> str | None:
+def _defect(answer: str, told: Sequence[str], source: str, known_of: str) -> str | None:
     if is_refusal(answer):
         return "declines"
     if answer.rstrip(" \"'*_\u201d").endswith(("?", "\uff1f")) and "?" not in source:
@@ -101,11 +104,11 @@ def _defect(answer: str, told: Sequence[str], source: str) -> str | None:
     content = [word for word in told if word not in _COMMON]
     if len(content) >= 6 and len(set(content)) / len(content) < 0.5:
         return "repeats its words"
-    known = set(words(folded(source)))
+    known = set(words(folded(known_of)))
     made_up = [name for name in _NAME.findall(answer) if folded(name) not in known]
     if made_up:
         return f"names {', '.join(made_up)}, whom the source does not"
-    return _other_figure(answer, source) or _denies(answer, source)
+    return _other_figure(answer, known_of) or _denies(answer, source)
 
 
 def _other_figure(answer: str, source: str) -> str | None:

@@ -103,8 +103,9 @@ def from_prompt(verifier: str, answer: str, prompt: str) -> Judgement:
 
 
 def source_of(prompt: str) -> str | None:
-    """The text that a prompt wants in one sentence, and the words around it; None where it brings too little text."""
-    return prompt if len(words(parts_of(prompt).material)) >= _LEAST_MATERIAL else None
+    """The text that a prompt wants in one sentence, without the words that ask; None where it brings too little."""
+    material = parts_of(prompt).material
+    return material if len(words(material)) >= _LEAST_MATERIAL else None
 
 
 def _deciding(verifier: str, prompt: str) -> Constraint | None:
