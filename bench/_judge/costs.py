@@ -16,7 +16,7 @@ from _shape import Figure, Result
 from _judge import stubs
 from evaluator.briefs.brief import JudgeEndpoint
 from evaluator.judge.judges.client import JudgeClient
-from evaluator.judge.judges.endpoint_judge import MAX_TOKENS, EndpointJudge, conversation
+from evaluator.judge.judges.endpoint_judge import EndpointJudge, conversation
 from evaluator.judge.judges.fence import nonce_of
 
 AT_ONCE = 8
@@ -117,6 +117,6 @@ def _posted(client: httpx.Client, settings: JudgeEndpoint, prompt: str, answer: 
     body = {
         "model": settings.model,
         "messages": [one.model_dump() for one in asked],
-        "max_tokens": MAX_TOKENS,
+        "max_tokens": settings.max_tokens,
     }
     return client.post(f"{settings.url}/v1/chat/completions", json=body).status_code

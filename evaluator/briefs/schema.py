@@ -49,12 +49,13 @@ class JudgeEndpoint(Settings):
     """A model that judges, behind the OpenAI API at `url`. It grades from 1 to `best`; scores are (grade-1)/(best-1).
 
     `rubric` says what a good answer is. The key is read from the environment variable `api_key_env`. Of what users
-    send it is asked about the fraction `sample`. `output` is how it is to answer: in `text` that ends in a grade line,
-    or held to a `json_schema` where the server can. `deadline_s` bounds a judgement from the first request to the last
-    byte; 120 s where it is None. Beyond `budget_per_hour` requests nobody is asked. `no_grade` is the score of an
-    answer that it was asked about online and would not grade, settled here before any answer is seen; None leaves such
-    an answer unscored. Where both arms answered it compares the two, in both orders, if `pairwise`, instead of grading
-    each: the better one has 1, the other 0, a tie .5 and .5, and the capability's threshold is one of these scores.
+    send it is asked about the fraction `sample`. `output` is how it is to answer, in `max_tokens` at most: in `text`
+    that ends in a grade line, or held to a `json_schema` where the server can. `deadline_s` bounds a judgement from the
+    first request to the last byte; 120 s where it is None. Beyond `budget_per_hour` requests nobody is asked.
+    `no_grade` is the score of an answer that it was asked about online and would not grade, settled here before any
+    answer is seen; None leaves such an answer unscored. Where both arms answered it compares the two, in both orders,
+    if `pairwise`, instead of grading each: the better one has 1, the other 0, a tie .5 and .5, and the capability's
+    threshold is one of these scores.
     """
 
     url: Url
@@ -64,6 +65,7 @@ class JudgeEndpoint(Settings):
     api_key_env: str | None = None
     sample: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     output: Literal["text", "json_schema"] = "text"
+    max_tokens: Annotated[int, Field(ge=16, le=32_768)] = 512
     deadline_s: Annotated[float, Field(gt=0.0)] | None = None
     budget_per_hour: Annotated[int, Field(gt=0)] | None = None
     no_grade: Annotated[float, Field(ge=0.0, le=1.0)] | None = 0.0

@@ -19,7 +19,6 @@ from evaluator.judge.judges.remembered import Remembered
 from evaluator.verifiers.judgement import EMPTY, NO_JUDGEMENT, Judgement, unscored
 from telemetry.events import Message
 
-MAX_TOKENS: Final = 512
 REMEMBERED: Final = 4096
 """How many judgements a judge knows again."""
 _SYSTEM: Final = """\
@@ -97,10 +96,12 @@ class EndpointJudge:
         nonce, settings = nonce_of(texts), self._settings
         constrained = settings.output == "json_schema" and self._client.takes_schema
         asked = conversation(settings, prompt, answer, reference, nonce, messages, constrained=constrained)
-        reply = self._client.ask(asked, MAX_TOKENS, nonce=nonce, schema=_SCHEMA if constrained else None)
+        reply = self._client.ask(
+            asked, settings.max_tokens, nonce=nonce, schema=_SCHEMA if constrained else None
+        )
         if reply.refuses_schema:
             asked = conversation(settings, prompt, answer, reference, nonce, messages, constrained=False)
-            reply = self._client.ask(asked, MAX_TOKENS, nonce=nonce)
+            reply = self._client.ask(asked, settings.max_tokens, nonce=nonce)
         return by_rule(judgement_of_reply(reply, nonce, settings.best), settings.no_grade)
 
 
@@ -186,7 +187,7 @@ def version_of(settings: JudgeEndpoint) -> str:
     A provider that puts another model behind the same name is not seen here: pin a dated model name.
     """
     asked = [settings.url, settings.model, settings.rubric, settings.best, settings.output, settings.no_grade]
-    words = [_SYSTEM, _NOW_TEXT, _NOW_JSON, _SCHEMA, MAX_TOKENS, inspect.getsource(fence)]
+    words = [_SYSTEM, _NOW_TEXT, _NOW_JSON, _SCHEMA, settings.max_tokens, inspect.getsource(fence)]
     return f"endpoint@{hashlib.sha256(json.dumps([asked, words]).encode()).hexdigest()[:12]}"
 
 

@@ -18,7 +18,6 @@ from evaluator.briefs.brief import JudgeEndpoint
 from evaluator.judge.judges import fence
 from evaluator.judge.judges.client import JudgeClient, Reply
 from evaluator.judge.judges.endpoint_judge import (
-    MAX_TOKENS,
     REMEMBERED,
     EndpointJudge,
     context,
@@ -182,11 +181,11 @@ class PairJudge:
         constrained = self._settings.output == "json_schema" and self._client.takes_schema
         args = (self._settings, prompt, first, second, reference, nonce, messages)
         reply = self._client.ask(
-            conversation(*args, constrained=constrained), MAX_TOKENS, nonce=nonce,
+            conversation(*args, constrained=constrained), self._settings.max_tokens, nonce=nonce,
             schema=_SCHEMA if constrained else None,
         )  # fmt: skip
         if reply.refuses_schema:
-            reply = self._client.ask(conversation(*args), MAX_TOKENS, nonce=nonce)
+            reply = self._client.ask(conversation(*args), self._settings.max_tokens, nonce=nonce)
         return place_in(reply.text or "", nonce), reply
 
 
@@ -232,7 +231,7 @@ def inconsistent(control_first: str | None, candidate_first: str | None) -> bool
 def version_of(settings: JudgeEndpoint) -> str:
     """Changes with the endpoint, its model, rubric, output and rule, and the words of the prompt; not with the key."""
     asked = [settings.url, settings.model, settings.rubric, settings.output, settings.no_grade]
-    words = [_SYSTEM, _NOW_TEXT, _NOW_JSON, _SCHEMA, MAX_TOKENS, inspect.getsource(fence)]
+    words = [_SYSTEM, _NOW_TEXT, _NOW_JSON, _SCHEMA, settings.max_tokens, inspect.getsource(fence)]
     return f"pairwise@{sha256(json.dumps([asked, words]).encode()).hexdigest()[:12]}"
 
 

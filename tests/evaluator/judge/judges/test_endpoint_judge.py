@@ -219,11 +219,18 @@ def test_a_key_that_is_not_set_is_said_before_anybody_is_asked(monkeypatch: pyte
 def test_the_version_changes_with_url_model_rubric_and_scale_and_not_with_the_keys_name() -> None:
     changes: list[dict[str, Any]] = [
         {}, {"url": "http://b"}, {"model": "b"}, {"rubric": "b"}, {"best": 10}, {"output": "json_schema"},
-        {"no_grade": None}, {"no_grade": 0.5},
+        {"no_grade": None}, {"no_grade": 0.5}, {"max_tokens": 2048},
     ]  # fmt: skip
     assert len({version_of(endpoint(**one)) for one in changes}) == len(changes)
     same = endpoint(api_key_env="A", deadline_s=3.0, budget_per_hour=9)
     assert version_of(same) == version_of(endpoint())
+
+
+@pytest.mark.parametrize(("given", "asked"), [({}, 512), ({"max_tokens": 4096}, 4096)])
+def test_a_reply_may_be_as_long_as_the_brief_says(given: dict[str, Any], asked: int) -> None:
+    with serving(grading("Grade CODE: [[4]]")) as fake:
+        EndpointJudge(endpoint(fake.url, **given), client(fake.url)).judge("q", "a")
+    assert [body["max_tokens"] for _, body, _ in fake.requests] == [asked]
 
 
 def test_a_briefs_capability_may_be_judged_by_an_endpoint_with_the_items_reference() -> None:
