@@ -25,6 +25,9 @@ with it, and a year of them must fit into a topic."""
 HOLD_AT_LEAST = 12_800
 """They never come more rarely than that, since they also say where shadows go."""
 DROP_TEST = "betting e-process, drop beyond the threshold (docs/statistics.md)"
+GRADES_TEST = (
+    "prediction-powered e-process of people's grades, drop beyond what is tolerated (docs/statistics.md)"
+)
 AFTER_TEST = "Shiryaev-Roberts e-detector after the full rollout (docs/statistics.md)"
 MISSING_TEST = "missing-score e-process: scores are missing for both arms alike (docs/statistics.md)"
 RATIO_TEST = "sample-ratio e-process: arms follow the share (docs/statistics.md)"
@@ -96,7 +99,7 @@ def _why_roll_back(evidence: RolloutEvidence) -> tuple[str, str] | None:
     if evidence.ratio.broken:
         return RATIO_TEST, f"stop: {evidence.ratio.explain()}"
     if evidence.breached:
-        return DROP_TEST, _why_breached(evidence)
+        return GRADES_TEST if evidence.proven_by_people else DROP_TEST, _why_breached(evidence)
     if evidence.broke_after_rollout:
         leading = ", ".join(evidence.leading())
         return (
@@ -113,8 +116,16 @@ def _warning(evidence: RolloutEvidence) -> DecisionMade | None:
         if found is not None:
             return found
     if evidence.held():
-        return _once(evidence, "held", "hold", _why_held(evidence), DROP_TEST)
+        found = _once(evidence, "held", "hold", _why_held(evidence), DROP_TEST)
+        if found is not None:
+            return found
+    if refuted := evidence.refuted():
+        return _once(evidence, f"refuted:{','.join(refuted)}", "hold", _why_refuted(refuted), GRADES_TEST)
     return None
+
+
+def _why_refuted(names: tuple[str, ...]) -> str:
+    return f"people's grades refute the judge of {', '.join(names)}: its scores are no evidence any more"
 
 
 def _why_held(evidence: RolloutEvidence) -> str:
@@ -127,6 +138,10 @@ def _why_held(evidence: RolloutEvidence) -> str:
 def _why_breached(evidence: RolloutEvidence) -> str:
     blamed = evidence.blamed()
     reached = f"M = {evidence.e_value:.4g} reached {evidence.bar:.4g} after {evidence.settled} scores"
+    if evidence.proven_by_people:
+        reached = (
+            f"people's grades say so, {reached}, {len(evidence.graded)} of them of pairs that people graded"
+        )
     if blamed:
         return f"{', '.join(blamed)} dropped by more than the threshold: {reached}"
     leading = ", ".join(evidence.leading())
@@ -147,6 +162,8 @@ def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
         return evidence.missing.explain()
     if evidence.held():
         return _why_held(evidence)
+    if refuted := evidence.refuted():
+        return _why_refuted(refuted)
     if evidence.full:
         return "fully rolled out; watching"
     units = evidence.stage_units.get(stage, 0)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from evaluator.watch.evidence import guardrails
 from evaluator.watch.evidence.capability_fold import CapabilityFold
+from evaluator.watch.evidence.grades import wealth_of
 from evaluator.watch.evidence.guardrails import GuardrailFold
 from evaluator.watch.evidence.missing import MissingCheck
 from evaluator.watch.evidence.ratio import RatioCheck
@@ -133,6 +134,15 @@ class EvidenceState:
 
     def _by_people(self) -> list[tuple[str, float]]:
         return [(name, fold.grades.e_value) for name, fold in self.folds.items() if fold.grades is not None]
+
+    @property
+    def proven_by_people(self) -> bool:
+        """Whether people's grades alone make M what the bar asks for."""
+        return wealth_of(self._graded, self._peoples) >= self.bar
+
+    def refuted(self) -> tuple[str, ...]:
+        """The capabilities whose judge people's grades refute."""
+        return tuple(name for name, fold in self.folds.items() if fold.refuted)
 
     def leading(self, most: int = 3) -> tuple[str, ...]:
         """The watched capabilities with the most evidence, largest first; no claim that each is proven."""

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.judge.judges.sampling import GRADABLE, lot
-from evaluator.watch.evidence.decide import decide
+from evaluator.watch.evidence.decide import GRADES_TEST, decide
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.evidence.grades import AHEAD, GradedFold, PoweredDrop
 from evaluator.watch.evidence.state import STATE_VERSION
+from evaluator.watch.worker.replay import LoggedScore, ProofFile, read_proof, replay, write_proof
 from telemetry.errors import UnreadableRecord
 from telemetry.events import CapabilityWatch, Judged
 from tests.evaluator.support.scores import restored, rollout, score
@@ -169,6 +170,8 @@ def test_people_prove_a_drop_that_an_uncalibrated_judge_could_only_hold_for():
     assert found.action == "roll_back"
     assert found.proof.blamed == ("facts",)
     assert found.proof.deciding_score.startswith("grades-")
+    assert found.proof.test == GRADES_TEST
+    assert found.reason.startswith("facts dropped by more than the threshold: people's grades say so, M = ")
     assert 10 < found.proof.evidence[1].people.pairs < 60
 
 
@@ -195,6 +198,43 @@ def test_a_judge_that_grades_refute_has_no_say_any_more():
     assert (said.people.judge_refuted, said.e_value) == (True, 0.0)
     assert "facts" not in evidence.blamed()
     assert "refuted" in said.people.told()
+
+
+def test_a_refuted_judge_is_told_at_once_and_stands_in_the_way_of_a_promotion():
+    spec = _spec().model_copy(update={"advance": "schedule"})
+    evidence, offset, told = RolloutEvidence(spec), 0, []
+    evidence.settle(_pair(0, (1.0, 1.0)), 0, offset)
+    for n in GRADED[:120]:
+        offset += 1
+        evidence.settle(_graded(n, (1.0, 1.0), (1.0, 0.5)), 0, offset)
+        told += [] if (found := decide(evidence)) is None else [found]
+    refuted = [one for one in told if "refute" in one.reason]
+    assert [one.action for one in refuted] == ["hold"]
+    assert (
+        refuted[0].reason == "people's grades refute the judge of facts: its scores are no evidence any more"
+    )
+    assert refuted[0].proof.test == GRADES_TEST
+
+
+def test_a_rollback_by_people_replays_byte_for_byte_through_a_proof_file(tmp_path):
+    evidence, logged, rng, ungraded = RolloutEvidence(_spec(calibrated=False)), [], random.Random(4), []
+    decision = None
+    for n in range(200):
+        true, judged = _world(rng, 0.9, 0.1, 0.0)
+        arm = ("control", "candidate")[n % 2]
+        logged.append(_pair(n, judged, arm))
+        ungraded += [_graded(n, true, judged, arm=arm)] if n in GRADED else []
+        logged += [ungraded.pop(0)] if n >= 60 and ungraded else []
+    for offset, one in enumerate(logged):
+        evidence.settle(one, 0, offset)
+        found = decide(evidence)
+        if found is not None and found.action == "roll_back":
+            decision = found
+            break
+    assert decision is not None
+    scores = tuple(LoggedScore(offset, one) for offset, one in enumerate(logged))
+    write_proof(tmp_path / "proof.jsonl", ProofFile(evidence.spec, decision, scores))
+    assert replay(read_proof(tmp_path / "proof.jsonl")).same
 
 
 # --- what stays valid ---------------------------------------------------------------------------------
