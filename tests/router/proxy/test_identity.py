@@ -81,7 +81,7 @@ async def test_user_and_metadata_reach_the_engine_and_not_the_spool(
     tmp_path: Path, body: dict[str, Any]
 ) -> None:
     personal = {"user": "ann@example.com", "metadata": {"account": "acc-4711"}, "safety_identifier": "ann-id"}
-    async with rolling(tmp_path, says("x")) as (router, _, engine, http):
+    async with rolling(tmp_path, says("x"), ask_usage=False) as (router, _, engine, http):
         await http.post(CHAT, json=body | personal)
         assert engine.asked[0].json() == body | personal
         (record,) = router.records()

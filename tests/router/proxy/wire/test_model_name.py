@@ -24,7 +24,12 @@ async def test_the_engines_name_for_the_model_never_reaches_the_client(
     tmp_path: Path, body: dict[str, Any]
 ) -> None:
     adapter = says("hi", model="adapter")
-    async with rolling(tmp_path, adapter, candidate_model="adapter") as (router, _, engine, http):
+    async with rolling(tmp_path, adapter, candidate_model="adapter", ask_usage=False) as (
+        router,
+        _,
+        engine,
+        http,
+    ):
         answer = await http.post(CHAT, json=body)
         assert engine.asked[0].json() == body | {"model": "adapter"}
         assert b"adapter" not in answer.content
