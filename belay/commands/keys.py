@@ -74,9 +74,9 @@ def list_keys(file: KeyFilePath = KEYS) -> None:
     for key in read_keys(file).keys:
         limits = (key.requests_per_minute, key.tokens_per_minute, key.at_once)
         expires = "never" if key.expires is None else f"{key.expires:%Y-%m-%d %H:%M} UTC"
-        table.add_row(
-            escape(key.name), *("-" if limit is None else f"{limit:,}" for limit in limits), expires
-        )
+        routes = "all" if key.routes is None else ", ".join(key.routes)
+        told = ["-" if limit is None else f"{limit:,}" for limit in limits]
+        table.add_row(escape(key.name), escape(routes), *told, expires)
     console_of().print(table)
 
 
