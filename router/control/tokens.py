@@ -1,7 +1,9 @@
 """Tokens: made once, told once, kept as hashes in a YAML file that control reads again whenever it changes.
 
-tokens:
-- {name: ada, role: operator, sha256: 5e88..., expires: 2026-12-31T00:00:00Z}
+    tokens:
+      - {name: ada, role: operator, sha256: 5e88..., expires: 2026-12-31T00:00:00Z}
+
+How they are kept, and why so, says `telemetry.hashed_secrets`.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ EVERYTHING: dict[str, Any] = {
     },
     "router": {
         "settings": {"shadow_limit": 8, "timeouts": {"connect_s": 1.0}},
+        "keys": {"secret": "clients"},
         "wordTable": {"configMap": "words"},
         "env": [{"name": "TZ", "value": "UTC"}],
     },

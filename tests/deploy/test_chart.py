@@ -258,3 +258,13 @@ def _paths(value: object) -> Iterator[str]:
             yield from _paths(inner)
     elif isinstance(value, str) and re.match(r"/\w", value):
         yield value
+
+
+def test_routers_find_the_keys_of_a_secret_where_they_look_for_them(tmp_path: Path) -> None:
+    chart = rendered("everything", tmp_path)
+    file = Path(yaml.safe_load(chart.settings("router", "router.yaml"))["keys_file"])
+    pod = chart.pods()["router"]
+    (router,) = (one for one in pod["containers"] if one["name"] == "router")
+    (mount,) = (one for one in router["volumeMounts"] if one["mountPath"] == str(file.parent))
+    (volume,) = (one for one in pod["volumes"] if one["name"] == mount["name"])
+    assert volume["secret"] == {"secretName": "clients"}

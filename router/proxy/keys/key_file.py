@@ -1,7 +1,10 @@
 """API keys as they lie in a file (YAML or JSON): hashes, names and limits.
 
-keys:
-- {name: shop, sha256: 5e88..., requests_per_minute: 600, tokens_per_minute: 100000, at_once: 32}
+    keys:
+      - {name: shop, sha256: 5e88..., requests_per_minute: 600, tokens_per_minute: 100000, at_once: 32}
+      - {name: analysts, sha256: 88d4..., routes: [acme/sql]}
+
+How they are kept, and why so, says `telemetry.hashed_secrets`.
 """
 
 from __future__ import annotations

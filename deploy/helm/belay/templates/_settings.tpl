@@ -38,6 +38,7 @@
     "spool_folder" "/var/lib/belay/spool"
     "spool_quota_bytes" .Values.router.spool.quotaBytes
     "timeouts" (dict "shutdown_s" .Values.router.drainSeconds) -}}
+{{- if .Values.router.keys.secret }}{{ $_ := set $found "keys_file" (printf "/etc/belay/keys/%s" .Values.router.keys.key) }}{{ end -}}
 {{- if .Values.router.wordTable.configMap }}{{ $_ := set $found "table_file" "/etc/belay/words/words.json" }}{{ end -}}
 {{- toYaml (mergeOverwrite $found (deepCopy .Values.router.settings)) -}}
 {{- end -}}
