@@ -109,7 +109,7 @@ class RouterSettings(TlsSettings):
     `limits` is what a client may cost, `max_answer_bytes` the most of an answer, all of which is kept for its record.
     `expose_headers` adds `x-belay-interaction` (the id under which it is recorded) to answers, and with `expose_arm`
     also `x-belay-arm` and `x-belay-stage`: a client that is told its arm can choose prompts by it, which tilts the
-    comparison. `shadow_limit` bounds the shadows in flight; an interaction beyond it goes without. `table_file` is
+    comparison. `shadow_limit` bounds a route's shadows in flight; what is beyond it goes without. `table_file` is
     the word table that `belay watch` writes (`worker.table_file`): with it shadows go to the capabilities that need
     them, without it they are drawn evenly. `spool_sync` says what of the spool survives a power cut: all but the last
     200 ms (`interval`), all (`always`; every request waits for the disk), or what the kernel wrote (`never`).
