@@ -28,6 +28,7 @@ _HEAD = """# A rollout: everything that is fixed when it starts. `belay rollout 
 # a rollout that nobody watches, for example:
 #   windows: [{{days: [fri, sat, sun]}}, {{begin: "18:00", end: "08:00", zone: Europe/Berlin}}]
 #   blind: {{after_minutes: 30, then: pause}}
+# What people grade while it runs (`belay review --pairs`) is evidence where it has a part of alpha (people: 0.25).
 """
 
 

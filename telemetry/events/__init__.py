@@ -34,6 +34,7 @@ from telemetry.events.decisions import (
 )
 from telemetry.events.interactions import (
     CUT_BY_ROUTER,
+    REFUSED,
     Answer,
     Assignment,
     InteractionRecorded,
@@ -65,6 +66,7 @@ __all__ = [
     "DAYS",
     "DEFAULT_ROUTE",
     "EVENTS",
+    "REFUSED",
     "STAGE_DONE",
     "STALE_JUDGE",
     "Action",

@@ -31,6 +31,8 @@ class Assignment(Value):
     revision: int
 
 
+REFUSED: Final = "content_filter"
+"""The `finish_reason` of an answer that the engine would not give."""
 CUT_BY_ROUTER: Final = "the router stopped before the answer was complete"
 """The `error` of an answer that its engine may well have ended: it is nobody's failure."""
 

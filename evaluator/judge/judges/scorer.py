@@ -16,15 +16,13 @@ from evaluator.judge.judges.means import Means
 from evaluator.verifiers import Judgement, is_refusal
 from evaluator.verifiers.judgement import Failure, unscored
 from evaluator.verifiers.judgement import failed as no_judgement
-from telemetry.events import CUT_BY_ROUTER, Answer, InteractionRecorded, ScoreRecorded, derived_id
+from telemetry.events import CUT_BY_ROUTER, REFUSED, Answer, InteractionRecorded, ScoreRecorded, derived_id
 from telemetry.prompts import prompt_of
 
 if TYPE_CHECKING:  # it brings sklearn, for which whoever only judges need not wait
     from evaluator.judge.tagging.tagger import Tag
 
 SOURCE: Final = "belay/scorer"
-REFUSED: Final = "content_filter"
-"""The `finish_reason` with which an engine says that it would not answer."""
 NOTHING: Final = Judgement(0.0, "it failed, or would not answer", basis="rule")
 """The judgement of an arm that failed, whichever it is."""
 SHOWN: Final = 200

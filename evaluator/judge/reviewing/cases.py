@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from evaluator.judge.judges.sampling import sampled
-from evaluator.judge.judges.scorer import REFUSED
 from telemetry.errors import UsageError
-from telemetry.events import Answer, Arm, InteractionRecorded, Message, ScoreRecorded
+from telemetry.events import REFUSED, Answer, Arm, InteractionRecorded, Message, ScoreRecorded
 
 Passed = Literal["hashed", "empty", "failed", "client_left"]
 """Why nobody is asked about an answer: its text is not there, or a rule says what it is worth."""

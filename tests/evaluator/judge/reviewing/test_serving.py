@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections import Counter
 from itertools import pairwise
 
@@ -122,3 +124,12 @@ def test_nobody_grades_what_they_were_not_shown(world):
     world.pair(DRAWN[0])
     assert world.reviews.take("r1", case_id(f"interaction-{DRAWN[0]}", "control"), "ada", 1.0) is None
     assert world.events(topics.GRADES, AnswerGraded) == []
+
+
+def test_a_control_without_the_evaluators_packages_can_show_answers():
+    code = (
+        "import sys, evaluator.judge.reviewing.serving; "
+        "print(sorted({'numpy', 'scipy', 'sklearn', 'langdetect', 'torch'} & {m.split('.')[0] for m in sys.modules}))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
