@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def write_renamed(path: Path, content: bytes) -> None:
+def write_renamed(path: Path, content: bytes, *, private: bool = False) -> None:
     """Give `path` this content in one step: a reader sees the old content or the new, never a mixture.
 
-    It survives the death of the process, not a power cut: nothing is synced.
+    It survives the death of the process, not a power cut: nothing is synced. A `private` file is its owner's alone.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
+        if private:
+            beside.touch(mode=0o600)  # before there is anything in it
         beside.write_bytes(content)
         beside.replace(path)
     finally:

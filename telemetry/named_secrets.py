@@ -38,7 +38,7 @@ _OPENS_NOTHING: Final = (
 # What stands between the end of such a word and its value.
 _SAYS: Final = re.compile(
     r"(?P<tail>[a-z0-9_-]{0,40})"
-    r"(?:\\{0,3}[\"'`]|[\])]){0,2}"
+    r"(?:\\{0,3}[\"'`]|[\])]){0,2}(?: (?:provided|given|used|supplied)(?=:))?"
     r"(?:\s{0,3}(?P<sign>=>|:=|={1,3}|[:：])\s{0,3}"  # noqa: RUF001 - Chinese and Japanese write it so
     r"|(?P<tag>>)"
     r"|\s{1,3}value\s?(?P<value>=)\s?"

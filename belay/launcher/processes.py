@@ -63,7 +63,8 @@ class Process:
         """Write its settings file into the run's folder; the arguments of `belay`."""
         path = folder.settings(self.name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_renamed(path, yaml.safe_dump(self.content, sort_keys=False).encode())
+        # The broker's password may stand in it, where belay.yaml has one.
+        write_renamed(path, yaml.safe_dump(self.content, sort_keys=False).encode(), private=True)
         return [self.command, "--settings", str(path)]
 
 

@@ -238,9 +238,13 @@ class JudgeClient:
             )
         self._standing.answered()
         if text.strip():
-            return Reply(text)
+            return Reply(self._without_key(text))
         if refusal or choice.get("finish_reason") == "content_filter":
-            return Reply(None, why=f"the judge declines: {str(refusal or '')[:_SHOWN]}", code="declined")
+            return Reply(
+                None,
+                why=f"the judge declines: {self._without_key(str(refusal or ''))[:_SHOWN]}",
+                code="declined",
+            )
         return Reply(None, why="the judge's reply is empty", code="no_grade")
 
     def _trouble(self, began: float, reason: str, *, for_all: bool = False) -> _Trouble:
