@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from router.proxy.keys.buckets import Bucket, filled, full, seconds_until, taken, with_limit
 from router.proxy.keys.key_file import ApiKey
@@ -21,7 +21,7 @@ class Exceeded(NamedTuple):
 class Account:
     """One key's buckets and the requests that it has under way. Times are seconds of a clock that does not go back."""
 
-    __slots__ = ("_requests", "_tokens", "key", "under_way")
+    __slots__ = ("_limits", "_requests", "_tokens", "key", "under_way")
 
     def __init__(self, key: ApiKey, at: float) -> None:
         self.under_way = 0
@@ -34,6 +34,14 @@ class Account:
         self.key = key
         self._requests = _under(key.requests_per_minute, self._requests, at)
         self._tokens = _under(key.tokens_per_minute, self._tokens, at)
+        self._limits: Headers = [
+            (name, b"%d" % limit)
+            for name, limit in (
+                (b"x-ratelimit-limit-requests", key.requests_per_minute),
+                (b"x-ratelimit-limit-tokens", key.tokens_per_minute),
+            )
+            if limit is not None
+        ]
 
     @property
     def counts_tokens(self) -> bool:
@@ -42,14 +50,19 @@ class Account:
 
     def enter(self, at: float) -> Exceeded | None:
         """Let a request in; or why it may not come in, and then nothing is taken."""
-        key = self.key
+        key, requests, tokens = self.key, self._requests, self._tokens
         if key.at_once is not None and self.under_way >= key.at_once:
             return Exceeded("at_once", key.at_once, 1.0)
-        for what, bucket in (("requests", self._requests), ("tokens", self._tokens)):
-            if bucket is not None and (wait_s := seconds_until(filled(bucket, at), 1.0)) > 0.0:
-                return Exceeded(what, bucket.per_minute, wait_s)
-        if self._requests is not None:
-            self._requests = taken(filled(self._requests, at), 1.0)
+        if requests is not None:
+            self._requests = requests = filled(requests, at)
+            if requests.level < 1.0:
+                return Exceeded("requests", requests.per_minute, seconds_until(requests, 1.0))
+        if tokens is not None:
+            self._tokens = tokens = filled(tokens, at)
+            if tokens.level < 1.0:
+                return Exceeded("tokens", tokens.per_minute, seconds_until(tokens, 1.0))
+        if requests is not None:
+            self._requests = taken(requests, 1.0)
         self.under_way += 1
         return None
 
@@ -59,18 +72,24 @@ class Account:
         if self._tokens is not None:
             self._tokens = taken(filled(self._tokens, at), tokens)
 
-    def headers(self, at: float) -> Headers:
-        """What is left, as OpenAI's clients read it."""
-        told: Headers = []
-        for what, bucket in ((b"requests", self._requests), (b"tokens", self._tokens)):
-            if bucket is not None:
-                now = filled(bucket, at)
-                told += (
-                    (b"x-ratelimit-limit-" + what, b"%d" % bucket.per_minute),
-                    (b"x-ratelimit-remaining-" + what, b"%d" % max(0, math.floor(now.level))),
-                    (b"x-ratelimit-reset-" + what, span(seconds_until(now, bucket.per_minute)).encode()),
-                )
+    def headers(self) -> Headers:
+        """What was left when somebody entered last, or was refused, as OpenAI's clients read it."""
+        told = [*self._limits]
+        if self._requests is not None:
+            told += _left(_REQUESTS, self._requests)
+        if self._tokens is not None:
+            told += _left(_TOKENS, self._tokens)
         return told
+
+
+_REQUESTS: Final = (b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
+_TOKENS: Final = (b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
+
+
+def _left(names: tuple[bytes, bytes], bucket: Bucket) -> Headers:
+    per_minute, level, _ = bucket
+    missing_s = (per_minute - level) * 60.0 / per_minute
+    return [(names[0], b"%d" % (level if level > 0.0 else 0)), (names[1], span(missing_s).encode())]
 
 
 def _under(limit: int | None, bucket: Bucket | None, at: float) -> Bucket | None:

@@ -30,14 +30,16 @@ def full(per_minute: int, at: float) -> Bucket:
 
 def filled(bucket: Bucket, at: float) -> Bucket:
     """The bucket at this time."""
-    passed = max(0.0, at - bucket.at)
-    level = min(float(bucket.per_minute), bucket.level + passed * bucket.per_minute / _MINUTE_S)
-    return Bucket(bucket.per_minute, level, max(at, bucket.at))
+    per_minute, level, since = bucket
+    if at <= since:
+        return bucket
+    level += (at - since) * per_minute / _MINUTE_S
+    return Bucket(per_minute, level if level < per_minute else float(per_minute), at)
 
 
 def taken(bucket: Bucket, units: float) -> Bucket:
     """The bucket after so much was taken from it, whether or not it was there."""
-    return bucket._replace(level=bucket.level - units)
+    return Bucket(bucket.per_minute, bucket.level - units, bucket.at)
 
 
 def with_limit(bucket: Bucket, per_minute: int) -> Bucket:

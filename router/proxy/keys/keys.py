@@ -44,7 +44,7 @@ class Admitted:
 
     def __init__(self, account: Account, clock: Callable[[], float], denied: Counter[str]) -> None:
         self._account, self._clock, self._denied = account, clock, denied
-        self.headers: Headers = account.headers(clock())
+        self.headers: Headers = account.headers()
         self.meter = Meter() if account.counts_tokens else None
 
     def among(self, routes: Sequence[str]) -> Sequence[str]:
@@ -96,7 +96,7 @@ class Keys:
         account, at = self._account_of(key), self._clock()
         exceeded = account.enter(at)
         if exceeded is not None:
-            raise self._refused(exceeded.what, _rate_limited(exceeded, account.headers(at)))
+            raise self._refused(exceeded.what, _rate_limited(exceeded, account.headers()))
         return Admitted(account, self._clock, self.denied)
 
     def look(self) -> None:

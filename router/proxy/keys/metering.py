@@ -30,10 +30,10 @@ class Meter:
         """A piece of the answer."""
         self._bytes += len(piece)
         self._events += piece.count(_EVENT)
-        seen = self._was + piece
-        if _NAME in seen:
-            for found in _TOTAL.finditer(seen):
-                self._told = int(found[1])
+        seen = self._was + piece if self._was else piece
+        at = seen.rfind(_NAME)
+        if at >= 0 and (found := _TOTAL.match(seen, at)) is not None:
+            self._told = int(found[1])
         self._was = seen[-_ACROSS:]
 
     def tokens(self) -> int:

@@ -91,6 +91,8 @@ def with_line(lines: bytes, name: bytes, value: bytes) -> bytes:
 
 def with_own(headers: Headers, own: Headers) -> Headers:
     """An answer's headers with ours, in place of the engine's of the same names."""
+    if dict(headers).keys().isdisjoint(dict(own)):  # nearly always
+        return headers + own
     names = {name for name, _ in own}
     return [*(pair for pair in headers if pair[0] not in names), *own]
 
