@@ -29,9 +29,9 @@ class ControlMetrics(Collector):
         self._control, self._pulses, self._tokens = control, pulses, tokens
         self._changes: Counter[Status] = Counter()
 
-    def changed(self, before: RolloutChanged | None, after: RolloutChanged) -> None:
+    def changed(self, before: RolloutChanged | None, after: RolloutChanged) -> None:  # noqa: ARG002 - a follower takes both
         """Count a change of status, stage or share, by the status that it led to."""
-        self._changes[after.status] += before is None or before.revision < after.revision
+        self._changes[after.status] += 1
 
     def collect(self) -> Iterator[Metric]:
         """All figures, as prometheus_client asks for them."""
@@ -60,13 +60,13 @@ class ControlMetrics(Collector):
         yield blind
 
     def _of_tokens(self) -> Iterator[Metric]:
+        expires = GaugeMetricFamily(
+            "belay_token_expires_timestamp_seconds", "When the first of the tokens expires that have not."
+        )
         soonest = self._tokens.soonest() if self._tokens is not None else None
         if soonest is not None:
-            yield GaugeMetricFamily(
-                "belay_token_expires_timestamp_seconds",
-                "When the first of the tokens expires that have not.",
-                value=soonest.timestamp(),
-            )
+            expires.add_metric([], soonest.timestamp())
+        yield expires
 
 
 def _of_rollouts(there: Sequence[RolloutChanged]) -> Iterator[Metric]:

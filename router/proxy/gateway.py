@@ -127,6 +127,7 @@ class Gateway:
         denied = dict(self._keys.denied) if self._keys is not None else {}
         return {
             **status(self._settings.router_id, self.routes, self.load, self._spool.dropped, lost),
+            "spool_quota_bytes": self._settings.spool_quota_bytes,
             "needs_key": self._keys is not None,
             "denied": denied,
         }

@@ -73,6 +73,8 @@ class Metrics(Collector):
             denied.add_metric([reason], count)
         yield denied
         yield GaugeMetricFamily("belay_in_flight", "Requests being answered.", value=state["in_flight"])
+        quota = state["spool_quota_bytes"]
+        yield GaugeMetricFamily("belay_spool_quota_bytes", "What the spool may hold at most.", value=quota)
         yield from _of_routes(state["routes"])
         yield from _of_workers(state.get("workers"))
 

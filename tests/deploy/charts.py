@@ -66,6 +66,7 @@ EVERYTHING: dict[str, Any] = {
         "egressPorts": [443, 8000, 9093],
     },
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
     "podAnnotations": {"team": "platform"},
 }
 VARIANTS: dict[str, dict[str, Any]] = {"defaults": {}, "everything": EVERYTHING}

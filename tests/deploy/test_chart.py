@@ -143,7 +143,7 @@ def test_each_process_listens_where_its_service_and_its_probes_ask(chart: Render
         (container,) = chart.pods()[part]["containers"]
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
         assert ports == {"http": settings["port"]} | (
-            {"status": settings["status_port"]} if part == "router" else {}
+            {"status": settings["status_port"]} if part == "router" else {"metrics": settings["metrics_port"]}
         )
         assert settings["host"] == "0.0.0.0"
         (port,) = chart.one("Service", part)["spec"]["ports"]
@@ -152,6 +152,23 @@ def test_each_process_listens_where_its_service_and_its_probes_ask(chart: Render
             container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("startup", "readiness", "liveness")
         ]
         assert probes == ["http", "http", "status" if part == "router" else "http"]
+
+
+def test_each_process_is_scraped_where_it_listens_and_by_nobody_who_was_not_named(
+    chart: Rendered, variant: str
+) -> None:
+    for part, name in (("router", "forwarder"), ("worker", "worker"), ("control", "control")):
+        settings = yaml.safe_load(chart.settings(part, f"{name}.yaml"))
+        settings = settings.get("worker", settings)
+        (container,) = (c for c in containers(chart.pods()[part]) if c["name"] == name)
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        assert ports["metrics"] == settings["metrics_port"]
+        assert settings["metrics_host"] == "0.0.0.0"
+    for policy in ("router", "control", "nobody"):
+        rules = chart.one("NetworkPolicy", policy)["spec"].get("ingress", [])
+        scraping = [rule for rule in rules if {"port": "metrics"} in rule["ports"]]
+        assert bool(scraping) == (variant == "everything")
+        assert all(rule["from"] for rule in scraping)
 
 
 def test_our_pods_have_no_rights_no_root_and_nothing_to_write_but_their_volumes(chart: Rendered) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from functools import cache
 from pathlib import Path
@@ -15,8 +14,6 @@ from pydantic import BaseModel
 
 from belay.wiring import WatchSettings
 from router.control.settings import ControlSettings
-from router.proxy.gateway import Gateway
-from router.proxy.metrics import Metrics
 from router.proxy.settings import RouterSettings
 from telemetry.forwarding.forwarder import ForwardSettings
 from telemetry.settings import load_settings
@@ -118,22 +115,6 @@ def test_our_services_may_write_their_volumes_alone_and_are_reached_from_this_ma
 def test_every_image_is_pinned() -> None:
     images = [service["image"] for service in services().values()]
     assert [image for image in images if ":" not in image or image.endswith(":latest")] == []
-
-
-def test_the_board_asks_for_nothing_that_the_router_does_not_export(tmp_path: Path) -> None:
-    board = json.loads((DEPLOY / "compose" / "grafana" / "boards" / "routers.json").read_text("utf-8"))
-    asked = {
-        name
-        for panel in board["panels"]
-        for target in panel["targets"]
-        for name in re.findall(r"belay_\w+", target["expr"])
-    }
-    arms = {arm: {"arm": arm, "url": "http://127.0.0.1:1"} for arm in ("control", "candidate")}
-    files = {"rollout_file": tmp_path / "rollout.json", "spool_folder": tmp_path / "spool"}
-    gateway = Gateway(RouterSettings.model_validate(arms | files | {"router_id": "r"}))
-    exported = set(re.findall(r"^# TYPE (belay_\w+)", Metrics(gateway.status).text().decode(), re.MULTILINE))
-    assert asked
-    assert asked <= exported
 
 
 def test_hadolint_finds_nothing_to_say_of_the_dockerfile() -> None:

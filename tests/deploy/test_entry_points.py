@@ -67,8 +67,10 @@ class Container:
     def settings(self, text: str) -> dict[str, Any]:
         """Settings of the chart with ports that are free here."""
         found: dict[str, Any] = yaml.safe_load(self.here(text))
-        ports = {"port": self.port, "status_port": self.status_port}
-        return found | {key: port for key, port in ports.items() if key in found}
+        ports = {"port": self.port, "status_port": self.status_port, "metrics_port": 0}
+        for settings in (found, found.get("worker", {})):
+            settings.update({key: port for key, port in ports.items() if key in settings})
+        return found
 
     def get(self, path: str, *, status: bool = False) -> httpx.Response | None:
         """What it answers; None where it does not."""

@@ -25,7 +25,8 @@ class RolloutFigures(NamedTuple):
     """What a decider knows of one rollout.
 
     `bars` has for each watched capability and guardrail the e-value that alone would roll back. `last_score` is when
-    the last folded score was made (s since 1970), `said` counts decisions by action since the process began.
+    the last folded score was made (s since 1970), `missing` says that scores may be missing for one arm,
+    `said` counts decisions by action since the process began.
     """
 
     status: RolloutStatus
@@ -33,6 +34,7 @@ class RolloutFigures(NamedTuple):
     promotion: Mapping[str, float]
     promotion_bar: float
     last_score: float | None
+    missing: bool
     said: Mapping[Action, int]
 
 
@@ -51,6 +53,7 @@ def rollout_figures(tracked: Tracked, status: RolloutStatus) -> RolloutFigures:
         promotion=evidence.promotion_evidence(evidence.stage),
         promotion_bar=promotion_bar(spec),
         last_score=None if last is None else last.time.timestamp(),
+        missing=evidence.missing.suspicious,
         said=dict(tracked.said),
     )
 
@@ -79,6 +82,11 @@ def _of_rollouts(rollouts: Sequence[RolloutFigures]) -> Iterator[Metric]:
     stopped = GaugeMetricFamily(
         "belay_watch_stopped", "1 where nothing more of a rollout can be folded.", labels=["rollout"]
     )
+    missing = GaugeMetricFamily(
+        "belay_scores_missing_suspected",
+        "1 where scores seem to be missing for one arm rather than for the other.",
+        labels=["rollout"],
+    )
     evidence = GaugeMetricFamily(
         "belay_evidence_log10", "Evidence of a drop over all capabilities, M.", labels=["rollout"]
     )
@@ -92,13 +100,14 @@ def _of_rollouts(rollouts: Sequence[RolloutFigures]) -> Iterator[Metric]:
     for each in rollouts:
         rollout = [each.status.rollout_id]
         stopped.add_metric(rollout, float(each.status.stopped is not None))
+        missing.add_metric(rollout, float(each.missing))
         evidence.add_metric(rollout, log10(each.status.combined))
         bar.add_metric(rollout, log10(each.status.bar))
         if each.promotion:
             promoted.add_metric(rollout, log10(each.promotion_bar))
         if each.last_score is not None:
             last.add_metric(rollout, each.last_score)
-    yield from (stopped, evidence, bar, promoted, last)
+    yield from (stopped, missing, evidence, bar, promoted, last)
 
 
 def _of_capabilities(rollouts: Sequence[RolloutFigures]) -> Iterator[Metric]:

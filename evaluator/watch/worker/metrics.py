@@ -102,9 +102,10 @@ def _of_scoring(counts: ScorerCounts, ended: frozenset[str]) -> Iterator[Metric]
     yield GaugeMetricFamily(
         "belay_untagged_grown", "1 where prompts of no capability have grown.", value=grown
     )
+    share = GaugeMetricFamily("belay_untagged_ratio", "Share of prompts of no capability, lately.")
     if unknown.recent is not None:
-        text = "Share of prompts that no capability covers, lately."
-        yield GaugeMetricFamily("belay_untagged_ratio", text, value=unknown.recent)
+        share.add_metric([], unknown.recent)
+    yield share
 
 
 def _of_judges(asked: Mapping[str, Asked]) -> Iterator[Metric]:

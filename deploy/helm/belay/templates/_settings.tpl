@@ -49,6 +49,8 @@
     "rollout_file" "/var/lib/belay/rollout.json"
     "status_file" "/run/belay/forwarder.json"
     "text_policy" .Values.forwarder.textPolicy
+    "metrics_host" "0.0.0.0"
+    "metrics_port" 8102
     "bus" (include "belay.wholeBus" . | fromYaml) -}}
 {{- toYaml (mergeOverwrite $found (deepCopy .Values.forwarder.settings)) -}}
 {{- end -}}
@@ -58,7 +60,9 @@
     "brief" .Values.worker.brief.path
     "status_file" "/run/belay/worker.json"
     "table_file" "/run/belay/words.json"
-    "alive_folder" "/run/belay/alive" -}}
+    "alive_folder" "/run/belay/alive"
+    "metrics_host" "0.0.0.0"
+    "metrics_port" 8103 -}}
 {{- toYaml (dict "bus" (include "belay.wholeBus" . | fromYaml) "worker" (mergeOverwrite $worker (deepCopy .Values.worker.settings))) -}}
 {{- end -}}
 
@@ -68,6 +72,8 @@
     "port" 8090
     "rollout_file" "/var/lib/belay/rollout.json"
     "folder" "/var/lib/belay/run"
+    "metrics_host" "0.0.0.0"
+    "metrics_port" 8104
     "bootstrap_servers" .Values.kafka.bootstrapServers
     "kafka" (include "belay.bus" . | fromYaml) -}}
 {{- if .Values.control.models.existingClaim }}{{ $_ := set $found "models_folder" "/var/lib/belay-models" }}{{ end -}}
