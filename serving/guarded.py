@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import select
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, cast
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from serving.cycle import Cycle
 from serving.limits import Limits
 from serving.refusals import (
     CROWDED,
@@ -33,6 +35,8 @@ _MOST_WAITING: Final = 16
 _LINGER_S: Final = 2.0
 _LINGER_BYTES: Final = 16 << 20
 """What is read and thrown away after a refusal: a connection closed on unread bytes takes the refusal with it."""
+_KNOWN_BYTES: Final = 128
+"""A URL that is no longer is parsed once, among the last 256."""
 _UNASKED_S: Final = 0.2
 """What a connection that has not asked yet has for it when the server ends: its request may be on the way."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -70,7 +74,7 @@ class Guarded(HttpToolsProtocol):
         super().__init__(*args, **named)
         self._crowd = crowd
         self._limits = crowd.limits
-        self.timeout_keep_alive = crowd.limits.idle_s  # type: ignore[assignment]  # call_later takes any number
+        self._idle_since: float | None = None
         self._most_headers = crowd.limits.head_count
         self._most_head_bytes = crowd.limits.head_bytes
         self._most_body_bytes = crowd.limits.body_bytes
@@ -95,9 +99,7 @@ class Guarded(HttpToolsProtocol):
             self._refuse(CROWDED)
             return
         self._crowd.waiting[self] = None
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self._limits.idle_s, self.timeout_keep_alive_handler
-        )
+        self._idles()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end. uvicorn tells the newest request; the one that is being answered may be an older one."""
@@ -116,8 +118,7 @@ class Guarded(HttpToolsProtocol):
         if self._ended:
             self._throw_away(len(data))
             return
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
+        self._idle_since = None
         self._feeding = len(data)
         self._fed += self._feeding
         try:
@@ -166,9 +167,7 @@ class Guarded(HttpToolsProtocol):
             raise Refused(head_too_large(self._most_headers, "headers"))
         if len(self.pipeline) >= _MOST_WAITING:
             raise Refused(TOO_MANY_AT_ONCE)
-        super().on_headers_complete()
-        if self._last:
-            self.cycle.keep_alive = False
+        self._begin_cycle()
         self.headers = []  # of what comes behind a chunked body nobody may be told anything late
         self._phase = _BODY
         self._fed = 0
@@ -177,6 +176,23 @@ class Guarded(HttpToolsProtocol):
         if self.parser.should_upgrade():
             # The parser reads nothing behind such a request.
             self.cycle.keep_alive = False
+
+    def _begin_cycle(self) -> None:
+        """What uvicorn does with a whole head, for less."""
+        parser, scope, before = self.parser, self.scope, self.cycle
+        version = parser.get_http_version()
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"], scope["raw_path"], scope["query_string"] = (
+            _known(self.url) if len(self.url) <= _KNOWN_BYTES else _parsed(self.url)
+        )
+        keep_alive = version != "1.0" and not self._last and parser.should_keep_alive()
+        self.cycle = Cycle(self, keep_alive=keep_alive, on_response=self.on_response_complete)
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -213,10 +229,31 @@ class Guarded(HttpToolsProtocol):
         if self._ended:  # what came behind this request is not answered any more
             self.transport.close()
             return
-        waits = not self.pipeline
-        super().on_response_complete()
-        if waits:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
             self._crowd.waiting[self] = None
+            self._idles()
+
+    def _idles(self) -> None:
+        """Nothing is asked. The timer is not set anew for every request: it looks when it is due, and goes on."""
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(self._limits.idle_s, self._idled)
+
+    def _idled(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self._limits.idle_s - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self._idled)
+        else:
+            self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
@@ -302,6 +339,16 @@ class Guarded(HttpToolsProtocol):
             self._timer = None
 
 
+def _parsed(url: bytes) -> tuple[str, bytes, bytes]:
+    """Path, path as it was sent, and query. Raises what the parser raises where it is no URL."""
+    found = httptools.parse_url(url)
+    path: str = found.path.decode("ascii")
+    return unquote(path) if "%" in path else path, found.path, found.query or b""
+
+
+_known = lru_cache(maxsize=256)(_parsed)
+
+
 async def _unchunked(cycle: RequestResponseCycle, message: Any) -> None:
     """Send to a client of HTTP/1.0, which knows no chunks: without a length the connection's end is the answer's."""
     if message["type"] == "http.response.start":
@@ -309,4 +356,4 @@ async def _unchunked(cycle: RequestResponseCycle, message: Any) -> None:
             cycle.chunked_encoding = False
     elif cycle.chunked_encoding is False and not cycle.expected_content_length:
         cycle.expected_content_length = len(message.get("body", b""))
-    await RequestResponseCycle.send(cycle, message)
+    await Cycle.send(cast("Cycle", cycle), message)
