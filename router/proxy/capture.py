@@ -11,6 +11,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from router.proxy.assign import arm_of, digest
@@ -142,7 +143,13 @@ class Interaction:
 
 
 def _isoformat(time_ns: int) -> str:
-    return datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat()
+    second, rest = divmod(time_ns, 1_000_000_000)
+    return f"{_to_the_second(second)}.{rest // 1000:06d}+00:00"
+
+
+@lru_cache(maxsize=4)
+def _to_the_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 class Recorder:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
 
 from router.proxy.wire.headers import Headers, with_own
+from router.proxy.wire.lookout import Lookout
 from router.proxy.wire.upstream import Exchange
 
 Scope = MutableMapping[str, Any]
@@ -15,8 +18,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 # Watching for a client that leaves costs a task, more than the rest of a short request: it begins only
-# once the answer takes longer than this. Nobody's cancelled generation runs on for longer than that.
+# once the answer takes longer than this. Nobody's cancelled generation runs on for much longer than that.
 WATCH_AFTER_S: Final = 0.05
+
+_lookouts: Final = WeakKeyDictionary[asyncio.AbstractEventLoop, Lookout]()
+"""What looks, on each event loop, for clients whose answers take longer."""
 
 
 class ClientLeft(Exception):
@@ -46,13 +52,16 @@ class Client:
     `extra` are headers that its answer gets, in place of those of their names; `meter` sees request and answer.
     """
 
-    __slots__ = ("_exchange", "_receive", "_send", "_timer", "_watch", "extra", "left", "meter", "started")
+    __slots__ = (
+        "_due", "_exchange", "_lookout", "_receive", "_send", "_watch", "extra", "left", "meter", "started",
+    )  # fmt: skip
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
         self._exchange: Exchange | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._lookout: Lookout | None = None
+        self._due = 0.0
         self._watch: asyncio.Task[None] | None = None
         self.left = False
         self.started = False
@@ -89,14 +98,17 @@ class Client:
         self._exchange = exchange
         if self.left:
             exchange.close()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin_watch)
+        elif self._lookout is None:
+            loop = asyncio.get_running_loop()
+            self._lookout = _lookouts.get(loop) or _lookouts.setdefault(loop, Lookout())
+            self._due = loop.time() + WATCH_AFTER_S
+            self._lookout.add(self, self._due)
 
     def unfollow(self) -> None:
         """The answer is complete: nobody's leaving matters any more."""
         self._exchange = None
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._lookout is not None:
+            self._lookout.drop(self)
         if self._watch is not None:
             self._watch.cancel()
 
@@ -122,8 +134,14 @@ class Client:
         await self.start(status, [*headers, (b"content-length", b"%d" % len(body))])
         await self.send(body, last=True)
 
-    def _begin_watch(self) -> None:
+    def look(self, now: float) -> float:
+        """Begin to watch where the answer takes so long."""
+        if now < self._due:
+            return self._due
+        if self._lookout is not None:
+            self._lookout.drop(self)
         self._watch = asyncio.ensure_future(self._until_gone())
+        return math.inf
 
     async def _until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

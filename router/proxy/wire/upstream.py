@@ -7,6 +7,7 @@ Written for the router because its cost is paid on every request. One `Upstream`
 from __future__ import annotations
 
 import asyncio
+import math
 import select
 import ssl
 from typing import Final, Literal, NamedTuple, cast
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from router.proxy.wire.headers import Headers, is_hop_by_hop, is_stream, named_by
+from router.proxy.wire.lookout import Lookout
 from router.proxy.wire.retries import RetryBudget
 from telemetry.errors import InfrastructureError
 
@@ -69,7 +71,15 @@ class Upstream:
         self.prefix = parts.path.rstrip("/").removesuffix("/v1").encode()
         self.host_line = b"host: " + parts.netloc.rpartition("@")[2].encode() + b"\r\n"
         self.idle: list[Connection] = []
+        self._lookout: Lookout | None = None
         self.budget = RetryBudget()
+
+    @property
+    def lookout(self) -> Lookout:
+        """What looks after the patience of all exchanges with this engine."""
+        if self._lookout is None:  # made on the loop that it is used on
+            self._lookout = Lookout()
+        return self._lookout
 
     def exchange(self, request: Request, patience: Patience) -> Exchange:
         """One request to this engine, not yet sent."""
@@ -104,13 +114,15 @@ class Upstream:
         for connection in self.idle:
             connection.transport.close()
         self.idle.clear()
+        if self._lookout is not None:
+            self._lookout.close()
 
 
 class Exchange:
     """One request and its answer. `start`, then `read` until it gives b"", then `close` in any case."""
 
     __slots__ = (
-        "_begun", "_chunks", "_connection", "_deadline", "_limit_s", "_loop", "_patience", "_started_at", "_timer",
+        "_begun", "_chunks", "_connection", "_deadline", "_limit_s", "_loop", "_patience", "_started_at",
         "_upstream", "_waiter", "complete", "failure", "headers", "heard_at", "request", "size", "status",
     )  # fmt: skip
 
@@ -123,7 +135,6 @@ class Exchange:
         self.heard_at = 0.0
         self._loop = asyncio.get_running_loop()
         self._connection: Connection | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._chunks: list[bytes] = []
         self.size = 0
@@ -140,8 +151,7 @@ class Exchange:
         self._upstream.budget.asked()
         self._started_at = self._loop.time()
         self._deadline = self._started_at + self._limit_s
-        # Nothing is due sooner than this; what is due is looked at then, so that bytes cost no timer each.
-        self._timer = self._loop.call_later(min(self._limit_s, self._patience.stall_s), self._look)
+        self._upstream.lookout.add(self, self._deadline)
         pooled = self._upstream.take()
         try:
             await self._attempt(pooled or await self._upstream.connect())
@@ -153,16 +163,17 @@ class Exchange:
             self.failure = None
             await self._attempt(await self._upstream.connect())
         self._begun = True
+        if not self.complete and self.failure is None:
+            self._upstream.lookout.add(self, self.heard_at + self._patience.stall_s)
         if self._limit_s < self._patience.total_s and is_stream(self.headers):
             self._limit_s = self._patience.total_s
             self._deadline = self._started_at + self._limit_s
 
     def hurry(self, seconds: float) -> None:
         """Give the answer this long from now to end, however much longer it could have had."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if not self.complete and self.failure is None:
             self._deadline, self._limit_s = self._loop.time() + seconds, seconds
-            self._timer = self._loop.call_at(self._deadline, self._look)
+            self._upstream.lookout.add(self, self._deadline)
 
     async def read(self) -> bytes:
         """What came since the last call, waiting for some; b"" at the end. Raises UpstreamFailed."""
@@ -184,7 +195,7 @@ class Exchange:
         """Give up what is not complete: the engine sees its connection close. Harmless when repeated."""
         if not self.complete:
             self.fail(UpstreamFailed(message, reason, received=self.status > 0))
-        self._stop_timer()
+        self._upstream.lookout.drop(self)
 
     def fail(self, failure: UpstreamFailed) -> None:
         """End with an error; what was received before it can still be read."""
@@ -200,7 +211,7 @@ class Exchange:
         """The answer is complete."""
         self.complete = True
         self._connection = None
-        self._stop_timer()
+        self._upstream.lookout.drop(self)
 
     def add(self, chunk: bytes) -> None:
         """Body bytes have arrived."""
@@ -232,23 +243,19 @@ class Exchange:
         finally:
             self._waiter = None
 
-    def _look(self) -> None:
-        """Whether the engine is late by now; else look again when it would be."""
-        url, now, stall_s = self._upstream.url, self._loop.time(), self._patience.stall_s
+    def look(self, now: float) -> float:
+        """Give up where the engine is late by now; else when it would be."""
+        url, stall_s = self._upstream.url, self._patience.stall_s
         if self._connection is not None and self._connection.is_held():
             self.heard_at = now  # it is we who do not read
         due = min(self.heard_at + stall_s, self._deadline) if self._begun else self._deadline
         if now < due:
-            self._timer = self._loop.call_at(due, self._look)
-        elif due == self._deadline:
+            return due
+        if due == self._deadline:
             self.close("timeout", f"{url} did not answer within {self._limit_s:g} s")
         else:
             self.close("timeout", f"{url} said nothing for {stall_s:g} s in the middle of its answer")
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        return math.inf
 
 
 class Connection(asyncio.Protocol):
