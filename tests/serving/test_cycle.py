@@ -142,8 +142,7 @@ async def test_what_an_application_may_not_say_is_the_same_error(messages: list[
         protocol = Protocol()
         cycle: Any = make(protocol)
         with pytest.raises(RuntimeError) as raised:
-            for message in messages:
-                await cycle.send(message)
+            await heard(cycle, protocol, messages)
         errors.append(str(raised.value))
     assert errors[0] == errors[1]
 
