@@ -1,4 +1,7 @@
-"""Requests that are not interactions (`/v1/models` and the like): passed to base as they are, unrecorded."""
+"""Requests that are not interactions (`/v1/embeddings` and the like): passed to base as they are, unrecorded.
+
+Of an answer only the model's name is changed, where base's engine knows the model by another one.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from router.proxy.settings import RouterSettings
 from router.proxy.tracing import REQUEST_ID, request_id_in
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, Scope
-from router.proxy.wire.headers import request_lines, request_target, with_line
+from router.proxy.wire.headers import is_stream, request_lines, request_target, with_line
+from router.proxy.wire.lines import Lines
+from router.proxy.wire.model_name import Renamer, with_length, without_length
 from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
 from telemetry.events import new_id
 
@@ -23,12 +28,16 @@ async def pass_to_base(
     client.add_header(REQUEST_ID, name)
     lines = with_line(request_lines(scope["headers"], settings.dropped_headers), REQUEST_ID, name)
     request = Request(method.encode(), request_target(scope), lines, body)
-    exchange = engines.ask("control", request).exchange
+    exchange, renamer, _ = engines.ask("control", request)
     client.follow(exchange)
     try:
         await exchange.start()
-        await client.start(exchange.status, exchange.headers)
-        await _pass_on(exchange, client)
+        if renamer is None or is_stream(exchange.headers):
+            headers = exchange.headers if renamer is None else without_length(exchange.headers)
+            await client.start(exchange.status, headers)
+            await _pass_on(exchange, client, renamer)
+        else:
+            await _pass_renamed(exchange, client, renamer, settings.max_answer_bytes)
     except UpstreamFailed as failure:
         # Once the head is out, the cut connection is all that can tell the client.
         if not client.left and not client.started:
@@ -40,11 +49,27 @@ async def pass_to_base(
         exchange.close()
 
 
-async def _pass_on(exchange: Exchange, client: Client) -> None:
-    last = False
+async def _pass_renamed(exchange: Exchange, client: Client, renamer: Renamer, most: int) -> None:
+    """Pass an answer on as a whole, whose length changes with the model's name."""
+    chunks, size = [], 0
+    while data := await exchange.read():
+        chunks.append(data)
+        size += len(data)
+        if size > most:
+            raise UpstreamFailed(f"base answered with more than {most} bytes", "too_long", received=True)
+    body = renamer.whole(b"".join(chunks))
+    client.unfollow()
+    await client.start(exchange.status, with_length(exchange.headers, len(body)))
+    await client.send(body, last=True)
+
+
+async def _pass_on(exchange: Exchange, client: Client, renamer: Renamer | None) -> None:
+    lines, last = Lines(), False
     while not last:
         data = await exchange.read()
         last = exchange.complete
+        if renamer is not None:
+            data = renamer.whole(lines.part(data, last=last))
         if last:
             client.unfollow()
         await client.send(data, last=last)

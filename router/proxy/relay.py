@@ -30,7 +30,7 @@ from router.proxy.wire import answers
 from router.proxy.wire.client import Client, Scope
 from router.proxy.wire.headers import Headers, is_stream, request_lines, request_target, with_line
 from router.proxy.wire.lines import Lines
-from router.proxy.wire.model_name import Renamer, with_length
+from router.proxy.wire.model_name import Renamer, with_length, without_length
 from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
 from router.proxy.wire.usage import UsageTaken
 from telemetry.events import CUT_BY_ROUTER, Arm
@@ -229,7 +229,7 @@ class Answering:
         await self._client.send(body, last=True)
 
     async def _stream(self, exchange: Exchange) -> None:
-        await self._client.start(exchange.status, self._marked(exchange.headers))
+        await self._client.start(exchange.status, self._marked(without_length(exchange.headers)))
         lines, last, size = Lines(), False, 0
         most = self._relay.settings.max_answer_bytes
         try:

@@ -81,3 +81,8 @@ def _model_of(text: bytes) -> str | None:
 def with_length(headers: Headers, length: int) -> Headers:
     """The headers with the content-length that the renamed body has."""
     return [(name, b"%d" % length if name == b"content-length" else value) for name, value in headers]
+
+
+def without_length(headers: Headers) -> Headers:
+    """The headers of a stream: what is put back or taken out of it changes a length that was announced."""
+    return [pair for pair in headers if pair[0] != b"content-length"]

@@ -110,6 +110,24 @@ async def test_other_paths_pass_to_base_unrecorded(tmp_path: Path) -> None:
         assert (await http.get("/elsewhere")).status_code == 404
 
 
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+async def test_what_is_passed_on_has_the_name_that_the_client_used(tmp_path: Path, kind: str) -> None:
+    told = b'data: {"object":"list","model":"base-weights"}\n\n'
+    engine = answers(reply(200, told, f"content-type: {kind}"))
+    async with rolling(tmp_path, never, engine, control_model="base-weights") as (_, base, _, http):
+        answer = await http.post("/v1/embeddings", json={"input": "a", "model": "m"})
+        assert base.asked[0].json()["model"] == "base-weights"
+        assert answer.content == told.replace(b"base-weights", b"m")
+
+
+async def test_an_answer_without_end_is_not_kept_to_be_renamed(tmp_path: Path) -> None:
+    engine = answers(reply(200, b"x" * 5_000, "content-type: application/json"))
+    settings = {"control_model": "base-weights", "max_answer_bytes": 4_000}
+    async with rolling(tmp_path, never, engine, **settings) as (_, _, _, http):
+        answer = await http.post("/v1/embeddings", json={"input": "a", "model": "m"})
+        assert (answer.status_code, "too_long" in answer.text) == (503, True)
+
+
 async def test_200_requests_at_once_each_get_their_own_answer_and_record(tmp_path: Path) -> None:
     async def echo(asked: Any, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.02)

@@ -24,6 +24,7 @@ from tests.router.proxy.fakes import (
     chunk,
     event,
     never,
+    reply,
     rolling,
     streams_for_ever,
     until,
@@ -126,6 +127,12 @@ async def test_a_stream_passes_event_by_event_however_its_lines_end(
 
 
 # --- its end -----------------------------------------------------------------------------------------
+
+
+async def test_a_stream_of_an_announced_length_has_the_clients_name_all_the_same(tmp_path: Path) -> None:
+    told = reply(200, event("a", "adapter") + DONE, "content-type: text/event-stream")
+    async with rolling(tmp_path, answers(told), candidate_model="adapter") as (_, _, _, http):
+        assert (await http.post(CHAT, json=STREAM)).content == event("a") + DONE
 
 
 @pytest.mark.parametrize("pieces", [[DONE], [b"data: [DONE]\r\n\r\n"]], ids=["LF", "CRLF"])
