@@ -250,7 +250,7 @@ class Answering:
                     exchange.hurry(_AFTER_DONE_S)
                 if last:
                     self._client.unfollow()
-                if self._usage is not None:
+                if self._usage is not None and self._usage.touches(data):
                     data = self._without_usage(self._usage, data)
                 if data or last:
                     await self._client.send(data, last=last)
@@ -260,10 +260,9 @@ class Answering:
 
     def _without_usage(self, usage: UsageTaken, data: bytes) -> bytes:
         """What of a stream's lines its client would have without us; what they cost is still to be counted."""
-        kept = usage.part(data)
-        if kept is not data and self._client.meter is not None:
+        if self._client.meter is not None:
             self._client.meter.saw(data)
-        return kept
+        return usage.part(data)
 
     async def _cut(self, failure: UpstreamFailed) -> None:
         if self._client.left:

@@ -56,10 +56,12 @@ class UsageTaken:
     def __init__(self) -> None:
         self._gap = False
 
+    def touches(self, data: bytes) -> bool:
+        """Whether there may be something to take out of these lines; nearly never."""
+        return self._gap or b'"usage"' in data
+
     def part(self, data: bytes) -> bytes:
         """What of these lines is the client's."""
-        if not self._gap and b'"usage"' not in data:  # nearly always
-            return data
         kept = []
         for line in data.splitlines(keepends=True):
             if self._gap:
