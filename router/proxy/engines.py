@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from random import getrandbits
 from typing import NamedTuple
 
 from router.proxy.breaker import BreakerSettings
@@ -54,6 +55,7 @@ class Engines:
 
         self.standing: dict[Arm, Standing] = {"candidate": Standing("candidate", breaker)}
         self.usage = UsageAsking(on=ask_usage)
+        self._are_one = len({(upstream.host, upstream.port) for upstream in self._upstreams.values()}) == 1
         if breaker.base:
             self.standing["control"] = Standing("control", breaker)
 
@@ -62,6 +64,14 @@ class Engines:
         """How often a request was sent again on a fresh connection, and how often there was no budget for that."""
         budgets = [upstream.budget for upstream in self._upstreams.values()]
         return sum(budget.taken for budget in budgets), sum(budget.refused for budget in budgets)
+
+    def name_for(self, name: str) -> str:
+        """What a request of this name is called where it is asked now.
+
+        Where both arms are one engine it may be asked twice there, which takes no two requests of one name. vLLM says
+        that name in its answers, where it must not tell which arm it was: so each time has an addition of chance.
+        """
+        return f"{name}-{getrandbits(32):08x}" if self._are_one else name
 
     def ask(self, arm: Arm, request: Request, *, usage: bool = False) -> Asked:
         """The request to an arm, under the name by which its engine knows the model.

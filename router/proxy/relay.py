@@ -76,11 +76,11 @@ class Relay:
         interaction = Interaction(rollout, found, kind, recorded)
         self.counters.requests[interaction.arm] += 1
         interaction.request_id, interaction.traceparent = request_id_in(headers), traceparent_in(headers)
-        name = interaction.name.encode()
-        client.add_header(REQUEST_ID, name)
+        client.add_header(REQUEST_ID, interaction.name.encode())
         lines = request_lines(scope["headers"], self.settings.dropped_headers)
-        if interaction.request_id is None:
-            lines = with_line(lines, REQUEST_ID, name)
+        name = self.engines.name_for(interaction.name)
+        if name != interaction.request_id:  # which the client's own headers say
+            lines = with_line(lines, REQUEST_ID, name.encode())
         request = Request(b"POST", request_target(scope), lines, body)
         await Answering(self, interaction, request, client).run()
 
@@ -136,11 +136,10 @@ class Answering:
                 if self._client.left:
                     raise
                 self._interaction.fallback = failed.reason
-                # Base may be the same engine, which may not have two requests of one name.
-                named = with_line(
-                    self._request.headers, REQUEST_ID, f"{self._interaction.name}-base".encode()
+                name = self._relay.engines.name_for(self._interaction.name).encode()
+                self._request = self._request._replace(
+                    headers=with_line(self._request.headers, REQUEST_ID, name)
                 )
-                self._request = self._request._replace(headers=named)
                 self._relay.counters.fallbacks[failed.reason] += 1
         return await self._ask("control")
 

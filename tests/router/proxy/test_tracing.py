@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from router.proxy.tracing import request_id_in, traceparent_in
 from telemetry.forwarding.interactions import to_interaction
-from tests.router.proxy.fakes import BODY, CHAT, STREAM, answers, reply, rolling, says, until
+from telemetry.rollout_file import write_rollout
+from tests.router.proxy.fakes import (
+    BODY,
+    CHAT,
+    STREAM,
+    Asked,
+    FakeEngine,
+    answers,
+    reply,
+    rolling,
+    running,
+    says,
+    until,
+)
+from tests.router.values import with_share
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 REFUSES = answers(reply(500, b"{}", "x-request-id: the-engines-own"))
@@ -78,13 +95,36 @@ async def test_a_request_without_a_name_has_its_interactions(tmp_path: Path, giv
         assert passed.headers["x-request-id"] == base.asked[0].headers["x-request-id"] != name
 
 
-async def test_no_engine_has_two_requests_of_one_name(tmp_path: Path) -> None:
+async def test_base_that_answers_for_the_candidate_is_asked_by_the_same_name_and_a_shadow_by_another(
+    tmp_path: Path,
+) -> None:
     async with rolling(tmp_path, REFUSES, shadow=1.0) as (router, base, engine, http):
         answer = await http.post(CHAT, json=BODY, headers={"x-request-id": "req-1"})
         await until(router.shadows)
         assert answer.headers.get_list("x-request-id") == ["req-1"]
         names = [asked.headers["x-request-id"] for asked in (*engine.asked, *base.asked)]
-        assert sorted(names) == ["req-1", "req-1-base", "req-1-shadow"]
+        assert sorted(names) == ["req-1", "req-1", "req-1-shadow"]
+
+
+async def test_one_engine_of_both_arms_has_no_name_twice_and_none_that_tells_the_arm(tmp_path: Path) -> None:
+    async def adapter_refuses(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await (REFUSES if asked.json()["model"] == "adapter" else says("x"))(asked, writer)
+
+    write_rollout(tmp_path / "rollout.json", with_share(0.5))
+    async with (
+        FakeEngine(adapter_refuses) as engine,
+        running(tmp_path, engine.url, f"{engine.url}/v1", candidate_model="adapter") as router,
+        httpx.AsyncClient(base_url=router.url) as http,
+    ):
+        for number in range(20):
+            headers = {"x-session-id": str(number), "x-request-id": f"req-{number}"}
+            assert (await http.post(CHAT, json=BODY, headers=headers)).headers[
+                "x-request-id"
+            ] == f"req-{number}"
+        names = [asked.headers["x-request-id"] for asked in engine.asked]
+        assert len(set(names)) == len(names) > 20
+        assert all(re.fullmatch(r"req-\d+-[0-9a-f]{8}", name) for name in names)
+        assert {record.meta["request_id"] for record in router.records()} == {f"req-{n}" for n in range(20)}
 
 
 async def test_the_engines_own_name_for_it_is_replaced(tmp_path: Path) -> None:
