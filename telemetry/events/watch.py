@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from telemetry import topics
 from telemetry.events.base import Arm, Event, LogPlace, Value
@@ -49,7 +49,8 @@ class WatchReported(Event):
 
     `last_score` is when the last folded score was made, `stopped` why nothing more can be settled. `promotion` is each
     capability's evidence against a drop of this stage's margin, to be promoted at `promotion_bar`. `traffic` counts
-    tags of prompts that had a chance of a shadow, "" for none.
+    tags of prompts that had a chance of a shadow, "" for none. `mistagged` is, by capability, the part of its tags that
+    are likely others': 1 less the mean of the tagger's confidence.
     """
 
     TYPE = "belay.watch.reported"
@@ -67,6 +68,7 @@ class WatchReported(Event):
     promotion: dict[str, float]
     promotion_bar: float
     traffic: dict[str, int]
+    mistagged: dict[str, float] = Field(default_factory=dict)
     imbalances: tuple[Imbalanced, ...]
     missing: str | None
     judges: tuple[str, ...]

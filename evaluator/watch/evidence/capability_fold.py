@@ -12,9 +12,12 @@ from telemetry.events import ArmCount, CapabilityEvidence, CapabilityWatch
 
 
 class Tally:
-    """Plain counts of one capability, for people: units and pairs, not what the bets know."""
+    """Plain counts of one capability, for people: units and pairs, not what the bets know.
 
-    __slots__ = ("gap_sum", "pairs", "set_aside", "sums", "units", "unscored")
+    `doubt` is the sum over `tags` prompts of 1 - the tagger's confidence, fitted on prompts that were held out.
+    """
+
+    __slots__ = ("doubt", "gap_sum", "pairs", "set_aside", "sums", "tags", "units", "unscored")
 
     def __init__(self) -> None:
         self.units = [0, 0]
@@ -23,6 +26,18 @@ class Tally:
         self.gap_sum = 0.0
         self.unscored = 0
         self.set_aside = 0
+        self.tags = 0
+        self.doubt = 0.0
+
+    def tagged(self, confidence: float) -> None:
+        """Count one prompt that was taken for one of this capability."""
+        self.tags += 1
+        self.doubt += 1.0 - confidence
+
+    @property
+    def mistagged(self) -> float | None:
+        """The part of the tags that are likely others'; None before there is one."""
+        return self.doubt / self.tags if self.tags else None
 
     def add(self, candidate: bool, value: float) -> None:
         """Count one unit."""
@@ -36,7 +51,8 @@ class Tally:
 
     def to_list(self) -> list[float]:
         """Every number, for a snapshot."""
-        return [*self.units, *self.sums, self.pairs, self.gap_sum, self.unscored, self.set_aside]
+        counts = [self.pairs, self.gap_sum, self.unscored, self.set_aside, self.tags, self.doubt]
+        return [*self.units, *self.sums, *counts]
 
     def restore(self, numbers: Sequence[float]) -> None:
         """Take up the numbers that `to_list` wrote."""
@@ -44,6 +60,7 @@ class Tally:
         self.sums = [float(s) for s in numbers[2:4]]
         self.pairs, self.gap_sum = int(numbers[4]), float(numbers[5])
         self.unscored, self.set_aside = int(numbers[6]), int(numbers[7])
+        self.tags, self.doubt = int(numbers[8]), float(numbers[9])
 
 
 class CapabilityFold:

@@ -60,6 +60,8 @@ class RolloutEvidence(EvidenceState):
         who = Drawn(score.assignment)
         guarded = self._settle_assignment(score, who)
         factors = None
+        if score.capability is not None:
+            self.folds[score.capability].tally.tagged(score.tag_confidence)
         if score.capability is None:
             self.untagged += 1
         elif score.value is None:

@@ -80,6 +80,9 @@ def watch_report(tracked: Tracked) -> WatchReported:
         promotion=evidence.promotion_evidence(stage),
         promotion_bar=promotion_bar(evidence.spec),
         traffic=dict(evidence.tags),
+        mistagged={
+            name: part for name, f in evidence.folds.items() if (part := f.tally.mistagged) is not None
+        },
         imbalances=tuple(
             Imbalanced(
                 where=found.where,

@@ -259,6 +259,7 @@ def _capabilities(seen: Seen, state: RolloutChanged, report: WatchReported | Non
             high=change.high if change is not None else None,
             blamed=one.capability in blamed,
             prompts=report.traffic.get(one.capability),
+            mistagged=report.mistagged.get(one.capability),
         )
 
 

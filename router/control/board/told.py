@@ -134,6 +134,7 @@ class Capability(Value):
     """One capability, or a guardrail (`rail`). `evidence` is its part of M; `proven` its evidence for promotion.
 
     `estimate`, `low` and `high` are the change of its mean and what holds it at all times together with 95%.
+    `mistagged` is the part of its tags that are likely others'.
     """
 
     name: str
@@ -156,6 +157,7 @@ class Capability(Value):
     high: float | None
     blamed: bool
     prompts: int | None
+    mistagged: float | None
 
 
 class Path(Value):

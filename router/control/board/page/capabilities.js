@@ -37,6 +37,7 @@ function Row({ one, line, from, to, onLight, bar }) {
   >
     <th scope="row">${plain(one.name)}${note && html` <small>${note}</small>`}
       ${one.judged_by !== "program" && html`<small class="by">${one.judged_by}</small>`}
+      ${one.mistagged > 0.1 && html`<small class="by">${percent(one.mistagged)} of its tags are likely others'</small>`}
       ${!one.watched && html`<small class="by">cannot fire: ${one.unwatched ?? "not watched"}</small>`}</th>
     <td data-label="base">${mean(one.control)}</td>
     <td data-label="candidate">${mean(one.candidate)}</td>

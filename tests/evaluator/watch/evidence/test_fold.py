@@ -216,3 +216,17 @@ def test_any_interleaving_of_duplicates_and_restarts_gives_the_same_bits(seed, s
         state.pop("last_offset")
         state.pop("first_offset")
     assert json.dumps(got, sort_keys=True) == json.dumps(want, sort_keys=True)
+
+
+def test_the_part_of_tags_that_are_likely_others_is_counted_and_is_no_evidence():
+    sure, unsure = (
+        [score(n).model_copy(update={"tag_confidence": confidence}) for n in range(10)]
+        for confidence in (1.0, 0.7)
+    )
+    evidence, other = _fold(rollout(), sure), _fold(rollout(), unsure)
+    assert evidence.folds["facts"].tally.mistagged == 0.0
+    assert other.folds["facts"].tally.mistagged == pytest.approx(0.3)
+    assert other.folds["json"].tally.mistagged is None
+    assert (other.summary(), other.digest) == (evidence.summary(), evidence.digest)
+    again, _ = restored(other)
+    assert again.folds["facts"].tally.mistagged == other.folds["facts"].tally.mistagged

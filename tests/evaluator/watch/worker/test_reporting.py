@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.worker.reporting import ANYWAY_S, EVERY_S, Reporter, watch_report
 from evaluator.watch.worker.saving import Keeper
@@ -63,6 +65,7 @@ def test_the_report_says_what_the_evidence_holds() -> None:
     assert [weighed.interaction_id for weighed in found.heaviest] == list(one.evidence.heaviest())
     assert found.heaviest[0].capability == "facts"
     assert found.imbalances[0].where == "all subjects"
+    assert found.mistagged == pytest.approx(dict.fromkeys(MEANS, 0.1))
 
 
 def test_what_weighed_most_says_where_it_lies() -> None:
