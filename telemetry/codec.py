@@ -18,7 +18,8 @@ from telemetry.errors import UnreadableRecord
 from telemetry.events import EVENTS, Event
 
 _BY_TYPE: Final = {event.TYPE: event for event in EVENTS}
-_IN_HEADERS: Final = {"event_id", "time", "source"}
+IN_HEADERS: Final = {"event_id", "time", "source"}
+"""The fields of every event that are attributes of a CloudEvent."""
 # `ce_source` must be a URI reference, our sources are free text.
 _URI_SAFE: Final = "/:?@!$&'()*+,;=-._~"
 
@@ -36,7 +37,7 @@ def encode(event: Event) -> Encoded:
             ("ce_time", event.time.isoformat().encode()),
             ("content-type", b"application/json"),
         ),
-        value=event.model_dump_json(exclude=_IN_HEADERS).encode(),
+        value=event.model_dump_json(exclude=IN_HEADERS).encode(),
     )
 
 
@@ -62,7 +63,7 @@ def decode(record: Record) -> Event:
         raise _unreadable(record, f"its value is not JSON: {error}") from error
     if not isinstance(fields, dict):
         raise _unreadable(record, f"its value is a JSON {type(fields).__name__}, expected an object")
-    if clash := _IN_HEADERS & fields.keys():
+    if clash := IN_HEADERS & fields.keys():
         raise _unreadable(
             record, f"its value repeats what belongs in the headers: {', '.join(sorted(clash))}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,6 +62,22 @@ def apply(
     for line in changes_told(planned, bus.settings):
         console.print(line, markup=False)
     _tell(bus, bus.plan_topics(), console, as_json=as_json)
+
+
+@TOPIC_COMMANDS.command()
+def asyncapi(file: ProjectFile = FILE) -> None:
+    """Print what is on the topics as an AsyncAPI 3 document, for whoever reads them; of belay.yaml where there is one.
+
+    Example: `belay topics asyncapi > asyncapi.json`
+    """
+    from telemetry.asyncapi import document
+    from telemetry.bus.names import Names
+    from telemetry.bus.settings import BusSettings
+    from telemetry.topics import layout
+
+    settings = load_project(file).bus() if file.is_file() else BusSettings()
+    made = document(layout(settings.topics), Names(settings.namespace), version("belay"))
+    typer.echo(json.dumps(made, indent=1, ensure_ascii=False))
 
 
 def _bus(file: ProjectFile) -> KafkaBus:

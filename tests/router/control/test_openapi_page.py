@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from router.control.actor import Control
 from router.control.api import create_app
+from tests.router.control.openapi_file import FILE, openapi_text
 
 
 def test_every_address_and_every_type_is_on_the_page_which_needs_nothing_from_elsewhere(
@@ -23,3 +24,9 @@ def test_every_address_and_every_type_is_on_the_page_which_needs_nothing_from_el
     assert linked <= set(re.findall(r'id="([^"]+)"', page.text))
     assert {"RolloutChanged", "Word", "RolloutVerdict"} <= linked
     assert not re.search(r"<script|https?://", page.text)
+
+
+def test_the_file_in_the_docs_is_what_control_serves() -> None:
+    assert FILE.read_text(encoding="utf-8") == openapi_text(), (
+        "make it anew: python -m tests.router.control.openapi_file"
+    )
