@@ -125,6 +125,11 @@ COMMANDS = {
         _ONLINE,
         "Compare the broker's topics with those that promises need, and change them.",
     ),
+    "forget": Entry(
+        "belay.commands.forget:forget",
+        _ONLINE,
+        "Delete what one subject asked and was answered, and say what else there is of it and when that goes.",
+    ),
     "serve": Entry(
         "belay.commands.serve:serve",
         _ONLINE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from telemetry.bus import kafka_topics
@@ -40,6 +40,10 @@ class KafkaBus:
     def apply_topics(self, planned: TopicPlan) -> None:
         """Make the plan's changes. Raises InfrastructureError with what the broker said where it refuses one."""
         kafka_topics.apply(self._clients, layout(self.settings.topics), planned)
+
+    def delete_before(self, topic: str, offsets: Mapping[int, int]) -> None:
+        """Delete what lies before these offsets, by partition. Raises InfrastructureError where it is refused."""
+        kafka_topics.delete_before(self._clients, topic, offsets)
 
     def publisher(self) -> KafkaPublisher:
         """A new publisher; it looks for the broker when it first sends."""

@@ -6,7 +6,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from telemetry.bus.kafka_clients import ConfigResource, KafkaAdminClient, KafkaClients, kafka_errors
+from telemetry.bus.kafka_clients import (
+    ConfigResource,
+    KafkaAdminClient,
+    KafkaClients,
+    TopicPartition,
+    kafka_errors,
+)
 from telemetry.bus.topic_plan import PARTITIONS, TOPIC, Difference, TopicPlan, TopicThere
 from telemetry.errors import InfrastructureError, TopicMissing
 from telemetry.topics import Topic
@@ -68,6 +74,14 @@ def apply(clients: KafkaClients, wanted: Sequence[Topic], planned: TopicPlan) ->
             _create(admin, _as_created(clients, new))
         for name, changes in by_topic.items():
             _change(admin, clients.names.topic(name), changes)
+
+
+def delete_before(clients: KafkaClients, topic: str, offsets: Mapping[int, int]) -> None:
+    """Delete what lies before these offsets, by partition. Raises InfrastructureError where the broker refuses."""
+    name = clients.names.topic(topic)
+    wanted = {TopicPartition(name, partition): offset for partition, offset in offsets.items()}
+    with clients.admin(f"deleting records of {name}") as admin:
+        admin.delete_records(wanted)
 
 
 def _change(admin: KafkaAdminClient, name: str, changes: Sequence[Difference]) -> None:
