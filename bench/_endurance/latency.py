@@ -36,6 +36,8 @@ def latencies(result: Result, routers: int) -> None:
     notes = [*told.get("notes", ()), f"load {before:.1f} before", *told.get("wrong", ())]
     for name, bar in BARS.items():
         if name in figures:
-            result.add(Figure(name, figures[name], "ms", None, None, bar, "lower", "; ".join(notes)))
+            others = tuple(other.removesuffix("_p99_ms") for other in BARS if other != name)
+            note = "; ".join(one for one in notes if not one.startswith(others))
+            result.add(Figure(name, figures[name], "ms", None, None, bar, "lower", note))
         else:
             result.miss(name, "; ".join(told.get("wrong", ())) or done.stderr.strip()[-300:])
