@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -14,6 +14,7 @@ LATENCIES_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 1
 """What a person waits for: from what nobody notices to what everybody has given up on."""
 AGES_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 """How old something is when it arrives: in time, late, or after an outage."""
+SUM: Final = "sum_us"
 
 
 class Buckets:
@@ -36,8 +37,18 @@ class Buckets:
         """How many were seen."""
         return sum(self._counts)
 
+    def told(self) -> dict[str, int]:
+        """How many are in each bucket, by its upper bound, and the sum in microseconds: whole numbers, to add up."""
+        names = [*map(floatToGoString, self._bounds), "+Inf"]
+        return {**dict(zip(names, self._counts, strict=True)), SUM: round(self._sum * 1e6)}
+
     def into(self, family: HistogramMetricFamily, labels: Sequence[str] = ()) -> None:
         """Add what was counted to a family, under these values of its labels."""
-        names = [*map(floatToGoString, self._bounds), "+Inf"]
-        sums = accumulate(map(float, self._counts))
-        family.add_metric(labels, buckets=list(zip(names, sums, strict=True)), sum_value=self._sum)
+        add_told(self.told(), family, labels)
+
+
+def add_told(told: Mapping[str, int], family: HistogramMetricFamily, labels: Sequence[str] = ()) -> None:
+    """Add to a family what some `Buckets` told, or the sum of what several did."""
+    names = [name for name in told if name != SUM]
+    sums = accumulate(float(told[name]) for name in names)
+    family.add_metric(labels, buckets=list(zip(names, sums, strict=True)), sum_value=told[SUM] / 1e6)

@@ -75,5 +75,6 @@ def of_route(route: Route) -> dict[str, Any]:
         "shadows_unrecorded": counters.shadows_unrecorded,
         "shadows_failed": {arm: counters.shadows_failed[arm] for arm in ("control", "candidate")},
         "passed": counters.passed,
+        "answers": {arm: outcomes.told() for arm, outcomes in counters.outcomes.items()},
         "rollout_file_unreadable": route.rollout.unreadable,
     }

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from router.proxy.outcomes import ARMS, Outcomes
+from telemetry.events import Arm
+
 
 @dataclass(slots=True)
 class Counters:
     """Counts since the start of the process. `requests` is by assigned arm, `fallbacks` by reason.
 
     `shadows_failed` is by the arm that gave its shadow no answer: it scores 0, as everywhere.
-    `wrong_model` is by the arm whose engine answered as another model than it was set up with.
+    `outcomes` is by the arm that answered, or should have; `wrong_model` by the arm whose engine answered as another
+    model than it was set up with.
     """
 
     requests: Counter[str] = field(default_factory=Counter)
@@ -28,3 +32,4 @@ class Counters:
     shadows_unrecorded: int = 0
     shadows_failed: Counter[str] = field(default_factory=Counter)
     passed: int = 0
+    outcomes: dict[Arm, Outcomes] = field(default_factory=lambda: {arm: Outcomes() for arm in ARMS})

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
+
+from telemetry.buckets import add_told
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -76,6 +78,7 @@ class Metrics(Collector):
         quota = state["spool_quota_bytes"]
         yield GaugeMetricFamily("belay_spool_quota_bytes", "What the spool may hold at most.", value=quota)
         yield from _of_routes(state["routes"])
+        yield from _of_answers(state["routes"])
         yield from _of_workers(state.get("workers"))
 
     def describe(self) -> Iterator[Metric]:
@@ -96,6 +99,27 @@ def _of_routes(routes: dict[str, dict[str, Any]]) -> Iterator[Metric]:
             for route, state in routes.items():
                 plain.add_metric([route], state[key])
             yield plain
+
+
+def _of_answers(routes: dict[str, dict[str, Any]]) -> Iterator[Metric]:
+    """What became of answers, and how long they took: by the arm whose answer it is."""
+    labels = [_ROUTE, "arm"]
+    ended = CounterMetricFamily(
+        "belay_answers", "Answers by how they ended, by the arm that gave them.", labels=[*labels, "outcome"]
+    )
+    first = HistogramMetricFamily(
+        "belay_first_byte_seconds", "From asking an arm to its first byte.", labels=labels
+    )
+    total = HistogramMetricFamily(
+        "belay_answer_seconds", "From asking an arm to the end of a whole answer.", labels=labels
+    )
+    for route, state in routes.items():
+        for arm, told in state["answers"].items():
+            for outcome, count in told["ended"].items():
+                ended.add_metric([route, arm, outcome], count)
+            add_told(told["first_byte"], first, [route, arm])
+            add_told(told["total"], total, [route, arm])
+    yield from (ended, first, total)
 
 
 def _of_workers(workers: dict[str, int] | None) -> Iterator[Metric]:

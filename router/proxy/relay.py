@@ -311,13 +311,13 @@ class Answering:
         """Once: what counts is what was known when the client was told that the answer is complete."""
         if not self._recorded:
             self._recorded = True
-            self.heard.ends(error)
+            heard = self.heard
+            heard.ends(error)
+            self._relay.counters.outcomes[heard.served_by].count(heard, left=self._interaction.client_left)
             shadow = self._shadow
             if shadow is not None:
                 shadow.settle()
-            self._relay.recorder.record(
-                self._interaction, self.heard, shadow.task if shadow is not None else None
-            )
+            self._relay.recorder.record(self._interaction, heard, shadow.task if shadow is not None else None)
 
     def _marked(self, headers: Headers) -> Headers:
         settings = self._relay.settings
