@@ -37,6 +37,12 @@ def new(
         int | None, typer.Option(min=1, help="Tokens a minute, of prompts and answers together.")
     ] = None,
     at_once: Annotated[int | None, typer.Option(min=1, help="Requests being answered at a time.")] = None,
+    evidence: Annotated[
+        bool,
+        typer.Option(
+            help="Whether what is asked by it decides about a rollout; not where strangers have it."
+        ),
+    ] = True,
     days: Annotated[int | None, typer.Option(min=1, help="After so many days it expires.")] = None,
     file: KeyFilePath = KEYS,
 ) -> None:
@@ -55,6 +61,7 @@ def new(
         requests_per_minute=requests,
         tokens_per_minute=tokens,
         at_once=at_once,
+        evidence=evidence,
     )
     typer.echo(secret)
     typer.echo(f"{name} has a key in {file}; it is not shown again", err=True)
@@ -69,14 +76,14 @@ def list_keys(file: KeyFilePath = KEYS) -> None:
     from router.proxy.keys.key_file import read_keys
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("name", "routes", "requests/min", "tokens/min", "at once", "expires"):
+    for heading in ("name", "routes", "requests/min", "tokens/min", "at once", "evidence", "expires"):
         table.add_column(heading)
     for key in read_keys(file).keys:
         limits = (key.requests_per_minute, key.tokens_per_minute, key.at_once)
         expires = "never" if key.expires is None else f"{key.expires:%Y-%m-%d %H:%M} UTC"
         routes = "all" if key.routes is None else ", ".join(key.routes)
         told = ["-" if limit is None else f"{limit:,}" for limit in limits]
-        table.add_row(escape(key.name), escape(routes), *told, expires)
+        table.add_row(escape(key.name), escape(routes), *told, "yes" if key.evidence else "no", expires)
     console_of().print(table)
 
 

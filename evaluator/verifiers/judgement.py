@@ -28,6 +28,7 @@ Code = Literal[
     "not_sampled",
     "base_failed",
     "hashed_text",
+    "no_evidence",
     "untagged",
     "client_left",
     "router_stopped",
@@ -41,9 +42,9 @@ can work out. `form_only`: what it asks for was met, which is necessary and not 
 options, or the item's reference, cannot be used. `no_grade`: a judge replied without one. `declined`: it would not look
 at this answer. `failed`: nobody judged. `over_budget`: nobody was asked, since an hour's requests were used up.
 `no_judge`: the brief has none for it. `no_pair`: whoever judges needs base's answer too, and nobody asked base, or, as
-`base_failed`, base did not answer. `hashed_text`: there is nothing to read. `untagged`: it belongs to no capability.
-`client_left`: in the middle of the answer. `router_stopped`: likewise. `not_sampled`: the interaction is none of those
-that are judged.
+`base_failed`, base did not answer. `hashed_text`: there is nothing to read. `no_evidence`: whoever asked has a key that
+does not count. `untagged`: it belongs to no capability. `client_left`: in the middle of the answer. `router_stopped`:
+likewise. `not_sampled`: the interaction is none of those that are judged.
 `cannot_tell`: anything else.
 """
 

@@ -71,8 +71,8 @@ class Heard:
 class Interaction:
     """One request: who it is assigned to under the rollout in force when it came, and what became of it."""
 
-    __slots__ = ("arm", "body", "client_left", "draw", "endpoint", "event_id", "fallback", "request_id", "rollout",
-                 "source", "subject", "time_ns", "traceparent")  # fmt: skip
+    __slots__ = ("arm", "body", "client_left", "counts", "draw", "endpoint", "event_id", "fallback", "request_id",
+                 "rollout", "source", "subject", "time_ns", "traceparent")  # fmt: skip
 
     def __init__(
         self, rollout: InForce, found: tuple[str, SubjectSource] | None, endpoint: EndpointKind, body: bytes
@@ -87,6 +87,7 @@ class Interaction:
         self.body = body
         self.fallback: str | None = None
         self.client_left = False
+        self.counts = True
         self.draw: dict[str, Any] | None = None
         self.request_id: str | None = None
         self.traceparent: str | None = None
@@ -111,6 +112,8 @@ class Interaction:
             "shadow": None,
             "draw": self.draw,
         }
+        if not self.counts:
+            meta["counts"] = False
         if self.request_id is not None:
             meta["request_id"] = self.request_id
         if self.traceparent is not None:

@@ -116,7 +116,8 @@ class Gateway:
             admitted.check(route.name)
         kind = _RECORDED.get(path) if method == "POST" else None
         if kind is not None:
-            await route.relay.answer(scope, client, body, kind, route.rollout.current)
+            counts = admitted is None or admitted.counts
+            await route.relay.answer(scope, client, body, kind, route.rollout.current, counts=counts)
         else:
             await pass_to_base(scope, client, body, route.engines, self._settings, route.counters)
 

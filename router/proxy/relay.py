@@ -62,9 +62,16 @@ class Relay:
     end_user_header: bytes
 
     async def answer(
-        self, scope: Scope, client: Client, body: bytes, kind: EndpointKind, rollout: InForce
+        self,
+        scope: Scope,
+        client: Client,
+        body: bytes,
+        kind: EndpointKind,
+        rollout: InForce,
+        *,
+        counts: bool = True,
     ) -> None:
-        """Answer one request and record it. Raises TooDeep."""
+        """Answer one request and record it; `counts` says whether it is evidence. Raises TooDeep."""
         end_user, recorded = end_user_and_rest(body)
         headers = dict(scope["headers"])
         found = subject_of(
@@ -74,6 +81,7 @@ class Relay:
             end_user_header=self.end_user_header,
         )
         interaction = Interaction(rollout, found, kind, recorded)
+        interaction.counts = counts
         self.counters.requests[interaction.arm] += 1
         interaction.request_id, interaction.traceparent = request_id_in(headers), traceparent_in(headers)
         client.add_header(REQUEST_ID, interaction.name.encode())

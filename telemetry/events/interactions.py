@@ -80,10 +80,10 @@ class InteractionRecorded(Event):
 
     `fallback` names why base answered for a candidate that failed before its first byte. `shadow` is the other arm's
     answer to the same request, where it has been joined with its `ShadowAnswered`; routers before those recorded it
-    here. `draw` is absent where the interaction
-    had no chance of a shadow, whatever its prompt. `spooled` is where the router's spool held it, by which what was
-    sent twice is known. `request_id` is what the client called it, else it was called by its `event_id`; `traceparent`
-    the trace that it is part of.
+    here. `draw` is absent where the interaction had no chance of a shadow, whatever its prompt. `spooled` is where the
+    router's spool held it, by which what was sent twice is known. What does not count was asked by a key that is no
+    evidence. `request_id` is what the client called it, else it was called by its `event_id`; `traceparent` the trace
+    that it is part of.
     """
 
     TYPE = "belay.interaction.recorded"
@@ -104,6 +104,7 @@ class InteractionRecorded(Event):
     shadow: Answer | None = None
     draw: ShadowDraw | None = None
     spooled: SpoolPlace | None = None
+    counts: bool = True
     request_id: str | None = None
     traceparent: str | None = None
 

@@ -68,6 +68,7 @@ def to_interaction(
         shadow=shadow,
         draw=_draw(meta.draw, policy),
         spooled=place,
+        counts=meta.counts,
         request_id=apply(meta.request_id, policy) if meta.request_id is not None else None,
         traceparent=meta.traceparent,
     )

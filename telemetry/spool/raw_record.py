@@ -40,7 +40,8 @@ class RawMeta(Value):
     """The facts of one interaction. `source` is the router's name.
 
     `shadow` is the other arm's answer in records of routers that waited for it; it has a record of its own by now.
-    `request_id` and `traceparent` are there where the client gave them.
+    `request_id` and `traceparent` are there where the client gave them. What does not count is no evidence, since who
+    asked may be anybody.
     """
 
     event_id: str
@@ -54,6 +55,7 @@ class RawMeta(Value):
     client_left: bool
     shadow: AnswerFacts | None
     draw: ShadowDraw | None = None
+    counts: bool = True
     request_id: str | None = None
     traceparent: str | None = None
 

@@ -76,7 +76,9 @@ class Task:
 def task_of(interaction: InteractionRecorded, tag: Tag, judge: LiveJudging) -> Task:
     """Choose who judges an interaction: by its prompt and by who was asked, before any answer is looked at."""
     prompt = prompt_of(interaction)
-    if interaction.text_policy == "hashed":
+    if not interaction.counts:
+        means = Means(None, "no_evidence")
+    elif interaction.text_policy == "hashed":
         means = Means(None, "hashed_text")
     elif tag.capability is None:
         means = Means(None, "untagged")
@@ -94,7 +96,7 @@ def score(task: Task, judge: LiveJudging, *, at: datetime | None = None) -> Scor
     and the judge's version only, and on whether the judge failed: the score of one that could not be had is no
     repetition of a later one, nor the later one of it. Degenerate cases, in this order:
 
-    - hashed text, no capability, or nobody to judge such a prompt: unscored;
+    - a key that is no evidence, hashed text, no capability, or nobody to judge such a prompt: unscored;
     - the router was stopped and cut the answer: unscored, as a failure of nobody's. A slow arm is cut more often, so
       this may depend on the arm, and is under test with all else that is missing (`evidence.missing`);
     - base failed where the judge needs its answer: unscored, whichever arm was assigned;

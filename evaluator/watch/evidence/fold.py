@@ -182,6 +182,8 @@ class RolloutEvidence(EvidenceState):
         if pi is None:
             return False
         self.ratio.add(pi, candidate, who.subject_source, score.router)
+        if score.unscored == "no_evidence":
+            return False
         for rail in self._rails:
             value = guarded_value(rail.rail, score)
             if value is not None:

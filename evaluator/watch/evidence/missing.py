@@ -33,6 +33,7 @@ LEAST: Final = 0.005
 PROMPT_CODES: Final = frozenset(
     {
         "hashed_text",
+        "no_evidence",
         "untagged",
         "no_reference",
         "prompt_not_checkable",

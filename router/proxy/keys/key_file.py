@@ -25,7 +25,8 @@ Count = Annotated[int, Field(gt=0)]
 class ApiKey(HashedSecret):
     """One key, as its hash. A limit that is not there is none; `at_once` bounds the requests being answered.
 
-    `routes` are those that it may use, all without it; `default` is the default one.
+    `routes` are those that it may use, all without it; `default` is the default one. What is asked by a key without
+    `evidence` is answered and recorded as any other, and decides nothing: for keys that strangers may have.
     """
 
     WORD: ClassVar[str] = "key"
@@ -35,6 +36,7 @@ class ApiKey(HashedSecret):
     requests_per_minute: Count | None = None
     tokens_per_minute: Count | None = None
     at_once: Count | None = None
+    evidence: bool = True
 
 
 class KeyFile(Settings):
@@ -57,6 +59,7 @@ def add_key(
     requests_per_minute: int | None = None,
     tokens_per_minute: int | None = None,
     at_once: int | None = None,
+    evidence: bool = True,
 ) -> str:
     """Add a key to the file, which is made where there is none; the key itself, which nobody can read again.
 
@@ -73,6 +76,7 @@ def add_key(
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
         at_once=at_once,
+        evidence=evidence,
     )
     write_document(path, KeyFile(keys=(*known, made)))
     return secret

@@ -47,6 +47,11 @@ class Admitted:
         self.headers: Headers = account.headers()
         self.meter = Meter() if account.counts_tokens else None
 
+    @property
+    def counts(self) -> bool:
+        """Whether what is asked by this key is evidence."""
+        return self._account.key.evidence
+
     def among(self, routes: Sequence[str]) -> Sequence[str]:
         """Those of the routes that the key may use."""
         allowed = self._account.key.routes

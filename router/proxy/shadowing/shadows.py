@@ -89,7 +89,7 @@ class Shadows:
     def consider(self, interaction: Interaction, request: Request) -> Shadow | None:
         """Have it settled as soon as the loop is free; None where no prompt could be drawn with this lot."""
         rollout = interaction.rollout
-        if rollout.most <= 0.0:
+        if rollout.most <= 0.0 or not interaction.counts:
             return None
         lot = shadow_lot(rollout.salt, interaction.event_id)
         if lot >= rollout.most:

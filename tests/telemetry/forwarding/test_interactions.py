@@ -30,6 +30,8 @@ def test_an_interaction_has_the_routers_facts_and_what_the_bodies_say() -> None:
     assert (found.event_id, found.time, found.source) == (record.meta["event_id"], TIME, "router-1")
     assert (found.rollout_id, found.endpoint, found.model, found.streamed) == ("r1", "chat", "m", False)
     assert found.assignment.model_dump() == record.meta["assignment"]
+    assert found.counts
+    assert not to_interaction(raw(chat_request(), counts=False), "full").counts
     assert found.messages == (Message(role="user", content="What is the capital of France?"),)
     assert found.parameters == {"temperature": 0, "max_tokens": 5, "seed": 3}
     answer = found.answer

@@ -119,6 +119,13 @@ def test_hashed_text_cannot_be_judged() -> None:
     assert (found.value, found.unscored) == (None, "hashed_text")
 
 
+def test_what_a_key_without_evidence_asked_is_unscored_whatever_became_of_it() -> None:
+    broken = answer("", status=502, error="reset", finish_reason=None)
+    for given in (answer("Paris"), broken):
+        found = scored(interaction(given=given, counts=False))
+        assert (found.value, found.unscored) == (None, "no_evidence")
+
+
 def test_an_untagged_interaction_is_unscored_even_where_it_failed() -> None:
     found = scored(interaction(given=answer("", status=500)), Tag(capability=None, confidence=0.2))
     assert (found.value, found.unscored, found.tag_confidence) == (None, "untagged", 0.2)

@@ -102,3 +102,14 @@ def test_guardrails_come_back_from_a_snapshot():
 def test_a_latency_guardrail_without_a_limit_is_refused():
     with pytest.raises(ValueError, match="limit_ms"):
         Guardrail(kind="latency", threshold=0.1)
+
+
+def test_what_a_key_without_evidence_asks_moves_no_guardrail():
+    nothing = {"value": None, "unscored": "no_evidence"}
+    evidence = RolloutEvidence(_spec())
+    for n in range(500):
+        arm = "candidate" if n % 2 else "control"
+        update = nothing | {"refused": arm == "candidate", "failed": arm == "candidate", "total_ms": 9000.0}
+        evidence.settle(score(n, arm=arm).model_copy(update=update), 0, n)
+    assert not any(one.control.n or one.candidate.n for one in evidence.summary())
+    assert evidence.e_value == RolloutEvidence(_spec()).e_value

@@ -194,6 +194,18 @@ async def test_a_clients_key_reaches_neither_engine_nor_spool_nor_log(
             assert not any(secret in text for text in (*told, caplog.text))
 
 
+async def test_what_a_key_without_evidence_asks_is_answered_recorded_and_drawn_for_no_shadow(
+    tmp_path: Path, file: Path
+) -> None:
+    secret, ours = add_key(file, "public", evidence=False), add_key(file, "shop")
+    async with rolling(tmp_path, says("x"), shadow=1.0, keys_file=file) as (router, _, _, http):
+        for key in (secret, ours):
+            assert (await http.post(CHAT, json=BODY, headers={"api-key": key})).status_code == 200
+        await until(lambda: len(router.shadows()) == 1)
+        told = [(r.meta.get("counts", True), r.meta["draw"] is not None) for r in router.records()]
+        assert told == [(False, False), (True, True)]
+
+
 async def test_openais_client_knows_the_refusals(tmp_path: Path, file: Path) -> None:
     secret = add_key(file, "shop", requests_per_minute=1)
     async with rolling(tmp_path, says("hello"), keys_file=file) as (router, _, engine, _http):
