@@ -27,7 +27,8 @@ _ROUTER_PATHS: Final = ("keys_file", "tls_cert", "tls_key", "tls_client_ca")
 class Ports(Settings):
     """Where the parts listen on 127.0.0.1; `status` is where the router tells how it is.
 
-    A second engine takes the port after `engine`.
+    A second engine takes the port after `engine`. Where `metrics` is set, forwarder, worker and control are scraped at
+    it and at the two ports after it.
     """
 
     router: Port = 8100
@@ -35,6 +36,7 @@ class Ports(Settings):
     control: Port = 8090
     engine: Port = 8001
     broker: Port = 9092
+    metrics: Annotated[int, Field(ge=1, le=65533)] | None = None
 
 
 class _Bus(Settings):

@@ -126,6 +126,7 @@ def stack_settings(route: Route) -> StackSettings:
         models=project.home / "models",
         router_port=project.ports.router,
         status_port=project.ports.status,
+        metrics_port=project.ports.metrics,
         control_port=project.ports.control,
         kafka=project.kafka,
         text_policy=project.privacy,

@@ -20,7 +20,8 @@ from telemetry.files import write_renamed
 class StackSettings:
     """Where the parts of one run find each other. Ports of 0 are chosen freely.
 
-    `models` is where both arms' model folders lie, so that they are pinned while the rollout is under way. `kafka` are
+    Forwarder, worker and control are scraped at `metrics_port` and the two after it. `models` is where both arms' model
+    folders lie, so that they are pinned while the rollout is under way. `kafka` are
     settings of the bus beside its servers and `router` of the router beside what follows from the others, `access` is
     how control knows who asks and `notify` whom it tells;
     `text_policy` is what leaves the machine of what users write. `learned` is the judge that the candidate's audit
@@ -36,6 +37,7 @@ class StackSettings:
     router_port: int = 0
     control_port: int = 0
     status_port: int = 0
+    metrics_port: int | None = None
     kafka: Mapping[str, Any] = field(default_factory=dict)
     text_policy: TextPolicy = "full"
     attest_every_s: float = 300.0
@@ -49,6 +51,10 @@ class StackSettings:
     def bus(self) -> dict[str, Any]:
         """How processes reach the broker."""
         return {"bootstrap_servers": self.bootstrap, **self.kafka}
+
+    def metrics(self, number: int) -> dict[str, Any]:
+        """Where the process of this number is scraped; nothing where none is."""
+        return {} if self.metrics_port is None else {"metrics_port": self.metrics_port + number}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ def processes_of(s: StackSettings) -> list[Process]:
                 "notify": dict(s.notify),
                 "bootstrap_servers": s.bootstrap,
                 "kafka": dict(s.kafka),
+                **s.metrics(2),
             },
         ),
         Process(
@@ -109,6 +116,7 @@ def processes_of(s: StackSettings) -> list[Process]:
                 "text_policy": s.text_policy,
                 "status_file": str(folder.forwarder_status),
                 "bus": s.bus,
+                **s.metrics(0),
             },
         ),
         Process(
@@ -122,6 +130,7 @@ def processes_of(s: StackSettings) -> list[Process]:
                     "table_file": str(folder.word_table),
                     "judges": {name: judge.model_dump() for name, judge in s.judges.items()},
                     "learned": str(s.learned) if s.learned is not None else None,
+                    **s.metrics(1),
                 },
             },
         ),

@@ -63,6 +63,19 @@ def test_the_worker_is_told_where_the_judges_answer(tmp_path: Path) -> None:
     assert WorkerSettings.model_validate(worker.content["worker"]).judges == {"grader": grader}
 
 
+def test_forwarder_worker_and_control_are_scraped_at_ports_in_a_row_where_the_project_names_the_first(
+    tmp_path: Path,
+) -> None:
+    model(tmp_path, "base", "base")
+    found = route(tmp_path)
+    assert not any("metrics_port" in str(p.content) for p in processes_of(stack_settings(found)))
+    ports = found.project.ports.model_copy(update={"metrics": 8102})
+    told = replace(found, project=found.project.model_copy(update={"ports": ports}))
+    by_name = {p.name: p.content for p in processes_of(stack_settings(told))}
+    at = [by_name[name].get("worker", by_name[name]) for name in ("forwarder", "worker", "control")]
+    assert [one["metrics_port"] for one in at] == [8102, 8103, 8104]
+
+
 def test_without_a_candidate_both_arms_are_base(tmp_path: Path) -> None:
     model(tmp_path, "base", "base")
     found = route(tmp_path)
