@@ -12,8 +12,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 def convert(source: Path, folder: Path) -> None:
     """Write the model in `source` to `folder`: bfloat16 safetensors, config, tokenizer, chat template."""
     where, name = str(source.parent), source.name
-    tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name)
-    read = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name, trust_remote_code=False)
+    read = AutoModelForCausalLM.from_pretrained(
+        where, gguf_file=name, dtype=torch.float32, trust_remote_code=False
+    )
     # The weights are dequantised now; loaders would refuse them if the config still said GGUF.
     read.config.__dict__.pop("quantization_config", None)
     # A fresh model has none of the hooks that the GGUF loader leaves, which save_pretrained stumbles over.
@@ -27,8 +29,10 @@ def convert(source: Path, folder: Path) -> None:
 
 def greedy_answer(folder: Path, question: str, max_tokens: int = 24) -> str:
     """What the model in `folder` answers to one user turn, greedily, in this process."""
-    tokenizer = AutoTokenizer.from_pretrained(str(folder))
-    model: Any = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.bfloat16)
+    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        str(folder), dtype=torch.bfloat16, trust_remote_code=False, use_safetensors=True
+    )
     turns = [{"role": "user", "content": question}]
     asked = tokenizer.apply_chat_template(
         turns, add_generation_prompt=True, return_tensors="pt", return_dict=True

@@ -13,6 +13,8 @@ from telemetry.errors import AttestationError
 CONFIG: Final = "config.json"
 TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "tekken.json")
 TEMPLATE: Final = "chat_template.jinja"
+_TOKENIZER_CONFIG: Final = "tokenizer_config.json"
+_LARGEST_JSON: Final = 16 << 20
 _PICKLES: Final = ("pytorch_model*.bin", "*.pt", "*.pth")
 _NEEDED: Final = (
     CONFIG, INDEX, "generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*",
@@ -41,8 +43,11 @@ def look_at(folder: Path) -> HfFolder:
         )
     config, wrong = _config(folder)
     wrong += _wrong_with_weights(folder)
-    if config.get("auto_map"):
-        wrong.append(f"{CONFIG} names code of its own ('auto_map'), which Belay never runs")
+    wrong += [
+        f"{name} names code of its own ('auto_map'), which Belay never runs"
+        for name in (CONFIG, _TOKENIZER_CONFIG)
+        if _names_code(folder / name)
+    ]
     architectures = config.get("architectures") or []
     if config and not architectures:
         wrong.append(f"{CONFIG} names no 'architectures'")
@@ -64,11 +69,21 @@ def _config(folder: Path) -> tuple[dict[str, Any], list[str]]:
     path = folder / CONFIG
     if not path.is_file():
         return {}, [f"no {CONFIG}"]
+    if path.stat().st_size > _LARGEST_JSON:
+        return {}, [f"{CONFIG} has {path.stat().st_size:,} bytes, expected at most {_LARGEST_JSON:,}"]
     try:
         config = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return {}, [f"{CONFIG} is no JSON ({error})"]
     return (config, []) if isinstance(config, dict) else ({}, [f"{CONFIG} is no object"])
+
+
+def _names_code(path: Path) -> bool:
+    try:
+        said = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False  # what cannot be read is told elsewhere, and runs nothing
+    return isinstance(said, dict) and bool(said.get("auto_map"))
 
 
 def _wrong_with_weights(folder: Path) -> list[str]:

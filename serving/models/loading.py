@@ -50,7 +50,7 @@ def check_tensors(seen: HfFolder, found: Shapes) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM  # noqa: PLC0415 - likewise
 
     try:
-        config = AutoConfig.from_pretrained(str(seen.folder), local_files_only=True)
+        config = AutoConfig.from_pretrained(str(seen.folder), local_files_only=True, trust_remote_code=False)
         with torch.device("meta"):
             model: Any = AutoModelForCausalLM.from_config(config)
     except Exception as error:
@@ -83,7 +83,9 @@ def probe_template(folder: Path) -> Template:
     from transformers import AutoTokenizer  # noqa: PLC0415 - heavy: only adoption needs it here
 
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        tokenizer: Any = AutoTokenizer.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:  # noqa: BLE001 - each tokenizer raises what it likes
         return Template(f"the tokenizer cannot be loaded ({_first_line(error)})")
     if not tokenizer.chat_template:

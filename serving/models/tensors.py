@@ -47,7 +47,7 @@ def header_of(path: Path) -> dict[str, tuple[int, ...]]:
             entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
             shapes = {name: tuple(int(n) for n in entry["shape"]) for name, entry in entries.items()}
             ends = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise _unreadable(path, size, f"its header cannot be read ({error!r})") from error
     if 8 + length + ends != size:
         raise _unreadable(path, size, f"its header speaks of {8 + length + ends:,} bytes")
@@ -61,8 +61,11 @@ def missing_shards(folder: Path) -> list[str]:
         return []
     try:
         files = set(json.loads(index.read_bytes())["weight_map"].values())
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise AttestationError(f"{index} is no index of weight files: {error!r}") from error
+    if elsewhere := sorted(str(name) for name in files if Path(str(name)).name != str(name)):
+        # What lies elsewhere stands in no manifest, and would be loaded all the same.
+        raise AttestationError(f"{index} names weights outside of its folder: {', '.join(elsewhere)}")
     return sorted(str(name) for name in files if not (folder / str(name)).is_file())
 
 

@@ -21,7 +21,9 @@ DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch
 
 def load_base(folder: Path, dtype: str) -> Any:
     """The causal language model in `folder`, with its weights in `dtype`."""
-    return AutoModelForCausalLM.from_pretrained(str(folder), dtype=DTYPES[dtype])
+    return AutoModelForCausalLM.from_pretrained(
+        str(folder), dtype=DTYPES[dtype], trust_remote_code=False, use_safetensors=True
+    )
 
 
 def load_onto(folder: Path, dtype: str, device: Where) -> Any:

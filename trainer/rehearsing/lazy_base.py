@@ -23,7 +23,7 @@ class LazyBase:
 
     def __init__(self, folder: Path, sha256: str, dtype: str, device: Any, answers: Path) -> None:
         self.sha256 = sha256
-        self.tokenizer = AutoTokenizer.from_pretrained(str(folder))
+        self.tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
         self._folder, self._device, self._answers = folder, device, answers
         self._dtype = dtype_on(dtype, device)
 

@@ -48,7 +48,7 @@ def compare(
     What base answered is kept in `answers`. The models are loaded one after another.
     """
     quieten_transformers()
-    tokenizer = AutoTokenizer.from_pretrained(str(base))
+    tokenizer = AutoTokenizer.from_pretrained(str(base), trust_remote_code=False)
     prompt, device = loaded.brief.system_prompt, best_device()
 
     def of(folder: Path) -> Answering:

@@ -243,7 +243,9 @@ def _rendered(model: ServedModel) -> list[list[int]] | None:
         return None
     from transformers import AutoTokenizer  # noqa: PLC0415 - heavy: only audits load it
 
-    tokenizer = AutoTokenizer.from_pretrained(str(model.folder), local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(
+        str(model.folder), local_files_only=True, trust_remote_code=False
+    )
     if not tokenizer.chat_template:
         return None
     return [
