@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check bench drills drills-long docs clean
+.PHONY: help setup demo test lint check audit bench drills drills-long docs clean
 
 PY := .venv/bin
 # Two at a time, a file each: most of these wait for sockets and clocks. The slow ones use every core by themselves.
@@ -24,8 +24,11 @@ test: setup ## every test, the slow end-to-end ones on real parts included, with
 lint: setup ## ruff, mypy strict and import-linter (under a minute)
 	@$(PY)/ruff format --check . && $(PY)/ruff check . && $(PY)/mypy && $(PY)/lint-imports
 
-check: lint ## the same, and the quick tests (two to six minutes)
+check: lint audit ## the same, and the quick tests (two to six minutes)
 	@$(PY)/pytest $(QUICK)
+
+audit: setup ## bandit over our packages: what code should not do (10 seconds)
+	@$(PY)/bandit --quiet --configfile pyproject.toml --recursive telemetry serving router evaluator trainer belay
 
 bench: setup ## every benchmark with --quick
 	@for file in bench/[a-z]*.py; do echo "== $$file"; $(PY)/python $$file --quick || exit 1; done
