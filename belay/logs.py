@@ -30,6 +30,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
 from telemetry.errors import SettingsError
+from telemetry.log_fields import fields_now
 from telemetry.mistakes import did_you_mean
 from telemetry.privacy import without_secrets
 
@@ -121,12 +122,14 @@ def _processors(form: str) -> list[Processor]:
 
 
 def _with_extra(_: Any, __: str, event: EventDict) -> EventDict:
-    """With what a caller of `logging` gave as `extra`; it replaces nothing."""
+    """With what a caller of `logging` gave as `extra`, and what the line is about; they replace nothing."""
     record = event["_record"]
     if not event["_from_structlog"]:
         for name, value in vars(record).items():
             if name not in _NO_EXTRA:
                 event.setdefault(name, value)
+    for name, value in fields_now().items():
+        event.setdefault(name, value)
     if "stack_info" in event:
         event["stack"] = event.pop("stack_info")
     return event

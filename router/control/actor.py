@@ -28,6 +28,7 @@ from router.control.spec_checks import check_kept
 from router.control.standing import Standing, meant
 from telemetry.errors import InfrastructureError, TransitionRefused, UsageError
 from telemetry.events import DEFAULT_ROUTE, DecisionMade, RolloutChanged, RolloutSpec, now
+from telemetry.log_fields import known
 
 log = logging.getLogger(__name__)
 
@@ -196,7 +197,8 @@ class Control:
                 return
             blind = why_blind(state, self.heard.sight(state), self._clock())
             if blind is not None:
-                log.warning("rollout %s is paused: its watch is blind: %s", state.spec.rollout_id, blind)
+                ids = {"rollout_id": state.spec.rollout_id}
+                log.warning("rollout %s is paused: its watch is blind: %s", *ids.values(), blind, extra=ids)
                 self._apply(state, Pause(rollout.SOURCE, f"the watch is blind: {blind}"))
                 return
             self._promote_what_waited(state)
@@ -289,7 +291,12 @@ class Control:
         self.outbox.append(state)
         self._pinning.follow(state)
         log.info(
-            "rollout %s is %s at share %g: %s", state.spec.rollout_id, state.status, state.share, state.reason
+            "rollout %s is %s at share %g: %s",
+            rollout_id,
+            state.status,
+            state.share,
+            state.reason,
+            extra=known(rollout_id=rollout_id, decision_id=state.decision_id),
         )
         if not _only_shadows_moved(before, state):
             self._moved[rollout_id] = state.revision

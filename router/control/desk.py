@@ -21,6 +21,7 @@ from router.control.audit_log import AuditLog
 from router.control.spec_checks import SpecRefused
 from telemetry.errors import BelayError, TransitionRefused, UsageError
 from telemetry.events import DEFAULT_ROUTE, RolloutChanged, Value
+from telemetry.log_fields import about
 
 _STATUS: Final[tuple[tuple[type[BelayError], int], ...]] = (
     (NotSignedIn, 401),
@@ -91,7 +92,8 @@ class Desk:
     def _done(self, asked: Asked, do: Callable[[], Value], status: int) -> Answered:
         serving = CALLER.set(asked.caller)
         try:
-            return Answered(status, do().model_dump(mode="json"))
+            with about(rollout_id=asked.rollout_id or None):
+                return Answered(status, do().model_dump(mode="json"))
         except TransitionRefused as refused:
             return refusal(refused, self._standing(asked))
         except BelayError as error:

@@ -17,6 +17,7 @@ from telemetry.bus.protocols import Bus, Publisher, Record
 from telemetry.dead_letters import bury
 from telemetry.errors import BrokerUnavailable, InfrastructureError, RecordTooLarge, UnreadableRecord
 from telemetry.events import DecisionMade, RolloutChanged
+from telemetry.log_fields import about
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +184,8 @@ class _Loop:
 
     def _decide(self, decision: DecisionMade) -> None:
         try:
-            self._control.decide(decision)
+            with about(rollout_id=decision.rollout_id, decision_id=decision.event_id):
+                self._control.decide(decision)
         except InfrastructureError as error:
             self._is_stuck(decision.rollout_id, error)
 

@@ -108,6 +108,7 @@ class RolloutWatch:
             self.current.revision,
             self.current.stage,
             self.current.share,
+            extra={"rollout_id": self.current.rollout_id},
         )
 
     async def follow(self) -> None:

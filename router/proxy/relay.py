@@ -34,6 +34,7 @@ from router.proxy.wire.model_name import Renamer, with_length, without_length
 from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
 from router.proxy.wire.usage import UsageTaken
 from telemetry.events import CUT_BY_ROUTER, Arm
+from telemetry.log_fields import note
 
 _AFTER_DONE_S: Final = 1.0
 """What an engine has for the end of its answer once it has said that all is said."""
@@ -84,6 +85,13 @@ class Relay:
         interaction.counts = counts
         self.counters.requests[interaction.arm] += 1
         interaction.request_id, interaction.traceparent = request_id_in(headers), traceparent_in(headers)
+        note(
+            {
+                "request_id": interaction.name,
+                "interaction_id": interaction.event_id,
+                "rollout_id": rollout.rollout_id,
+            }
+        )
         client.add_header(REQUEST_ID, interaction.name.encode())
         lines = request_lines(scope["headers"], self.settings.dropped_headers)
         name = self.engines.name_for(interaction.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -22,6 +23,7 @@ from router.control.settings import ControlSettings
 from router.proxy.settings import RouterSettings
 from telemetry.errors import SettingsError, UsageError
 from telemetry.forwarding.forwarder import ForwardSettings
+from telemetry.log_fields import about, note
 from tests.places import ROOT
 
 LINE = re.compile(r"(\S+Z) ([A-Z]+) +(\S+): (.*)")
@@ -104,6 +106,38 @@ def test_records_of_libraries_pass_with_what_they_add_and_replace_nothing(said: 
     logging.getLogger("uvicorn.conn").info("connected to %s", "b:9092", extra={"node": 1, "event": "forged"})
     (one,) = said.objects()
     assert (one["logger"], one["event"], one["node"]) == ("uvicorn.conn", "connected to b:9092", 1)
+
+
+def test_a_line_has_the_ids_of_what_it_is_about_and_of_nothing_that_is_over(said: Said) -> None:
+    said.begin("json")
+    log = logging.getLogger("router.x")
+    with about(rollout_id="r1", decision_id=None):
+        with about(decision_id="d1"):
+            log.info("deep", extra={"rollout_id": "r2"})
+        structlog.get_logger("router.x").info("outer", batch=7)
+    log.info("after")
+    deep, outer, after = said.objects()
+    assert (deep["rollout_id"], deep["decision_id"]) == ("r2", "d1")
+    assert (outer["rollout_id"], outer["batch"]) == ("r1", 7)
+    assert "decision_id" not in outer
+    assert "rollout_id" not in after
+
+
+async def test_what_a_task_notes_is_in_its_own_lines_and_in_those_of_tasks_that_it_begins(said: Said) -> None:
+    said.begin("json")
+    log = logging.getLogger("router.x")
+
+    async def shadow() -> None:
+        log.info("said")
+
+    async def answer(name: str) -> None:
+        note({"request_id": name})
+        await asyncio.sleep(0)
+        await asyncio.create_task(shadow())
+
+    await asyncio.gather(answer("a"), answer("b"))
+    log.info("said")
+    assert [one.get("request_id") for one in said.objects()] == ["a", "b", None]
 
 
 def test_the_level_is_ours_and_below_info_no_librarys(said: Said) -> None:

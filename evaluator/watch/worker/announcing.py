@@ -43,7 +43,8 @@ class Announcer:
     def stop(self, tracked: Tracked, reason: str) -> None:
         """Settle no more of a rollout, and say so as a decision does."""
         tracked.stopped = reason
-        log.error("rollout %s is watched no more: %s", tracked.state.spec.rollout_id, reason)
+        rollout = tracked.state.spec.rollout_id
+        log.error("rollout %s is watched no more: %s", rollout, reason, extra={"rollout_id": rollout})
         decision = stopped(tracked.evidence, reason, tracked.state.since)
         self._say(tracked, decision)
         tracked.last_decision = decision
@@ -72,5 +73,10 @@ class Announcer:
         self.send([codec.encode(decision)])
         self._published[decision.event_id] = None
         tracked.said[decision.action] += 1
+        ids = {"rollout_id": decision.rollout_id, "decision_id": decision.event_id}
+        level = logging.DEBUG if decision.action == "hold" else logging.INFO
+        log.log(
+            level, "%s of rollout %s: %s", decision.action, decision.rollout_id, decision.reason, extra=ids
+        )
         if len(self._published) > REMEMBERED:
             del self._published[next(iter(self._published))]

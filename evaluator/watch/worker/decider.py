@@ -214,7 +214,8 @@ class Decider:
             self._says.bury(record, error.message)
             return
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            log.exception("rollout %s cannot be watched any more", score.rollout_id)
+            ids = {"rollout_id": score.rollout_id, "interaction_id": score.interaction_id}
+            log.exception("rollout %s cannot be watched any more", score.rollout_id, extra=ids)
             self._says.stop(
                 tracked, f"score {score.event_id} at offset {record.offset} cannot be folded: {error!r}"
             )

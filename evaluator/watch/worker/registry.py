@@ -77,7 +77,8 @@ class Registry:
             evidence = RolloutEvidence(spec)
         except SettingsError as error:
             if spec.rollout_id not in self.refused:
-                log.error("rollout %s is not watched: %s", spec.rollout_id, error.message)  # noqa: TRY400 - the message says it all
+                ids = {"rollout_id": spec.rollout_id}
+                log.error("rollout %s is not watched: %s", spec.rollout_id, error.message, extra=ids)  # noqa: TRY400 - the message says it all
             self.refused[spec.rollout_id] = error.message
             return None
         tracked = self.tracked[spec.rollout_id] = Tracked(state, evidence, Keeper(spec.rollout_id))

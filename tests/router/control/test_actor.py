@@ -17,6 +17,20 @@ from telemetry.events import STAGE_DONE, Allotment, Blind, DecisionMade, Rollout
 from telemetry.rollout_file import read_rollout, write_rollout
 from tests.router.values import NOON, decision, journal, promoted, rolled_back, spec, started
 
+
+def test_a_change_is_logged_with_the_ids_of_rollout_and_decision(
+    control: Control, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    control.start(spec())
+    made = decision()
+    control.decide(made)
+    start, rollback = (vars(r) for r in caplog.records if r.message.startswith("rollout r1 is"))
+    assert start["rollout_id"] == rollback["rollout_id"] == "r1"
+    assert "decision_id" not in start
+    assert rollback["decision_id"] == made.event_id
+
+
 # --- acting ------------------------------------------------------------------------------------------
 
 

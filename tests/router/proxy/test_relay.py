@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from telemetry.forwarding.interactions import to_interaction
+from telemetry.log_fields import fields_now
 from tests.router.proxy.fakes import (
     BASE_TEXT,
     BODY,
@@ -186,3 +187,21 @@ async def test_a_client_that_leaves_while_base_answers_for_the_candidate_cancels
         (record,) = router.records()
         assert (record.meta["client_left"], record.meta["fallback"]) == (True, "status_503")
         assert router.counters.base_down == 0
+
+
+async def test_what_is_logged_while_a_request_is_answered_has_its_ids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, str]] = []
+
+    def fail(*_: object) -> None:
+        seen.append(dict(fields_now()))
+
+    async with rolling(tmp_path, says("x")) as (_, _, _, http):
+        monkeypatch.setattr("router.proxy.capture.Recorder.record", fail)
+        await http.post(CHAT, json=BODY, headers={"x-request-id": "mine"})
+        await http.post(CHAT, json=BODY)
+    mine, other = seen
+    assert (mine["request_id"], mine["rollout_id"]) == ("mine", "r1")
+    assert mine["interaction_id"] != other["interaction_id"]
+    assert other["request_id"] == other["interaction_id"]

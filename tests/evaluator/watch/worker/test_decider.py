@@ -54,6 +54,18 @@ def test_a_regression_ends_in_one_roll_back(bus: MemoryBus) -> None:
     assert decider.rollouts["r1"].evidence.settled == 900
 
 
+def test_a_roll_back_is_logged_with_the_ids_by_which_others_find_it(
+    bus: MemoryBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    publish(bus, [announced(rollout()), *regression()])
+    run(bus)
+    (made,) = (d for d in events(bus, topics.DECISIONS) if d.action == "roll_back")
+    (line,) = (record for record in caplog.records if record.message.startswith("roll_back of"))
+    assert (vars(line)["rollout_id"], vars(line)["decision_id"]) == ("r1", made.event_id)
+    assert not any(record.message.startswith("hold of") for record in caplog.records)
+
+
 def test_scores_delivered_twice_change_nothing(bus: MemoryBus) -> None:
     twice = MemoryBus()
     twice.ensure_topics()
