@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -158,11 +159,15 @@ def _to_the_second(second: int) -> str:
 class Recorder:
     """Writes interactions into the spool before their clients are answered, and shadows' answers as they end.
 
+    `secrets` are left out of what engines said: some repeat the key that they were asked with.
     A shadow that is under way when the router ends has no record; behind Kafka its interaction is then no pair.
     """
 
-    def __init__(self, spool: Spool, router_id: str, counters: Counters) -> None:
+    def __init__(
+        self, spool: Spool, router_id: str, counters: Counters, secrets: Sequence[bytes] = ()
+    ) -> None:
         self._spool = spool
+        self._secrets = secrets
         self._router_id = router_id
         self._counters = counters
         self._unwritten = Rated(log)
@@ -203,12 +208,21 @@ class Recorder:
 
     def _written(self, interaction: Interaction, record: RawRecord) -> bool:
         try:
-            self._spool.append(record.pack())
+            self._spool.append(self._without_secrets(record).pack())
         except SpoolError as error:
             # The client's answer does not depend on our record of it.
             self._unwritten.error("interaction %s is not recorded: %s", interaction.event_id, error)
             return False
         return True
+
+    def _without_secrets(self, record: RawRecord) -> RawRecord:
+        for secret in self._secrets:
+            if secret in record.response_body or secret in record.shadow_body:
+                said = (
+                    body.replace(secret, b"[secret]") for body in (record.response_body, record.shadow_body)
+                )
+                record = RawRecord(record.meta, record.request_body, *said)
+        return record
 
 
 def _result(interaction: Interaction, shadow: asyncio.Task[Heard]) -> Heard | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from random import getrandbits
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from router.proxy.breaker import BreakerSettings
 from router.proxy.settings import Arms, Timeouts
@@ -16,6 +16,8 @@ from router.proxy.wire.upstream import Exchange, Patience, Request, Upstream
 from router.proxy.wire.usage import UsageTaken, asking_for_usage
 from serving.engines.address import authorization
 from telemetry.events import Arm
+
+_SHORTEST_KEY: Final = 8
 
 __all__ = ["Asked", "Engines", "is_stream"]
 
@@ -58,6 +60,12 @@ class Engines:
         self._are_one = len({(upstream.host, upstream.port) for upstream in self._upstreams.values()}) == 1
         if breaker.base:
             self.standing["control"] = Standing("control", breaker)
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """The engines' own keys, but for those so short that words have them too."""
+        keys = (header.partition(b" ")[2] for header in self._keys.values())
+        return tuple(key for key in keys if len(key) >= _SHORTEST_KEY)
 
     @property
     def retries(self) -> tuple[int, int]:

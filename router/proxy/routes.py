@@ -50,7 +50,7 @@ class Route:
         counters, table = Counters(), TableWatch(arms.table_file)
         engines = Engines(arms, settings.timeouts, settings.breaker, ask_usage=settings.ask_usage)
         strangers = Strangers(arms, counters)
-        recorder = Recorder(spool, settings.router_id, counters)
+        recorder = Recorder(spool, settings.router_id, counters, engines.secrets)
         relay = Relay(
             settings,
             engines,

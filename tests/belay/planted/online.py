@@ -45,13 +45,13 @@ Left = dict[str, bytes]
 
 
 async def tells_what_it_got(asked: Asked, writer: asyncio.StreamWriter) -> None:
-    """An engine that refuses every third request and repeats the key that it was given, as some do."""
+    """An engine that refuses every third request and repeats the key that it was given, in words of its own."""
     given = asked.headers.get("authorization", "")
     if asked.method == "POST" and len(asked.body) % 3 == 0:
         told = {"error": {"message": f"Incorrect API key provided: {given.split(' ')[-1]}. Got {given}"}}
         writer.write(reply(401, json.dumps(told).encode(), "content-type: application/json"))
         return
-    text = f"It is right0. You sent authorization: {given}"
+    text = f"It is right0. You sent {given.split(' ')[-1]}, whatever that is, and {given}"
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
     body = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
     writer.write(reply(200, json.dumps(body).encode(), "content-type: application/json"))

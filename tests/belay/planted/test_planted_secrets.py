@@ -31,8 +31,8 @@ from tests.router.proxy.fakes import FakeEngine
 from tests.router.values import rolled_back, started
 
 POLICIES = ("redacted", "hashed")
-SPOOLED = ("a prompt", "the name of a model", "the id of a request", "the variable C")
-"""What lies in the spool until Kafka has acknowledged it: what was asked, and what an engine that repeats keys said."""
+SPOOLED = ("a prompt", "the name of a model", "the id of a request")
+"""What lies in the spool until Kafka has acknowledged it: what was asked."""
 VARIABLES = ("CONTROL", "CANDIDATE", "JUDGE", "WEBHOOK", "SMTP")
 
 
