@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
 
@@ -26,15 +28,17 @@ from telemetry.spool.syncing import Syncer, SyncPolicy
 log = logging.getLogger(__name__)
 
 _SEGMENT_BYTES: Final = 8 * 1024 * 1024
+_SEGMENT_S: Final = 60.0
+"""A reader deletes whole segments that it is done with: what users wrote stays here about so long at most."""
 
 
 class Spool:
     """The writer. One process has it at a time, and one thread uses it.
 
-    Each writer begins a new segment, so what a dead one left behind half-written stays the tail of its
-    segment. When the segments would grow beyond `quota_bytes`, the oldest is deleted; `dropped` counts the
-    records in it that nobody had acknowledged (it may count some that the reader had just read: an upper
-    bound), and each is logged.
+    Each writer begins a new segment, so what a dead one left behind half-written stays the tail of its segment; and
+    one that is a minute old, or full, is followed by another with the next record. When the segments would grow
+    beyond `quota_bytes`, the oldest is deleted; `dropped` counts the records in it that nobody had acknowledged (it may
+    count some that the reader had just read: an upper bound), and each is logged.
     """
 
     def __init__(
@@ -44,11 +48,14 @@ class Spool:
         segment_bytes: int | None = None,
         sync: SyncPolicy = "interval",
         disk: Disk | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._quota = quota_bytes
         self._segment_bytes = segment_bytes or max(1, min(_SEGMENT_BYTES, quota_bytes // 8))
         self._disk = disk or Disk()
+        self._clock = clock
+        self._old_at = 0.0
         self._at_once = sync == "always"
         self._file = -1
         open_folder(folder)
@@ -83,7 +90,8 @@ class Spool:
         framed = frame(self._next, payload)
         size = len(framed)
         try:
-            if self._size + size > self._segment_bytes or self._file < 0:
+            full = self._size + size > self._segment_bytes or self._file < 0
+            if full or (self._size and self._clock() > self._old_at):
                 self._rotate(size)
             # At a position of our own: should somebody cut the file, no place in it is used a second time.
             written = self._pwrite(self._file, framed, self._size)
@@ -131,6 +139,7 @@ class Spool:
     def _begin_segment(self, number: int, room_bytes: int) -> None:
         self._file = self._disk.create(segment_path(self._folder, number))
         self._number, self._size = number, 0
+        self._old_at = self._clock() + _SEGMENT_S
         self._syncer.begins(self._file)
         self._make_room(room_bytes)
 

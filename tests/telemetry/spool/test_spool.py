@@ -145,6 +145,22 @@ def test_nothing_acknowledged_is_read_twice_and_nothing_else_is_lost(
     spool.close()
 
 
+def test_what_was_acknowledged_is_gone_from_the_disk_a_minute_later_with_the_next_record(
+    tmp_path: Path,
+) -> None:
+    now = [0.0]
+    with Spool(tmp_path, 10 * MB, clock=lambda: now[0]) as spool, SpoolReader(tmp_path) as reader:
+        spool.append(b"what somebody asked")
+        now[0] = 59.0
+        spool.append(b"within the minute")
+        assert contents(read_all(reader)) == [b"what somebody asked", b"within the minute"]
+        now[0] = 61.0
+        spool.append(b"later")
+        assert contents(read_all(reader)) == [b"later"]
+        assert not any(b"somebody" in path.read_bytes() for path in tmp_path.iterdir())
+        assert len(segment_numbers(tmp_path)) == 1
+
+
 def test_a_reader_sees_each_record_as_soon_as_it_is_appended(tmp_path: Path) -> None:
     with Spool(tmp_path, 10 * MB, segment_bytes=200) as spool, SpoolReader(tmp_path) as reader:
         for number in range(50):
