@@ -1,7 +1,8 @@
 """Records as they were once written: one file for each event type and each way in which it was ever written.
 
 They are read for ever (`test_golden`). `python -m tests.telemetry.golden_files` adds a file for each type that is
-written otherwise today than in any of its files; those that are there are never changed, and none is deleted.
+written otherwise today than in any of its files; those that are there are never changed, and none is deleted. It also
+writes docs/asyncapi.json anew, which says what is written today.
 """
 
 from __future__ import annotations
@@ -10,16 +11,22 @@ import json
 import types
 import typing
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import AwareDatetime, BaseModel
 
+from telemetry.asyncapi import document
+from telemetry.bus.names import Names
 from telemetry.bus.protocols import Encoded, Record
 from telemetry.codec import encode
 from telemetry.events import EVENTS, Event
+from telemetry.topics import TOPICS
+from tests.places import ROOT
 
 FOLDER: Final = Path(__file__).parent / "golden"
+DOCUMENT: Final = ROOT / "docs" / "asyncapi.json"
 TIME: Final = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 _PLAIN: Final[dict[object, Any]] = {bool: True, int: 3, float: 0.25, AwareDatetime: TIME, datetime: TIME}
 _CHOSEN: Final[dict[str, Any]] = {
@@ -81,8 +88,15 @@ def _value(annotation: Any, name: str) -> Any:
     return f"{name} ü"
 
 
+def document_text() -> str:
+    """What docs/asyncapi.json should hold."""
+    made = document(TOPICS, Names(), version("belay"))
+    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+
+
 def main() -> None:
-    """Add what is missing."""
+    """Add what is missing, and write the document."""
+    DOCUMENT.write_text(document_text(), encoding="utf-8")
     for kind in EVENTS:
         now = written(encode(filled(kind)))
         there = files_of(kind)
