@@ -160,6 +160,11 @@ COMMANDS = {
         _ONLINE,
         "Tag, judge and test every interaction; publish scores and decisions.",
     ),
+    "config": Entry(
+        "belay.commands.config:CONFIG_COMMANDS",
+        _ONLINE,
+        "Show the settings that processes would run with, and where each comes from.",
+    ),
     "rollout": Entry(
         "belay.commands.rollout:ROLLOUT_COMMANDS",
         _ONLINE,
@@ -201,7 +206,9 @@ app = typer.Typer(
 )
 
 
-_OWN_WAYS = frozenset({"init", "adopt", "demo", "doctor", "review", "status", "topics", "traffic", "up"})
+_OWN_WAYS = frozenset(
+    {"init", "adopt", "config", "demo", "doctor", "review", "status", "topics", "traffic", "up"}
+)
 """Commands that read belay.yaml themselves, write it, or want nothing of it."""
 _TOKENS = ("new", "list", "revoke")
 _GROUPS = {

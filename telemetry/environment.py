@@ -39,13 +39,30 @@ class Overlay:
         return _merged(data, self.values)
 
 
-def overlay(kind: type[BaseModel]) -> Overlay:
-    """What is set of `kind` beside its file: the environment goes before the secrets; an empty variable sets nothing.
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What is set beside a file, by where it was said."""
+
+    secrets: Overlay
+    environment: Overlay
+
+    def together(self) -> Overlay:
+        """Both as one: the environment goes before the secrets."""
+        origins = {**self.secrets.origins, **self.environment.origins}
+        return Overlay(self.environment.over(self.secrets.values), origins)
+
+
+def layers(kind: type[BaseModel]) -> Layers:
+    """What is set of `kind` beside its file; an empty variable sets nothing.
 
     Raises SettingsError where the folder of secrets cannot be read or a value is no JSON that has to be.
     """
-    secrets, environment = _secrets(kind), _environment(kind)
-    return Overlay(environment.over(secrets.values), {**secrets.origins, **environment.origins})
+    return Layers(_secrets(kind), _environment(kind))
+
+
+def overlay(kind: type[BaseModel]) -> Overlay:
+    """As `layers`, both as one."""
+    return layers(kind).together()
 
 
 def _environment(kind: type[BaseModel]) -> Overlay:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +22,7 @@ class Settings(BaseModel):
 
 
 S = TypeVar("S", bound=BaseModel)
+NO_FILE: Final = "`belay demo` leaves one of each in .belay/runs/."
 
 
 def load_settings(path: Path, kind: type[S]) -> S:
@@ -30,7 +31,7 @@ def load_settings(path: Path, kind: type[S]) -> S:
     Relative paths are taken as they are. Raises SettingsError, which names the file, each key that is wrong with the
     variable or secret that set it, and for an unknown key the near one.
     """
-    return _checked(path, kind, overlay(kind), "`belay demo` leaves one of each in .belay/runs/.")
+    return _checked(path, kind, overlay(kind), NO_FILE)
 
 
 def load_document(path: Path, kind: type[S]) -> S:
@@ -40,21 +41,23 @@ def load_document(path: Path, kind: type[S]) -> S:
 
 def parse_document(text: str, kind: type[S], where: str) -> S:
     """As `load_document`, from a text; mistakes are told as of `where`."""
-    return _valid(_parsed(text, where), kind, Overlay(), where)
+    return valid(_parsed(text, where), kind, Overlay(), where)
 
 
 def _checked(path: Path, kind: type[S], beside: Overlay, hint: str) -> S:
-    return _valid(_mapping(path, kind, hint), kind, beside, str(path))
+    return valid(mapping_in(path, kind, hint), kind, beside, str(path))
 
 
-def _valid(data: dict[str, Any], kind: type[S], beside: Overlay, where: str) -> S:
+def valid(data: dict[str, Any], kind: type[S], beside: Overlay, where: str) -> S:
+    """The settings that the data of a file and what is set beside it make; mistakes are told as of `where`."""
     try:
         return kind.model_validate(beside.over(data))
     except ValidationError as error:
         raise SettingsError(f"{where}:\n" + "\n".join(explain(error, kind, beside.origins))) from error
 
 
-def _mapping(path: Path, kind: type[BaseModel], hint: str) -> dict[str, Any]:
+def mapping_in(path: Path, kind: type[BaseModel], hint: str) -> dict[str, Any]:
+    """What a settings file says, unchecked. Raises SettingsError, with the hint where there is none."""
     if not path.is_file():
         raise SettingsError(
             f"no settings file at {path}",
@@ -70,7 +73,15 @@ def _parsed(text: str, where: str) -> dict[str, Any]:
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SettingsError(f"{where} is not valid YAML: {error}") from error
+        raise SettingsError(f"{where} is not valid YAML: {_place_of(error)}") from None
     if not isinstance(data, dict):
         raise SettingsError(f"{where}: expected a mapping at the top, found {type(data).__name__}")
     return data
+
+
+def _place_of(error: yaml.YAMLError) -> str:
+    """What is wrong and where, without the line itself: a password may stand in it."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return type(error).__name__
+    at = error.problem_mark
+    return f"line {at.line + 1}, column {at.column + 1}: {error.problem}"
