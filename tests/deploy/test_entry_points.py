@@ -46,6 +46,7 @@ class Container:
     kafka: str = "127.0.0.1:9"
     port: int = field(default_factory=a_free_port)
     status_port: int = field(default_factory=a_free_port)
+    metrics_port: int = field(default_factory=a_free_port)
 
     def at(self, path: str) -> Path:
         """Where a path of the container lies."""
@@ -67,7 +68,7 @@ class Container:
     def settings(self, text: str) -> dict[str, Any]:
         """Settings of the chart with ports that are free here."""
         found: dict[str, Any] = yaml.safe_load(self.here(text))
-        ports = {"port": self.port, "status_port": self.status_port, "metrics_port": 0}
+        ports = {"port": self.port, "status_port": self.status_port, "metrics_port": self.metrics_port}
         for settings in (found, found.get("worker", {})):
             settings.update({key: port for key, port in ports.items() if key in settings})
         return found
@@ -78,6 +79,14 @@ class Container:
             return httpx.get(f"http://127.0.0.1:{self.status_port if status else self.port}{path}")
         except httpx.TransportError:
             return None
+
+    def scraped(self) -> str:
+        """What it says to Prometheus; empty where nobody listens."""
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics")
+        except httpx.TransportError:
+            return ""
+        return answer.raise_for_status().text
 
 
 @contextmanager
@@ -157,6 +166,7 @@ def test_router_and_control_answer_their_probes_without_engine_or_broker(
 ) -> None:
     with running(chart, part, Container(tmp_path, part)) as container:
         until(lambda: healthy(chart, part, container))
+        until(lambda: part == "router" or "belay_control_broker_up 0.0" in container.scraped())
 
 
 def test_the_forwarder_lives_beside_a_router_that_has_not_started_and_without_a_broker(
@@ -166,6 +176,7 @@ def test_the_forwarder_lives_beside_a_router_that_has_not_started_and_without_a_
     with running(chart, "router", Container(tmp_path, "forwarder")) as container:
         assert not alive(spec, container)
         until(lambda: alive(spec, container))
+        until(lambda: "belay_forwarder_records_total 0.0" in container.scraped())
 
 
 @pytest.mark.slow
@@ -174,6 +185,7 @@ def test_the_worker_lives_without_a_broker(chart: Rendered, tmp_path: Path) -> N
     with running(chart, "worker", Container(tmp_path, "worker")) as container:
         assert not alive(spec, container)
         until(lambda: alive(spec, container), within_s=180.0)
+        until(lambda: "belay_decider 0.0" in container.scraped())
 
 
 @pytest.mark.slow
