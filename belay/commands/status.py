@@ -14,7 +14,7 @@ from belay.progress import console_of
 from belay.project import FILE, load_project
 
 if TYPE_CHECKING:
-    from belay.launcher.doctor import Finding
+    from belay.launcher.finding import Finding
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 _MARKS = {"ok": "[green]ok[/]", "note": "[cyan]note[/]", "wrong": "[red]wrong[/]"}

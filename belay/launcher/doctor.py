@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
-import httpx
-
+from belay.launcher import doctor_places as places
+from belay.launcher import doctor_reached as reached
+from belay.launcher.finding import Finding
 from belay.launcher.parts import Route, parts_of
-from belay.project import EMBEDDED, Project, load_project
-from belay.steps.init import listens
+from belay.project import load_project
 from evaluator.audit.baseline import load_baseline
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from serving.engines.address import ModelAddress
@@ -24,32 +22,14 @@ from serving.engines.placement import Card, cards
 from serving.engines.vllm_engine import engine_package
 from serving.models.manifest import attest
 from serving.models.store import StoredModel
-from telemetry.bus.kafka_bus import KafkaBus
 from telemetry.errors import BelayError
 
-LEAST_DISK_GB: Final = 2.0
 _TORCH_S: Final = 120.0
 _ASK_TORCH: Final = """
 import json, torch
 print(json.dumps([torch.__version__, torch.version.cuda, torch.cuda.device_count()]))
 """
-State = Literal["ok", "note", "wrong"]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: `wrong` keeps the route from running, a `note` does not.
-
-    `exit_code` is what a command would end with for it: 2 where a person has to change something, 4 where something
-    is away.
-    """
-
-    what: str
-    state: State
-    told: str
-    do: str = ""
-    exit_code: int = 0
 
 
 def examine(file: Path) -> Iterator[Finding]:
@@ -61,15 +41,19 @@ def examine(file: Path) -> Iterator[Finding]:
         yield Finding(str(file), "wrong", error.message, hint, error.exit_code)
         return
     yield Finding(str(file), "ok", f"route {project.route!r}")
-    yield from _machine(project)
+    yield from _machine()
+    yield from places.versions()
+    yield from places.disks(project)
+    yield from places.rights(file, project)
     loaded = yield from _looked(
         "brief", lambda: load_brief(project.brief, project.judges), lambda found: found.brief.name
     )
     yield from _judges(loaded)
-    yield from _broker(project)
+    yield from reached.broker(project)
     route = yield from _looked("models", lambda: Route.of(project), _named)
     if route is None:
         return
+    yield from places.settings(route)
     yield from _model("base", route.base)
     yield from _baseline(route, loaded)
     if route.candidate is not None:
@@ -89,7 +73,7 @@ def _looked(what: str, look: Callable[[], T], tell: Callable[[T], str]) -> Gener
     return found
 
 
-def _machine(project: Project) -> Iterator[Finding]:
+def _machine() -> Iterator[Finding]:
     missing = [name for name in ("torch", "transformers", "vllm") if importlib.util.find_spec(name) is None]
     if missing:
         yield Finding(
@@ -97,10 +81,6 @@ def _machine(project: Project) -> Iterator[Finding]:
         )
     else:
         yield Finding("packages", "ok", "torch, transformers, vllm")
-    place = next(p for p in (project.home, *project.home.parents) if p.exists())
-    free = shutil.disk_usage(place).free / 1e9
-    state: State = "ok" if free >= LEAST_DISK_GB else "wrong"
-    yield Finding("disk", state, f"{free:.1f} GB free at {place}", "" if state == "ok" else "Free some.", 4)
     yield from _gpus(cards())
 
 
@@ -148,27 +128,13 @@ def _judges(loaded: LoadedBrief | None) -> Iterator[Finding]:
         return
     judges = {c.judge.endpoint.url: c.judge.endpoint for c in loaded.brief.capabilities if c.judge.endpoint}
     for url, judge in judges.items():
-        yield _engine(f"judge {judge.model}", ModelAddress(url, judge.model, judge.api_key_env))
-
-
-def _broker(project: Project) -> Iterator[Finding]:
-    if project.broker == EMBEDDED:
-        yield Finding(
-            "broker", "note", "embedded: it forgets everything when it ends", "A Kafka's host:port keeps it."
-        )
-        return
-    try:
-        KafkaBus(project.bus()).ensure_topics()
-    except BelayError as error:
-        yield Finding("broker", "wrong", error.message, error.hint, error.exit_code)
-    else:
-        yield Finding("broker", "ok", f"{project.broker} has Belay's topics")
+        yield from reached.engine(f"judge {judge.model}", ModelAddress(url, judge.model, judge.api_key_env))
 
 
 def _model(what: str, model: StoredModel) -> Iterator[Finding]:
     others = model.manifest.engine
     if others is not None:
-        yield _engine(what, ModelAddress.of(others))
+        yield from reached.engine(what, ModelAddress.of(others))
         return
     try:
         attest(model.folder)
@@ -207,40 +173,11 @@ def _audit(candidate: StoredModel) -> Finding:
 
 def _ports(route: Route) -> Iterator[Finding]:
     for part in parts_of(route):
-        if part.url is None:
-            continue
-        port = httpx.URL(part.url).port
-        what = f"{part.name} engine" if part.name in ("base", "candidate") else part.name
-        if port is None or not listens("127.0.0.1", port):
-            yield Finding(what, "note", f"port {port} is free: it does not run", f"`belay up {part.name}`.")
-            continue
-        try:
-            there = httpx.get(part.url, timeout=2.0).is_success
-        except httpx.HTTPError:
-            there = False
-        if there:
-            yield Finding(what, "ok", f"answers at {part.url}")
-        else:
-            told = f"port {port} is taken, and not by it"
-            yield Finding(what, "wrong", told, "Choose other `ports` in belay.yaml.", 4)
-
-
-def _engine(what: str, address: ModelAddress) -> Finding:
-    try:
-        answer = httpx.get(f"{address.root}/v1/models", headers=address.headers, timeout=5.0)
-    except httpx.HTTPError as error:
-        return Finding(
-            what, "wrong", f"nobody answers at {address.root}: {error!r}", "Start it, or correct the URL.", 4
-        )
-    except BelayError as error:
-        return Finding(what, "wrong", error.message, error.hint, error.exit_code)
-    if answer.status_code in (401, 403):
-        return Finding(
-            what, "wrong", f"{address.root} refuses the key (status {answer.status_code})", "Set its key.", 2
-        )
-    if answer.is_error:
-        return Finding(what, "note", f"{address.root} lists no models (status {answer.status_code})")
-    return Finding(what, "ok", f"{address.model} at {address.root}")
+        is_engine = part.name in ("base", "candidate")
+        served = {route.project.route} if is_engine else set()
+        if part.name == "base" and route.candidate is not None and route.shares_engine:
+            served.add(route.candidate.served_name)
+        yield from reached.part_at(part, f"{part.name} engine" if is_engine else part.name, served)
 
 
 def _named(route: Route) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
-from telemetry.bus import kafka_topics
+from telemetry.bus import kafka_cluster, kafka_topics
 from telemetry.bus.kafka_clients import KafkaAdminClient, KafkaClients
 from telemetry.bus.kafka_publisher import KafkaPublisher
 from telemetry.bus.kafka_reader import KafkaReader
@@ -31,6 +31,10 @@ class KafkaBus:
     def topic_id(self, topic: str) -> str | None:
         """What tells this topic from one of the same name before or after it; see `bus.Bus.topic_id`."""
         return kafka_topics.topic_id(self._clients, topic)
+
+    def cluster(self) -> kafka_cluster.Cluster:
+        """What the cluster says of itself. Raises BrokerUnavailable."""
+        return kafka_cluster.about(self._clients)
 
     def plan_topics(self) -> TopicPlan:
         """How the topics that are there differ from those of the settings. Raises BrokerUnavailable."""

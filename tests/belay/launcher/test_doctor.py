@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from belay.cli import app
 from belay.launcher import doctor
-from belay.launcher.doctor import Finding, examine
+from belay.launcher.doctor import examine
+from belay.launcher.finding import Finding
 from serving.models.manifest import EngineOfOthers, write_manifest
 from tests.conftest import a_free_port
 from tests.places import BRIEF
@@ -57,6 +58,12 @@ def test_everything_wrong_is_told_at_once(file: Path) -> None:
     wrong = {what: one for what, one in found(file).items() if one.state == "wrong"}
     assert wrong.keys() == {"brief", "broker", "models"}
     assert wrong["broker"].exit_code == 4
+
+
+def test_settings_that_a_process_would_refuse_are_told_as_that_process_tells_them(file: Path) -> None:
+    change(file, router={"spool_quota": 1})
+    assert "spool_quota: unknown key; did you mean 'spool_quota_bytes'?" in found(file)["settings"].told
+    assert found(file)["settings"].exit_code == 2
 
 
 def test_changed_weights_are_found(file: Path) -> None:
