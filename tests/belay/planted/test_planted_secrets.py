@@ -7,9 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from belay.home import RunFolder
 from belay.launcher.processes import StackSettings, processes_of
+from belay.launcher.settings_shown import of_file
 from belay.logs import log_to_stderr
 from belay.wiring import WatchSettings
 from router.control.notify.notice import Notice, notice_of
@@ -55,6 +57,17 @@ def fails_with(secret: str) -> None:
     raise RuntimeError(f"broken at {held['length']}")
 
 
+def shown_settings(folder: Path, hidden: Hidden, left: online.Left) -> None:
+    """What `belay config show` tells of a file with a password."""
+    file = folder / "forwarder.yaml"
+    sasl = {"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN", "sasl_username": "a"}
+    password = hidden.new("settings that are shown")
+    file.write_text(yaml.safe_dump({"spool_folder": "spool", "bus": sasl | {"sasl_password": password}}))
+    left["settings shown"] = repr(of_file(file, "forwarder")).encode()
+    assert b"sasl_password" in left["settings shown"]
+    file.unlink()
+
+
 def logs_as(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Log everything, in this form."""
     monkeypatch.setenv("BELAY_LOG", form)
@@ -95,7 +108,9 @@ def wrong_settings(folder: Path, hidden: Hidden, left: online.Left) -> None:
     """What is said of settings that hold a secret and a mistake, of each process; and how right ones show."""
     folder.mkdir()
     for kind in (ForwardSettings, WatchSettings, ControlSettings, RouterSettings):
-        for number, wrong in enumerate(("sasl_mechanisms: PLAIN", "security_protocol: SASL", "x: [")):
+        for number, wrong in enumerate(
+            ("sasl_mechanisms: PLAIN", "security_protocol: SASL", "x: [", "- : {")
+        ):
             password = hidden.new(f"settings of {kind.__name__}")
             file = folder / f"{kind.__name__}-{number}.yaml"
             where = "kafka" if kind is ControlSettings else "bus"
@@ -104,6 +119,13 @@ def wrong_settings(folder: Path, hidden: Hidden, left: online.Left) -> None:
                 load_settings(file, kind)
             left[f"mistakes of {kind.__name__} {number}"] = f"{error.value!r} {error.value}".encode()
             file.unlink()
+    broken = folder / "broken.yaml"
+    broken.write_text(f'bus: {{sasl_password: "{hidden.new("a line that is no YAML")}\n')
+    with pytest.raises(BelayError) as error:
+        load_settings(broken, WatchSettings)
+    left["a broken line"] = f"{error.value!r} {error.value}".encode()
+    broken.unlink()
+    shown_settings(folder, hidden, left)
     password = hidden.new("settings of a bus")
     bus = BusSettings.model_validate(
         {
