@@ -52,6 +52,8 @@ def measure(result: Result, extent: Extent, against: Path | None, folder: Path) 
         measured = figures.cpu(servers, extent, folder)
         figures.compare(result, measured, extent)
         figures.added(result, servers, ports[0], measured, extent, result.seed)
+        with served.ours(folder / "two", ports, workers=2) as two:
+            figures.scaling(result, servers["ours"], two, extent, folder)
         figures.memory(result, servers["ours"], extent, folder, measured.per_second["ours"])
         figures.open_streams(result, servers["ours"], extent)
 

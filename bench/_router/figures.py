@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,16 @@ from typing import Final
 
 from _shape import Figure, Result, say
 
-from _router.load import Clock, chat, streams, wrk
+from _router.load import Clock, chat, wrk
+from _router.load import streams as ask_streams
 from _router.served import Served
 
 _EVENTS: Final = 100
 _STREAMS: Final = 100
 _TICK_MS: Final = 5
 _LOST_TICK_MS: Final = 250
+_CORES: Final = 4
+"""Two for two workers, and as many for engines and load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +51,31 @@ class Measured:
 def cpu(servers: Mapping[str, Served], extent: Extent, folder: Path) -> Measured:
     """What a whole answer and an event of a stream cost, and how many answers there are in a second."""
     request_us, chunk_us, rates = (defaultdict[str, list[float]](list) for _ in range(3))
+    streams = chat(stream=True, max_tokens=_EVENTS, tick_ms=_TICK_MS)
     for number in range(extent.rounds):
         for name, server in servers.items():
             spent, count, seconds = _loaded(server, chat(), extent.seconds, 16, folder)
-            request_us[name].append(1e6 * spent / count)
+            if not count:  # LiteLLM on a busy machine
+                continue
+            whole_us = 1e6 * spent / count
+            request_us[name].append(whole_us)
             rates[name].append(count / seconds)
-            body = chat(stream=True, max_tokens=_EVENTS, tick_ms=_TICK_MS)
             # LiteLLM is not through with a hundred streams in any sensible time.
-            spent, count, _ = _loaded(
-                server, body, extent.seconds, 8 if name == "litellm" else _STREAMS, folder
-            )
-            chunk_us[name].append((1e6 * spent / count - request_us[name][-1]) / _EVENTS)
-        say(f"round {number + 1}: " + ", ".join(f"{name} {request_us[name][-1]:.1f} / {chunk_us[name][-1]:.2f} us"
-                                                for name in servers))  # fmt: skip
+            at_once = 8 if name == "litellm" else _STREAMS
+            spent, count, _ = _loaded(server, streams, extent.seconds, at_once, folder)
+            if count:
+                chunk_us[name].append((1e6 * spent / count - whole_us) / _EVENTS)
+        told = (
+            f"{name} {each[-1]:.1f} / {chunk_us[name][-1]:.1f} us"
+            for name, each in request_us.items()
+            if chunk_us[name]
+        )
+        say(f"round {number + 1}: {', '.join(told)}")
     return Measured(
-        *({name: median(each) for name, each in kind.items()} for kind in (request_us, chunk_us, rates))
+        *(
+            {name: median(each) for name, each in kind.items() if each}
+            for kind in (request_us, chunk_us, rates)
+        )
     )
 
 
@@ -118,6 +132,24 @@ def added(
             result.add(Figure(name, mine / theirs, "ratio", mine, theirs, 1.2, "lower", note))
 
 
+def scaling(result: Result, one: Served, two: Served, extent: Extent, folder: Path) -> None:
+    """What a second worker brings, and what it costs."""
+    rates, costs = (defaultdict[str, list[float]](list) for _ in range(2))
+    for _ in range(extent.rounds):
+        for name, server in (("one", one), ("two", two)):
+            spent, count, seconds = _loaded(server, chat(), extent.seconds, 64, folder)
+            rates[name].append(count / seconds)
+            costs[name].append(1e6 * spent / count)
+    mine, theirs = median(rates["two"]), median(rates["one"])
+    cores = os.cpu_count() or 1
+    limit = (
+        f"; on {cores} cores the engines and wrk want theirs too, which limits it" if cores < _CORES else ""
+    )
+    note = (f"answers a second of two workers and of one, 64 connections; us of CPU a request "
+            f"{median(costs['two']):.1f} and {median(costs['one']):.1f}{limit}")  # fmt: skip
+    result.add(Figure("workers_scaling", mine / theirs, "ratio", mine, theirs, 1.8, "higher", note))
+
+
 def memory(result: Result, server: Served, extent: Extent, folder: Path, per_second: float) -> None:
     """How the resident memory grows once it has all that it needs."""
     wanted = extent.requests / per_second
@@ -133,7 +165,7 @@ def memory(result: Result, server: Served, extent: Extent, folder: Path, per_sec
 def open_streams(result: Result, server: Served, extent: Extent) -> None:
     """How many streams are open at once and have all their events."""
     before, count, events = server.rss_mb(), extent.open_streams, 40
-    whole = streams(server.port, count, events, _LOST_TICK_MS)
+    whole = ask_streams(server.port, count, events, _LOST_TICK_MS)
     note = (f"of {count:,} at once had all of {events} events, one each {_LOST_TICK_MS} ms; "
             f"resident {before:.0f} MB before, {server.rss_mb():.0f} MB after")  # fmt: skip
     result.add(Figure("open_streams", whole, "streams", whole, None, 5000.0, "higher", note))
