@@ -116,18 +116,18 @@ class Client:
         """Have the answer say this, whoever gives it."""
         self.extra = [*(self.extra or ()), (name, value)]
 
-    async def start(self, status: int, headers: Headers) -> None:
+    def start(self, status: int, headers: Headers) -> Awaitable[None]:
         """Send the answer's head."""
         self.started = True
         if self.extra is not None:
             headers = with_own(headers, self.extra)
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        return self._send({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def send(self, body: bytes, *, last: bool) -> None:
+    def send(self, body: bytes, *, last: bool) -> Awaitable[None]:
         """Send a piece of the body; returns when there is room for more."""
         if self.meter is not None:
             self.meter.saw(body)
-        await self._send({"type": "http.response.body", "body": body, "more_body": not last})
+        return self._send({"type": "http.response.body", "body": body, "more_body": not last})
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer of the router's own."""

@@ -30,7 +30,8 @@ class Lines:
             end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
             if len(data) - end <= HELD_BYTES:
                 data, self._held = data[:end], data[end:]
-        self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+        tail = data[-_TAIL_BYTES:]
+        self._tail = tail if len(tail) == _TAIL_BYTES else (self._tail + tail)[-_TAIL_BYTES:]
         if b"[DONE]" in self._tail and _DONE.search(self._tail):
             self.done = True
         return data

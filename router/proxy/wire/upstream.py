@@ -182,7 +182,12 @@ class Exchange:
                 raise self.failure
             if self.complete:
                 return b""
-            await self._wait()
+            # As `_wait` does, which would cost every piece of a stream a coroutine.
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
         chunks = self._chunks
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
