@@ -72,6 +72,7 @@ class Supervisor:
         self._port: int = listeners[0].getsockname()[1]
         self._numbers: set[int] = set()
         self._seats: dict[int, Child] = {}
+        self._changing = [asyncio.Lock() for _ in listeners]
         self._living: set[Child] = set()
         self._ended: dict[str, Any] = {}
         self._restarts = 0
@@ -150,13 +151,14 @@ class Supervisor:
             child, began = self._seats[seat], loop.time()
             code = await child.ended()
             await self._bury(child)
-            if self._seats[seat] is not child:
-                continue  # it was replaced, and has drained
             if loop.time() - began > _SETTLED_S:
                 pause = _FIRST_PAUSE_S
-            log.error("worker %d ended with %d; another begins in %g s", child.number, code, pause)
-            while not await self._sits_again(seat, pause):
-                pause = min(_LONGEST_PAUSE_S, 2 * pause)
+            async with self._changing[seat]:
+                if self._seats[seat] is not child:
+                    continue  # it was replaced, and has drained
+                log.error("worker %d ended with %d; another begins in %g s", child.number, code, pause)
+                while not await self._sits_again(seat, pause):
+                    pause = min(_LONGEST_PAUSE_S, 2 * pause)
             pause = min(_LONGEST_PAUSE_S, 2 * pause)
 
     async def _sits_again(self, seat: int, pause_s: float) -> bool:
@@ -182,9 +184,10 @@ class Supervisor:
         """Replace every worker: the new one answers before the old one is told to end, which is waited for."""
         log.info("every worker is replaced, one after the other")
         for seat in list(self._seats):
-            old = self._seats[seat]
             try:
-                await self._sit(seat)
+                async with self._changing[seat]:
+                    old = self._seats[seat]
+                    await self._sit(seat)
             except WorkerFailed as error:
                 log.error("the workers that are left stay as they are: %s", error)  # noqa: TRY400 - as above
                 return
