@@ -62,6 +62,11 @@ def of_route(route: Route) -> dict[str, Any]:
         "wrong_model": {arm: counters.wrong_model[arm] for arm in ("control", "candidate")},
         "breakers": {arm: standing.status for arm, standing in route.engines.standing.items()},
         "breakers_opened": {arm: standing.opened for arm, standing in route.engines.standing.items()},
+        "replicas": {arm: several.told() for arm, several in route.engines.replicas.items()},
+        "replica_retries": {arm: several.budget.taken for arm, several in route.engines.replicas.items()},
+        "replica_retries_refused": {
+            arm: several.budget.refused for arm, several in route.engines.replicas.items()
+        },
         "retries": retries,
         "retries_refused": retries_refused,
         "base_down": counters.base_down,

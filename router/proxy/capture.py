@@ -32,7 +32,10 @@ EndpointKind = Literal["chat", "completions"]
 
 @dataclass(slots=True)
 class Heard:
-    """What one arm answered. Times are milliseconds since its request was sent."""
+    """What one arm answered. Times are milliseconds since its request was sent.
+
+    `retried` is why another replica of the arm had been asked before.
+    """
 
     served_by: Arm
     sent_at: float = field(default_factory=time.perf_counter)
@@ -41,6 +44,7 @@ class Heard:
     first_byte_ms: float | None = None
     total_ms: float = 0.0
     error: str | None = None
+    retried: str | None = None
     chunks: list[bytes] = field(default_factory=list)
 
     def begins(self, status: int, *, streamed: bool) -> None:
@@ -56,7 +60,7 @@ class Heard:
 
     def facts(self) -> dict[str, Any]:
         """Everything but the body."""
-        return {
+        facts = {
             "served_by": self.served_by,
             "status": self.status,
             "streamed": self.streamed,
@@ -64,6 +68,9 @@ class Heard:
             "total_ms": self.total_ms,
             "error": self.error,
         }
+        if self.retried is not None:
+            facts["retried"] = self.retried
+        return facts
 
     def _since(self) -> float:
         return (time.perf_counter() - self.sent_at) * 1000.0

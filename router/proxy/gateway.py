@@ -138,9 +138,13 @@ class Gateway:
             return  # a websocket; the server closes it
         await receive()
         self._following = [
-            asyncio.create_task(followed.follow())
+            asyncio.create_task(follow())
             for route in self.routes
-            for followed in (route.rollout, route.table)
+            for follow in (
+                route.rollout.follow,
+                route.table.follow,
+                *(checks.follow for checks in route.engines.checks),
+            )
         ]
         if self._keys is not None:
             self._following.append(asyncio.create_task(self._keys.follow()))

@@ -19,6 +19,8 @@ _LABELLED: Final = (
     ("belay_fallbacks", "reason", "fallback_reasons", "Answers by base for a candidate that failed."),
     ("belay_wrong_model", "arm", "wrong_model", "Answers as another model than the arm has, by arm."),
     ("belay_breaker_opened", "arm", "breakers_opened", "How often an arm was not asked for a while."),
+    ("belay_replica_retries", "arm", "replica_retries", "Requests sent to a second replica of their arm."),
+    ("belay_replica_retries_refused", "arm", "replica_retries_refused", "Those not sent for want of budget."),
     ("belay_shadows_failed", "arm", "shadows_failed", "Shadows without an answer, by arm."),
 )
 _COUNTERS: Final = (
@@ -43,6 +45,13 @@ _GAUGES: Final = (
 )
 
 
+_OF_REPLICAS: Final = (
+    (GaugeMetricFamily, "in_flight", "Requests in flight, by replica."),
+    (GaugeMetricFamily, "ejected", "Processes of the router that do not ask a replica."),
+    (CounterMetricFamily, "asked", "Requests, by replica."),
+    (CounterMetricFamily, "failed", "Requests that failed, by replica."),
+    (CounterMetricFamily, "ejections", "How often a replica was not asked for a while."),
+)
 _OF_THE_ROUTER: Final = (
     ("belay_spool_dropped", "dropped", "Records that the spool's quota has cost."),
     ("belay_spool_lost", "lost", "Records that the forwarder found missing in the spool."),
@@ -79,6 +88,7 @@ class Metrics(Collector):
         yield GaugeMetricFamily("belay_spool_quota_bytes", "What the spool may hold at most.", value=quota)
         yield from _of_routes(state["routes"])
         yield from _of_answers(state["routes"])
+        yield from _of_replicas(state["routes"])
         yield from _of_workers(state.get("workers"))
 
     def describe(self) -> Iterator[Metric]:
@@ -120,6 +130,17 @@ def _of_answers(routes: dict[str, dict[str, Any]]) -> Iterator[Metric]:
             add_told(told["first_byte"], first, [route, arm])
             add_told(told["total"], total, [route, arm])
     yield from (ended, first, total)
+
+
+def _of_replicas(routes: dict[str, dict[str, Any]]) -> Iterator[Metric]:
+    """Of arms that have several; the label is the address of each."""
+    for kind, key, text in _OF_REPLICAS:
+        family = kind(f"belay_replica_{key}", text, labels=[_ROUTE, "arm", "replica"])
+        for route, state in routes.items():
+            for arm, replicas in state["replicas"].items():
+                for replica, told in replicas.items():
+                    family.add_metric([route, arm, replica], told[key])
+        yield family
 
 
 def _of_workers(workers: dict[str, int] | None) -> Iterator[Metric]:

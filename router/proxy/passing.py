@@ -28,10 +28,14 @@ async def pass_to_base(
     client.add_header(REQUEST_ID, name)
     lines = with_line(request_lines(scope["headers"], settings.dropped_headers), REQUEST_ID, name)
     request = Request(method.encode(), request_target(scope), lines, body)
-    exchange, renamer, _ = engines.ask("control", request)
-    client.follow(exchange)
+    exchanges: list[Exchange] = []
+
+    def follow(exchange: Exchange) -> None:
+        exchanges.append(exchange)
+        client.follow(exchange)
+
     try:
-        await exchange.start()
+        exchange, renamer, *_ = await engines.begin("control", request, follow)
         if renamer is None or is_stream(exchange.headers):
             headers = exchange.headers if renamer is None else without_length(exchange.headers)
             await client.start(exchange.status, headers)
@@ -46,7 +50,8 @@ async def pass_to_base(
             await client.answer(*answers.base_down(failure.reason, settings.retry_after_s))
     finally:
         client.unfollow()
-        exchange.close()
+        for exchange in exchanges:
+            exchange.close()
 
 
 async def _pass_renamed(exchange: Exchange, client: Client, renamer: Renamer, most: int) -> None:

@@ -166,8 +166,8 @@ class Answering:
         strangers = self._relay.strangers
         self._admit(arm)
         try:
-            asked = await self._relay.engines.begin(arm, self._request, self._follow)
-            exchange, self._renamer, self._usage = asked
+            asked = await self._relay.engines.begin(arm, self._request, self._follow, self._interaction)
+            exchange, self._renamer, self._usage, heard.retried = asked
             heard.begins(exchange.status, streamed=is_stream(exchange.headers))
             if not heard.streamed:
                 await self._read_whole(exchange)

@@ -48,7 +48,9 @@ class Route:
     def of(cls, name: str, arms: Arms, settings: RouterSettings, spool: Spool, load: Load) -> Route:
         """A route as the settings have it; its interactions go into `spool`."""
         counters, table = Counters(), TableWatch(arms.table_file)
-        engines = Engines(arms, settings.timeouts, settings.breaker, ask_usage=settings.ask_usage)
+        engines = Engines(
+            arms, settings.timeouts, settings.breaker, settings.replicas, ask_usage=settings.ask_usage
+        )
         strangers = Strangers(arms, counters)
         recorder = Recorder(spool, settings.router_id, counters, engines.secrets)
         relay = Relay(

@@ -14,6 +14,7 @@ from pydantic import (
 
 from router.proxy.breaker import BreakerSettings
 from router.proxy.paths import DEFAULT, PATTERN
+from router.proxy.replicas.health import ReplicaSettings
 from router.proxy.wire.headers import REPLACED, REPLACED_AND_SECRETS
 from serving.engines.arms import Endpoint
 from serving.limits import Limits
@@ -84,15 +85,17 @@ class RouteSettings(Settings):
 def _check(expected: Arm, endpoint: Endpoint) -> None:
     if endpoint.arm != expected:
         raise ValueError(f"{expected}.arm is {endpoint.arm!r}, expected {expected!r}")
+    for url in endpoint.replicas:
+        if not _is_reachable(url):
+            raise ValueError(f"{expected}.url is {url!r}, expected something like 'http://127.0.0.1:8001'")
+
+
+def _is_reachable(url: str) -> bool:
     try:
-        url = urlsplit(endpoint.url)
-        reachable = url.scheme in ("http", "https") and url.hostname and url.port != 0
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port above 65535, or half an IPv6 address
-        reachable = False
-    if not reachable:
-        raise ValueError(
-            f"{expected}.url is {endpoint.url!r}, expected something like 'http://127.0.0.1:8001'"
-        )
+        return False
 
 
 class RouterSettings(TlsSettings):
@@ -119,7 +122,8 @@ class RouterSettings(TlsSettings):
 
     `ask_usage` asks engines for a stream's usage where its client does not, and keeps it from the client.
 
-    `breaker` says when an arm that fails is not asked for a while.
+    `breaker` says when an arm that fails is not asked for a while, `replicas` how requests are spread over the replicas
+    of an arm that has several, and when one of them is not asked.
 
     `keys_file` are the API keys that let clients in (`belay keys new` writes it; it is followed), `api_key_env` names
     the variable of the environment with a single one. Without either everybody is let in. With them, what a client
@@ -155,6 +159,7 @@ class RouterSettings(TlsSettings):
     paths: tuple[Annotated[str, Field(pattern=PATTERN)], ...] = DEFAULT
     ask_usage: bool = True
     breaker: BreakerSettings = BreakerSettings()
+    replicas: ReplicaSettings = ReplicaSettings()
     keys_file: Path | None = None
     api_key_env: str | None = None
 

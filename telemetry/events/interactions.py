@@ -38,7 +38,10 @@ CUT_BY_ROUTER: Final = "the router stopped before the answer was complete"
 
 
 class Answer(Value):
-    """What one engine answered. `error` is set, and `text` empty, where it did not."""
+    """What one engine answered. `error` is set, and `text` empty, where it did not.
+
+    `retried` is why a replica of the arm failed before another one gave this answer.
+    """
 
     served_by: Arm
     status: int
@@ -50,6 +53,7 @@ class Answer(Value):
     first_byte_ms: float | None = None
     total_ms: float
     error: str | None = None
+    retried: str | None = None
 
 
 class ShadowDraw(Value):

@@ -25,7 +25,8 @@ class ScoreRecorded(Event):
     of such interactions are judged, chosen by their ids. `unscored_why` has a judge's own words where it failed.
 
     `other_value` is the score of the shadow answer, i.e. of the arm that was not assigned. An outcome that
-    depends on the arm (time-out, refusal, upstream error) is a score of 0, never a missing value.
+    depends on the arm (time-out, refusal, upstream error) is a score of 0, never a missing value. It has `failed`, and
+    so does an answer that a second replica of the arm gave, whose value is what that answer is worth.
     `event_id` is derived from the interaction, so that scoring twice is scoring once. `router` is the source
     of the interaction, so that a faulty assignment can be traced to it; `draw` and `spooled` are the interaction's own,
     and `logged` is where `belay.interactions` held it. `prompt` is the digest of what was asked, where nothing else

@@ -190,6 +190,7 @@ def _answer(facts: AnswerFacts, body: bytes, texts: RecordTexts, *, cut: bool) -
         first_byte_ms=facts.first_byte_ms,
         total_ms=facts.total_ms,
         error=error,
+        retried=facts.retried,
     )
 
 

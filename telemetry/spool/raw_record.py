@@ -25,7 +25,8 @@ _pack_length: Final = _LENGTH.pack
 class AnswerFacts(Value):
     """What the router knows of one arm's answer without parsing it; `status` 0 where none came.
 
-    Times are milliseconds since the request was sent to the arm.
+    Times are milliseconds since the request was sent to the arm; `retried` is why a replica of it failed before another
+    was asked.
     """
 
     served_by: Arm
@@ -34,6 +35,7 @@ class AnswerFacts(Value):
     first_byte_ms: float | None
     total_ms: float
     error: str | None
+    retried: str | None = None
 
 
 class RawMeta(Value):

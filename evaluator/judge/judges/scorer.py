@@ -150,7 +150,8 @@ def _recorded(
         basis=None if found.value is None else found.basis,
         judged_fraction=task.means.fraction,
         refused=filtered or (not failed and is_refusal(answer.text)),
-        failed=failed,
+        # What another replica made good is judged as it was given; that an engine of the arm failed is still told.
+        failed=failed or answer.retried is not None,
         total_ms=answer.total_ms,
         router=interaction.source,
         draw=interaction.draw,

@@ -126,7 +126,7 @@ class Shadows:
         reason: str | None = "abandoned"
         try:
             named = with_line(request.headers, REQUEST_ID, f"{interaction.name}-shadow".encode())
-            heard, reason = await self._hear(arm, request._replace(headers=named))
+            heard, reason = await self._hear(arm, request._replace(headers=named), interaction)
         finally:
             if standing is not None:
                 standing.heard(reason, interaction.subject, probe=probe)
@@ -134,13 +134,14 @@ class Shadows:
             self._counters.shadows_failed[arm] += 1
         return heard
 
-    async def _hear(self, arm: Arm, request: Request) -> tuple[Heard, str | None]:
+    async def _hear(self, arm: Arm, request: Request, interaction: Interaction) -> tuple[Heard, str | None]:
         heard, reason = Heard(arm), None
         exchanges: list[Exchange] = []
         renamer: Renamer | None = None
         try:
             async with asyncio.timeout(self._patience_s):
-                exchange, renamer, _ = await self._engines.begin(arm, request, exchanges.append)
+                asked = await self._engines.begin(arm, request, exchanges.append, interaction)
+                exchange, renamer, heard.retried = asked.exchange, asked.renamer, asked.retried
                 heard.begins(exchange.status, streamed=is_stream(exchange.headers))
                 while data := await exchange.read():
                     heard.chunks.append(data)

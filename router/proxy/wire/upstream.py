@@ -10,6 +10,7 @@ import asyncio
 import math
 import select
 import ssl
+from collections.abc import Callable
 from typing import Final, Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -55,6 +56,10 @@ class Patience(NamedTuple):
     first_byte_s: float
     stall_s: float
     total_s: float
+
+    def after(self, seconds: float) -> Patience:
+        """What is left of it after these seconds."""
+        return Patience(self.first_byte_s - seconds, self.stall_s, self.total_s - seconds)
 
 
 class Upstream:
@@ -119,11 +124,14 @@ class Upstream:
 
 
 class Exchange:
-    """One request and its answer. `start`, then `read` until it gives b"", then `close` in any case."""
+    """One request and its answer. `start`, then `read` until it gives b"", then `close` in any case.
+
+    `ended` is told of it once, when it is complete or closed.
+    """
 
     __slots__ = (
         "_begun", "_chunks", "_connection", "_deadline", "_limit_s", "_loop", "_patience", "_started_at",
-        "_upstream", "_waiter", "complete", "failure", "headers", "heard_at", "request", "size", "status",
+        "_upstream", "_waiter", "complete", "ended", "failure", "headers", "heard_at", "request", "size", "status",
     )  # fmt: skip
 
     def __init__(self, upstream: Upstream, request: Request, patience: Patience) -> None:
@@ -142,6 +150,7 @@ class Exchange:
         self.headers: Headers = []
         self.complete = False
         self.failure: UpstreamFailed | None = None
+        self.ended: Callable[[Exchange], None] | None = None
 
     async def start(self) -> None:
         """Send the request and wait for the answer's first body byte, or its end. Raises UpstreamFailed.
@@ -201,6 +210,8 @@ class Exchange:
         if not self.complete:
             self.fail(UpstreamFailed(message, reason, received=self.status > 0))
         self._upstream.lookout.drop(self)
+        if self.ended is not None:
+            self._tell(self.ended)
 
     def fail(self, failure: UpstreamFailed) -> None:
         """End with an error; what was received before it can still be read."""
@@ -217,6 +228,8 @@ class Exchange:
         self.complete = True
         self._connection = None
         self._upstream.lookout.drop(self)
+        if self.ended is not None:
+            self._tell(self.ended)
 
     def add(self, chunk: bytes) -> None:
         """Body bytes have arrived."""
@@ -227,6 +240,10 @@ class Exchange:
         """Let whoever waits look again."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def _tell(self, ended: Callable[[Exchange], None]) -> None:
+        self.ended = None
+        ended(self)
 
     async def _attempt(self, connection: Connection) -> None:
         if self.failure is not None:  # given up while connecting

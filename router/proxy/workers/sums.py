@@ -9,7 +9,7 @@ Status = Mapping[str, Any]
 
 _SAID: Final = frozenset({"revision", "stage", "applied_at_ns"})
 """Numbers that tell what is in force, and count nothing."""
-_OF_THE_LIVING: Final = frozenset({"in_flight", "dropped", "spool_quota_bytes"})
+_OF_THE_LIVING: Final = frozenset({"in_flight", "ejected", "dropped", "spool_quota_bytes"})
 """What a worker that has ended has no more of, or what its spool tells of itself to the next one."""
 _REVISION: Final = "revision"
 _APPLIED: Final = "applied_at_ns"

@@ -251,9 +251,9 @@ class Router:
 
 @contextlib.asynccontextmanager
 async def running(
-    folder: Path, control: str | None, candidate: str | None, **changes: Any
+    folder: Path, control: str | list[str] | None, candidate: str | list[str] | None, **changes: Any
 ) -> AsyncIterator[Router]:
-    """A router with its files in `folder`, in front of two URLs; without them it has no default route."""
+    """A router with its files in `folder`, in front of two URLs, or several each; without, it has no default route."""
     settings = RouterSettings.model_validate(
         {
             "port": 0,
@@ -261,7 +261,7 @@ async def running(
             **{
                 arm: {
                     "arm": arm,
-                    "url": url,
+                    "url" if isinstance(url, str) else "urls": url,
                     "model": changes.pop(f"{arm}_model", None),
                     "answers_as": changes.pop(f"{arm}_answers_as", None),
                     "key_env": changes.pop(f"{arm}_key_env", None),

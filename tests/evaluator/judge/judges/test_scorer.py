@@ -55,6 +55,13 @@ def test_an_answer_has_the_value_that_the_judge_gives_it(arm: str, text: str, va
 
 
 @pytest.mark.parametrize("arm", ["control", "candidate"])
+def test_what_a_second_replica_made_good_is_judged_as_given_and_failed_all_the_same(arm: str) -> None:
+    given = answer("It is right0.", by=arm).model_copy(update={"retried": "status_500"})
+    found = scored(interaction(arm=arm, given=given))
+    assert (found.value, found.failed) == (1.0, True)
+
+
+@pytest.mark.parametrize("arm", ["control", "candidate"])
 @pytest.mark.parametrize(
     "changes",
     [
