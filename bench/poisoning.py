@@ -50,7 +50,7 @@ def sessions_needed(result: Result, runs: int) -> None:
             break
     note = (
         f"30% of the traffic, 50% pairs, {runs} runs of 20,000 interactions; rolled back by sessions: "
-        f"{', '.join(told)}; by the bound m/(m + 70) of what counts is theirs, 5 points at m = 3.7"
+        f"{', '.join(told)}; by the bound 2m/(2m + 70) of what counts is theirs, 5 points at m = 1.8"
     )
     if needed is None:
         result.miss("sessions_to_force", note)

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from evaluator.watch.evidence import fold
 from evaluator.watch.evidence.fold import RolloutEvidence
-from evaluator.watch.evidence.repeats import OF_SUBJECT
 from telemetry.events import (
     Assignment,
     AuditRef,
@@ -58,17 +56,15 @@ class Outcome:
 
 def run(attack: Attack, seed: int, *, bounded: bool = True) -> Outcome:
     """One rollout under attack. Without the bound every pair of a subject counts, as it did before there was one."""
-    fold.OF_SUBJECT = OF_SUBJECT if bounded else UNBOUNDED
-    try:
-        evidence, requests = RolloutEvidence(_spec(attack.share)), 0
-        for number, (score, theirs) in enumerate(_traffic(attack, seed)):
-            evidence.settle(score, 0, number)
-            requests += theirs
-            if evidence.breached:
-                return Outcome(number + 1, requests)
-        return Outcome(None, requests)
-    finally:
-        fold.OF_SUBJECT = OF_SUBJECT
+    evidence, requests = RolloutEvidence(_spec(attack.share)), 0
+    if not bounded:
+        evidence.folds["facts"].most = UNBOUNDED
+    for number, (score, theirs) in enumerate(_traffic(attack, seed)):
+        evidence.settle(score, 0, number)
+        requests += theirs
+        if evidence.breached:
+            return Outcome(number + 1, requests)
+    return Outcome(None, requests)
 
 
 def _traffic(attack: Attack, seed: int) -> Iterator[tuple[ScoreRecorded, bool]]:

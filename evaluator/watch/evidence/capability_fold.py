@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evaluator.watch.evidence.grades import GradedFold
-from evaluator.watch.evidence.repeats import Repeats
+from evaluator.watch.evidence.repeats import Repeats, of_subject
 from evaluator.watch.evidence.sequential import DropProcess, History, PromotionProcess, ShiryaevRoberts
 from telemetry.events import ArmCount, CapabilityEvidence, CapabilityWatch
 
@@ -78,6 +78,7 @@ class CapabilityFold:
         "drop",
         "grades",
         "judges",
+        "most",
         "pairs",
         "past",
         "peak",
@@ -99,6 +100,7 @@ class CapabilityFold:
         self.promotions = [None if m is None else PromotionProcess(m) for m in judged]
         self.peak = 1.0
         self.judges: set[str] = set()
+        self.most = of_subject(watch.threshold)
         self.pairs = Repeats()
         self.units = Repeats()
         self.grades = GradedFold(watch) if graded and (watch.watched or watch.holds) else None

@@ -17,7 +17,7 @@ from evaluator.watch.evidence.capability_fold import CapabilityFold
 from evaluator.watch.evidence.grades import wealth_of
 from evaluator.watch.evidence.guardrails import guarded_value
 from evaluator.watch.evidence.memory import hashed
-from evaluator.watch.evidence.repeats import OF_PROMPT, OF_SUBJECT
+from evaluator.watch.evidence.repeats import OF_PROMPT
 from evaluator.watch.evidence.sequential import combine
 from evaluator.watch.evidence.state import EvidenceState, Heavy
 from evaluator.watch.evidence.units import Drawn
@@ -93,7 +93,7 @@ class RolloutEvidence(EvidenceState):
         if score.assignment.arm == "candidate":
             own, other = own[::-1], other[::-1]
         drawn = Drawn(score.assignment)
-        asked, most = self._asker(score, drawn)
+        asked, most = self._asker(fold, score, drawn)
         if not fold.grades.askers.admits(asked, most):
             return
         gap = None if other[0] is None or other[1] is None else other[0] - other[1]
@@ -158,10 +158,10 @@ class RolloutEvidence(EvidenceState):
         return factors
 
     @staticmethod
-    def _asker(score: ScoreRecorded, drawn: Drawn) -> tuple[int | None, int]:
+    def _asker(fold: CapabilityFold, score: ScoreRecorded, drawn: Drawn) -> tuple[int | None, int]:
         """Who asked, or what nobody in particular asked, and how much of a window that may be."""
         if drawn.identity is not None:
-            return drawn.identity.hash, OF_SUBJECT
+            return drawn.identity.hash, fold.most
         return (None if score.prompt is None else hashed(score.prompt)), OF_PROMPT
 
     @staticmethod
@@ -170,7 +170,7 @@ class RolloutEvidence(EvidenceState):
         paired = score.other_value is not None
         if not paired and (drawn.identity is not None or not unit):
             return False
-        asked, most = RolloutEvidence._asker(score, drawn)
+        asked, most = RolloutEvidence._asker(fold, score, drawn)
         return not (fold.pairs if paired else fold.units).admits(asked, most)
 
     def _settle_assignment(self, score: ScoreRecorded, drawn: Drawn) -> bool:

@@ -2,18 +2,20 @@
 
 A unit counts once a subject, so nobody can be many units. A pair needs no coin and could count every time; then one
 session that repeats a prompt on which the candidate fails would be a drop, and one on which it shines would hide one.
-So of any `WINDOW` pairs that a capability is offered at most `OF_SUBJECT` of one subject count; the others are set
+So of any `WINDOW` pairs that a capability is offered at most `of_subject` of one subject count; the others are set
 aside, unseen. A request of nobody in particular is known by its prompt alone, of which `OF_PROMPT` count: a probe that
 asks the same again and again is one voice, and a question that many people ask still is five.
 
 What counts depends on who asked and on what was offered before, never on an arm, an answer or a score: the bets stay
-fair. What they are about is the mean over traffic in which nobody weighs more than that. Where a subject sends the
-part a of all pairs and the others come once in a window, it is 1/(1 + 100(1 - a)) of what counts: 1.4% at a = .3, 17%
-at .95. Clocks have no part in it, and the memory is the window.
+fair. What they are about is the mean over traffic in which nobody weighs more than that. Where one subject sends the
+part a of a capability's pairs and the others come once in a window, k/(k + 100(1 - a)) of what counts is his. A larger
+threshold bears more of him, and more of him makes drops that few, busy subjects feel easier to find. Clocks have no
+part in it, and the memory is the window.
 """
 
 from __future__ import annotations
 
+import math
 from base64 import b64decode, b64encode
 from collections import Counter, deque
 from typing import Final
@@ -21,10 +23,24 @@ from typing import Final
 import numpy as np
 
 WINDOW: Final = 100
-OF_SUBJECT: Final = 1
+LARGEST_PART: Final = 0.6
+"""Of a capability's pairs: up to it nobody reaches a threshold of 2.5 points or more by himself."""
 OF_PROMPT: Final = 5
 _NOBODY: Final = 0
 _KEPT: Final = np.dtype(">u4")
+
+
+def of_subject(threshold: float) -> int:
+    """How many of a window's pairs may be one subject's: the most with k/(k + 100(1 - a)) < threshold, but one.
+
+    The threshold is that of the test, which a judge's error may have moved.
+    """
+    others = WINDOW * (1.0 - LARGEST_PART)
+    return (
+        min(WINDOW, max(1, math.ceil(others * threshold / (1.0 - threshold)) - 1))
+        if threshold < 1.0
+        else WINDOW
+    )
 
 
 class Repeats:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluator.watch.evidence.fold import RolloutEvidence
-from evaluator.watch.evidence.repeats import OF_PROMPT, OF_SUBJECT, WINDOW, Repeats
+from evaluator.watch.evidence.repeats import LARGEST_PART, OF_PROMPT, WINDOW, Repeats, of_subject
 from telemetry.events import ScoreRecorded
 from telemetry.subjects import unit_of
 from tests.evaluator.support.scores import restored, rollout, score
@@ -54,6 +54,15 @@ def test_a_window_goes_on_from_its_snapshot_as_if_it_had_not_been_interrupted(
 def test_a_window_that_nobody_wrote_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"window|base64|padding|buffer"):
         Repeats.from_text(text)
+
+
+@given(st.floats(0.001, 1.0))
+def test_the_most_of_one_subject_that_cannot_reach_the_threshold_counts_but_at_least_one(
+    threshold: float,
+) -> None:
+    others = WINDOW * (1 - LARGEST_PART)
+    reached = [k for k in range(1, WINDOW + 1) if k / (k + others) >= threshold - 1e-12]
+    assert of_subject(threshold) == max(1, min([*reached, WINDOW + 1]) - 1)
 
 
 def _traffic(
@@ -103,7 +112,7 @@ def test_one_session_cannot_hide_a_drop_behind_prompts_that_the_candidate_alone_
         attack = _traffic(3_000, seed, part=0.3, theirs=(0, 1), others=(0.9, 0.6))
         found = _until_rolled_back(attack)
         assert found is not None
-        assert found < 400
+        assert found < 1_000
 
 
 def test_a_probe_without_a_session_that_asks_the_same_again_is_a_few_voices_only() -> None:
@@ -123,10 +132,10 @@ def test_what_is_set_aside_is_counted_and_neither_bet_on_nor_learnt_from() -> No
     fold = evidence.folds["facts"]
     for number in range(WINDOW):
         evidence.settle(score(number, subject="ab" * 16, value=1.0, other=0.0), 0, number)
-    assert (fold.tally.pairs, fold.tally.set_aside) == (OF_SUBJECT, WINDOW - OF_SUBJECT)
-    assert fold.past.control.n == RolloutEvidence(evidence.spec).folds["facts"].past.control.n + OF_SUBJECT
-    assert evidence.summary()[1].set_aside == WINDOW - OF_SUBJECT
-    assert evidence.stage_units[0] == OF_SUBJECT
+    assert (fold.tally.pairs, fold.tally.set_aside) == (fold.most, WINDOW - fold.most)
+    assert fold.past.control.n == RolloutEvidence(evidence.spec).folds["facts"].past.control.n + fold.most
+    assert evidence.summary()[1].set_aside == WINDOW - fold.most
+    assert evidence.stage_units[0] == fold.most
 
 
 def test_units_of_nobody_in_particular_are_told_apart_by_their_prompts() -> None:
