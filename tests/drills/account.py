@@ -79,12 +79,21 @@ class Counts:
 
     def read_on(self) -> None:
         """Read what is new in interactions and scores."""
-        if not self._readers:
-            self._readers = [self._drill.bus.reader([t]) for t in (topics.INTERACTIONS, topics.SCORES)]
-        for reader in self._readers:
+        for reader in self._opened():
             while records := reader.poll(0.2):
                 for record in records:
                     self._take(record)
+
+    def read_whole(self) -> None:
+        """Read both to their ends, however long the broker takes. Raises BrokerUnavailable where it says nothing."""
+        for reader in self._opened():
+            for record in read_to_end(reader):
+                self._take(record)
+
+    def _opened(self) -> list[Reader]:
+        if not self._readers:
+            self._readers = [self._drill.bus.reader([t]) for t in (topics.INTERACTIONS, topics.SCORES)]
+        return self._readers
 
     def _take(self, record: Record) -> None:
         headers = dict(record.headers)
@@ -127,7 +136,7 @@ class Counts:
 
 def take(drill: Drill, counts: Counts) -> Account:
     """Count. The worker has ended, and with it left a last snapshot."""
-    counts.read_on()
+    counts.read_whole()
     spool = drill.folder.spool
     spooled = next_number(spool, read_cursor(spool).number, 0) - 1
     unrecorded = int(drill.router().get("unrecorded", 0))

@@ -183,8 +183,10 @@ class Drill:
             self.parts.start(name)
         deadline = time.monotonic() + timeout_s
         with self.counts:
-            self.until(self._drained, timeout_s)
-            self.until(self._folded, max(1.0, deadline - time.monotonic()))
+            if not self.until(self._drained, timeout_s):
+                self.notes.append(f"the spool was not sent within {timeout_s:g} s: {self.forwarder()}")
+            if not self.until(self._folded, max(1.0, deadline - time.monotonic())):
+                self.notes.append(f"the worker was not done within {timeout_s:g} s: {self.worker()}")
             # What was folded twice comes after what was folded once.
             time.sleep(1.0)
             for name in self.parts.started():
