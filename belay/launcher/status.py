@@ -12,8 +12,10 @@ import yaml
 from rich.table import Table
 
 from belay.launcher.parts import Route
+from belay.launcher.routes_shown import Step, away_in, other_routes
 from belay.launcher.view import read_json, router_status
 from evaluator.watch.worker.status import RolloutStatus, WorkerStatus, read_status
+from serving.engines.arms import Endpoint
 from telemetry.errors import UnreadableRecord
 from telemetry.events import RolloutChanged, now
 from telemetry.rollout_file import read_rollout
@@ -39,15 +41,6 @@ class Seen:
     rollout: RolloutChanged | None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of the pipeline: what it says, and what it waits for (nothing where it flows)."""
-
-    name: str
-    told: str
-    waits_for: str = ""
-
-
 def see(route: Route) -> Seen:
     """Ask every part how it is; takes at most a few seconds."""
     folder = route.folder
@@ -71,7 +64,8 @@ def see(route: Route) -> Seen:
 def steps(seen: Seen) -> list[Step]:
     """The pipeline in the order in which an interaction passes through it. Pure."""
     return [
-        _traffic(seen), _answering(seen), _forwarding(seen), *_tagging(seen), _judging(seen), *_deciding(seen)
+        _traffic(seen), _answering(seen), *other_routes(seen.router), _forwarding(seen), *_tagging(seen),
+        _judging(seen), *_deciding(seen),
     ]  # fmt: skip
 
 
@@ -90,11 +84,13 @@ def _engines(route: Route, http: httpx.Client) -> Iterator[tuple[str, bool]]:
     told = route.folder.settings("router")
     if told.is_file():
         said = yaml.safe_load(told.read_text(encoding="utf-8"))
-        urls = {"base": said["control"]["url"], "candidate": said["candidate"]["url"]}
+        arms = [Endpoint.model_validate({"arm": arm, **said[arm]}) for arm in ("control", "candidate")]
     else:
-        urls = {"base": route.endpoint("control").url, "candidate": route.endpoint("candidate").url}
-    for name, url in urls.items():
-        yield name, _answers(http, f"{url.rstrip('/').removesuffix('/v1')}/v1/models")
+        arms = [route.endpoint("control"), route.endpoint("candidate")]
+    for name, endpoint in zip(("base", "candidate"), arms, strict=True):
+        for url in endpoint.replicas:
+            there = _answers(http, f"{url.rstrip('/').removesuffix('/v1')}/v1/models")
+            yield f"{name} at {url}" if endpoint.urls else name, there
 
 
 def _answers(http: httpx.Client, url: str) -> bool:
@@ -119,6 +115,7 @@ def _answering(seen: Seen) -> Step:
     waits = f"the engine of {' and '.join(away)}" if away else ""
     if not seen.router:
         return Step("answers", "unknown", waits)
+    waits = waits or away_in(seen.router)
     asked = seen.router["requests"]
     told = f"base {asked['control']:,}, candidate {asked['candidate']:,}, of those {seen.router['fallbacks']} by base"
     return Step("answers", f"{told}; shadows {seen.router['shadows']:,}", waits)

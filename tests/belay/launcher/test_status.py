@@ -172,15 +172,17 @@ def test_the_engines_are_those_that_the_router_was_told_of(tmp_path: Path) -> No
     project = Project(route="shop", base="b", brief=tmp_path / "brief.yaml", home=tmp_path)
     route = Route(project, base, None)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Quiet)  # a 404 is an answer
-    settings = {"control": {"url": f"http://127.0.0.1:{a_free_port()}"}}
-    settings["candidate"] = {"url": f"http://127.0.0.1:{server.server_port}/v1"}
+    there, away = f"http://127.0.0.1:{server.server_port}/v1", f"http://127.0.0.1:{a_free_port()}"
+    settings: dict[str, Any] = {"control": {"url": away}, "candidate": {"urls": [there, away]}}
     told = route.folder.settings("router")
     told.parent.mkdir(parents=True)
     told.write_text(yaml.safe_dump(settings))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        assert see(route).engines == {"base": False, "candidate": True}
+        assert see(route).engines == {
+            "base": False, f"candidate at {there}": True, f"candidate at {away}": False
+        }  # fmt: skip
     finally:
         server.shutdown()
         thread.join()
