@@ -12,7 +12,7 @@ Since those bounds add up to m at least, there is always one with room.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, log
+from math import inf, log
 from typing import Final
 
 _64: Final = (1 << 64) - 1
@@ -31,26 +31,32 @@ def preferred(
     >>> preferred(7, [11, 12, 13], [2, 0, 0], [1.0, 1.0, 1.0], 1.25)  # which would have 3, where the mean is 1
     1
     """
-    total = 1 + sum(load for load, weight in zip(loads, weights, strict=True) if weight > 0.0)
-    each = bound * total / sum(weights) if any(weights) else 0.0
-    return _earliest(
-        lot, keys, weights, [load < ceil(each * w) for load, w in zip(loads, weights, strict=True)]
-    )
+    total, whole = 1, 0.0
+    for load, weight in zip(loads, weights, strict=True):
+        if weight > 0.0:
+            total += load
+            whole += weight
+    each = bound * total / whole if whole else 0.0
+    # A whole number is below ceil(x) exactly where it is below x.
+    return _earliest(lot, keys, weights, loads, each)
 
 
 def least_loaded(lot: int, keys: Sequence[int], loads: Sequence[int], weights: Sequence[float]) -> int:
     """The index of the replica that is least busy for its weight; among equals the hash decides. Raises as above."""
     busy = [(load + 1) / w if w > 0.0 else 0.0 for load, w in zip(loads, weights, strict=True)]
     least = min((found for found in busy if found > 0.0), default=0.0)
-    return _earliest(lot, keys, weights, [found <= least for found in busy])
+    return _earliest(lot, keys, weights, [0.0 if found <= least else inf for found in busy], inf)
 
 
-def _earliest(lot: int, keys: Sequence[int], weights: Sequence[float], may: Sequence[bool]) -> int:
-    best, earliest = -1, 0.0
+def _earliest(
+    lot: int, keys: Sequence[int], weights: Sequence[float], loads: Sequence[float], each: float
+) -> int:
+    """The first in the subject's order whose load is below `each` for its weight."""
+    best, earliest = -1, inf
     for index, weight in enumerate(weights):
-        if weight > 0.0 and may[index]:
+        if weight > 0.0 and loads[index] < each * weight:
             at = -log(_unit(lot ^ keys[index])) / weight
-            if best < 0 or at < earliest:
+            if at < earliest:
                 best, earliest = index, at
     if best < 0:
         raise ValueError(f"no replica may be asked: weights {list(weights)}")

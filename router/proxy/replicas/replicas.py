@@ -71,11 +71,11 @@ class Replicas:
     def ended(self, replica: Replica, subject: str, exchange: Exchange) -> None:
         """A request to it has ended, one way or the other."""
         replica.load -= 1
-        failure = exchange.failure
-        if failure is None:
-            reason = f"status_{exchange.status}" if exchange.status >= 500 else None
-        else:
-            reason = failure.reason
+        reason: str | None = None
+        if exchange.status >= 500:  # also where nobody waited for the rest of it
+            reason = f"status_{exchange.status}"
+        elif exchange.failure is not None:
+            reason = exchange.failure.reason
         if reason is None:
             if replica.health is not WELL:
                 replica.health = answered(replica.health, self._clock(), self._settings)

@@ -155,6 +155,13 @@ async def test_one_that_keeps_failing_is_ejected_and_status_and_metrics_show_it(
         assert 'belay_replica_retries_total{arm="candidate",route="default"} 3.0' in metrics
 
 
+async def test_a_5xx_whose_end_is_not_waited_for_counts_against_the_replica(tmp_path: Path) -> None:
+    half = answers(b"HTTP/1.1 500 X\r\ncontent-length: 50\r\n\r\nhalf")
+    async with spread(tmp_path, half, says("well")) as setup:
+        assert text_of(await setup.ask(setup.subject_of(0))) == "well"
+        assert [replica.failed for replica in setup.replicas.each] == [1, 0]
+
+
 async def test_where_all_are_broken_base_answers_and_the_arm_has_failed(tmp_path: Path) -> None:
     async with spread(tmp_path, BROKEN, BROKEN, BROKEN, replicas={"subjects": 1}) as setup:
         answer = await setup.ask("s-1")
