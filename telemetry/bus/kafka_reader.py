@@ -27,6 +27,7 @@ class KafkaReader:
         self._topics = [clients.names.topic(topic) for topic in topics]
         self._timeout_ms = clients.settings.request_timeout_ms
         self._probe: KafkaConsumer | None = None
+        self._read_to: dict[TopicPartition, int] = {}
         with clients.failures(f"reading {', '.join(topics)}"):
             self._consumer = clients.consumer(group, start)
             try:
@@ -50,6 +51,7 @@ class KafkaReader:
             if not batches:
                 # kafka-python reads a topic that was deleted as one in which nothing comes.
                 self._find_partitions()
+        self._read_to |= {partition: batch[-1].offset + 1 for partition, batch in batches.items() if batch}
         return [self._record(message) for batch in batches.values() for message in batch]
 
     def joined(self) -> bool:
@@ -92,6 +94,12 @@ class KafkaReader:
             }
         return {self._ours(p): place for p, place in places.items() if place is not None}
 
+    def read_to(self) -> dict[tuple[str, int], int]:
+        """Where it is by the records that came, of the partitions that it still holds."""
+        held = self._consumer.assignment()
+        self._read_to = {partition: at for partition, at in self._read_to.items() if partition in held}
+        return {self._ours(partition): at for partition, at in self._read_to.items()}
+
     def holds_from(self, topic: str, partition: int, offset: int) -> bool:
         """Whether a fetch of this partition alone, from this offset, is answered with anything."""
         where = self._theirs(topic, partition)
@@ -104,6 +112,7 @@ class KafkaReader:
         """Go on from this offset."""
         with self._clients.failures("seeking"):
             self._consumer.seek(self._theirs(topic, partition), offset)
+        self._read_to[self._theirs(topic, partition)] = offset
 
     def close(self) -> None:
         """Leave the group, if any; nothing is committed by closing."""

@@ -1,7 +1,8 @@
 """How many records lie between what a reader has done and what its topic holds.
 
-The reader's thread says where it stands, which costs nothing; the ends are asked for by a thread of its own with a
-reader of its own, since a broker may take its time and decisions may not wait for it.
+The reader's thread says where it stands by what came, which asks nobody: a broker that is away may hold up neither
+scores nor decisions. What waits in a partition from which nothing came yet is not counted, and comes with the next
+polls. The ends are asked for by a thread of its own with a reader of its own.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Lag:
         if now >= self._due:
             self._due = now + self._every_s
             known = done()
-            self._at = {where: known.get(where, offset) for where, offset in reader.positions().items()}
+            self._at = {where: known.get(where, offset) for where, offset in reader.read_to().items()}
 
     def measure(self, ends: Mapping[Place, int] | None) -> None:
         """Take in the ends of all partitions, None where the broker does not say."""

@@ -230,6 +230,10 @@ class MemoryReader:
         """Where this reader stands."""
         return dict(self._positions)
 
+    def read_to(self) -> dict[Partition, int]:
+        """Where this reader stands, by what it was given."""
+        return {partition: position for partition, position in self._positions.items() if position}
+
     def holds_from(self, topic: str, partition: int, offset: int) -> bool:
         """Whether there is a record at this offset or behind it."""
         self._bus.check_up()

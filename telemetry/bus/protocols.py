@@ -104,6 +104,9 @@ class Reader(Protocol):
         A partition whose place is not known yet is absent.
         """
 
+    def read_to(self) -> dict[tuple[str, int], int]:
+        """As `positions`, of those partitions from which something came. Asks nobody, so that it never waits."""
+
     def holds_from(self, topic: str, partition: int, offset: int) -> bool:
         """Whether the broker, asked anew, has something at this offset or behind it.
 

@@ -175,9 +175,12 @@ def test_a_reader_says_where_partitions_begin_where_it_stands_and_whether_there_
         publish(bus, [encoded(topics.GRADES, "k", str(n)) for n in range(3)])
         where, end = (topics.GRADES, 0), reader.end_offsets()[topics.GRADES, 0]
         assert reader.begin_offsets() == {where: 0}
-        assert reader.positions()[where] == 0
+        assert (reader.positions()[where], reader.read_to()) == (0, {})
         assert len(list(read_to_end(reader))) == end
-        assert reader.positions() == {where: end}
+        assert reader.positions() == reader.read_to() == {where: end}
+        reader.seek(*where, 1)
+        assert reader.read_to() == {where: 1}
+        reader.seek(*where, end)
         assert reader.holds_from(*where, end - 1)
         assert not reader.holds_from(*where, end)
 

@@ -33,7 +33,7 @@ def test_the_lag_is_what_lies_behind_what_is_done_whatever_was_read() -> None:
         thread = threading.Thread(target=measure_until, args=(stop, bus, [lag], 0.01))
         thread.start()
         lag.stand(reader)
-        until(lag, 20)
+        until(lag, None)
         records = reader.poll(0)
         lag.stand(reader)
         until(lag, 20 - len(records))
@@ -66,7 +66,7 @@ def test_where_a_reader_stands_is_asked_for_now_and_then() -> None:
         reader.poll(0)
         lag.stand(reader)
         lag.measure(ends)
-        assert lag.records == 4
+        assert lag.records is None
         now[0] = 5.0
         lag.stand(reader)
         lag.measure(ends)
