@@ -43,17 +43,18 @@ def disks(project: Project) -> Iterator[Finding]:
 
 
 def _spool(project: Project) -> Finding:
-    """The spool may grow to its quota in each of the router's processes; what lies there is part of that."""
+    """The spool may grow to its quota, which the router's processes share; what lies there is part of that."""
     spool = Home(project.home).run(f"route-{project.route}").spool
-    given = project.router.get("spool_quota_bytes", RouterSettings.model_fields["spool_quota_bytes"].default)
-    workers = project.router.get("workers", 1)
-    if not isinstance(given, int) or not isinstance(workers, int):
-        return Finding("spool", "wrong", "spool_quota_bytes and workers are numbers", "See `router`.", 2)
+    quota = project.router.get("spool_quota_bytes", RouterSettings.model_fields["spool_quota_bytes"].default)
+    if not isinstance(quota, int):
+        return Finding(
+            "spool", "wrong", f"spool_quota_bytes is {quota!r}, expected bytes", "See `router`.", 2
+        )
     lies = sum(file.stat().st_size for file in spool.rglob("*") if file.is_file()) if spool.is_dir() else 0
     there = _nearest(spool)
     free = shutil.disk_usage(there).free
-    told = f"holds {lies / _GB:.1f} of {workers * given / _GB:.1f} GB, {free / _GB:.1f} GB free at {there}"
-    if free >= workers * given - lies:
+    told = f"holds {lies / _GB:.1f} of {quota / _GB:.1f} GB, {free / _GB:.1f} GB free at {there}"
+    if free >= quota - lies:
         return Finding("spool", "ok", told)
     do = "Free some, or lower `spool_quota_bytes`: what a full disk refuses is lost while the broker is away."
     return Finding("spool", "note", told, do)

@@ -37,7 +37,7 @@ def test_a_disk_has_room_for_what_is_made_and_for_all_that_the_spool_may_hold(
     with (folder / "segment").open("wb") as segment:
         segment.truncate(lies * GB)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free * GB))
-    given = project(tmp_path, router={"spool_quota_bytes": 2 * GB, "workers": 2})
+    given = project(tmp_path, router={"spool_quota_bytes": 4 * GB, "workers": 2})
     told = found(places.disks(given))
     assert (told["disk"].state, told["spool"].state) == (disk, spool)
 
