@@ -39,7 +39,8 @@ class Runs:
     """What a scenario wants to run: its load, changes of the rollout's spec, and settings over those of our own.
 
     `settings` are by process (`router`, `forwarder`, `worker`, `control`), each a mapping that is laid over the file.
-    `wrong` is the fraction of each arm's answers that are wrong. `around` is something that lasts as long as the run,
+    `wrong` is the fraction of each arm's answers that are wrong. `answers` are the prompts that are sent, with what is
+    right. `around` is something that lasts as long as the run,
     such as a disk of its own for the spool.
     """
 
@@ -47,6 +48,7 @@ class Runs:
     spec: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     wrong: Mapping[Arm, float] = field(default_factory=lambda: {"control": 0.1, "candidate": 0.1})
+    answers: Mapping[str, str] = field(default_factory=world.answers)
     around: Callable[[RunFolder], AbstractContextManager[object]] = nullcontext
 
 
@@ -63,7 +65,7 @@ class Drill:
         self.brief = world.write_brief(folder.root / "brief")
         self.spec: RolloutSpec = world.spec_of(self.brief, "drill", **runs.spec)
         self.ports = {name: lasting_port() for name in ("router", "status", "control", *ENGINES.values())}
-        self.traffic = Traffic(self.url("router"), list(world.answers()), runs.load)
+        self.traffic = Traffic(self.url("router"), list(runs.answers), runs.load)
         self.broker_kills = 0
         self.notes: list[str] = []
         self.figures: dict[str, float] = {}
@@ -75,7 +77,7 @@ class Drill:
         """Start everything, and the rollout; returns when the router has it."""
         self.bus.ensure_topics()
         answers = self.folder.root / "answers.json"
-        answers.write_text(json.dumps(world.answers()), encoding="utf-8")
+        answers.write_text(json.dumps(dict(self.runs.answers)), encoding="utf-8")
         for arm, name in ENGINES.items():
             self.parts.add(name, "tests.drills.stub_engine", [str(self.ports[name]), str(answers)])
             self.must(lambda name=name: self._answers(f"{self.url(name)}/v1/models"), f"{name} answers")  # type: ignore[misc]  # mypy cannot type a lambda's default

@@ -85,6 +85,11 @@ class Parts:
         if process is not None:
             end([process], _GRACE_S)
 
+    def pid(self, name: str) -> int | None:
+        """The id of a part's process, None where it does not run."""
+        process = self._parts[name].process
+        return process.pid if process is not None else None
+
     def runs(self, name: str) -> bool:
         """Whether it runs; one that ended by itself is written down as fallen, once."""
         part = self._parts[name]
