@@ -165,12 +165,16 @@ class Exchange:
         try:
             await self._attempt(pooled or await self._upstream.connect())
         except UpstreamFailed as failure:
-            if pooled is None or failure.received or failure.reason != "died":
-                raise
-            if not self._upstream.budget.take():
+            stale = pooled is not None and not failure.received and failure.reason == "died"
+            if not stale or not self._upstream.budget.take():
+                self._unanswered(failure)
                 raise
             self.failure = None
-            await self._attempt(await self._upstream.connect())
+            try:
+                await self._attempt(await self._upstream.connect())
+            except UpstreamFailed as again:
+                self._unanswered(again)
+                raise
         self._begun = True
         if not self.complete and self.failure is None:
             self._upstream.lookout.add(self, self.heard_at + self._patience.stall_s)
@@ -240,6 +244,11 @@ class Exchange:
         """Let whoever waits look again."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def _unanswered(self, failure: UpstreamFailed) -> None:
+        """It ends before it began, perhaps without a connection that would have told it so."""
+        self.fail(failure)
+        self.close()
 
     def _tell(self, ended: Callable[[Exchange], None]) -> None:
         self.ended = None

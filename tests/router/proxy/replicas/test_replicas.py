@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from router.proxy.assign import digest
-from router.proxy.replicas.health import WELL
+from router.proxy.replicas.health import WELL, ReplicaSettings
 from router.proxy.replicas.replicas import Replicas
+from router.proxy.wire.upstream import Exchange, Reason, UpstreamFailed
 from telemetry.events import Arm
 from telemetry.forwarding.interactions import to_interaction
 from telemetry.rollout_file import write_rollout
@@ -88,6 +91,43 @@ async def spread(
             yield setup
 
 
+class Ended:
+    """A request that has ended, as a replica is told of it."""
+
+    def __init__(self, reason: Reason | None) -> None:
+        self.status = 0 if reason is not None else 200
+        self.failure = UpstreamFailed("it failed", reason) if reason is not None else None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.sampled_from([None, "refused", "died", "timeout"]),
+            st.sampled_from("abc"),
+            st.floats(0.0, 20.0),
+        ),
+        max_size=80,
+    )
+)
+def test_whatever_fails_somebody_can_be_asked_and_a_second_one_is_never_the_first(
+    steps: list[tuple[int, Reason | None, str, float]],
+) -> None:
+    at = [0.0]
+    urls = tuple(f"http://r{number}:80" for number in range(3))
+    replicas = Replicas("candidate", urls, ReplicaSettings(), 1.0, clock=lambda: at[0])
+    for index, reason, subject, wait in steps:
+        at[0] += wait
+        replica = replicas.each[index]
+        replica.load += 1
+        replicas.ended(replica, subject, cast("Exchange", Ended(reason)))
+        assert sum(told["ejected"] for told in replicas.told().values()) < 3
+        first = replicas.first("ab" * 16, sticky=True)
+        assert not replicas.told()[first.replica.name]["ejected"]
+        second = replicas.second(first)
+        assert second is None or second.replica is not first.replica
+
+
 @pytest.mark.parametrize("arm", ["control", "candidate"])
 async def test_a_subject_keeps_its_replica_and_subjects_are_spread(tmp_path: Path, arm: Arm) -> None:
     async with spread(tmp_path, says("0"), says("1"), says("2"), arm=arm) as setup:
@@ -130,6 +170,7 @@ async def test_a_replica_that_fails_before_its_first_byte_costs_no_answer_and_th
         assert (found.answer.served_by, found.fallback) == (arm, None)
         told = await setup.told()
         assert (told["replica_retries"], told["replica_retries_refused"]) == ({arm: 1}, {arm: 0})
+        assert [(one.load, one.asked, one.failed) for one in setup.replicas.each] == [(0, 1, 1), (0, 1, 0)]
         assert setup.other.asked == []
 
 
