@@ -50,6 +50,7 @@ def examine(file: Path) -> Iterator[Finding]:
     )
     yield from _judges(loaded)
     yield from reached.broker(project)
+    yield from reached.routes(project)
     route = yield from _looked("models", lambda: Route.of(project), _named)
     if route is None:
         return

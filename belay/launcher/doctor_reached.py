@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
+from pydantic import ValidationError
 
 from belay.launcher.finding import Finding
 from belay.launcher.parts import Part
 from belay.project import EMBEDDED, Project
 from belay.steps.init import listens
+from router.proxy.settings import RouteSettings
 from serving.engines.address import ModelAddress
 from telemetry.bus.kafka_bus import KafkaBus
 from telemetry.bus.topic_plan import TOPIC
@@ -22,6 +24,7 @@ from telemetry.errors import BelayError
 CLOCK_NOTE_S: Final = 2.0
 CLOCK_WRONG_S: Final = 60.0
 _NAMED: Final = 3
+_REFUSED: Final = (401, 403)
 
 
 def broker(project: Project) -> Iterator[Finding]:
@@ -57,8 +60,29 @@ def _topics(bus: KafkaBus) -> Finding:
     )
 
 
-def engine(what: str, address: ModelAddress) -> Iterator[Finding]:
-    """Whether somebody answers there, takes the key, lists the model, and has our time."""
+def routes(project: Project) -> Iterator[Finding]:
+    """The engines of further routes of the router, every replica; what cannot be read as one `settings` tells."""
+    given = project.router.get("routes")
+    for name, route in given.items() if isinstance(given, Mapping) else ():
+        try:
+            arms = RouteSettings.model_validate(route)
+        except ValidationError:
+            continue
+        asked = set()
+        for arm in (arms.control, arms.candidate):
+            for url in arm.replicas:
+                model = arm.model or str(name)
+                if (url, model) not in asked:
+                    asked.add((url, model))
+                    address = ModelAddress(url, model, arm.key_env)
+                    yield from engine(f"{name}: {arm.arm}", address, clients_key=arm.key_env is None)
+
+
+def engine(what: str, address: ModelAddress, *, clients_key: bool = False) -> Iterator[Finding]:
+    """Whether somebody answers there, takes the key, lists the model, and has our time.
+
+    With `clients_key` it is asked by clients with their own, so that nobody here can know whether it takes them.
+    """
     began = time.time()
     try:
         answer = httpx.get(f"{address.root}/v1/models", headers=address.headers, timeout=5.0)
@@ -69,13 +93,16 @@ def engine(what: str, address: ModelAddress) -> Iterator[Finding]:
     except BelayError as error:
         yield Finding(what, "wrong", error.message, error.hint, error.exit_code)
         return
-    yield _model_at(what, address, answer)
+    if clients_key and answer.status_code in _REFUSED:
+        yield Finding(what, "ok", f"{address.root} answers, and wants a key: clients' own reach it")
+    else:
+        yield _model_at(what, address, answer)
     yield from clock(what, answer, began, time.time())
 
 
 def _model_at(what: str, address: ModelAddress, answer: httpx.Response) -> Finding:
     root = address.root
-    if answer.status_code in (401, 403):
+    if answer.status_code in _REFUSED:
         told = f"{root} refuses the key (status {answer.status_code})"
         return Finding(what, "wrong", told, "Set its key.", 2)
     if answer.is_error:

@@ -115,6 +115,21 @@ def test_an_engine_of_ours_has_to_serve_what_the_route_needs(
     assert only.state == state
 
 
+def test_every_replica_of_a_further_route_is_asked_for_its_model(answers: dict[str, httpx.Response]) -> None:
+    answers |= {
+        "http://a/v1/models": models("shop-2"),
+        "http://b/v1/models": models("other"),
+        "http://c/v1/models": httpx.Response(401),
+    }
+    shop = {
+        "control": {"arm": "control", "urls": ["http://a", "http://b"], "model": "shop-2"},
+        "candidate": {"arm": "candidate", "url": "http://c"},
+    }
+    given = project("embedded").model_copy(update={"router": {"routes": {"shop": shop, "broken": {}}}})
+    told = [(one.what, one.state) for one in reached.routes(given)]
+    assert told == [("shop: control", "ok"), ("shop: control", "wrong"), ("shop: candidate", "ok")]
+
+
 def clock_of(date: str) -> list[Finding]:
     return list(reached.clock("base", httpx.Response(200, headers={"date": date}), AT, AT + 1.0))
 
