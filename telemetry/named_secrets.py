@@ -132,9 +132,8 @@ def _span(text: str, lower: str, at: int, end: int, judge: _Judge) -> tuple[int,
     quoted = found["quoted"]
     value = quoted if quoted is not None else found["bare"].rstrip(".")
     begin = found.start("quoted" if quoted is not None else "bare")
-    if not value or (
-        quoted is None and text[begin + len(value) :][:1] in _CODE_GOES_ON and found.end() < len(text)
-    ):
+    end_of_value = begin + len(value)
+    if not value or (quoted is None and text[end_of_value : end_of_value + 1] in _CODE_GOES_ON):
         return None
     assigned = bool(says["sign"] or says["tag"] or says["value"])
     firmly = assigned and _is_setting(text, at, begin + len(value))

@@ -45,3 +45,19 @@ def test_a_value_that_is_said_to_be_a_secret_goes_and_what_says_so_stays(text: s
 )
 def test_code_places_to_fill_in_and_prose_stay(text: str) -> None:
     assert without_named(text) == text
+
+
+def test_what_is_copied_of_a_text_is_a_small_multiple_of_it() -> None:
+    copied = []
+
+    class Watched(str):
+        __slots__ = ()
+
+        def __getitem__(self, key):
+            found = super().__getitem__(key)
+            copied.append(len(found))
+            return found
+
+    text = Watched("key=a1 " * 1_000)
+    assert without_named(text) == text
+    assert sum(copied) < 20 * len(text)
