@@ -123,6 +123,12 @@ class EvidenceState:
         folds = tuple(fold.summary() for fold in self.folds.values())
         return (*folds, *(rail.summary() for rail in self._rails), self.missing.summary())
 
+    def bars(self) -> dict[str, float]:
+        """For each watched capability and guardrail, the e-value of its scores that alone would be blamed."""
+        weights = {f.watch.name: self._part * f.watch.weight for f in self._watched}
+        weights |= {rail.name: rail.weight for rail in self._rails}
+        return {name: self.bar / weight for name, weight in weights.items() if weight > 0.0}
+
     def blamed(self) -> tuple[str, ...]:
         """Capabilities with w_k * E_k >= 1/alpha, of scores or of grades. Empty where only the whole is proven."""
         weighed = [

@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from evaluator.watch.evidence import guardrails
 from evaluator.watch.evidence.decide import promotion_bar
 from evaluator.watch.worker.status import RolloutStatus
 from evaluator.watch.worker.tracked import Tracked
@@ -42,14 +41,9 @@ def rollout_figures(tracked: Tracked, status: RolloutStatus) -> RolloutFigures:
     """What to hand over of a rollout. Call it from the decider's thread."""
     evidence = tracked.evidence
     last, spec = evidence.last_score, evidence.spec
-    part = 1.0 - guardrails.PART if spec.guardrails else 1.0
-    weights = {c.name: part * c.weight for c in spec.capabilities if c.watched}
-    if spec.guardrails:
-        rails = {c.capability: c.weight for c in status.evidence if c.watched and c.capability not in weights}
-        weights |= rails
     return RolloutFigures(
         status=status,
-        bars={name: evidence.bar / weight for name, weight in weights.items() if weight > 0.0},
+        bars=evidence.bars(),
         promotion=evidence.promotion_evidence(evidence.stage),
         promotion_bar=promotion_bar(spec),
         last_score=None if last is None else last.time.timestamp(),

@@ -31,6 +31,11 @@ def test_guardrails_take_their_part_and_have_bars_of_their_own() -> None:
     assert list(found.values()) == [pytest.approx(100.0 / guardrails.PART)]
 
 
+def test_people_take_their_part_of_what_scores_have() -> None:
+    found = bars(rollout(("target", "facts")).model_copy(update={"people": 0.25}))
+    assert found == {"target": pytest.approx(200.0 / 0.75), "facts": pytest.approx(200.0 / 0.75)}
+
+
 @pytest.mark.parametrize(("e", "told"), [(100.0, 2.0), (0.0, -math.inf), (math.inf, math.inf)])
 def test_an_e_value_is_told_as_its_logarithm_whatever_it_is(e: float, told: float) -> None:
     assert log10(e) == told
