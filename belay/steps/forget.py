@@ -7,6 +7,7 @@ its clients do, and the digests are made from the salts of all rollouts that the
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -50,7 +51,11 @@ class Held:
 
 @dataclass(slots=True)
 class Account:
-    """All that is there of a subject. `behind` are, by partition, the offsets behind its last interaction."""
+    """All that is there of a subject. `behind` are, by partition, the offsets behind its last interaction.
+
+    `others` is how many records of others lie before those. `scored_to` are the offsets behind the last one
+    whose score is there.
+    """
 
     digests: tuple[str, ...]
     held: dict[str, Held] = field(default_factory=dict)
@@ -97,7 +102,6 @@ def account(bus: Bus, subject: str, settings: TopicSettings, further_salts: Iter
         days = timedelta(days=keep.get(topic, settings.keep_days))
         for record in _of_subject(bus, topic, found, ids):
             held.see(record, days)
-    found.others = _others(bus, found)
     return found
 
 
@@ -132,14 +136,18 @@ def _salts(bus: Bus) -> Iterator[str]:
 
 def _of_subject(bus: Bus, topic: str, found: Account, ids: set[str]) -> Iterator[Record]:
     """The records of a topic that tell something of the subject; interactions come first, and fill `ids`."""
+    others: Counter[int] = Counter()
     with bus.reader([topic]) as reader:
         for record in read_to_end(reader):
             if topic == topics.INTERACTIONS:
                 # By the key alone: there are a hundred times as many as there is time to decode.
                 if (record.key or b"").decode(errors="replace") in found.digests:
                     found.behind[record.partition] = record.offset + 1
+                    found.others += others.pop(record.partition, 0)
                     ids.update(_id_of(record))
                     yield record
+                else:
+                    others[record.partition] += 1
             elif not record.is_tombstone and _tells(record, found, ids):
                 yield record
 
@@ -172,11 +180,3 @@ def _tells(record: Record, found: Account, ids: Collection[str]) -> bool:
         payload = base64.b64decode(event.payload)
         return any(one.encode() in payload for one in found.digests)
     return False
-
-
-def _others(bus: Bus, found: Account) -> int:
-    """How many records lie before the subject's last interaction and are not its own."""
-    with bus.reader([topics.INTERACTIONS]) as reader:
-        begins = reader.begin_offsets()
-    before = sum(end - begins.get((topics.INTERACTIONS, p), 0) for p, end in found.behind.items())
-    return max(0, before - found.held[topics.INTERACTIONS].records)

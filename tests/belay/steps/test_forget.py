@@ -9,7 +9,7 @@ from evaluator.judge.judges.judge import Judge
 from evaluator.watch.worker.scoring import Scorer
 from router.proxy.assign import digest
 from telemetry import topics
-from telemetry.bus.memory_bus import MemoryBus
+from telemetry.bus.memory_bus import MemoryBus, MemoryReader
 from telemetry.errors import UsageError
 from telemetry.events import InteractionRecorded
 from telemetry.topics import TopicSettings
@@ -96,6 +96,25 @@ def test_what_others_asked_before_goes_only_where_somebody_says_so(bus: MemoryBu
     with pytest.raises(UsageError, match=f"{found.others} older interactions of others"):
         delete(bus, found, with_older=False)
     assert len(events(bus, topics.INTERACTIONS)) == 17
+
+
+def test_what_retention_takes_meanwhile_hides_none_of_the_others(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(bus, [asked_by("ann", 20 + n) for n in range(10)])
+    publish(bus, [asked_by("bob", 40), asked_by("ann", 41)])
+    scored(bus)
+    expected, reader = look(bus).others, bus.reader
+
+    def reader_of(asked: list[str]) -> MemoryReader:
+        if asked == [topics.SCORES]:
+            for partition, behind in whose.items():
+                bus.forget(topics.INTERACTIONS, partition, behind - 2)
+        return reader(asked)
+
+    whose = look(bus).behind
+    monkeypatch.setattr(bus, "reader", reader_of)
+    assert look(bus).others == expected
 
 
 def test_a_subject_without_a_name_is_refused(bus: MemoryBus) -> None:
