@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Final
+from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from router.control.windows import never_open
@@ -27,6 +28,7 @@ MOST_WINDOW_DAYS: Final = 3650
 ALPHA: Final = (1e-9, 0.5)
 _ROLLOUT_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _ROUTE: Final = re.compile(r"[!-~]{1,100}", re.ASCII)
+_ROUTE_QUOTED: Final = 200  # of the 255 that a file's name may have
 _CAPABILITY: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", re.ASCII)
 # Sums of n times 1/n are not exactly 1.
 _ROUNDING: Final = 1e-6
@@ -73,6 +75,12 @@ def _check_id(spec: RolloutSpec) -> None:
 
 def _check_route(spec: RolloutSpec) -> None:
     """It is a model's public name, and part of a file's name."""
+    if _ROUTE.fullmatch(spec.route) and len(quote(spec.route, safe="")) > _ROUTE_QUOTED:
+        raise _refused(
+            spec,
+            f"its route is {spec.route!r}, which no file's name has room for",
+            "Each character but letters, digits and `_.-~` counts three times there; give the route a shorter name.",
+        )
     if not _ROUTE.fullmatch(spec.route):
         raise _refused(
             spec,

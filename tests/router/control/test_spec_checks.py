@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from evaluator.watch.evidence.state import EvidenceState
 from router.control.spec_checks import MOST_STAGES, SpecRefused, check_kept, check_spec
 from telemetry.events import CapabilityWatch, Guardrail, RolloutSpec
+from telemetry.files import write_renamed
+from telemetry.rollout_file import file_of
 from tests.router.values import spec
 
 
@@ -59,6 +62,20 @@ def test_more_stages_than_anybody_could_mean_are_refused() -> None:
     shares = tuple((n + 1) / 1000 for n in range(MOST_STAGES + 1))
     with pytest.raises(SpecRefused, match=f"it has {MOST_STAGES + 1} stages"):
         check_spec(spec(shares))
+
+
+@pytest.mark.parametrize("route", ["acme/support", "a" * 100, "../" * 25, "."])
+def test_a_route_that_a_file_can_be_named_after_is_taken(route: str, tmp_path: Path) -> None:
+    check_spec(spec(route=route))
+    file = file_of(tmp_path / "rollout.json", route)
+    write_renamed(file, b"")
+    assert file.parent == tmp_path
+
+
+@pytest.mark.parametrize("route", ["", "a b", "a" * 101, "/" * 100, "größer"])
+def test_a_route_that_no_file_could_be_named_after_is_refused(route: str) -> None:
+    with pytest.raises(SpecRefused, match="its route is"):
+        check_spec(spec(route=route))
 
 
 def test_weights_of_capabilities_that_are_not_watched_do_not_count() -> None:
