@@ -83,8 +83,7 @@ def write_document(path: Path, document: Settings) -> None:
     """Write the file in one step, for its owner's eyes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = document.model_dump(mode="json", exclude_none=True)
-    write_renamed(path, yaml.safe_dump(content, sort_keys=False).encode())
-    path.chmod(0o600)
+    write_renamed(path, yaml.safe_dump(content, sort_keys=False).encode(), private=True)
 
 
 class SecretsFile(Generic[D, E]):
