@@ -70,9 +70,17 @@ class Drawing:
 
     def takes(self, score: ScoreRecorded) -> bool:
         """Whether an interaction is one of those to draw from: its router settled that before it asked an arm."""
-        return (
-            not self.pairs or score.other_value is not None or (score.draw is not None and score.draw.drawn)
-        )
+        return is_evidence(score) and (not self.pairs or is_pair(score))
+
+
+def is_evidence(score: ScoreRecorded) -> bool:
+    """Whether who asked may decide anything: not where strangers have the key."""
+    return score.unscored != "no_evidence"
+
+
+def is_pair(score: ScoreRecorded) -> bool:
+    """Whether both arms were asked, or were to be."""
+    return score.other_value is not None or (score.draw is not None and score.draw.drawn)
 
 
 def case_id(interaction_id: str, arm: Arm) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from evaluator.judge.reviewing.cases import is_evidence
 from evaluator.judge.reviewing.grades import SOURCE, latest
 from telemetry.events import AnswerGraded, Arm, Judged, ScoreRecorded, derived_id
 
@@ -29,10 +30,13 @@ class Corrections:
                 self._note(grade)
 
     def after(self, grade: AnswerGraded) -> ScoreRecorded | None:
-        """The correction that follows from this grade: None until both answers of its pair have one."""
+        """The correction that follows from this grade: None until both answers of its pair have one.
+
+        None also where who asked is no evidence.
+        """
         arms = self._note(grade)
         score = self._scores.get(grade.interaction_id)
-        if score is None or len(arms) < 2:
+        if score is None or len(arms) < 2 or not is_evidence(score):
             return None
         return correction(score, arms, grade)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from evaluator.judge.judges.sampling import GRADABLE, lot
-from evaluator.judge.reviewing.cases import ReviewCase, cases_of, in_order
+from evaluator.judge.reviewing.cases import ReviewCase, cases_of, in_order, is_evidence, is_pair
 from evaluator.judge.reviewing.corrections import Corrections
 from evaluator.judge.reviewing.grades import Typed, graded
 from telemetry import codec, topics
@@ -164,7 +164,7 @@ class Reviews:
 
     def _cases(self, score: ScoreRecorded) -> list[ReviewCase]:
         """Both answers, where both can be shown; none otherwise, and then never again."""
-        assert score.logged is not None and score.capability is not None  # noqa: S101, PT018 -- `_is_pair` made sure
+        assert score.logged is not None and score.capability is not None  # noqa: S101, PT018 -- `_is_shown` made sure
         try:
             found = cases_of(self._find(score.interaction_id, score.logged), score.capability, GRADABLE)
         except BrokerUnavailable:
@@ -184,10 +184,10 @@ class Reviews:
         self._publisher.flush()
 
 
-def _is_pair(score: ScoreRecorded) -> bool:
-    drawn = score.other_value is not None or (score.draw is not None and score.draw.drawn)
+def _is_shown(score: ScoreRecorded) -> bool:
     return (
-        drawn
+        is_pair(score)
+        and is_evidence(score)
         and score.capability is not None
         and score.logged is not None
         and lot(score.interaction_id) < GRADABLE

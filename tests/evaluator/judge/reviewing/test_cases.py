@@ -126,3 +126,9 @@ def test_a_fraction_or_a_number_that_shows_nothing_is_refused() -> None:
             Drawing(wrong)
     with pytest.raises(UsageError, match="at least 1"):
         Drawing(each=0)
+
+
+def test_nobody_is_shown_what_a_key_asked_that_is_no_evidence():
+    asked = score(0, value=None)
+    assert Drawing().takes(asked)
+    assert not Drawing().takes(asked.model_copy(update={"unscored": "no_evidence"}))

@@ -66,3 +66,9 @@ def test_a_pair_that_no_judge_scored_still_has_its_grades():
 
 def test_a_grade_whose_score_left_the_log_corrects_nothing():
     assert Corrections({}, [_grade("control", 1.0)], "ada").after(_grade("candidate", 0.0)) is None
+
+
+def test_what_is_no_evidence_is_none_by_peoples_grades_either():
+    asked = score(0, value=None).model_copy(update={"unscored": "no_evidence"})
+    corrections = Corrections(_scores(asked), [_grade("control", 1.0)], "ada")
+    assert corrections.after(_grade("candidate", 0.0)) is None

@@ -10,8 +10,8 @@ from evaluator.judge.reviewing.cases import case_id
 from evaluator.judge.reviewing.serving import AT_ONCE, Reviews
 from telemetry import codec, topics
 from telemetry.bus.memory_bus import MemoryBus
-from telemetry.errors import UsageError
-from telemetry.events import AnswerGraded, LogPlace, ScoreRecorded
+from telemetry.errors import BrokerUnavailable, UsageError
+from telemetry.events import AnswerGraded, Judged, LogPlace, ScoreRecorded, ShadowDraw
 from telemetry.reading import Unreadable, events_in
 from tests.evaluator.support.interactions import answer, interaction
 from tests.evaluator.support.scores import score
@@ -88,6 +88,22 @@ def test_what_cannot_count_is_not_shown(world):
     assert world.reviews.show("r1", "ada") is None
     assert world.reviews.show("r1", "ada") is None
     assert world.looked == {f"interaction-{DRAWN[1]}": 1}
+
+
+def test_what_a_key_asked_that_is_no_evidence_is_not_shown(world):
+    world.pair(DRAWN[0])
+    scored = world.events(topics.SCORES, ScoreRecorded)[0]
+    drawn = ShadowDraw(drawn=True, fraction=0.5, capability="facts")
+    unscored = {"value": None, "other_value": None, "unscored": "no_evidence", "draw": drawn, "basis": None}
+    world.publish(
+        scored.model_copy(update=unscored | {"interaction_id": f"interaction-{DRAWN[1]}", "event_id": "e2"})
+    )
+    world.texts[f"interaction-{DRAWN[1]}"] = world.texts[f"interaction-{DRAWN[0]}"].model_copy(
+        update={"event_id": f"interaction-{DRAWN[1]}"}
+    )
+    for _ in ARMS:
+        world.reviews.take("r1", world.reviews.show("r1", "ada").id, "ada", 1.0)
+    assert world.reviews.show("r1", "ada") is None
 
 
 def test_the_capability_that_has_fewest_graded_pairs_comes_first(world):
