@@ -103,13 +103,13 @@ class Reviews:
     # --- what there is --------------------------------------------------------------------------------
 
     def _catch_up(self) -> None:
-        if self._reader is None:
-            self._bus.ensure_topics()
-            self._reader = self._bus.reader([topics.SCORES])
-            skip_to_last(self._reader, LOOK_BACK)
-            with self._bus.reader([topics.GRADES]) as reader:
-                self._take(read_to_end(reader))
         try:
+            if self._reader is None:
+                self._bus.ensure_topics()
+                with self._bus.reader([topics.GRADES]) as reader:
+                    self._take(read_to_end(reader))
+                self._reader = self._bus.reader([topics.SCORES])
+                skip_to_last(self._reader, LOOK_BACK)
             self._take(read_to_end(self._reader))
         except BrokerUnavailable:
             self.close()
@@ -129,8 +129,9 @@ class Reviews:
     def _note(self, score: ScoreRecorded) -> None:
         key = score.rollout_id, score.interaction_id
         if score.corrects is not None:
-            self._settled.add(key)
-        elif _is_pair(score):
+            if key in self._pairs:  # what is too old to be shown need not be known to be graded
+                self._settled.add(key)
+        elif _is_shown(score):
             self._pairs[key] = score
             if len(self._pairs) > MOST_PAIRS:
                 gone, _ = self._pairs.popitem(last=False)

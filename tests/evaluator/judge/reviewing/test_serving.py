@@ -149,3 +149,31 @@ def test_a_control_without_the_evaluators_packages_can_show_answers():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_what_was_graded_before_is_known_also_where_the_broker_was_away_at_first(world, monkeypatch):
+    world.pair(DRAWN[0])
+    first = world.reviews.show("r1", "ada")
+    world.reviews.take("r1", first.id, "ada", 1.0)
+    again, reader = Reviews(world.bus, world.find), world.bus.reader
+
+    def reader_of(asked):
+        if asked == [topics.GRADES]:
+            raise BrokerUnavailable("away")
+        return reader(asked)
+
+    monkeypatch.setattr(world.bus, "reader", reader_of)
+    with pytest.raises(BrokerUnavailable):
+        again.show("r1", "ada")
+    monkeypatch.undo()
+    assert {again.show("r1", "ada").arm, first.arm} == set(ARMS)
+
+
+def test_nothing_is_kept_of_graded_pairs_that_are_too_old_to_be_shown(world):
+    world.pair(DRAWN[0])
+    scored = world.events(topics.SCORES, ScoreRecorded)[0]
+    for n in range(50):
+        old = Judged(value=0.5, other_value=0.5)
+        world.publish(scored.model_copy(update={"interaction_id": f"old-{n}", "corrects": old}))
+    assert world.reviews.show("r1", "ada") is not None
+    assert not world.reviews._settled
