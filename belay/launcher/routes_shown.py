@@ -51,5 +51,5 @@ def _open(route: Mapping[str, Any]) -> Iterator[str]:
 def _ejected(route: Mapping[str, Any]) -> Iterator[str]:
     for arm, replicas in route.get("replicas", {}).items():
         for name, told in replicas.items():
-            if told["ejected"]:
+            if told.get("ejected"):  # of one that only an ended worker had, counts are told
                 yield f"replica {name} of {_ARMS[arm]}"

@@ -66,6 +66,8 @@ class Engines:
         self._patience = {
             arm: Patience(seconds, times.stall_s, times.total_s) for arm, seconds in first_byte_s.items()
         }
+        # The same for both arms, whatever time each has: neither is to be asked again more often.
+        self._soon_s = 0.5 * min(first_byte_s.values())
         self._models = {endpoint.arm: endpoint.model for endpoint in both}
         self._keys: Mapping[Arm, bytes] = {
             endpoint.arm: authorization(endpoint.key_env, f"the {endpoint.arm} arm")["authorization"].encode()
@@ -131,7 +133,7 @@ class Engines:
     ) -> Asked:
         """Ask one replica and, where that fails before its first byte, once another in what is left of the time.
 
-        Where that is less than half there is no other: an engine that was late has most likely much to do.
+        Not where it took long to fail: an engine that was late has most likely much to do.
         """
         loop, patience = asyncio.get_running_loop(), self._patience[arm]
         began = loop.time()
@@ -141,15 +143,15 @@ class Engines:
             found = await self._try(first, patience, arm, request, follow, whose)
         except UpstreamFailed as failure:
             found = failure
-        reason, left = _why_again(found), patience.after(loop.time() - began)
-        in_time = left.first_byte_s >= 0.5 * patience.first_byte_s
+        reason, took_s = _why_again(found), loop.time() - began
+        in_time = took_s <= self._soon_s
         # What is only passed on may be more than a question: it is asked again where nobody has heard it.
         if reason is not None and in_time and (whose is not None or reason == "refused"):
             second = several.second(first)
             if second is not None:
                 if isinstance(found, Asked):
                     found.exchange.close()
-                again = await self._try(second, left, arm, request, follow, whose)
+                again = await self._try(second, patience.after(took_s), arm, request, follow, whose)
                 return again._replace(retried=reason)
         if isinstance(found, UpstreamFailed):
             raise found

@@ -139,7 +139,8 @@ def _of_replicas(routes: dict[str, dict[str, Any]]) -> Iterator[Metric]:
         for route, state in routes.items():
             for arm, replicas in state["replicas"].items():
                 for replica, told in replicas.items():
-                    family.add_metric([route, arm, replica], told[key])
+                    # One that only an ended worker had is asked by nobody.
+                    family.add_metric([route, arm, replica], told.get(key, 0))
         yield family
 
 

@@ -29,7 +29,7 @@ def test_a_router_that_does_not_answer_tells_of_no_route() -> None:
 
 
 def test_it_waits_for_arms_and_replicas_that_are_not_asked() -> None:
-    replicas = {"control": {"a:8000": {"ejected": 1}, "b:8000": {"ejected": 0}}}
+    replicas = {"control": {"a:8000": {"ejected": 1}, "b:8000": {"ejected": 0}, "gone:80": {"asked": 7}}}
     assert away_in(route(breakers={"candidate": "open"}, replicas=replicas)) == (
         "candidate, which keeps failing, replica a:8000 of base"
     )

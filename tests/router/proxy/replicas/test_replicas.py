@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.proxy.assign import digest
+from router.proxy.metrics import Metrics
 from router.proxy.replicas.health import WELL, ReplicaSettings
 from router.proxy.replicas.replicas import Replicas
 from router.proxy.wire.upstream import Exchange, Reason, UpstreamFailed
+from router.proxy.workers.sums import counts_of, summed
 from telemetry.events import Arm
 from telemetry.forwarding.interactions import to_interaction
 from telemetry.rollout_file import write_rollout
@@ -223,6 +225,16 @@ async def test_after_the_first_byte_no_other_is_asked(tmp_path: Path) -> None:
         assert sum(replica.failed for replica in setup.replicas.each) == 1
 
 
+@pytest.mark.parametrize("arm", ["control", "candidate"])
+async def test_an_arm_that_took_long_to_fail_is_not_asked_again_whichever_it_is(
+    tmp_path: Path, arm: Arm
+) -> None:
+    late = answers(reply(500, b"{}"), delay_s=0.15)
+    async with spread(tmp_path, late, late, arm=arm, timeouts={"candidate_first_byte_s": 0.2}) as setup:
+        await setup.ask("s-1")
+        assert sum(len(engine.asked) for engine in setup.engines) == 1
+
+
 async def test_who_has_waited_the_whole_time_does_not_wait_for_another(tmp_path: Path) -> None:
     timeouts = {"candidate_first_byte_s": 0.1}
     async with spread(tmp_path, never, never, timeouts=timeouts) as setup:
@@ -297,6 +309,18 @@ async def test_one_that_fails_its_checks_is_not_asked_until_it_passes_one(tmp_pa
             )
             assert text_of(await setup.ask(session)) == "back"
             assert {asked.target for asked in back.asked} == {"/health", CHAT}
+
+
+async def test_of_a_replica_that_only_an_ended_worker_had_its_counts_are_told(tmp_path: Path) -> None:
+    async with spread(tmp_path, says("0"), says("1")) as setup:
+        now, before = setup.router.gateway.status(), setup.router.gateway.status()
+        gone = {"in_flight": 3, "ejected": 1, "asked": 7, "failed": 2, "ejections": 1}
+        before["routes"]["default"]["replicas"] = {"candidate": {"gone:80": gone}}
+        told = summed([now], counts_of(before))
+        metrics = Metrics(lambda: told).text().decode()
+        labels = '{arm="candidate",replica="gone:80",route="default"}'
+        assert f"belay_replica_asked_total{labels} 7.0" in metrics
+        assert f"belay_replica_in_flight{labels} 0.0" in metrics
 
 
 async def test_an_arm_with_one_replica_is_asked_without_any_of_this(tmp_path: Path) -> None:
