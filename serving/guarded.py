@@ -205,9 +205,11 @@ class Guarded(HttpToolsProtocol):
         """The request is whole."""
         self._phase = _WHOLE
         cycle = self.cycle
-        if not cycle.response_complete:
-            cycle.more_body = False
-            cycle.message_event.set()
+        if cycle.response_complete:  # answered before it was whole: nothing is asked any more
+            self._idles()
+            return
+        cycle.more_body = False
+        cycle.message_event.set()
         self._crowd.waiting.pop(self, None)
 
     def shutdown(self) -> None:
@@ -257,6 +259,7 @@ class Guarded(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        self._idle_since = None
         super()._start_asgi_task(cycle, app)
 
     # Limits.

@@ -29,19 +29,24 @@ class App:
     asked: int = 0
     left: int = 0
     framed: bool = True
+    reads: bool = True
     port: int = 0
     server: Unsignalled | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.asked += 1
         body, more = b"", True
-        while more:
+        while more and self.reads:
             message = await receive()
             if message["type"] == "http.disconnect":
                 self.left += 1
                 return
             body += message["body"]
             more = message["more_body"]
+        if not self.reads:
+            await send({"type": "http.response.start", "status": 401, "headers": []})
+            await send({"type": "http.response.body", "body": b"no"})
+            return
         gone = asyncio.ensure_future(receive())
         may = asyncio.ensure_future(self.may.wait())
         await asyncio.wait([gone, may], return_when=asyncio.FIRST_COMPLETED)
@@ -76,8 +81,10 @@ class App:
 
 
 @contextlib.asynccontextmanager
-async def serving(*, framed: bool = True, answers: bool = True, **limits: Any) -> AsyncIterator[App]:
-    app = App(framed=framed)
+async def serving(
+    *, framed: bool = True, answers: bool = True, reads: bool = True, **limits: Any
+) -> AsyncIterator[App]:
+    app = App(framed=framed, reads=reads)
     if answers:
         app.may.set()
     listener = listen("127.0.0.1", 0)
@@ -207,6 +214,25 @@ async def test_a_connection_without_a_request_is_closed_after_its_seconds_withou
         assert (await app.sends(GET)).endswith(b"/a|")
 
 
+async def test_a_connection_whose_answer_came_before_the_requests_end_is_closed_as_any_other() -> None:
+    async with serving(reads=False, idle_s=0.1) as app:
+        assert b" 401 " in await app.sends(POST % 4, b"ab", b"cd", gap_s=0.02)
+
+
+async def test_a_request_behind_one_that_was_answered_early_is_not_idle() -> None:
+    async with serving(answers=False, reads=False, idle_s=0.1) as app:
+        reader, writer = await asyncio.open_connection("127.0.0.1", app.port)
+        writer.write(POST % 4)
+        await reader.readuntil(b"no\r\n0\r\n\r\n")
+        app.reads = True
+        writer.write(b"abcd" + GET)
+        await until(lambda: app.asked == 2)
+        await asyncio.sleep(0.3)
+        app.may.set()
+        assert b" 200 " in await reader.readline()
+        writer.close()
+
+
 async def test_a_request_that_takes_long_to_answer_is_not_late() -> None:
     async with serving(answers=False, head_s=0.1, body_s=0.1, idle_s=0.1) as app:
         asking = asyncio.create_task(app.sends(POST % 3, b"abc", gap_s=0.01))
@@ -228,6 +254,19 @@ async def test_whoever_keeps_us_waiting_longest_makes_room() -> None:
             assert b"200 OK" in await app.sends(GET.replace(b"host", b"connection: close\r\nhost"))
         assert await slow[0][0].read() == b""
         for _, writer in slow:
+            writer.close()
+
+
+async def test_whoever_was_answered_before_its_requests_end_makes_room_too() -> None:
+    async with serving(reads=False, connections=2, idle_s=20) as app:
+        early = [await asyncio.open_connection("127.0.0.1", app.port) for _ in range(2)]
+        for reader, writer in early:
+            writer.write(POST % 4)
+            await reader.readuntil(b"no\r\n0\r\n\r\n")
+            writer.write(b"abcd")
+        app.reads = True
+        assert b" 200 " in await app.sends(GET.replace(b"host", b"connection: close\r\nhost"))
+        for _, writer in early:
             writer.close()
 
 
