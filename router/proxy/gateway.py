@@ -87,8 +87,7 @@ class Gateway:
             raise answers.Refused(answers.overloaded(self._settings.retry_after_s))
 
     async def _let_in(self, keys: Keys, scope: Scope, client: Client) -> None:
-        # Browsers ask whether they may ask, and send no key with that.
-        if scope["path"] == HEALTH or scope["method"] == "OPTIONS":
+        if scope["path"] == HEALTH or _asks_whether_it_may(scope):
             await self._route(scope, client)
             return
         admitted = keys.admit(scope["headers"])
@@ -163,3 +162,11 @@ class Gateway:
         for route in self.routes:
             await route.close()
         self._spool.close()
+
+
+def _asks_whether_it_may(scope: Scope) -> bool:
+    """Browsers do, and send no key with that, nor a body (https://fetch.spec.whatwg.org/#cors-preflight-fetch)."""
+    if scope["method"] != "OPTIONS":
+        return False
+    headers = dict(scope["headers"])
+    return headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers

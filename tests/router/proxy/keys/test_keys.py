@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from tests.router.proxy.fakes import (
     CHAT,
     STREAM,
     FakeEngine,
+    answers,
     never,
+    reply,
     rolling,
     says,
     until,
@@ -251,6 +254,20 @@ async def test_a_client_that_leaves_has_its_place_back(tmp_path: Path, file: Pat
         await until(lambda: engine.gone)
         engine.behave = says("hello")
         assert (await http.post(CHAT, json=BODY, headers=headers)).status_code == 200
+
+
+async def test_asking_whether_one_may_ask_needs_no_key_and_has_no_body(tmp_path: Path, file: Path) -> None:
+    add_key(file, "shop")
+    async with rolling(tmp_path, says("x"), keys_file=file) as (_, base, _, http):
+        base.behave = answers(reply(200, b""))
+        assert (await http.options(CHAT)).status_code == 200
+        assert (await http.request("OPTIONS", CHAT, json=BODY)).status_code == 401
+
+        async def in_parts() -> AsyncIterator[bytes]:
+            yield b"x"
+
+        assert (await http.request("OPTIONS", CHAT, content=in_parts())).status_code == 401
+        assert len(base.asked) == 1
 
 
 async def test_health_needs_no_key(tmp_path: Path, file: Path) -> None:
