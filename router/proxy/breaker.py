@@ -6,8 +6,9 @@ along.
 What the evidence makes of it: a request that a breaker kept from the candidate was assigned to it, and base answered
 instead, as for every other failure (`fallback: breaker`). It counts as failed, so a candidate that does not work is
 found as it would be if it were asked each time; it only costs its users less. While a breaker is open the arm may have
-recovered: that adds to an outage at most its own length and `open_s`, since no opening is longer than all before it
-together and the first.
+recovered: that adds to an outage at most its own length, `open_s`, and what the probes take to answer (each the whole
+of a stream), since no opening is longer than all before it together and the first. Failures of what is no evidence
+(strangers ask it) are none here: nobody who decides nothing may have the candidate counted as failed.
 """
 
 from __future__ import annotations

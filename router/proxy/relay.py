@@ -211,6 +211,8 @@ class Answering:
         standing, self._standing = self._standing, None
         if standing is not None:
             standing.heard(reason, self._interaction.subject, probe=bool(self._probe))
+            if reason is not None and not self._interaction.counts:
+                reason = "abandoned"  # what a breaker keeps away has failed, which is no stranger's to decide
 
     async def _read_whole(self, exchange: Exchange) -> None:
         size, most = 0, self._relay.settings.max_answer_bytes

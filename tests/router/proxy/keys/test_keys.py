@@ -270,6 +270,26 @@ async def test_asking_whether_one_may_ask_needs_no_key_and_has_no_body(tmp_path:
         assert len(base.asked) == 1
 
 
+async def test_failures_of_what_is_no_evidence_keep_nobody_from_the_candidate(
+    tmp_path: Path, file: Path
+) -> None:
+    strangers, ours = add_key(file, "public", evidence=False), add_key(file, "shop")
+    broken = answers(reply(500, b"{}"))
+    async with rolling(tmp_path, broken, keys_file=file, breaker={"failures": 2}) as (
+        router,
+        _,
+        engine,
+        http,
+    ):
+        for number in range(3):
+            headers = {"api-key": strangers, "x-session-id": f"s-{number}"}
+            assert (await http.post(CHAT, json=BODY, headers=headers)).status_code == 200
+        engine.behave = says("x")
+        answer = await http.post(CHAT, json=BODY, headers={"api-key": ours})
+        assert answer.headers["x-belay-arm"] == "candidate"
+        assert router.gateway.status()["breakers"] == {"candidate": "closed"}
+
+
 async def test_health_needs_no_key(tmp_path: Path, file: Path) -> None:
     add_key(file, "shop")
     async with rolling(tmp_path, says("x"), keys_file=file) as (_, _, _, http):
