@@ -252,9 +252,9 @@ class Answering:
         try:
             while not last:
                 data, self._begun = self._begun or await exchange.read(), b""
-                last = exchange.complete
+                last = exchange.complete and not exchange.size
                 size += len(data)
-                if size > most and not last:
+                if size > most and not exchange.complete:
                     exchange.close("too_long", f"the stream is longer than {most} bytes")
                     continue  # and the next read says so
                 data = lines.part(data, last=last)

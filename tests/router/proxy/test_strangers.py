@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from router.proxy.capture import Heard
+from router.proxy.strangers import Strangers
+from router.proxy.wire.client import Client
+from router.proxy.wire.headers import Headers
 from router.proxy.wire.model_name import ExpectedName
 from telemetry.forwarding.interactions import to_interaction
 from telemetry.forwarding.shadow_answers import to_shadow_answer
@@ -20,6 +25,7 @@ from tests.router.proxy.fakes import (
     DONE,
     SSE_HEAD,
     STREAM,
+    Asked,
     answers,
     chunk,
     event,
@@ -137,6 +143,36 @@ async def test_a_refusal_keeps_its_own_reason(tmp_path: Path) -> None:
     ("name", "found"),
     [
         ("gpt-4o", None),
+async def test_what_comes_while_a_client_takes_the_head_is_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest = asyncio.Event()
+
+    async def behave(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(SSE_HEAD + chunk(event("one")))
+        await rest.wait()
+        writer.write(chunk(event("two") + DONE) + chunk(b""))
+
+    start, look = Client.start, Strangers.look
+
+    def looks(self: Strangers, heard: Heard, begun: bytes = b"") -> str | None:
+        rest.set()
+        return look(self, heard, begun)
+
+    async def slowly(self: Client, status: int, headers: Headers) -> None:
+        exchange = self._exchange
+        assert exchange is not None
+        await until(lambda: exchange.complete)
+        await start(self, status, headers)
+
+    monkeypatch.setattr(Client, "start", slowly)
+    monkeypatch.setattr(Strangers, "look", looks)
+    async with rolling(tmp_path, behave, candidate_answers_as="m") as (router, _, _, http):
+        answer = await http.post(CHAT, json=STREAM)
+        assert answer.content == event("one") + event("two") + DONE
+        assert router.records()[0].response_body == answer.content
+
+
         ("gpt-4o-2024-08-06", None),
         ("gpt-4o-20240806", None),
         ("gpt-4o-mini", "gpt-4o-mini"),
