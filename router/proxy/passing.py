@@ -56,12 +56,8 @@ async def pass_to_base(
 
 async def _pass_renamed(exchange: Exchange, client: Client, renamer: Renamer, most: int) -> None:
     """Pass an answer on as a whole, whose length changes with the model's name."""
-    chunks, size = [], 0
-    while data := await exchange.read():
-        chunks.append(data)
-        size += len(data)
-        if size > most:
-            raise UpstreamFailed(f"base answered with more than {most} bytes", "too_long", received=True)
+    chunks: list[bytes] = []
+    await exchange.read_all(chunks, most)
     body = renamer.whole(b"".join(chunks))
     client.unfollow()
     await client.start(exchange.status, with_length(exchange.headers, len(body)))

@@ -170,7 +170,7 @@ class Answering:
             exchange, self._renamer, self._usage, heard.retried = asked
             heard.begins(exchange.status, streamed=is_stream(exchange.headers))
             if not heard.streamed:
-                await self._read_whole(exchange)
+                await exchange.read_all(heard.chunks, self._relay.settings.max_answer_bytes)
             elif strangers.asks(arm):
                 # Before its client has any of it: until then base can answer instead.
                 self._begun = await strangers.beginning(exchange)
@@ -210,17 +210,9 @@ class Answering:
         """Tell the arm's breaker, once, what became of the request to it."""
         standing, self._standing = self._standing, None
         if standing is not None:
-            standing.heard(reason, self._interaction.subject, probe=bool(self._probe))
             if reason is not None and not self._interaction.counts:
                 reason = "abandoned"  # what a breaker keeps away has failed, which is no stranger's to decide
-
-    async def _read_whole(self, exchange: Exchange) -> None:
-        size, most = 0, self._relay.settings.max_answer_bytes
-        while data := await exchange.read():
-            self.heard.chunks.append(data)
-            size += len(data)
-            if size > most:
-                raise Unanswered("too_long", f"{self.heard.served_by} answered with more than {most} bytes")
+            standing.heard(reason, self._interaction.subject, probe=bool(self._probe))
 
     def _check(self, exchange: Exchange, stranger: str | None) -> None:
         """Raise Unanswered where base might do better: it is asked the same, and its answer is what the client gets."""

@@ -17,7 +17,7 @@ from router.proxy.engines import Engines, is_stream
 from router.proxy.load import Load
 from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.table_watch import TableWatch
-from router.proxy.strangers import Strangers
+from router.proxy.strangers import WRONG_MODEL, Strangers
 from router.proxy.tracing import REQUEST_ID
 from router.proxy.wire.headers import with_line
 from router.proxy.wire.model_name import Renamer
@@ -81,6 +81,7 @@ class Shadows:
         self._strangers = strangers
         self._engines = engines
         self._limit = settings.shadow_limit
+        self._most_bytes = settings.max_answer_bytes
         self._patience_s = settings.timeouts.shadow_s
         self._counters = counters
         self._load = load
@@ -143,10 +144,13 @@ class Shadows:
                 asked = await self._engines.begin(arm, request, exchanges.append, interaction)
                 exchange, renamer, heard.retried = asked.exchange, asked.renamer, asked.retried
                 heard.begins(exchange.status, streamed=is_stream(exchange.headers))
-                while data := await exchange.read():
-                    heard.chunks.append(data)
-            heard.ends(self._stranger(heard))
-            reason = f"status_{heard.status}" if heard.status >= 500 else None
+                await exchange.read_all(heard.chunks, self._most_bytes)
+            stranger = self._stranger(heard)
+            heard.ends(stranger)
+            if stranger is not None:
+                reason = WRONG_MODEL
+            elif heard.status >= 500:
+                reason = f"status_{heard.status}"
         except UpstreamFailed as failure:
             heard.ends(failure.message)
             reason = failure.reason

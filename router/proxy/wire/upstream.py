@@ -209,6 +209,17 @@ class Exchange:
             self._connection.resume()
         return data
 
+    async def read_all(self, into: list[bytes], most: int) -> None:
+        """Read to the end. Raises UpstreamFailed, as `too_long` before it takes more than so many bytes."""
+        size = 0
+        while data := await self.read():
+            size += len(data)
+            if size > most:
+                raise UpstreamFailed(
+                    f"{self._upstream.url} answered with more than {most} bytes", "too_long", received=True
+                )
+            into.append(data)
+
     def close(self, reason: Reason = "abandoned", message: str = "given up by the router") -> None:
         """Give up what is not complete: the engine sees its connection close. Harmless when repeated."""
         if not self.complete:

@@ -120,6 +120,21 @@ async def test_a_shadow_by_another_model_is_an_answer_that_failed(
         assert router.gateway.status()["shadows_failed"] == {"control": 0, "candidate": 1}
 
 
+async def test_a_shadow_by_another_model_lets_no_arm_back(tmp_path: Path) -> None:
+    other = says(CANDIDATE_TEXT, model="somebody-else")
+    breaker = {"failures": 2, "open_s": 60.0, "most_open_s": 60.0}
+    async with rolling(tmp_path, other, share=0.0, shadow=1.0, candidate_answers_as="m", breaker=breaker) as (
+        router,
+        _,
+        _,
+        http,
+    ):
+        for number in range(2):
+            await http.post(CHAT, json=BODY, headers={"x-session-id": f"s-{number}"})
+            await until(lambda number=number: len(router.shadows()) == number + 1)
+        assert router.gateway.status()["breakers"] == {"candidate": "open"}
+
+
 async def test_a_stream_that_is_whole_in_its_first_read_is_passed_on(tmp_path: Path) -> None:
     at_once = answers(SSE_HEAD + chunk(event("hi") + DONE) + chunk(b""))
     async with rolling(tmp_path, at_once, candidate_answers_as="m") as (router, _, _, http):
@@ -128,21 +143,6 @@ async def test_a_stream_that_is_whole_in_its_first_read_is_passed_on(tmp_path: P
         assert router.records()[0].meta["fallback"] is None
 
 
-async def test_a_refusal_keeps_its_own_reason(tmp_path: Path) -> None:
-    refusal = answers(reply(404, b'{"model": "somebody-else"}'))
-    async with rolling(tmp_path, refusal, candidate_answers_as="m") as (router, _, _, http):
-        await http.post(CHAT, json=BODY)
-        assert router.records()[0].meta["fallback"] == "status_404"
-        assert router.gateway.status()["wrong_model"] == {"control": 0, "candidate": 0}
-
-
-# --- the name, in what an engine says -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("gpt-4o", None),
 async def test_what_comes_while_a_client_takes_the_head_is_passed_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +173,21 @@ async def test_what_comes_while_a_client_takes_the_head_is_passed_on(
         assert router.records()[0].response_body == answer.content
 
 
+async def test_a_refusal_keeps_its_own_reason(tmp_path: Path) -> None:
+    refusal = answers(reply(404, b'{"model": "somebody-else"}'))
+    async with rolling(tmp_path, refusal, candidate_answers_as="m") as (router, _, _, http):
+        await http.post(CHAT, json=BODY)
+        assert router.records()[0].meta["fallback"] == "status_404"
+        assert router.gateway.status()["wrong_model"] == {"control": 0, "candidate": 0}
+
+
+# --- the name, in what an engine says -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("gpt-4o", None),
         ("gpt-4o-2024-08-06", None),
         ("gpt-4o-20240806", None),
         ("gpt-4o-mini", "gpt-4o-mini"),

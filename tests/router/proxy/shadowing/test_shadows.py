@@ -35,6 +35,7 @@ from tests.router.proxy.fakes import (
     rolling,
     running,
     says,
+    streams_for_ever,
     until,
 )
 from tests.router.values import rolled_back, with_share
@@ -185,6 +186,25 @@ async def test_a_shadow_that_fails_or_takes_too_long_says_so(tmp_path: Path) -> 
         await until(router.shadows)
         shadow = router.shadows()[0].meta["shadow"]
         assert (shadow["status"], shadow["error"]) == (0, "no answer within 0.1 s")
+
+
+@pytest.mark.parametrize("body", [BODY, STREAM], ids=["whole", "stream"])
+async def test_a_shadow_without_end_is_cut_at_what_is_kept_as_any_answer_is(
+    tmp_path: Path, body: dict[str, Any]
+) -> None:
+    async with rolling(tmp_path, says("x"), streams_for_ever, shadow=1.0, max_answer_bytes=1000) as (
+        router,
+        engine,
+        _,
+        http,
+    ):
+        await http.post(CHAT, json=body)
+        await until(router.shadows)
+        (shadow,) = router.shadows()
+        assert shadow.meta["shadow"]["error"] == f"{engine.url} answered with more than 1000 bytes"
+        assert len(shadow.shadow_body) <= 1000
+        await until(lambda: engine.gone == 1)
+        assert router.counters.shadows_failed == {"control": 1}
 
 
 async def test_a_shadow_that_ends_in_a_mistake_costs_no_record_and_is_told_with_it(
