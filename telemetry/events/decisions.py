@@ -25,8 +25,8 @@ class PeopleSay(Value):
     """What people's grades of `pairs` pairs have told of one capability.
 
     `gap` is their mean gap, control - candidate, and `e_value` the evidence of a drop that follows from them.
-    `judge_adds` is the mean of judged gap - graded gap; a judge that adds more than its threshold allows for is
-    refuted, and from then on its scores are no evidence.
+    `judge_adds` is the mean of judged gap - graded gap; a judge that adds more than its gold says is refuted, and from
+    then on its scores are no evidence.
     """
 
     pairs: int

@@ -16,11 +16,12 @@ judge and is better where the judge is bad.
 
 How few grades there are, and how late, costs evidence alone: without a grade nothing moves. What has to hold is that
 whether a pair is graded does not depend on how it would be graded: it is drawn by a hash of its id, both answers are
-shown blind, and it counts once both have a grade, so that an arm whose grades are missing is an arm without pairs. And
-what the judge says of pairs has to be alike where people graded and where they did not, block by block.
+shown blind, and it counts once both have a grade, so that an arm whose grades are missing is an arm without pairs.
+Where an answer failed the pair has none, so that what people prove is about pairs that both arms answered. And what the
+judge says of pairs has to be alike where people graded and where they did not, block by block.
 
-What is known of the judge beforehand (its threshold is `tolerated` plus what it may add to a gap) is refuted by a
-betting test of E[f - y] <= threshold - tolerated over graded pairs. From then on the judge has no say.
+What is known of the judge beforehand is refuted by betting tests over graded pairs (`Doubt`). From then on the judge
+has no say.
 """
 
 from __future__ import annotations
@@ -42,8 +43,6 @@ WAITING: Final = 256
 """Judged gaps that wait for a graded pair, the youngest ones."""
 REFUTED: Final = 200.0
 """1/.005: what is known of a judge is wrongly held to be refuted in one capability of two hundred at most."""
-_WIDEST: Final = 2.0
-"""Two gaps lie in [-1, 1], so that one differs from the other by 2 at most."""
 
 
 class PoweredDrop:
@@ -102,6 +101,49 @@ class PoweredDrop:
         self._waiting.extend(float(gap) for gap in state["waiting"])
 
 
+class Doubt:
+    """What speaks against all that is known of a judge: E[f] <= power * E[y] + added for some power in [least, 1].
+
+    Gold pairs tell what it adds to a gap, whatever that is (`least` 1); gold labels tell that it shrinks gaps, also
+    those of a candidate that is better than base, and what it adds beside that. E[f] - power * E[y] is linear in
+    power, so that where it is within `added` for one of them it is for the least or for 1: both have to be refuted.
+    """
+
+    __slots__ = ("_added", "_peaks", "_powers", "_wealth")
+
+    def __init__(self, watch: CapabilityWatch, tolerated: float) -> None:
+        least = watch.judge_power
+        self._powers = (1.0,) if least >= 1.0 else (least, 1.0)
+        self._added = max(watch.threshold - tolerated, 0.0) if least >= 1.0 else watch.judge_hides
+        self._wealth = [list(WEIGHTS) for _ in self._powers]
+        self._peaks = [1.0 for _ in self._powers]
+
+    @property
+    def peak(self) -> float:
+        """The highest evidence so far against the power that has the least against it."""
+        return min(self._peaks)
+
+    def compare(self, judged: float, gap: float) -> None:
+        """Take in a pair's judged gap and its true one."""
+        for at, power in enumerate(self._powers):
+            lowest = -1.0 - power  # both gaps lie in [-1, 1]
+            won = (judged - power * gap - self._added) / (self._added - lowest)
+            self._wealth[at] = [
+                min(w * max(1.0 + bet * won, 0.0), CEILING)
+                for w, bet in zip(self._wealth[at], BETS, strict=True)
+            ]
+            self._peaks[at] = max(self._peaks[at], sum(self._wealth[at]))
+
+    def to_list(self) -> list[list[float]]:
+        """Every number, for a snapshot."""
+        return [[peak, *wealth] for peak, wealth in zip(self._peaks, self._wealth, strict=True)]
+
+    def restore(self, state: Sequence[Sequence[float]]) -> None:
+        """Take up what `to_list` wrote."""
+        for at, (peak, *wealth) in enumerate(state):
+            self._peaks[at], self._wealth[at] = float(peak), [float(w) for w in wealth]
+
+
 class GradedFold:
     """What people's grades make of one capability. `askers` is the window in which one subject weighs only so much."""
 
@@ -110,10 +152,8 @@ class GradedFold:
         "_compared",
         "_doubt",
         "_gap_sum",
-        "_peak_doubt",
         "_plain",
         "_powered",
-        "_shift",
         "askers",
         "pairs",
     )
@@ -121,10 +161,8 @@ class GradedFold:
     def __init__(self, watch: CapabilityWatch) -> None:
         tolerated = watch.threshold if watch.tolerated is None else watch.tolerated
         self._plain, self._powered = PoweredDrop(tolerated, 0), PoweredDrop(tolerated, AHEAD)
-        self._shift = max(watch.threshold - tolerated, 0.0)
         self.askers = Repeats()
-        self._doubt = list(WEIGHTS)
-        self._peak_doubt = 1.0
+        self._doubt = Doubt(watch, tolerated)
         self.pairs = self._compared = 0
         self._gap_sum = self._added = 0.0
 
@@ -135,8 +173,8 @@ class GradedFold:
 
     @property
     def refuted(self) -> bool:
-        """Whether the judge was ever seen to add more to a gap than its threshold allows for."""
-        return self._peak_doubt >= REFUTED
+        """Whether the judge was ever seen to add more to a gap than is known of it."""
+        return self._doubt.peak >= REFUTED
 
     def judged(self, lot: float, gap: float) -> None:
         """Take in a judged pair, `gap` = control - candidate, of an interaction with this lot (`sampling.lot`)."""
@@ -154,11 +192,7 @@ class GradedFold:
         self._powered.graded(judged, gap)
         self._compared += 1
         self._added += judged - gap
-        won = (judged - gap - self._shift) / (self._shift + _WIDEST)
-        self._doubt = [
-            min(w * max(1.0 + bet * won, 0.0), CEILING) for w, bet in zip(self._doubt, BETS, strict=True)
-        ]
-        self._peak_doubt = max(self._peak_doubt, sum(self._doubt))
+        self._doubt.compare(judged, gap)
 
     def say(self) -> PeopleSay:
         """What is shown of it."""
@@ -175,7 +209,7 @@ class GradedFold:
         return {
             "plain": self._plain.to_dict(),
             "powered": self._powered.to_dict(),
-            "doubt": [self._peak_doubt, *self._doubt],
+            "doubt": self._doubt.to_list(),
             "askers": self.askers.to_text(),
             "counts": [self.pairs, self._gap_sum, self._compared, self._added],
         }
@@ -184,7 +218,7 @@ class GradedFold:
         """Take up what `to_dict` wrote."""
         self._plain.restore(state["plain"])
         self._powered.restore(state["powered"])
-        self._peak_doubt, *self._doubt = (float(x) for x in state["doubt"])
+        self._doubt.restore(state["doubt"])
         self.askers = Repeats.from_text(state["askers"])
         pairs, gaps, compared, added = state["counts"]
         self.pairs, self._gap_sum, self._compared, self._added = (

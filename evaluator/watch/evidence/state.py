@@ -20,7 +20,7 @@ from evaluator.watch.evidence.units import Draws
 from telemetry.errors import SettingsError, UnreadableRecord
 from telemetry.events import CapabilityEvidence, RolloutSpec, ScoreRecorded
 
-STATE_VERSION = 10
+STATE_VERSION = 11
 RUN_LENGTH = 100_000.0
 """After the full rollout: units per capability (weighted mean) until a false alarm, on average."""
 

@@ -200,6 +200,29 @@ def test_a_judge_that_grades_refute_has_no_say_any_more():
     assert "refuted" in said.people.told()
 
 
+def _labelled():
+    """What 500 gold labels tell of a judge whose sensitivity and specificity are .9 each, arms alike."""
+    return _watch().model_copy(
+        update={"threshold": 0.85 * 0.05 + 0.03, "judge_power": 0.75, "judge_hides": 0.03}
+    )
+
+
+@pytest.mark.parametrize("true", [0.0, -0.1, -0.5, -1.0])
+def test_a_judge_is_not_refuted_for_shrinking_the_gap_of_a_better_candidate_as_its_gold_labels_say(true):
+    fold = GradedFold(_labelled())
+    for _ in range(2_000):
+        fold.graded(max(true + 0.5, 0.0), max(true + 0.5, 0.0) - true, 0.8 * true + 0.02)
+    assert not fold.refuted
+
+
+@pytest.mark.parametrize("true", [0.05, 0.0, -0.5])
+def test_a_judge_that_adds_more_than_its_gold_labels_say_is_refuted(true):
+    fold = GradedFold(_labelled())
+    for _ in range(100):
+        fold.graded(max(true + 0.5, 0.0), max(true + 0.5, 0.0) - true, 0.8 * true + 0.3)
+    assert fold.refuted
+
+
 def test_a_refuted_judge_is_told_at_once_and_stands_in_the_way_of_a_promotion():
     spec = _spec().model_copy(update={"advance": "schedule"})
     evidence, offset, told = RolloutEvidence(spec), 0, []
