@@ -110,7 +110,7 @@ class Gateway:
             await client.answer(*(ALIVE if path == HEALTH else refusal))
             return
         body = await client.body(self._settings.limits.body_bytes)
-        route = self.routes.of(body)
+        route = self.routes.first if _asks_whether_it_may(scope) else self.routes.of(body)
         if admitted is not None:
             admitted.check(route.name)
         kind = _RECORDED.get(path) if method == "POST" else None

@@ -73,13 +73,17 @@ class Route:
 
 
 class Routes:
-    """All routes of a router. `unrouted` counts the requests that none of them takes."""
+    """All routes of a router. `unrouted` counts the requests that none of them takes.
+
+    `first` is the default route where there is one, else any: for what asks the router, and no model.
+    """
 
     def __init__(self, settings: RouterSettings, spool: Spool, load: Load) -> None:
         self._by_name = {
             name: Route.of(name, arms, settings, spool, load) for name, arms in settings.each_route().items()
         }
         self.default = self._by_name.get(DEFAULT_ROUTE)
+        self.first = next(iter(self._by_name.values()))
         self.public = tuple(settings.routes)
         self.unrouted = 0
 

@@ -141,6 +141,13 @@ async def test_other_paths_go_where_their_model_is(tmp_path: Path) -> None:
         }
 
 
+async def test_a_browsers_question_whether_it_may_ask_names_no_model_and_is_answered(tmp_path: Path) -> None:
+    async with two_routes(tmp_path, default=None) as (router, http):
+        asking = {"origin": "https://app.example", "access-control-request-method": "POST"}
+        assert text_of(await http.options(CHAT, headers=asking)) == "acme/support control"
+        assert router.gateway.routes.unrouted == 0
+
+
 async def test_two_names_may_be_one_engine(tmp_path: Path) -> None:
     """Base and candidate as a vLLM with adapters has them: each arm under the engine's own name for it."""
 
