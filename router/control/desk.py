@@ -59,7 +59,8 @@ class Desk:
     ) -> None:
         self._control, self._audit = control, audit
         self._answers = answers or Answers()
-        self._lock = threading.Lock()
+        self._free = threading.Condition()
+        self._busy: set[str] = set()
 
     def serve(self, asked: Asked, do: Callable[[], Value], status: int = 200) -> Answered:
         """Have it done once, and say how it went. Raises nothing that a caller could mend."""
@@ -76,18 +77,30 @@ class Desk:
             return refusal(refused)
         if asked.key is None:
             return self._done(asked, do, status)
+        return self._once(asked, asked.key, do, status)
+
+    def _once(self, asked: Asked, key: str, do: Callable[[], Value], status: int) -> Answered:
+        """Who asks with the same key waits, and nobody else: a grade that the broker keeps waiting delays no rollback."""
         request = fingerprint(asked.what, asked.rollout_id, asked.actor, asked.body)
-        with self._lock:
+        with self._free:
+            self._free.wait_for(lambda: key not in self._busy)
             try:
-                before = self._answers.given(asked.key, request)
+                before = self._answers.given(key, request)
             except KeyReused as reused:
                 return refusal(reused)
             if before is not None:
                 return before
+            self._busy.add(key)
+        answered = None
+        try:
             answered = self._done(asked, do, status)
-            if answered.status < 500:  # what failed here may succeed when it is asked again
-                self._answers.keep(asked.key, request, answered)
-            return answered
+        finally:
+            with self._free:
+                self._busy.discard(key)
+                self._free.notify_all()
+                if answered is not None and answered.status < 500:  # what failed may succeed when asked again
+                    self._answers.keep(key, request, answered)
+        return answered
 
     def _done(self, asked: Asked, do: Callable[[], Value], status: int) -> Answered:
         serving = CALLER.set(asked.caller)

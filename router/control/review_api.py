@@ -5,6 +5,7 @@ Which answers are shown and what a grade means is the evaluator's; whoever start
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Annotated, Final, Protocol
 
@@ -102,10 +103,12 @@ class NoName(UsageError):
 
 def add_review(app: FastAPI, control: Control, desk: Desk, reviewing: Callable[[], Reviewing | None]) -> None:
     """Add the addresses that people grade at; `reviewing` is asked at the first request, it may take a second."""
+    one_at_a_time = threading.Lock()  # else two that ask first would have one each
 
     def there(rollout_id: str) -> Reviewing:
         control.rollout(rollout_id)
-        found = reviewing()
+        with one_at_a_time:
+            found = reviewing()
         if found is None:
             raise NobodyReviews(
                 "this control shows no answers to grade: it has no broker",

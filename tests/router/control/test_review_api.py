@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
+from threading import Event
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -125,3 +129,46 @@ def test_a_control_without_a_broker_says_that_it_shows_nothing(control: Control)
         http.post("/rollouts", json=spec().model_dump(mode="json"))
         answer = http.get("/rollouts/r1/review?actor=ada")
         assert (answer.status_code, "belay review" in answer.json()["hint"]) == (404, True)
+
+
+def test_a_grade_that_the_broker_keeps_waiting_holds_up_no_rollback(control: Control) -> None:
+    waiting, goes_on = Event(), Event()
+
+    class Slow(Fake):
+        def take(self, *asked: Any) -> AnswerGraded | None:
+            waiting.set()
+            goes_on.wait(10.0)
+            return super().take(*asked)
+
+    graded = {"json": {"grade": 1.0, "actor": "ada"}, "headers": {"Idempotency-Key": "k1"}}
+    undone = {"json": {"actor": "bo", "reason": "it is bad"}, "headers": {"Idempotency-Key": "k2"}}
+    slow = Slow()
+    with TestClient(create_app(control, reviewing=lambda: slow)) as http, ThreadPoolExecutor(3) as asking:
+        http.post("/rollouts", json=spec().model_dump(mode="json"))
+        try:
+            grades = [asking.submit(http.post, "/rollouts/r1/review/c1", **graded) for _ in range(2)]
+            assert waiting.wait(5.0)
+            rolled_back = asking.submit(http.post, "/rollouts/r1/rollback", **undone)
+            assert rolled_back.result(2.0).json()["status"] == "rolled_back"
+        finally:
+            goes_on.set()
+        assert [grade.result(5.0).status_code for grade in grades] == [201, 201]
+        assert len(slow.grades) == 1
+
+
+def test_two_people_who_ask_first_are_shown_answers_by_one_and_the_same(control: Control) -> None:
+    made, another = [], Event()
+
+    @cache
+    def reviewing() -> Fake:
+        made.append(Fake())
+        if len(made) == 2:
+            another.set()
+        another.wait(0.3)
+        return made[-1]
+
+    with TestClient(create_app(control, reviewing=reviewing)) as http, ThreadPoolExecutor(2) as asking:
+        http.post("/rollouts", json=spec().model_dump(mode="json"))
+        shown = [asking.submit(http.get, f"/rollouts/r1/review?actor={who}") for who in ("ada", "bo")]
+        assert [one.result(5.0).json()["case"] for one in shown] == ["c1", "c1"]
+    assert len(made) == 1
