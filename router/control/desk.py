@@ -80,7 +80,7 @@ class Desk:
         return self._once(asked, asked.key, do, status)
 
     def _once(self, asked: Asked, key: str, do: Callable[[], Value], status: int) -> Answered:
-        """Who asks with the same key waits, and nobody else: a grade that the broker keeps waiting delays no rollback."""
+        """Only who asks with the same key waits: a grade that the broker keeps waiting delays no rollback."""
         request = fingerprint(asked.what, asked.rollout_id, asked.actor, asked.body)
         with self._free:
             self._free.wait_for(lambda: key not in self._busy)
