@@ -269,9 +269,10 @@ class Answering:
 
     def _without_usage(self, usage: UsageTaken, data: bytes) -> bytes:
         """What of a stream's lines its client would have without us; what they cost is still to be counted."""
-        if self._client.meter is not None:
+        kept = usage.part(data)
+        if self._client.meter is not None and len(kept) < len(data):
             self._client.meter.saw(data)
-        return usage.part(data)
+        return kept
 
     async def _cut(self, failure: UpstreamFailed) -> None:
         if self._client.left:

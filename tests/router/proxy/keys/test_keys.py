@@ -14,14 +14,18 @@ import pytest
 
 from router.proxy.keys.key_file import add_key, revoke_key
 from router.proxy.keys.keys import Keys
+from router.proxy.keys.metering import Meter
 from router.proxy.wire.answers import Refused
 from telemetry.errors import SettingsError
 from tests.router.proxy.fakes import (
     BODY,
     CHAT,
+    SSE_HEAD,
     STREAM,
     FakeEngine,
     answers,
+    chunk,
+    event,
     never,
     reply,
     rolling,
@@ -243,6 +247,26 @@ async def test_an_answers_tokens_are_charged_to_its_key(
         first = await http.post(CHAT, json=body, headers=headers)
         assert (first.status_code, first.headers["x-ratelimit-remaining-tokens"]) == (200, "4")
         assert (await http.post(CHAT, json=body, headers=headers)).status_code == 429
+
+
+async def test_an_event_that_tells_no_usage_is_charged_once(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charged: list[int] = []
+    tokens = Meter.tokens
+
+    def told(self: Meter) -> int:
+        self.asked_bytes = 0
+        charged.append(tokens(self))
+        return charged[-1]
+
+    monkeypatch.setattr(Meter, "tokens", told)
+    untold = event("x").replace(b"}\n\n", b',"usage":null}\n\n')
+    dies = answers(SSE_HEAD + chunk(untold * 3), then_die=True)
+    headers = {"api-key": add_key(file, "shop", tokens_per_minute=1000)}
+    async with rolling(tmp_path, dies, keys_file=file) as (_, _, _, http):
+        answer = await http.post(CHAT, json=STREAM, headers=headers)
+        assert charged == [answer.content.count(b"data:")]
 
 
 async def test_a_client_that_leaves_has_its_place_back(tmp_path: Path, file: Path) -> None:
