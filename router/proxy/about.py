@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from router.proxy.engines import Engines
 from router.proxy.in_force import InForce
 from router.proxy.load import Load
 from router.proxy.routes import Route, Routes
@@ -43,7 +44,6 @@ def status(router_id: str, routes: Routes, load: Load, dropped: int, lost: int) 
 def of_route(route: Route) -> dict[str, Any]:
     """One route at this moment. `rollout_file_unreadable` counts rollout files that could not be read."""
     now, table, counters = route.rollout.current, route.table, route.counters
-    retries, retries_refused = route.engines.retries
     return {
         "rollout_id": now.rollout_id,
         "rollout": now.status,
@@ -60,15 +60,7 @@ def of_route(route: Route) -> dict[str, Any]:
         "fallbacks": counters.fallbacks.total(),
         "fallback_reasons": dict(counters.fallbacks),
         "wrong_model": {arm: counters.wrong_model[arm] for arm in ("control", "candidate")},
-        "breakers": {arm: standing.status for arm, standing in route.engines.standing.items()},
-        "breakers_opened": {arm: standing.opened for arm, standing in route.engines.standing.items()},
-        "replicas": {arm: several.told() for arm, several in route.engines.replicas.items()},
-        "replica_retries": {arm: several.budget.taken for arm, several in route.engines.replicas.items()},
-        "replica_retries_refused": {
-            arm: several.budget.refused for arm, several in route.engines.replicas.items()
-        },
-        "retries": retries,
-        "retries_refused": retries_refused,
+        **_of_engines(route.engines),
         "base_down": counters.base_down,
         "client_left": counters.client_left,
         "cut": counters.cut,
@@ -82,4 +74,18 @@ def of_route(route: Route) -> dict[str, Any]:
         "passed": counters.passed,
         "answers": {arm: outcomes.told() for arm, outcomes in counters.outcomes.items()},
         "rollout_file_unreadable": route.rollout.unreadable,
+    }
+
+
+def _of_engines(engines: Engines) -> dict[str, Any]:
+    retries, retries_refused = engines.retries
+    standing, replicas = engines.standing, engines.replicas
+    return {
+        "breakers": {arm: one.status for arm, one in standing.items()},
+        "breakers_opened": {arm: one.opened for arm, one in standing.items()},
+        "replicas": {arm: several.told() for arm, several in replicas.items()},
+        "replica_retries": {arm: several.budget.taken for arm, several in replicas.items()},
+        "replica_retries_refused": {arm: several.budget.refused for arm, several in replicas.items()},
+        "retries": retries,
+        "retries_refused": retries_refused,
     }
