@@ -28,7 +28,7 @@ from router.proxy.workers.child import Child, WorkerFailed, begin
 from router.proxy.workers.sums import counts_of, summed
 from serving.limits import Limits, raise_file_limit
 from serving.server import Unsignalled, config_of, listen
-from telemetry.errors import InfrastructureError
+from telemetry.errors import BelayError
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +171,7 @@ class Supervisor:
             if not keeps:
                 self._listeners[seat] = listen(self._settings.host, self._port, shared=True)
             await self._sit(seat)
-        except InfrastructureError as error:
+        except (BelayError, OSError) as error:  # no port, no memory, no descriptor: there may be one later
             log.error("%s", error)  # noqa: TRY400 - the worker's own log has the rest
             return False
         return True
@@ -188,7 +188,7 @@ class Supervisor:
                 async with self._changing[seat]:
                     old = self._seats[seat]
                     await self._sit(seat)
-            except WorkerFailed as error:
+            except (BelayError, OSError) as error:
                 log.error("the workers that are left stay as they are: %s", error)  # noqa: TRY400 - as above
                 return
             await self._drain(old)

@@ -19,10 +19,11 @@ import pytest
 import yaml
 
 from router.proxy.settings import RouterSettings
+from router.proxy.workers import supervisor
 from router.proxy.workers.supervisor import supervise
 from router.proxy.workers.worker import settings_of as worker_settings
 from serving.server import listen
-from telemetry.errors import PortTaken
+from telemetry.errors import PortTaken, SettingsError
 from telemetry.forwarding.spools import Spools
 from telemetry.rollout_file import write_rollout
 from telemetry.spool.raw_record import unpack
@@ -155,6 +156,20 @@ def test_what_keeps_a_worker_from_beginning_ends_the_router(tmp_path: Path, engi
     assert done.returncode == 1  # the test's router has no command line that maps errors to exit codes
     assert "WorkerFailed: worker 1 cannot begin: the spool" in done.stderr
     assert "already has a writer" in done.stderr
+
+
+@pytest.mark.parametrize("failure", [OSError("no more processes"), SettingsError("no such host")])
+async def test_a_seat_is_tried_again_whatever_keeps_its_worker_from_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    async def fails(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(supervisor, "begin", fails)
+    with contextlib.closing(listen("127.0.0.1", 0, shared=True)) as listener:
+        settings = RouterSettings.model_validate(settings_of(tmp_path) | {"workers": 2})
+        seats = supervisor.Supervisor(settings, [listener])
+        assert await seats._sits_again(0, 0.0) is False
 
 
 def test_a_worker_has_its_own_name_and_spool_and_everybodys_salt(tmp_path: Path) -> None:
