@@ -146,7 +146,7 @@ class Scorer:
         """Every record in its order, with the interaction that goes on at its place, if one does."""
         at = time.monotonic()
         if len(self._joiner):
-            self._joiner.keep(self._reader.positions())
+            self._joiner.keep(self._reader.read_to())
         entering: list[tuple[Record, Joined | None]] = [(j.record, j) for j in self._joiner.overdue(at)]
         for record in records:
             event = self._readable(record)

@@ -84,9 +84,9 @@ class DiesAtCommit:
         """What the reader has."""
         return self._reader.poll(timeout_s)
 
-    def positions(self) -> dict[tuple[str, int], int]:
+    def read_to(self) -> dict[tuple[str, int], int]:
         """Where the reader stands."""
-        return self._reader.positions()
+        return self._reader.read_to()
 
     def commit(self, done: Mapping[tuple[str, int], int] | None = None) -> NoReturn:
         """Never."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NoReturn
 
 import pytest
 
@@ -12,7 +13,7 @@ from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.worker.joining import Joiner
 from evaluator.watch.worker.scoring import ALONE_AT_ONCE, Scorer
 from telemetry import topics
-from telemetry.bus.memory_bus import MemoryBus
+from telemetry.bus.memory_bus import MemoryBus, MemoryReader
 from telemetry.errors import BrokerUnavailable
 from telemetry.events import InteractionRecorded, ScoreRecorded, ShadowAnswered, ShadowDraw, SpoolPlace
 from tests.evaluator.support.briefs import brief
@@ -146,6 +147,25 @@ def test_an_interaction_that_waits_for_its_shadow_is_read_again_by_whoever_comes
     drain(bus)
     assert scored(bus)[-1].other_value == 0.0
     assert drain(bus).counts.interactions == 0, "all is committed now"
+
+
+def test_what_waits_for_a_shadow_asks_no_broker_where_its_reader_stands(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(_: MemoryReader) -> NoReturn:
+        raise AssertionError("a broker that is away answers this after its time-out, partition by partition")
+
+    monkeypatch.setattr(MemoryReader, "positions", asked)
+    own = interaction(0, draw=DRAWN, spooled=place(1))
+    publish(bus, [own])
+    scorer = Scorer(bus, FirstWord(), JUDGE)
+    while scorer.step(0.0):
+        pass
+    publish(bus, [shadow_of(own)])
+    while scorer.step(0.0):
+        pass
+    scorer.close()
+    assert [found.other_value for found in scored(bus)] == [0.0]
 
 
 def test_an_interaction_whose_shadow_never_comes_is_scored_without_a_pair(bus: MemoryBus) -> None:
