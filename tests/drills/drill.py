@@ -186,9 +186,12 @@ class Drill:
         deadline = time.monotonic() + timeout_s
         with self.counts:
             if not self.until(self._drained, timeout_s):
-                self.notes.append(f"the spool was not sent within {timeout_s:g} s: {self.forwarder()}")
+                said = self.forwarder()
+                left = f"{said.get('waiting')} records and {said.get('lag_bytes')} bytes were left"
+                self.notes.append(f"the spool was not sent within {timeout_s:g} s: {left}")
             if not self.until(self._folded, max(1.0, deadline - time.monotonic())):
-                self.notes.append(f"the worker was not done within {timeout_s:g} s: {self.worker()}")
+                folded = f"{self.settled():,} of {self.counts.mine:,} scores folded"
+                self.notes.append(f"the worker was not done within {timeout_s:g} s: {folded}")
             # What was folded twice comes after what was folded once.
             time.sleep(1.0)
             for name in self.parts.started():
