@@ -121,14 +121,14 @@ def versions(folder: Path | None = None) -> Iterator[Finding]:
     for name in _LOCKS:
         if (folder / name).is_file():
             for package, wanted in _PINNED.findall((folder / name).read_text(encoding="utf-8")):
-                locked.setdefault(package.lower(), set()).add(wanted)
+                locked.setdefault(package.lower(), set()).add(_public(wanted))
     if not locked:
         return
     there = {name: _version(name) for name in locked}
     off = [
         f"{name} {there[name]} ({' or '.join(sorted(wanted))})"
         for name, wanted in sorted(locked.items())
-        if there[name] is not None and there[name] not in wanted
+        if (installed := there[name]) is not None and _public(installed) not in wanted
     ]
     if not off:
         yield Finding("versions", "ok", "packages are those that were tested together")
@@ -136,6 +136,11 @@ def versions(folder: Path | None = None) -> Iterator[Finding]:
     more = f" and {len(off) - _NAMED} more" if len(off) > _NAMED else ""
     told = f"{', '.join(off[:_NAMED])}{more}: in brackets what was tested"
     yield Finding("versions", "note", told, "`make setup` installs the versions of requirements/lock.txt.")
+
+
+def _public(whole: str) -> str:
+    """A version without what tells builds of it apart, as `+cpu` does."""
+    return whole.partition("+")[0]
 
 
 def _version(name: str) -> str | None:

@@ -85,3 +85,13 @@ def test_packages_are_compared_with_the_lock_and_what_is_not_installed_is_passed
     (tmp_path / "cuda.txt").write_text(f"pydantic==={places._version('pydantic')}\n")
     (only,) = places.versions(tmp_path)
     assert only.state == "ok"
+
+
+def test_a_build_for_this_machine_is_the_version_that_was_tested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "version", {"torch": "2.13.0+cpu"}.__getitem__)
+    (tmp_path / "lock.txt").write_text("torch==2.13.0\n")
+    assert [found.state for found in places.versions(tmp_path)] == ["ok"]
+    (tmp_path / "lock.txt").write_text("torch==2.12.0\n")
+    assert [found.state for found in places.versions(tmp_path)] == ["note"]
