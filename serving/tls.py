@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import ssl
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Final, NamedTuple, Self
 from pydantic import model_validator
 
 from telemetry.errors import SettingsError
-from telemetry.following import Followed
+from telemetry.following import Followed, look_for_ever
 from telemetry.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -89,12 +88,7 @@ class Certificate:
 
     async def follow(self) -> None:
         """Look for ever, whatever a look runs into."""
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                self.look()
-            except Exception:
-                log.exception("a look at the certificate failed; it stays as it was")
+        await look_for_ever(self.look, LOOK_EVERY_S, "a look at the certificate failed; it stays as it was")
 
 
 def check(files: TlsFiles) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,16 @@ class Followed:
             self._told = str(error)
             self.unreadable += 1
             log.error("%s cannot be read, and is tried again at every look: %s", self.path, error)
+
+
+async def look_for_ever(look: Callable[[], None], every_s: float, failed: str) -> NoReturn:
+    """Look every so many seconds, whatever a look runs into; the log has `failed` and the reason."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            look()
+        except Exception:
+            log.exception(failed)
 
 
 def _stamp_of(path: Path) -> Stamp | None:

@@ -5,7 +5,6 @@ A look at the file is one `stat`, every 20 ms; it is read only when it changed.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from typing import Final, NamedTuple
 
 from telemetry.errors import UnreadableRecord
 from telemetry.events import RolloutChanged
-from telemetry.following import Followed
+from telemetry.following import Followed, look_for_ever
 from telemetry.rollout_file import parse_rollout
 
 log = logging.getLogger(__name__)
@@ -113,9 +112,6 @@ class RolloutWatch:
 
     async def follow(self) -> None:
         """Look for ever, whatever a look runs into."""
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                self.look()
-            except Exception:
-                log.exception("a look at the rollout file failed; the rollout stays as it is")
+        await look_for_ever(
+            self.look, LOOK_EVERY_S, "a look at the rollout file failed; the rollout stays as it is"
+        )

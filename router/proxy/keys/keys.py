@@ -6,7 +6,6 @@ routers, and each worker of one, has buckets of its own.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import os
@@ -25,6 +24,7 @@ from router.proxy.wire.answers import Answer, Refused
 from router.proxy.wire.headers import Headers, secret_in
 from telemetry.errors import SettingsError
 from telemetry.events import now
+from telemetry.following import look_for_ever
 from telemetry.hashed_secrets import SecretsFile, hashed
 
 log = logging.getLogger(__name__)
@@ -118,12 +118,8 @@ class Keys:
 
     async def follow(self) -> None:
         """Look for ever, whatever a look runs into."""
-        while self._file is not None:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                self.look()
-            except Exception:
-                log.exception("a look at the keys failed; they stay as they were")
+        if self._file is not None:
+            await look_for_ever(self.look, LOOK_EVERY_S, "a look at the keys failed; they stay as they were")
 
     def _find(self, secret: str) -> ApiKey | None:
         single = self._single

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from pathlib import Path
 from typing import Final
 
 from telemetry.errors import UnreadableRecord
-from telemetry.following import Followed
+from telemetry.following import Followed, look_for_ever
 from telemetry.word_table import WordTable, parse_table
 
 log = logging.getLogger(__name__)
@@ -52,9 +51,7 @@ class TableWatch:
 
     async def follow(self) -> None:
         """Look for ever, whatever a look runs into."""
-        while self._file is not None:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                self.look()
-            except Exception:
-                log.exception("a look at the word table failed; it stays as it was")
+        if self._file is not None:
+            await look_for_ever(
+                self.look, LOOK_EVERY_S, "a look at the word table failed; it stays as it was"
+            )
