@@ -6,24 +6,16 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final, Literal
 
+from _scores import rollout, score
+
 from evaluator.watch.evidence.fold import RolloutEvidence
-from telemetry.events import (
-    Assignment,
-    AuditRef,
-    CapabilityWatch,
-    ModelRef,
-    RolloutSpec,
-    ScoreRecorded,
-    Stage,
-)
+from telemetry.events import Arm, ScoreRecorded
 from telemetry.subjects import unit_of
 
 THRESHOLD: Final = 0.05
 BASE: Final = 0.9
-AT: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 UNBOUNDED: Final = 1 << 30
 
 Aim = Literal["force", "hide"]
@@ -56,11 +48,11 @@ class Outcome:
 
 def run(attack: Attack, seed: int, *, bounded: bool = True) -> Outcome:
     """One rollout under attack. Without the bound every pair of a subject counts, as it did before there was one."""
-    evidence, requests = RolloutEvidence(_spec(attack.share)), 0
+    evidence, requests = RolloutEvidence(rollout({"facts": THRESHOLD}, attack.share)), 0
     if not bounded:
         evidence.folds["facts"].most = UNBOUNDED
-    for number, (score, theirs) in enumerate(_traffic(attack, seed)):
-        evidence.settle(score, 0, number)
+    for number, (one, theirs) in enumerate(_traffic(attack, seed)):
+        evidence.settle(one, 0, number)
         requests += theirs
         if evidence.breached:
             return Outcome(number + 1, requests)
@@ -78,41 +70,9 @@ def _traffic(attack: Attack, seed: int) -> Iterator[tuple[ScoreRecorded, bool]]:
         chances = theirs if attacks else (BASE, attack.candidate)
         control, candidate = (float(rng.random() < chance) for chance in chances)
         subject = hashlib.sha256(name.encode()).hexdigest()[:32]
-        arm: Literal["control", "candidate"] = "candidate" if unit_of(subject) < attack.share else "control"
+        arm: Arm = "candidate" if unit_of(subject) < attack.share else "control"
         mine, other = (candidate, control) if arm == "candidate" else (control, candidate)
         paired = rng.random() < attack.shadow
-        who = Assignment(
-            subject=subject, subject_source="session", arm=arm, share=attack.share, stage=0, revision=1
-        )
-        yield (
-            ScoreRecorded(
-                event_id=f"s{number}",
-                time=AT,
-                source="bench",
-                rollout_id="r",
-                interaction_id=f"i{number}",
-                interaction_time=AT,
-                assignment=who,
-                capability="facts",
-                tag_confidence=1.0,
-                value=mine,
-                other_value=other if paired else None,
-                judge="truth",
-            ),
-            attacks,
-        )
-
-
-def _spec(share: float) -> RolloutSpec:
-    return RolloutSpec(
-        rollout_id="r",
-        model_alias="m",
-        base=ModelRef(name="base", sha256="b" * 64),
-        candidate=ModelRef(name="candidate", sha256="c" * 64),
-        salt="s",
-        capabilities=(CapabilityWatch(name="facts", role="adjacent", threshold=THRESHOLD, weight=1.0),),
-        stages=(Stage(share=share),),
-        alpha=0.01,
-        brief_sha256="d" * 64,
-        audit=AuditRef(verdict="pass", sha256="e" * 64),
-    )
+        shadow = other if paired else None
+        made = score(number, "facts", mine, shadow, subject=subject, arm=arm, share=attack.share)
+        yield made, attacks

@@ -8,26 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
+from _scores import rollout, score
 from _shape import Figure, Result, say
 
 from _watch.unseen import Scored
 from evaluator.judge.judges.calibration import Calibration
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.planning.judge_terms import of_calibration
-from telemetry.events import (
-    Assignment,
-    AuditRef,
-    CapabilityWatch,
-    ModelRef,
-    RolloutSpec,
-    ScoreRecorded,
-    Stage,
-)
 
-AT = datetime(2026, 3, 1, tzinfo=UTC)
 DROPS = (0.05, 0.1, 0.2)
 CLIFF = 1.0
 LEAST_GAP = 0.1
@@ -70,14 +60,15 @@ def rollback_at(
 ) -> int | None:
     """The interaction at which M reached the bar; None where it did not. `which` is 0 for judged scores, 1 for true."""
     names = list(thresholds)
-    evidence = RolloutEvidence(_spec(thresholds))
+    evidence = RolloutEvidence(rollout(thresholds))
     for at in range(horizon):
         name = names[rng.integers(len(names))]
         own = answers[name]
         question = rng.integers(len(own.base))
         broken = rng.random() < chances.get(name, 0.0)
         candidate = (own.damaged if broken else own.base)[question, which]
-        evidence.settle(_score(at, name, float(own.base[question, which]), float(candidate)), 0, at)
+        control = float(own.base[question, which])
+        evidence.settle(score(at, name, control, float(candidate), subject=str(at)), 0, at)
         if evidence.breached:
             return at + 1
     return None
@@ -175,40 +166,3 @@ def _mean_samples(
     run: Callable[[np.random.Generator], int | None], runs: int, rng: np.random.Generator, horizon: int
 ) -> float:
     return float(np.mean([run(rng) or horizon for _ in range(runs)]))
-
-
-def _spec(thresholds: Mapping[str, float]) -> RolloutSpec:
-    model = ModelRef(name="m", sha256="0" * 64)
-    return RolloutSpec(
-        rollout_id="bench",
-        model_alias="m",
-        base=model,
-        candidate=model,
-        salt="0",
-        capabilities=tuple(
-            CapabilityWatch(name=name, role="adjacent", threshold=delta, weight=1.0 / len(thresholds))
-            for name, delta in thresholds.items()
-        ),
-        stages=(Stage(share=0.5),),
-        brief_sha256="0",
-        audit=AuditRef(verdict="pass", sha256="0"),
-    )
-
-
-def _score(at: int, capability: str, control: float, candidate: float) -> ScoreRecorded:
-    return ScoreRecorded(
-        event_id=str(at),
-        time=AT,
-        source="bench",
-        rollout_id="bench",
-        interaction_id=str(at),
-        interaction_time=AT,
-        assignment=Assignment(
-            subject=str(at), subject_source="session", arm="control", share=0.5, stage=0, revision=1
-        ),
-        capability=capability,
-        tag_confidence=1.0,
-        value=control,
-        other_value=candidate,
-        judge="bench",
-    )
