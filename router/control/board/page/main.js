@@ -5,14 +5,27 @@ import { Dialog, TokenDialog } from "./dialogs.js";
 import { DecisionView } from "./decision.js";
 import { InteractionView } from "./interaction.js";
 import { follow, known, subscribe, token } from "./live.js";
+import { Nav } from "./nav.js";
 import { Overview } from "./overview.js";
 import { Banners, Freshness } from "./parts.js";
 import { RolloutView } from "./rollout.js";
 
+// `#/kind/id/part/inner?query`; an empty `kind`, and one that nobody knows, is the overview.
 function route() {
-  const [, kind, id, part, inner] = location.hash.slice(1).split("/").map(decodeURIComponent);
-  return kind === "rollouts" && id ? { id, part, inner } : {};
+  const [path, query] = location.hash.slice(1).split("?");
+  const [, kind = "", id, part, inner] = path.split("/").map(plainly);
+  return { kind, id, part, inner, query: new URLSearchParams(query) };
 }
+
+function plainly(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a % that somebody typed
+  }
+}
+
+const rolloutOf = (place) => (place.kind === "rollouts" ? place.id || null : null);
 
 function useLive() {
   const [, again] = useState(0);
@@ -42,16 +55,18 @@ function Page() {
     addEventListener("hashchange", moved);
     return () => removeEventListener("hashchange", moved);
   }, []);
-  useEffect(() => follow(place.id ?? null), [place.id]);
+  const name = rolloutOf(place);
+  useEffect(() => follow(name), [name]);
 
-  const rollout = place.id ? known.rollouts.get(place.id) : null;
-  const line = known.overview?.rollouts.find((one) => one.rollout_id === place.id) ?? rollout?.line;
+  const rollout = name ? known.rollouts.get(name) : null;
+  const line = known.overview?.rollouts.find((one) => one.rollout_id === name) ?? rollout?.line;
   document.title = line ? `${line.rollout_id}: ${line.verdict.name} · Belay` : "Belay";
   const onAct = (of, action) => act({ line: of, action });
   return html`
     <a class="skip" href="#main" onClick=${(e) => (e.preventDefault(), main.current?.focus())}>To the content</a>
     <header class="top">
       <a class="brand" href="#/"><img src="page/icon.svg" alt="" width="26" height="26" />Belay</a>
+      <${Nav} kind=${place.kind} />
       <${Freshness} />
       ${(token.get() || known.refused) &&
       html`<button type="button" class="quiet" onClick=${() => setWantsToken(true)}>Token</button>`}
@@ -66,7 +81,7 @@ function Page() {
 }
 
 function view(place, rollout, line, onAct) {
-  if (!place.id) return html`<${Overview} overview=${known.overview} onAct=${onAct} />`;
+  if (!rolloutOf(place)) return html`<${Overview} overview=${known.overview} onAct=${onAct} />`;
   if (rollout?.unknown)
     return html`<section class="empty"><h1>No such rollout</h1><p>${rollout.unknown}</p><a href="#/">All rollouts</a></section>`;
   if (!rollout) return html`<p class="empty" aria-busy="true">Reading ${place.id}</p>`;
