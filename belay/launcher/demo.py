@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import select
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -44,6 +47,8 @@ from telemetry.events import Arm, AuditRef, Stage
 
 ALIAS = "support"
 CANDIDATE = "support-naive"
+LINGER_S: Final = 60.0
+"""How long the dashboard stays after the story, where somebody watches."""
 OVERRIDE_BY = "belay demo"
 OVERRIDE_REASON = "the demo shows that the rollout catches what the audit has already caught"
 STAGES = (
@@ -137,7 +142,11 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
             models=home.models,
             learned=home.learned_judge(spec.candidate.name),
         )
-        summary = _show_rollout(run, console)
+        return _show_rollout(run, console, lambda summary: _close(summary, settings, home, console, began))
+
+
+def _close(summary: Summary, settings: DemoSettings, home: Home, console: Console, began: float) -> None:
+    """Say what happened and what is left of it."""
     _heading(console, 7, "What happened")
     show_summary(summary, console)
     console.print(
@@ -150,7 +159,6 @@ def run_demo(settings: DemoSettings, console: Console) -> Summary:
             soft_wrap=True,
         )
     console.print(f"   [dim]The whole demo took {(time.monotonic() - began) / 60:.1f} minutes.[/]")
-    return summary
 
 
 def _embedded(parts: ExitStack, home: Home) -> str:
@@ -169,23 +177,48 @@ def show_summary(summary: Summary, console: Console) -> None:
     console.print(table)
 
 
-def _show_rollout(run: RolloutRun, console: Console) -> Summary:
+def _show_rollout(run: RolloutRun, console: Console, close: Callable[[Summary], None]) -> Summary:
     console.print(
         f"   {len(run.turns):,} requests through the router, {run.concurrency} at a time; "
         f"everything of this run lies in {run.folder.root}"
     )
-
-    def on_start(control_url: str) -> None:
-        console.print(f"   The dashboard, as long as it runs: {control_url}/", soft_wrap=True)
-
     if not console.is_terminal:
-        return _log_rollout(run, console, on_start)
+        return _log_rollout(run, console, close)
+    dashboard = ""
     with Live(console=console, refresh_per_second=4) as screen:
-        return run_rollout(run, lambda tick: screen.update(live.render(tick)), on_start)
+
+        def on_start(control_url: str) -> None:
+            nonlocal dashboard
+            dashboard = control_url
+            _say_dashboard(console, control_url)
+
+        def on_over(summary: Summary) -> None:
+            screen.stop()
+            close(summary)
+            linger(console, dashboard, sys.stdin)
+
+        return run_rollout(run, lambda tick: screen.update(live.render(tick)), on_start, on_over)
+
+
+def _say_dashboard(console: Console, control_url: str) -> None:
+    console.print(f"   The dashboard, as long as it runs: {control_url}/", soft_wrap=True)
+
+
+def linger(console: Console, control_url: str, keys: TextIO, at_most_s: float = LINGER_S) -> None:
+    """Keep everything up until a line comes from `keys`, or so long; not at all where nobody sits there."""
+    if not keys.isatty():
+        return
+    console.print(
+        f"   The dashboard stays for {at_most_s:g} s, or until you press Enter: {control_url}/",
+        soft_wrap=True,
+    )
+    ready, _, _ = select.select([keys], [], [], at_most_s)
+    if ready:
+        keys.readline()
 
 
 def _log_rollout(
-    run: RolloutRun, console: Console, on_start: Callable[[str], None], every_s: float = 10.0
+    run: RolloutRun, console: Console, close: Callable[[Summary], None], every_s: float = 10.0
 ) -> Summary:
     """The same without a terminal: a line every ten seconds and at every change."""
     shown, due = "", 0.0
@@ -197,7 +230,7 @@ def _log_rollout(
             console.print(f"   {live.line(tick)}")
             shown, due = state, time.monotonic() + every_s
 
-    return run_rollout(run, on_tick, on_start)
+    return run_rollout(run, on_tick, lambda url: _say_dashboard(console, url), close)
 
 
 def _engine(parts: ExitStack, home: Home, folder: Path, arm: Arm, console: Console) -> VllmEngine:

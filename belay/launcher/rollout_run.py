@@ -56,16 +56,19 @@ class Tick:
     traffic: TrafficCount
 
 
-def _ignore(control_url: str) -> None:
+def _ignore(told: object) -> None:
     """The default listener."""
 
 
 def run_rollout(
-    run: RolloutRun, on_tick: Callable[[Tick], None], on_start: Callable[[str], None] = _ignore
+    run: RolloutRun,
+    on_tick: Callable[[Tick], None],
+    on_start: Callable[[str], None] = _ignore,
+    on_over: Callable[[Summary], None] = _ignore,
 ) -> Summary:
     """Start the stack, send the traffic, wait until every interaction is settled, and sum up from Kafka.
 
-    `on_start` is told where control and its dashboard are, as long as the rollout runs.
+    `on_start` is told where control and its dashboard are; `on_over` what happened, while they are still there.
     Raises InfrastructureError where a process of the stack ends by itself; nothing is left running.
     """
     settings = StackSettings(
@@ -94,7 +97,8 @@ def run_rollout(
         _drain(stack, children, client, on_tick)
         applied_ns = stack.view().router_applied_ns
         summary = summarise(read_rollout(stack.bus, run.spec.rollout_id), applied_ns, client.known())
-    write_summary(summary, run.folder)
+        write_summary(summary, run.folder)
+        on_over(summary)
     return summary
 
 

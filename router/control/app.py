@@ -74,6 +74,7 @@ def run_control(settings: ControlSettings, reviewing: Callable[[Bus, Find], Revi
         channels = channels_of(settings.notify)
         notifier = Notifier(settings.notify, channels, settings.folder / "notices.jsonl", control.heard)
         control.followers.append(notifier.changed)
+        notifier.take_up(control.standing)
         notifier.start()
         _serve(settings, control, bus, audit, listener, reviewing)
 

@@ -71,7 +71,10 @@ class Notice(Value):
 def notice_of(state: RolloutChanged, decision: DecisionMade | None, link: str | None) -> Notice:
     """The notice of a state; `decision` is the one that led to it, where one did."""
     return Notice(
-        id=derived_id("notice", state.event_id),
+        # Not of the revision: what only moves shadows tells nobody anything.
+        id=derived_id(
+            "notice", state.spec.rollout_id, state.status, str(state.stage), state.since.isoformat()
+        ),
         time=state.time,
         rollout=state.spec.rollout_id,
         route=state.spec.route,

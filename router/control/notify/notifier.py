@@ -1,7 +1,8 @@
-"""Sees that each notice arrives once at each channel, however long that takes, and never in control's way.
+"""Sees that each notice arrives at each channel, however long that takes, and never in control's way.
 
 What is to be sent stands in a file before it is sent, and that it was sent stands there after: a restart goes on where
-it was. A thread for each channel, so that one that hangs holds up no other.
+it was. A kill between the two sends again, the same under the same id, by which a receiver has it once. A thread for
+each channel, so that one that hangs holds up no other.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,7 @@ class Notifier:
     """Tells the channels of changes; `changed` is what control follows. `file` remembers what was sent.
 
     It sends nothing before `start`, and ends with the process: what was not sent is sent after the next start.
+    `take_up` tells of what was changed just before a kill, and is in no file of its own.
     """
 
     def __init__(
@@ -52,12 +54,28 @@ class Notifier:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._told: dict[str, None] = {}
+        self._began = file.exists()
         self._restore()
 
     def changed(self, before: RolloutChanged | None, after: RolloutChanged) -> None:
         """Put a change into the queues, where its new status is one that people are told of."""
         same = before is not None and (before.status, before.stage) == (after.status, after.stage)
-        if same or after.status not in self._settings.on:
+        if not same:
+            self._tell(after)
+
+    def take_up(self, standing: Iterable[RolloutChanged]) -> None:
+        """Tell of the states that a process before this one reached and did not live to note.
+
+        A file that is not there yet has no process before it: what is old news then stays so.
+        """
+        if not self._began:
+            return
+        for state in standing:
+            if self._clock() - state.since < GIVE_UP:
+                self._tell(state)
+
+    def _tell(self, after: RolloutChanged) -> None:
+        if after.status not in self._settings.on:
             return
         decision = self._heard.last(after.spec.rollout_id)
         notice = notice_of(after, decision, self._settings.link)
@@ -122,11 +140,14 @@ class Notifier:
             log.warning("%s misses a line, a restart may send a notice twice or not: %s", self._file, error)
 
     def _restore(self) -> None:
-        """Take up what was to be sent and was not, and make the file anew without what is done with."""
+        """Take up what was to be sent and was not, and make the file anew: of what is done with the ids alone."""
         waiting: dict[tuple[str, str], Notice] = {}
         for line in self._lines():
             try:
                 entry = json.loads(line)
+                if "told" in entry:
+                    self._told |= dict.fromkeys(map(str, entry["told"]))
+                    continue
                 if "done" in entry:
                     waiting.pop((entry["done"], entry["by"]), None)
                     continue
@@ -159,9 +180,9 @@ class Notifier:
             json.dumps({"notice": notice.model_dump(mode="json"), "to": names[notice.id]})
             for notice in notices.values()
         ]
-        if not lines and not self._file.exists():
-            return
+        lines.insert(0, json.dumps({"told": list(self._told)}))
         try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
             write_renamed(self._file, "".join(f"{line}\n" for line in lines).encode())
         except OSError as error:
             log.warning("%s is not made anew: %s", self._file, error)

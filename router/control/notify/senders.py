@@ -1,7 +1,8 @@
 """The ways in which a notice goes out: a signed webhook, Slack's form, a mail. Each sends once, or says why it did not.
 
 A webhook is signed as Standard Webhooks has it (https://www.standardwebhooks.com): `webhook-id`, `webhook-timestamp`
-and `webhook-signature: v1,` with the base64 of HMAC-SHA256 over `id.timestamp.body`.
+and `webhook-signature: v1,` with the base64 of HMAC-SHA256 over `id.timestamp.body`. The id is
+the `Idempotency-Key` too.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def webhook(settings: Webhook, clock: Callable[[], float] = time.time) -> Send:
         signed = signature(key, notice.id, stamp, body)
         headers = {
             "content-type": "application/json", "webhook-id": notice.id, "webhook-timestamp": stamp,
-            "webhook-signature": signed,
+            "webhook-signature": signed, "idempotency-key": notice.id,
         }  # fmt: skip
         _post(settings.url, body, headers)
 

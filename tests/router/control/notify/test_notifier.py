@@ -139,7 +139,53 @@ def test_a_file_that_cannot_be_written_keeps_nobody_from_being_told(
 ) -> None:
     phone = Phone()
     teller = notifier(phone, clock=now)
+    (tmp_path / "notices.jsonl").unlink()
     (tmp_path / "notices.jsonl").mkdir()
     teller.start()
     teller.changed(started(), rolled_back(started()))
     wait_for(lambda: phone.got)
+
+
+def test_a_kill_between_the_sending_and_its_note_sends_the_same_again(
+    notifier: Callable[..., Notifier], tmp_path: Path
+) -> None:
+    first, again = Phone(), Phone()
+    teller = notifier(first)
+    teller.start()
+    teller.changed(started(), rolled_back(started()))
+    file = tmp_path / "notices.jsonl"
+    wait_for(lambda: '"done"' in file.read_text())
+    teller.stop()
+    kept = [line for line in file.read_text().splitlines(keepends=True) if "done" not in line]
+    file.write_text("".join(kept))  # as a kill leaves it
+    after = notifier(again)
+    after.start()
+    wait_for(lambda: again.got)
+    assert again.got == first.got
+
+
+def test_a_change_that_a_killed_control_did_not_live_to_note_is_told_after_the_restart_once(
+    notifier: Callable[..., Notifier],
+) -> None:
+    notifier(Phone()).stop()  # a process before the one that was killed
+    reached, other = rolled_back(started()), rolled_back(started(rollout_id="r2"))
+    got: list[str] = []
+    for restart in range(3):
+        phone = Phone()
+        teller = notifier(phone)
+        teller.take_up([reached.model_copy(update={"revision": reached.revision + restart})])
+        teller.changed(None, other.model_copy(update={"since": NOON + timedelta(hours=restart)}))
+        teller.start()
+        wait_for(lambda phone=phone: [notice.rollout for notice in phone.got].count("r2"))  # type: ignore[misc]  # bound
+        teller.stop()
+        got += [notice.rollout for notice in phone.got]
+    assert got == ["r1", "r2", "r2", "r2"]
+
+
+def test_where_nobody_was_told_before_old_news_stays_so(notifier: Callable[..., Notifier]) -> None:
+    teller = notifier(phone := Phone())
+    teller.take_up([rolled_back(started())])
+    teller.start()
+    teller.changed(started(), rolled_back(started(rollout_id="r2")))
+    wait_for(lambda: phone.got)
+    assert [notice.rollout for notice in phone.got] == ["r2"]

@@ -72,6 +72,7 @@ def test_a_webhook_is_signed_over_id_time_and_body(receiver: Receiver, notice: N
     ((headers, body),) = receiver.got
     assert Notice.model_validate_json(body) == notice
     assert (headers["webhook-id"], headers["webhook-timestamp"]) == (notice.id, "1700000000")
+    assert headers["idempotency-key"] == notice.id
     signed = hmac.new(SECRET.encode(), f"{notice.id}.1700000000.".encode() + body, hashlib.sha256).digest()
     assert headers["webhook-signature"] == "v1," + base64.b64encode(signed).decode()
 
