@@ -18,9 +18,11 @@ from router.proxy.replicas.replicas import Chosen, Replicas
 from router.proxy.settings import Arms, Timeouts
 from router.proxy.standing import Standing
 from router.proxy.usage_asking import UsageAsking
+from router.proxy.wire.asking import Patience, Request, UpstreamFailed
+from router.proxy.wire.exchange import Exchange
 from router.proxy.wire.headers import is_stream, with_authorization
 from router.proxy.wire.model_name import Renamer, rename_request
-from router.proxy.wire.upstream import Exchange, Patience, Request, Upstream, UpstreamFailed
+from router.proxy.wire.upstream import Upstream
 from router.proxy.wire.usage import UsageTaken, asking_for_usage
 from serving.engines.address import authorization
 from telemetry.events import Arm

@@ -10,11 +10,12 @@ from router.proxy.engines import Engines
 from router.proxy.settings import RouterSettings
 from router.proxy.tracing import REQUEST_ID, request_id_in
 from router.proxy.wire import answers
+from router.proxy.wire.asking import Request, UpstreamFailed
 from router.proxy.wire.client import Client, Scope
+from router.proxy.wire.exchange import Exchange
 from router.proxy.wire.headers import is_stream, request_lines, request_target, with_line
 from router.proxy.wire.lines import Lines
 from router.proxy.wire.model_name import Renamer, with_length, without_length
-from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
 from telemetry.events import new_id
 
 

@@ -14,8 +14,8 @@ from typing import Final
 from router.proxy.capture import Heard
 from router.proxy.counters import Counters
 from router.proxy.settings import Arms
+from router.proxy.wire.exchange import Exchange
 from router.proxy.wire.model_name import ExpectedName
-from router.proxy.wire.upstream import Exchange
 from serving.engines.arms import ANY_NAME, Endpoint
 from telemetry.events import Arm
 from telemetry.rated import Rated

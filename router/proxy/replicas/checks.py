@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from router.proxy.replicas.replicas import Replica, Replicas
-from router.proxy.wire.upstream import Patience, Request, UpstreamFailed
+from router.proxy.wire.asking import Patience, Request, UpstreamFailed
 
 log = logging.getLogger(__name__)
 

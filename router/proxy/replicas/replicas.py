@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 from router.proxy.breaker import speaks_against
 from router.proxy.replicas.choosing import least_loaded, preferred
 from router.proxy.replicas.health import WELL, Health, ReplicaSettings, answered, checked, failed, weight_of
+from router.proxy.wire.asking import Patience, Request
+from router.proxy.wire.exchange import Exchange
 from router.proxy.wire.retries import RetryBudget
-from router.proxy.wire.upstream import Exchange, Patience, Request, Upstream
+from router.proxy.wire.upstream import Upstream
 from telemetry.events import Arm
 
 log = logging.getLogger(__name__)

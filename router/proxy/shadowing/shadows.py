@@ -19,9 +19,10 @@ from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.strangers import WRONG_MODEL, Strangers
 from router.proxy.tracing import REQUEST_ID
+from router.proxy.wire.asking import Request, UpstreamFailed
+from router.proxy.wire.exchange import Exchange
 from router.proxy.wire.headers import with_line
 from router.proxy.wire.model_name import Renamer
-from router.proxy.wire.upstream import Exchange, Request, UpstreamFailed
 from telemetry.events import Arm
 from telemetry.prompts import prompt_in
 

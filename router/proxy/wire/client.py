@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
+from router.proxy.wire.exchange import Exchange
 from router.proxy.wire.headers import Headers, with_own
 from router.proxy.wire.lookout import Lookout
-from router.proxy.wire.upstream import Exchange
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -21,7 +21,7 @@ _HOP_BY_HOP: Final = frozenset(
     }
 )  # RFC 9110, 7.6.1
 
-# The client of `router.proxy.wire.upstream` says these itself, or has already dealt with them. Without
+# `router.proxy.wire.connection` says these itself, or has already dealt with them. Without
 # `accept-encoding` an answer comes uncompressed, so that the record of it can be read.
 REPLACED: Final = _HOP_BY_HOP | {b"host", b"content-length", b"expect", b"accept-encoding"}
 

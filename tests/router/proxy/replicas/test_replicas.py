@@ -17,7 +17,8 @@ from router.proxy.assign import digest
 from router.proxy.metrics import Metrics
 from router.proxy.replicas.health import WELL, ReplicaSettings
 from router.proxy.replicas.replicas import Replicas
-from router.proxy.wire.upstream import Exchange, Reason, UpstreamFailed
+from router.proxy.wire.asking import Reason, UpstreamFailed
+from router.proxy.wire.exchange import Exchange
 from router.proxy.workers.sums import counts_of, summed
 from telemetry.events import Arm
 from telemetry.forwarding.interactions import to_interaction

@@ -16,7 +16,9 @@ from router.proxy.capture import Interaction
 from router.proxy.in_force import in_force
 from router.proxy.shadowing import shadows
 from router.proxy.shadowing.table_watch import TableWatch
-from router.proxy.wire.upstream import Connection, Exchange, Upstream
+from router.proxy.wire.connection import Connection
+from router.proxy.wire.exchange import Exchange
+from router.proxy.wire.upstream import Upstream
 from telemetry.events import Allotment, ShadowDraw
 from telemetry.forwarding.interactions import to_interaction
 from telemetry.forwarding.shadow_answers import to_shadow_answer

@@ -12,7 +12,7 @@ import pytest
 
 from router.proxy.wire import client as client_module
 from router.proxy.wire.client import Client, ClientLeft, Message, TooLarge
-from router.proxy.wire.upstream import Exchange
+from router.proxy.wire.exchange import Exchange
 from tests.router.proxy.fakes import CHAT, rolling, says, until
 
 LEAVES: Message = {"type": "http.disconnect"}

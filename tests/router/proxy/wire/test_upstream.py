@@ -8,15 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from router.proxy.wire.upstream import (
-    HIGH_WATER,
-    Connection,
-    Exchange,
-    Patience,
-    Request,
-    Upstream,
-    UpstreamFailed,
-)
+from router.proxy.wire.asking import Patience, Request, UpstreamFailed
+from router.proxy.wire.connection import HIGH_WATER, Connection
+from router.proxy.wire.exchange import Exchange
+from router.proxy.wire.upstream import Upstream
 from tests.router.proxy.fakes import (
     Asked,
     Behaviour,
