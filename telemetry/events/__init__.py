@@ -59,7 +59,15 @@ from telemetry.events.specs import (
     Stage,
     Window,
 )
-from telemetry.events.watch import Change, Imbalanced, WatchReported, Weighed, WorkerReported
+from telemetry.events.watch import (
+    ArmAnswers,
+    Change,
+    Imbalanced,
+    JudgeAsked,
+    WatchReported,
+    Weighed,
+    WorkerReported,
+)
 
 __all__ = [
     "CUT_BY_ROUTER",
@@ -75,6 +83,7 @@ __all__ = [
     "Answer",
     "AnswerGraded",
     "Arm",
+    "ArmAnswers",
     "ArmCount",
     "Assignment",
     "AuditRef",
@@ -93,6 +102,7 @@ __all__ = [
     "Guardrail",
     "Imbalanced",
     "InteractionRecorded",
+    "JudgeAsked",
     "Judged",
     "LogPlace",
     "Message",

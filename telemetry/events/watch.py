@@ -79,10 +79,35 @@ class WatchReported(Event):
     stopped: str | None
 
 
+class ArmAnswers(Value):
+    """What became of one arm's own answers (no shadows) in one rollout: how many came, failed, and were refusals.
+
+    `seconds` counts the whole answers that did not fail by how long they took, by the upper bound of each bucket
+    (`telemetry.buckets`), with their sum.
+    """
+
+    rollout_id: str
+    arm: Arm
+    answers: int
+    failed: int
+    refused: int
+    seconds: dict[str, int]
+
+
+class JudgeAsked(Value):
+    """Questions to one judging model, by how they ended, and how long all of them together took."""
+
+    judge: str
+    ended: dict[str, int]
+    seconds: float
+
+
 class WorkerReported(Event):
     """What one worker has done since it began. `worker` names its process; `unscored` counts codes.
 
     `behind_s` is how old the last interaction was when it was scored. One that `stands_by` leaves decisions to another.
+    `arms` and `judges` are counts of the process; `scorer_lag` and `decider_lag` are records that wait in the log for
+    either, None where nobody knows.
     """
 
     TYPE = "belay.worker.reported"
@@ -105,3 +130,7 @@ class WorkerReported(Event):
     stands_by: bool
     refused: dict[str, str]
     unannounced: tuple[str, ...]
+    arms: tuple[ArmAnswers, ...] = ()
+    judges: tuple[JudgeAsked, ...] = ()
+    scorer_lag: int | None = None
+    decider_lag: int | None = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
 
+from evaluator.judge.judges.counted import Asked
 from evaluator.watch.evidence.decide import promotion_bar
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.evidence.interval import change
@@ -12,10 +13,12 @@ from evaluator.watch.evidence.state import Heavy
 from evaluator.watch.worker.status import WorkerStatus
 from evaluator.watch.worker.tracked import Tracked
 from telemetry import codec
+from telemetry.buckets import SUM
 from telemetry.bus.protocols import Encoded
 from telemetry.events import (
     Change,
     Imbalanced,
+    JudgeAsked,
     LogPlace,
     WatchReported,
     Weighed,
@@ -31,11 +34,22 @@ PLACES: Final = 5
 """Sources and routers whose assignment is shown, those with the most evidence against it."""
 
 
+class Beside(NamedTuple):
+    """What the worker says of itself beside its status: its judging models, and how far either loop is behind."""
+
+    judges: tuple[JudgeAsked, ...] = ()
+    scorer_lag: int | None = None
+    decider_lag: int | None = None
+
+
+NOTHING_BESIDE: Final = Beside()
+
+
 class Reporter:
     """Remembers what was said, and when. `records` gives what is due; `now` is monotonic, in seconds."""
 
-    def __init__(self, worker: str) -> None:
-        self._worker = worker
+    def __init__(self, worker: str, beside: Callable[[], Beside] = Beside) -> None:
+        self._worker, self._beside = worker, beside
         self._due = 0.0
         self._said: dict[str, tuple[object, float]] = {}
 
@@ -51,7 +65,7 @@ class Reporter:
                 yield codec.encode(watch_report(tracked))
         done = (status.interactions, status.scored, status.waiting, status.dead, status.stands_by)
         if self._news("", done, now):
-            yield codec.encode(worker_report(self._worker, status))
+            yield codec.encode(worker_report(self._worker, status, self._beside()))
 
     def _news(self, name: str, what: object, now: float) -> bool:
         known = self._said.get(name)
@@ -103,7 +117,15 @@ def watch_report(tracked: Tracked) -> WatchReported:
     )
 
 
-def worker_report(worker: str, status: WorkerStatus) -> WorkerReported:
+def judges_asked(asked: Mapping[str, Asked]) -> tuple[JudgeAsked, ...]:
+    """The judging models that were asked, by name."""
+    return tuple(
+        JudgeAsked(judge=name, ended=dict(each.ended), seconds=each.seconds.told()[SUM] / 1e6)
+        for name, each in sorted(asked.items())
+    )
+
+
+def worker_report(worker: str, status: WorkerStatus, beside: Beside = NOTHING_BESIDE) -> WorkerReported:
     """What a worker has done."""
     return WorkerReported(
         source=SOURCE,
@@ -123,6 +145,8 @@ def worker_report(worker: str, status: WorkerStatus) -> WorkerReported:
         stands_by=status.stands_by,
         refused=status.refused,
         unannounced=status.unannounced,
+        arms=status.arms,
+        **beside._asdict(),
     )
 
 

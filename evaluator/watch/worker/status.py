@@ -14,7 +14,7 @@ from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.scoring import ScorerCounts
 from evaluator.watch.worker.tracked import Tracked
 from evaluator.watch.worker.unknown import UnknownStatus
-from telemetry.events import Allotment, CapabilityEvidence, DecisionMade, Status, Value, now
+from telemetry.events import Allotment, ArmAnswers, CapabilityEvidence, DecisionMade, Status, Value, now
 from telemetry.files import write_renamed
 
 log = logging.getLogger(__name__)
@@ -78,6 +78,7 @@ class WorkerStatus(Value):
     rollouts: tuple[RolloutStatus, ...] = ()
     refused: dict[str, str] = Field(default_factory=dict)
     unannounced: tuple[str, ...] = ()
+    arms: tuple[ArmAnswers, ...] = ()
 
 
 def rollout_status(tracked: Tracked) -> RolloutStatus:
@@ -119,6 +120,7 @@ def worker_status(judge: str, tagger: str, counts: ScorerCounts, decider: Decide
         unknown=counts.unknown.status,
         dead=counts.dead,
         stands_by=decider is None,
+        arms=tuple(counts.arms.answers()),
     )
     if decider is None:
         return scoring

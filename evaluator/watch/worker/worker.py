@@ -12,7 +12,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from pydantic import Field
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.briefs.judges import JudgeAddress
 from evaluator.judge.embedding import Embedder
+from evaluator.judge.judges.counted import Asked
 from evaluator.judge.judges.judge import Judge
 from evaluator.judge.judges.learned.judge import LearnedJudge
 from evaluator.judge.judges.learned.model import read_model
@@ -32,7 +33,7 @@ from evaluator.watch.worker.alive import Alive
 from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.lease import Lease
 from evaluator.watch.worker.metrics import WorkerFigures, WorkerMetrics, decider_figures
-from evaluator.watch.worker.reporting import Reporter
+from evaluator.watch.worker.reporting import Beside, Reporter, judges_asked
 from evaluator.watch.worker.scoring import Scorer, Tagging
 from evaluator.watch.worker.status import EvidenceLog, WorkerStatus, worker_status, write_status
 from telemetry.bus.lag import measure_until
@@ -93,12 +94,9 @@ def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> Non
     judge = live_judge(loaded, settings.learned, encoder)
     worker = Worker(settings, bus, tagger, judge, stop)
     figures = worker.figures
-    with metrics_served(settings, WorkerMetrics(figures, lambda: judge.asked)) as port:
-        if port is not None:
-            lags = (figures.scorer_lag, figures.decider_lag)
-            threading.Thread(
-                target=measure_until, args=(stop, bus, lags), name="belay-lag", daemon=True
-            ).start()
+    lags = (figures.scorer_lag, figures.decider_lag)
+    threading.Thread(target=measure_until, args=(stop, bus, lags), name="belay-lag", daemon=True).start()
+    with metrics_served(settings, WorkerMetrics(figures, lambda: judge.asked)):
         worker.run()
 
 
@@ -220,7 +218,7 @@ class Worker:
         whole = False
         try:
             decider.restore()
-            due, reporter = 0.0, Reporter(f"{socket.gethostname()}/{os.getpid()}")
+            due, reporter = 0.0, Reporter(f"{socket.gethostname()}/{os.getpid()}", self._beside)
             while not self._stop.is_set():
                 if not lease.held():
                     log.warning("another worker decides from now on")
@@ -246,6 +244,10 @@ class Worker:
 
     def _tell(self, decider: Decider, status: WorkerStatus, reporter: Reporter) -> None:
         decider.publish(reporter.records(decider.rollouts.values(), status, time.monotonic()))
+
+    def _beside(self) -> Beside:
+        asked: Mapping[str, Asked] = getattr(self._judge, "asked", {})
+        return Beside(judges_asked(asked), self.figures.scorer_lag.records, self.figures.decider_lag.records)
 
     @property
     def _tagger_version(self) -> str:

@@ -34,3 +34,24 @@ def test_so_many_rollouts_are_counted_and_the_quietest_goes_first() -> None:
     assert len(there) == MOST
     assert "r0" in there
     assert "r1" not in there
+
+
+def test_an_arms_own_answers_are_counted_with_failures_refusals_and_how_long_the_others_took() -> None:
+    counts = ArmCounts()
+    for number, (arm, changes) in enumerate(
+        [
+            ("control", {"total_ms": 40.0}),
+            ("candidate", {"total_ms": 900.0, "other_value": 1.0}),  # a shadow is nobody's own
+            ("candidate", {"failed": True, "total_ms": 1.0}),  # an error that comes fast is not a fast answer
+            ("candidate", {"refused": True, "total_ms": 40.0}),
+        ]
+    ):  # fmt: skip
+        made = score(number, arm=arm)
+        counts.see(made.model_copy(update=changes))
+    told = {each.arm: each for each in counts.answers()}
+    assert [(e.answers, e.failed, e.refused) for e in (told["control"], told["candidate"])] == [
+        (1, 0, 0),
+        (3, 1, 1),
+    ]
+    filled = {bound: n for bound, n in told["candidate"].seconds.items() if n}
+    assert filled == {"0.05": 1, "1.0": 1, "sum_us": 940_000}

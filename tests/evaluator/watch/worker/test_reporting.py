@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from evaluator.judge.judges.client import Reply
+from evaluator.judge.judges.counted import Asked
 from evaluator.watch.evidence.fold import RolloutEvidence
-from evaluator.watch.worker.reporting import ANYWAY_S, EVERY_S, Reporter, watch_report
+from evaluator.watch.worker.reporting import (
+    ANYWAY_S,
+    EVERY_S,
+    Beside,
+    Reporter,
+    judges_asked,
+    watch_report,
+    worker_report,
+)
 from evaluator.watch.worker.saving import Keeper
 from evaluator.watch.worker.status import WorkerStatus
 from evaluator.watch.worker.tracked import Tracked
 from telemetry import codec
 from telemetry.bus.protocols import Encoded, Record
-from telemetry.events import Event, LogPlace, WatchReported, WorkerReported
+from telemetry.events import Event, JudgeAsked, LogPlace, WatchReported, WorkerReported
 from tests.evaluator.support.logs import announced
 from tests.evaluator.support.scores import rollout, score, stream
 
@@ -73,3 +83,12 @@ def test_what_weighed_most_says_where_it_lies() -> None:
     place = LogPlace(partition=2, offset=77)
     one.evidence.settle(score(0).model_copy(update={"logged": place}), 0, 0)
     assert watch_report(one).heaviest[0].logged == place
+
+
+def test_a_worker_tells_what_its_judging_models_were_asked_and_how_far_it_is_behind() -> None:
+    asked = Asked()
+    asked.count(Reply("fine"), 1.5)
+    asked.count(Reply(None, code="failed"), 0.5)
+    told = worker_report("w", STATUS, Beside(judges_asked({"judge-1": asked}), scorer_lag=7))
+    assert told.judges == (JudgeAsked(judge="judge-1", ended={"answered": 1, "failed": 1}, seconds=2.0),)
+    assert (told.scorer_lag, told.decider_lag) == (7, None)
