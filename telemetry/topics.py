@@ -19,6 +19,7 @@ DECISIONS: Final = "belay.decisions"
 ROLLOUTS: Final = "belay.rollouts"
 SNAPSHOTS: Final = "belay.snapshots"
 WATCH: Final = "belay.watch"
+WORD_TABLES: Final = "belay.word-tables"
 AUDIT_LOG: Final = "belay.audit-log"
 DEAD_LETTERS: Final = "belay.dead-letters"
 
@@ -88,6 +89,13 @@ def layout(settings: TopicSettings) -> tuple[Topic, ...]:
         ),
         Topic(
             WATCH, 1, "compact", "what the watch says of every rollout now; no decision rests on it", latest
+        ),
+        Topic(
+            WORD_TABLES,
+            1,
+            "compact",
+            "a router that starts finds the table by which it draws shadows",
+            latest,
         ),
         Topic(AUDIT_LOG, 1, "delete", "who changed what stays known, for ever", common | _KEPT_FOR_EVER),
         Topic(

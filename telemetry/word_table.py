@@ -10,34 +10,40 @@ that a sum over the words of a prompt adds all capabilities at once.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from telemetry.codec import explain
 from telemetry.errors import UnreadableRecord
-from telemetry.events import Value
+from telemetry.events.word_tables import LARGEST, TableFile, version_of
 from telemetry.files import write_renamed
 
-FORMAT: Final = "belay-word-table-1"
 SCALE: Final = 256
 """Steps of a weight in one nat (a factor of e in the odds)."""
 NOBODY: Final = ""
 """The name under which a table keeps prompts of no capability; it is never said."""
-LARGEST: Final = 1 << 13
-"""Largest weight: with `LONGEST` characters no sum of a lane's weights reaches 32 bits."""
 LONGEST: Final = 320
-"""A prompt's request stands at its ends; of a longer prompt the first and the last half of this is read."""
+"""A prompt's request stands at its ends; of a longer prompt the first and the last half of this is read, so that no sum
+of weights up to `LARGEST` reaches 32 bits."""
 _HALF: Final = LONGEST // 2
 _WORDS: Final = re.compile(r"[^\W\d_]+|\d").findall
 
-Weight = Annotated[int, Field(ge=0, le=LARGEST)]
+
+__all__ = [
+    "LARGEST",
+    "TableFile",
+    "WordTable",
+    "parse_table",
+    "read_table",
+    "table_of",
+    "words",
+    "write_table",
+]
 
 
 def words(prompt: str) -> set[str]:
@@ -45,29 +51,6 @@ def words(prompt: str) -> set[str]:
     if len(prompt) > LONGEST:
         prompt = f"{prompt[:_HALF]} {prompt[-_HALF:]}"
     return set(_WORDS(prompt.lower()))
-
-
-class TableFile(Value):
-    """A word table as it lies on disk. `lead` is by how much the likeliest capability must lead to be named."""
-
-    format: Literal["belay-word-table-1"] = FORMAT
-    version: str
-    capabilities: tuple[str, ...] = Field(min_length=2)
-    lead: int = Field(ge=0)
-    bias: tuple[Weight, ...]
-    words: dict[str, tuple[Weight, ...]]
-
-    @model_validator(mode="after")
-    def _whole(self) -> TableFile:
-        wide = len(self.capabilities)
-        if len(set(self.capabilities)) != wide:
-            raise ValueError("a capability is named twice")
-        if len(self.bias) != wide or any(len(weights) != wide for weights in self.words.values()):
-            raise ValueError(f"every word needs {wide} weights, one a capability")
-        expected = version_of(self.capabilities, self.lead, self.bias, self.words)
-        if self.version != expected:
-            raise ValueError(f"version is {self.version!r}, its content has {expected!r}")
-        return self
 
 
 class WordTable:
@@ -114,16 +97,6 @@ def table_of(
         bias=tuple(bias),
         words=named,
     )
-
-
-def version_of(
-    capabilities: Sequence[str], lead: int, bias: Sequence[int], weights: Mapping[str, Sequence[int]]
-) -> str:
-    """A name that changes whenever a tag may."""
-    said = json.dumps(
-        [list(capabilities), lead, list(bias), sorted((w, list(r)) for w, r in weights.items())]
-    )
-    return f"words@{hashlib.sha256(said.encode()).hexdigest()[:12]}"
 
 
 def write_table(path: Path, table: TableFile) -> None:

@@ -14,7 +14,7 @@ from _scale.cpu import cpu_s
 from _scale.stages import send
 from belay.home import RunFolder
 from belay.launcher.processes import Process
-from evaluator.watch.worker.scoring import GROUP
+from evaluator.watch.worker.portion import GROUP
 from telemetry import codec, topics
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Encoded

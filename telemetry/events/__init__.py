@@ -68,6 +68,7 @@ from telemetry.events.watch import (
     Weighed,
     WorkerReported,
 )
+from telemetry.events.word_tables import TableFile, WordTableMade
 
 __all__ = [
     "CUT_BY_ROUTER",
@@ -122,11 +123,13 @@ __all__ = [
     "Status",
     "SubjectSource",
     "SubjectsMet",
+    "TableFile",
     "TextPolicy",
     "Value",
     "WatchReported",
     "Weighed",
     "Window",
+    "WordTableMade",
     "WorkerReported",
     "derived_id",
     "new_id",
@@ -147,6 +150,7 @@ EVENTS: tuple[type[Event], ...] = (
     DeciderMarked,
     WatchReported,
     WorkerReported,
+    WordTableMade,
     ChangeAudited,
     DeadLettered,
 )

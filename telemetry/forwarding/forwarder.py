@@ -17,9 +17,9 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Bus, Publisher
@@ -47,7 +47,8 @@ class ForwardSettings(MetricsSettings):
     """What the forwarder needs to know.
 
     `rollout_file` is set only where control runs on another machine: it is then this process that writes
-    the file which the router reads. `status_file` is rewritten once a second. A batch ends
+    the file which the router reads, and into `table_file` (beside `rollout_file` alone) the word table that a worker
+    made, the router's own `table_file`. `status_file` is rewritten once a second. A batch ends
     with `batch_records` records, or with the one that reaches `batch_bytes`.
     """
 
@@ -57,9 +58,19 @@ class ForwardSettings(MetricsSettings):
     source: str = "forwarder"
     status_file: Path | None = None
     rollout_file: Path | None = None
+    table_file: Path | None = None
     batch_records: int = Field(default=500, ge=1)
     batch_bytes: int = Field(default=4 << 20, ge=1)
     poll_interval_s: float = Field(default=0.01, gt=0.0)
+
+    @model_validator(mode="after")
+    def _a_router_far_from_control(self) -> Self:
+        if self.table_file is not None and self.rollout_file is None:
+            raise ValueError(
+                "table_file is set without rollout_file: where control and worker run on this machine, the worker "
+                "writes the table itself (worker.table_file)"
+            )
+        return self
 
 
 @dataclass(slots=True)
@@ -93,7 +104,9 @@ def run(settings: ForwardSettings, stop: threading.Event) -> None:
     broker that is away is waited for.
     """
     bus = KafkaBus(settings.bus)
-    follower = RolloutFollower(bus, settings.rollout_file, stop) if settings.rollout_file else None
+    follower = None
+    if settings.rollout_file is not None:
+        follower = RolloutFollower(bus, settings.rollout_file, stop, settings.table_file)
     with Spools(settings.spool_folder) as spool:
         # Acknowledgements are waited for as long as a flush says; the client itself must not give up before.
         longest_ms = max(settings.bus.request_timeout_ms, round(1000 * LONGEST_S))

@@ -46,7 +46,7 @@ EVERYTHING: dict[str, Any] = {
     "router": {
         "settings": {"shadow_limit": 8, "timeouts": {"connect_s": 1.0}},
         "keys": {"secret": "clients"},
-        "wordTable": {"configMap": "words"},
+        "tls": {"secret": "router-tls", "clientCa": "ca.crt"},
         "env": [{"name": "TZ", "value": "UTC"}],
     },
     "worker": {
@@ -54,7 +54,21 @@ EVERYTHING: dict[str, Any] = {
         "settings": {"snapshot_every": 500},
         "keda": {"enabled": True, "authentication": "kafka"},
     },
-    "control": {"models": {"existingClaim": "models"}, "settings": {"attest_every_s": 60}},
+    "control": {
+        "models": {"existingClaim": "models"},
+        "settings": {"attest_every_s": 60},
+        "tls": {"secret": "control-tls"},
+    },
+    "routes": {
+        "acme/sql": {
+            "control": {"url": "http://sql:8000", "model": "sql-base", "keySecret": {"name": "sql"}},
+            "candidate": {"url": "http://sql:8000", "model": "sql-adapter", "keySecret": {"name": "sql"}},
+        },
+        "acme/chat": {
+            "control": {"urls": ["http://chat-0:8000", "http://chat-1:8000"]},
+            "candidate": {"url": "https://far.example/v1", "answersAs": "*", "keySecret": {"name": "far"}},
+        },
+    },
     "networkPolicy": {
         "routerFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway"}}}],
         "controlFrom": [

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from belay.project import Project
 from belay.wiring import WatchSettings
-from evaluator.watch.worker.scoring import GROUP
+from evaluator.watch.worker.portion import GROUP
 from router.control.settings import ControlSettings
 from router.proxy.settings import RouterSettings
 from telemetry import topics
@@ -34,6 +34,8 @@ from tests.deploy.charts import (
 )
 from tests.places import ROOT
 
+ARMS: dict[str, Any] = {"control": {"url": "http://a:1"}, "candidate": {"url": "http://b:1"}}
+NO_ENGINES = {arm: {"url": ""} for arm in ("control", "candidate")}
 FILES: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("router", "router.yaml", RouterSettings),
     ("router", "forwarder.yaml", ForwardSettings),
@@ -148,10 +150,13 @@ def test_each_process_listens_where_its_service_and_its_probes_ask(chart: Render
         assert settings["host"] == "0.0.0.0"
         (port,) = chart.one("Service", part)["spec"]["ports"]
         assert port["targetPort"] == "http"
-        probes = [
-            container[f"{probe}Probe"]["httpGet"]["port"] for probe in ("startup", "readiness", "liveness")
-        ]
-        assert probes == ["http", "http", "status" if part == "router" else "http"]
+        probes = [container[f"{probe}Probe"]["httpGet"] for probe in ("startup", "readiness", "liveness")]
+        wants_certificates = "tls_client_ca" in settings
+        ports_asked = ["status" if wants_certificates else "http"] * 2
+        assert [probe["port"] for probe in probes] == [*ports_asked, "status" if part == "router" else "http"]
+        scheme = "HTTPS" if "tls_cert" in settings else None
+        assert {probe.get("scheme") for probe in probes if probe["port"] == "http"} <= {scheme}
+        assert port["appProtocol"] == ("https" if scheme else "http")
 
 
 def test_each_process_is_scraped_where_it_listens_and_by_nobody_who_was_not_named(
@@ -236,8 +241,8 @@ def test_the_values_on_the_page_are_taken_by_helm_and_what_comes_of_them_by_the_
     tmp_path: Path, mounted_secrets: Path
 ) -> None:
     page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    made = taken(yaml.safe_load(block), tmp_path)
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    made = taken({key: value for block in blocks for key, value in block.items()}, tmp_path)
     assert mounted_secrets.is_dir()
     for part, file, kind in FILES:
         (tmp_path / file).write_text(made.settings(part, file), encoding="utf-8")
@@ -257,6 +262,18 @@ def test_the_values_on_the_page_are_taken_by_helm_and_what_comes_of_them_by_the_
         ({"control": {"tokens": {"secret": ""}}}, "control.settings.access says nothing of who may act"),
         ({"engines": {"control": {"url": "vllm:8000"}}}, "url"),
         ({"engines": {"control": {"url": ""}}}, "engines.control.url is empty"),
+        ({"engines": NO_ENGINES}, "engines.control.url is empty"),
+        (
+            {"engines": {"control": {"urls": ["http://a:1"], "deploy": {"enabled": True, "model": "/m"}}}},
+            "engines.control.urls are given, and engines.control.deploy is enabled",
+        ),
+        ({"engines": {"control": {"urls": ["http://a:1", "http://a:1"]}}}, "urls"),
+        ({"routes": {"default": ARMS}}, "default"),
+        ({"routes": {"a b": ARMS}}, "a b"),
+        ({"routes": {"sql": {"control": ARMS["control"]}}}, "candidate"),
+        ({"routes": {"sql": ARMS | {"candidate": {}}}}, "url"),
+        ({"routes": {"sql": ARMS | {"candidate": {"url": "http://a:1", "urls": ["http://b:1"]}}}}, "oneOf"),
+        ({"router": {"tls": {"secret": "s", "crt": "x"}}}, "crt"),
         (
             {"engines": {"candidate": {"deploy": {"enabled": True}}}},
             "engines.candidate.deploy.model is empty",
@@ -277,11 +294,85 @@ def _paths(value: object) -> Iterator[str]:
         yield value
 
 
-def test_routers_find_the_keys_of_a_secret_where_they_look_for_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "setting", "secret"),
+    [
+        ("router", "keys_file", "clients"),
+        ("router", "tls_cert", "router-tls"),
+        ("router", "tls_key", "router-tls"),
+        ("router", "tls_client_ca", "router-tls"),
+        ("control", "tls_cert", "control-tls"),
+        ("control", "tls_key", "control-tls"),
+    ],
+)
+def test_keys_and_certificates_of_a_secret_lie_where_the_process_looks_for_them(
+    part: str, setting: str, secret: str, tmp_path: Path
+) -> None:
     chart = rendered("everything", tmp_path)
-    file = Path(yaml.safe_load(chart.settings("router", "router.yaml"))["keys_file"])
-    pod = chart.pods()["router"]
-    (router,) = (one for one in pod["containers"] if one["name"] == "router")
-    (mount,) = (one for one in router["volumeMounts"] if one["mountPath"] == str(file.parent))
+    file = Path(yaml.safe_load(chart.settings(part, f"{part}.yaml"))[setting])
+    pod = chart.pods()[part]
+    (container,) = (one for one in pod["containers"] if one["name"] == part)
+    (mount,) = (one for one in container["volumeMounts"] if one["mountPath"] == str(file.parent))
     (volume,) = (one for one in pod["volumes"] if one["name"] == mount["name"])
-    assert volume["secret"] == {"secretName": "clients"}
+    assert volume["secret"] == {"secretName": secret}
+
+
+def router_of(chart: Rendered, folder: Path) -> RouterSettings:
+    (folder / "router.yaml").write_text(chart.settings("router", "router.yaml"), encoding="utf-8")
+    return load_settings(folder / "router.yaml", RouterSettings)
+
+
+def test_every_route_has_its_arms_and_each_engine_the_key_of_its_own_secret(tmp_path: Path) -> None:
+    chart = rendered("everything", tmp_path)
+    arms = router_of(chart, tmp_path).each_route()
+    assert list(arms) == ["default", "acme/chat", "acme/sql"]
+    sql, chat = arms["acme/sql"], arms["acme/chat"]
+    assert sql.control.url == sql.candidate.url
+    assert (sql.control.model, sql.candidate.model) == ("sql-base", "sql-adapter")
+    assert chat.control.replicas == ("http://chat-0:8000", "http://chat-1:8000")
+    assert (chat.candidate.answers_as, chat.control.key_env) == ("*", None)
+    wanted = {
+        sql.control.key_env: "sql", sql.candidate.key_env: "sql", chat.candidate.key_env: "far",
+        arms["default"].control.key_env: "engines", arms["default"].candidate.key_env: "engines",
+    }  # fmt: skip
+    for part in ("router", "control"):
+        (container,) = chart.pods()[part]["containers"]
+        given = {
+            one["name"]: one["valueFrom"]["secretKeyRef"]["name"]
+            for one in container["env"]
+            if "secretKeyRef" in one.get("valueFrom", {})
+        }
+        assert given == wanted
+
+
+def test_with_routes_and_no_engines_there_is_no_default_route(tmp_path: Path) -> None:
+    chart = taken({"engines": NO_ENGINES, "routes": {"sql": ARMS}}, tmp_path)
+    assert list(router_of(chart, tmp_path).each_route()) == ["sql"]
+
+
+def test_replicas_of_an_arm_stand_over_its_url(tmp_path: Path) -> None:
+    urls = ["http://base-0:8000", "http://base-1:8000"]
+    arms = router_of(taken({"engines": {"control": {"urls": urls}}}, tmp_path), tmp_path).each_route()
+    assert arms["default"].control.replicas == tuple(urls)
+    assert arms["default"].candidate.replicas == ("http://vllm-candidate:8000",)
+
+
+def test_control_that_wants_certificates_is_only_asked_whether_it_listens(tmp_path: Path) -> None:
+    tls = {"secret": "s", "clientCa": "ca.crt"}
+    (control,) = taken({"control": {"tls": tls}}, tmp_path).pods()["control"]["containers"]
+    assert [control[f"{kind}Probe"].get("tcpSocket") for kind in ("startup", "readiness", "liveness")] == [
+        {"port": "http"}
+    ] * 3
+
+
+def test_the_forwarder_leaves_the_word_table_where_its_router_looks_for_it(chart: Rendered) -> None:
+    files = [
+        yaml.safe_load(chart.settings("router", f"{one}.yaml"))["table_file"]
+        for one in ("router", "forwarder")
+    ]
+    assert files[0] == files[1]
+    mounts = [
+        {m["name"] for m in one["volumeMounts"] if files[0].startswith(m["mountPath"])}
+        for one in containers(chart.pods()["router"])
+    ]
+    assert mounts == [{"spool"}, {"spool"}]

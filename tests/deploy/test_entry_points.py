@@ -218,3 +218,26 @@ def test_a_rollout_that_control_starts_reaches_a_router_that_shares_nothing_with
             return str(told.json()["rollout_id"]) if told is not None else ""
 
         until(lambda: in_force() == "over-kafka-alone")
+
+
+@pytest.mark.slow
+def test_the_word_table_of_a_worker_reaches_a_router_that_shares_nothing_with_it_but_kafka(
+    chart: Rendered, tmp_path: Path, own_broker: str
+) -> None:
+    pods = {name: tmp_path / name for name in ("worker", "router")}
+    worker = Container(pods["worker"], "worker", own_broker)
+    router = Container(pods["router"], "router", own_broker)
+    forwarder = Container(pods["router"], "forwarder", own_broker)
+    with (
+        running(chart, "worker", worker),
+        running(chart, "router", forwarder),
+        running(chart, "router", router),
+    ):
+
+        def table() -> str | None:
+            told = router.get("/belay/status", status=True)
+            return told.json()["word_table"] if told is not None else None
+
+        until(lambda: table() is not None, within_s=180.0)
+        log = (worker.pod / "worker.log").read_text(encoding="utf-8")
+        assert f"word table {table()}" in log

@@ -23,6 +23,7 @@ from telemetry.bus.protocols import Encoded, Record
 from telemetry.codec import encode
 from telemetry.events import EVENTS, Event
 from telemetry.topics import TOPICS
+from telemetry.word_table import table_of
 from tests.places import ROOT
 
 FOLDER: Final = Path(__file__).parent / "golden"
@@ -32,6 +33,7 @@ _PLAIN: Final[dict[object, Any]] = {bool: True, int: 3, float: 0.25, AwareDateti
 _CHOSEN: Final[dict[str, Any]] = {
     # What a field's type does not tell.
     "ScoreRecorded.unscored": None, "guardrails": (), "watched": True, "holds": False, "part": 0, "parts": 1,
+    "WordTableMade.table": table_of(("sums", "facts"), 3, (0, 2), {"who": (0, 300)}),
     "stage": 0, "begin": "20:00", "end": "08:00", "event_id": "e" * 32, "subject": "ab" * 16,
 }  # fmt: skip
 

@@ -22,6 +22,7 @@ from evaluator.watch.evidence.seen import is_alone
 from evaluator.watch.worker.arm_counts import ArmCounts
 from evaluator.watch.worker.joining import Joined, Joiner
 from evaluator.watch.worker.line import Line, Place
+from evaluator.watch.worker.portion import Portion
 from evaluator.watch.worker.unknown import UnknownShare
 from telemetry import codec, topics
 from telemetry.buckets import AGES_S, Buckets
@@ -34,7 +35,6 @@ from telemetry.score_batches import records_of
 
 log = logging.getLogger(__name__)
 
-GROUP: Final = "belay-scorer"
 AT_ONCE: Final = 8
 """Slow judgements made at a time."""
 WAITING: Final = 2_000
@@ -76,7 +76,7 @@ class ScorerCounts:
 
 
 class Scorer:
-    """Tags and judges interactions of its share of the partitions. Used by one thread; `close` it."""
+    """Tags and judges a portion of the interactions, in its share of the partitions. Used by one thread; `close` it."""
 
     def __init__(
         self,
@@ -89,7 +89,9 @@ class Scorer:
         waiting: int = WAITING,
         deadline_s: float = DEADLINE_S,
         joiner: Joiner | None = None,
+        portion: Portion | None = None,
     ) -> None:
+        self._portion = portion or Portion()
         self.counts = counts or ScorerCounts()
         self._tagger, self._judge = tagger, judge
         self._waiting, self._deadline_s = waiting, deadline_s
@@ -97,7 +99,7 @@ class Scorer:
         self._done: dict[tuple[str, int], int] = {}
         self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="judge")
         self._publisher: Publisher = bus.publisher()
-        self._reader: Reader = bus.reader([topics.INTERACTIONS], group=GROUP)
+        self._reader: Reader = bus.reader([topics.INTERACTIONS], group=self._portion.group)
 
     def step(self, timeout_s: float) -> int:
         """Take in what is there, waiting at most `timeout_s` for the first record, and publish what is ready.
@@ -230,9 +232,13 @@ class Scorer:
         if not isinstance(event, InteractionRecorded):
             self._bury(record, f"a {event.TYPE} does not belong in {record.topic}")
             return None
+        if not self._portion.has(event.model):
+            return None
         self.counts.interactions += 1
         return event
 
     def _bury(self, record: Record, reason: str) -> None:
+        if not self._portion.buries:
+            return
         bury(self._publisher, record, reason, SOURCE)
         self.counts.dead += 1

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -33,12 +33,15 @@ from evaluator.watch.worker.alive import Alive
 from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.lease import Lease
 from evaluator.watch.worker.metrics import WorkerFigures, WorkerMetrics, decider_figures
+from evaluator.watch.worker.portion import Portion
 from evaluator.watch.worker.reporting import Beside, Reporter, judges_asked
 from evaluator.watch.worker.scoring import Scorer, Tagging
 from evaluator.watch.worker.status import EvidenceLog, WorkerStatus, worker_status, write_status
 from telemetry.bus.lag import measure_until
 from telemetry.bus.protocols import Bus
-from telemetry.errors import BrokerUnavailable
+from telemetry.codec import encode
+from telemetry.errors import BriefError, BrokerUnavailable, RecordTooLarge
+from telemetry.events import DEFAULT_ROUTE, TableFile, WordTableMade, derived_id
 from telemetry.metrics_address import MetricsSettings, metrics_served
 from telemetry.word_table import write_table
 
@@ -49,6 +52,7 @@ RETRY_S: Final = 0.5
 STAND_BY_S: Final = 0.05
 TELL_AFTER_S: Final = 15.0
 """Joining a group takes a few seconds; a longer wait means that another worker has it."""
+SOURCE: Final = "belay/worker"
 COMPARE_EVERY: Final = 5
 """Every fifth of the brief's prompts is enough to see whether word table and tagger agree."""
 
@@ -64,8 +68,15 @@ class WorkerSettings(MetricsSettings):
     is the judge that the candidate's audit left; where no such file lies, what it would judge is unscored. `tagger`
     is a file of `belay tagger train`; without one a tagger is fitted on the brief's exemplars. In `alive_folder` each
     loop (`scorer`, `decider`) keeps a file young as long as it goes round, whether or not the broker is there.
+
+    Where routes have briefs of their own there is a worker for each, told apart by `name`: it scores what asked for one
+    of `models`, and nothing of what asked for `other_models`, which another worker scores. Routers on other machines
+    get its word table under its name, over Kafka.
     """
 
+    name: Annotated[str, Field(pattern=r"^[!-~]{1,100}$")] = DEFAULT_ROUTE
+    models: tuple[str, ...] = ()
+    other_models: tuple[str, ...] = ()
     brief: Path
     status_file: Path
     evidence_file: Path | None = None
@@ -76,6 +87,11 @@ class WorkerSettings(MetricsSettings):
     learned: Path | None = None
     tagger: Path | None = None
     alive_folder: Path | None = None
+
+    @property
+    def portion(self) -> Portion:
+        """Whose interactions it scores."""
+        return Portion(self.name, frozenset(self.models), frozenset(self.other_models))
 
     @property
     def evidence_log(self) -> Path:
@@ -89,10 +105,9 @@ def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> Non
     # One encoder for tagger and judges: its weights are 90 MB, and both ask about the same prompts.
     encoder = Embedder()
     tagger = tagger_for(loaded, settings.tagger, encoder)
-    if settings.table_file is not None:
-        _write_table(settings.table_file, loaded, tagger)
+    table = _table(settings.table_file, loaded, tagger)
     judge = live_judge(loaded, settings.learned, encoder)
-    worker = Worker(settings, bus, tagger, judge, stop)
+    worker = Worker(settings, bus, tagger, judge, stop, table)
     figures = worker.figures
     lags = (figures.scorer_lag, figures.decider_lag)
     threading.Thread(target=measure_until, args=(stop, bus, lags), name="belay-lag", daemon=True).start()
@@ -114,18 +129,27 @@ def live_judge(loaded: LoadedBrief, learned: Path | None, encoder: Embedder) -> 
     return Judge(loaded, gives_up=False, learned=taught, embed=encoder.embed)
 
 
-def _write_table(path: Path, loaded: LoadedBrief, tagger: AnyTagger) -> None:
-    """Write the word table, and say in the log how often it agrees with the tagger."""
-    table = fit_table(loaded, tagger if isinstance(tagger, MeaningTagger) else None)
-    write_table(path, table)
+def _table(path: Path | None, loaded: LoadedBrief, tagger: AnyTagger) -> TableFile | None:
+    """The word table, in its file where there is one; the log says how often it agrees with the tagger.
+
+    None where no router could use one: a brief with exemplars of fewer than two capabilities.
+    """
+    try:
+        table = fit_table(loaded, tagger if isinstance(tagger, MeaningTagger) else None)
+    except BriefError:
+        if path is not None:
+            raise
+        return None
+    if path is not None:
+        write_table(path, table)
     prompts = [item.prompt for items in loaded.items.values() for item in items][::COMPARE_EVERY]
     log.info(
-        "word table %s in %s; it agrees with the tagger on %.1f%% of %d of the brief's prompts",
+        "word table %s; it agrees with the tagger on %.1f%% of %d of the brief's prompts",
         table.version,
-        path,
         100.0 * agreement(table, tagger, prompts),
         len(prompts),
     )
+    return table
 
 
 class Worker:
@@ -138,8 +162,9 @@ class Worker:
         tagger: Tagging,
         judge: LiveJudging,
         stop: threading.Event,
+        table: TableFile | None = None,
     ) -> None:
-        self._settings, self._bus, self._stop = settings, bus, stop
+        self._settings, self._bus, self._stop, self._table = settings, bus, stop, table
         self._tagger, self._judge = tagger, judge
         self.figures = WorkerFigures()
         self._counts = self.figures.counts
@@ -182,7 +207,8 @@ class Worker:
             self._stop.set()
 
     def _score(self) -> None:
-        scorer = Scorer(self._bus, self._tagger, self._judge, self._counts)
+        self._publish_table()
+        scorer = Scorer(self._bus, self._tagger, self._judge, self._counts, portion=self._settings.portion)
         try:
             while not self._stop.is_set():
                 scorer.step(self._settings.poll_s)
@@ -190,6 +216,24 @@ class Worker:
                 scorer.stand(self.figures.scorer_lag)
         finally:
             scorer.close()
+
+    def _publish_table(self) -> None:
+        """Tell routers elsewhere by what shadows are drawn; again with every start, as a broker may forget."""
+        if self._table is None:
+            return
+        name = self._settings.name
+        made = WordTableMade(
+            event_id=derived_id("word-table", name, self._table.version),
+            source=SOURCE,
+            worker=name,
+            table=self._table,
+        )
+        with self._bus.publisher() as publisher:
+            try:
+                publisher.send(encode(made))
+                publisher.flush()
+            except RecordTooLarge as error:
+                log.warning("routers on other machines draw shadows evenly: %s", error)
 
     def _decide(self) -> None:
         self._settings.status_file.parent.mkdir(parents=True, exist_ok=True)

@@ -105,12 +105,41 @@ affinity: {{- toYaml . | nindent 2 }}
 {{/* The keys of engines that have one, in variables that the settings name. */}}
 {{- define "belay.engineKeys" -}}
 {{- range $arm := list "control" "candidate" }}
-{{- with index $.Values.engines $arm }}
-{{- if .keySecret.name }}
-- name: ENGINE_KEY_{{ upper $arm }}
-  valueFrom: {secretKeyRef: {name: {{ .keySecret.name | quote }}, key: {{ .keySecret.key | quote }}}}
+{{- include "belay.engineKey" (list (index $.Values.engines $arm) (printf "ENGINE_KEY_%s" (upper $arm))) }}
+{{- end }}
+{{- $number := 0 }}
+{{- range $route := .Values.routes }}
+{{- range $arm := list "control" "candidate" }}
+{{- include "belay.engineKey" (list (index $route $arm) (printf "ENGINE_KEY_%d_%s" $number (upper $arm))) }}
+{{- end }}
+{{- $number = add1 $number }}
+{{- end }}
+{{- end -}}
+
+{{- define "belay.engineKey" -}}
+{{- with (index . 0).keySecret }}
+{{- if .name }}
+- name: {{ index $ 1 }}
+  valueFrom: {secretKeyRef: {name: {{ .name | quote }}, key: {{ default "api-key" .key | quote }}}}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* How a server of ours is asked whether it is well: (list TLS PATH PORT PLAIN-PORT). One that wants certificates of
+     its clients has none for the kubelet: it is asked at an address that speaks no TLS, or else whether it listens. */}}
+{{- define "belay.asked" -}}
+{{- $tls := index . 0 -}}
+{{- $plain := index . 3 -}}
+{{- if and $tls.secret $tls.clientCa }}
+{{- if $plain }}
+httpGet: {path: {{ index . 1 }}, port: {{ $plain }}}
+{{- else }}
+tcpSocket: {port: {{ index . 2 }}}
+{{- end }}
+{{- else if $tls.secret }}
+httpGet: {path: {{ index . 1 }}, port: {{ index . 2 }}, scheme: HTTPS}
+{{- else }}
+httpGet: {path: {{ index . 1 }}, port: {{ index . 2 }}}
 {{- end }}
 {{- end -}}
 

@@ -12,17 +12,62 @@
 {{- toYaml (merge (dict "bootstrap_servers" .Values.kafka.bootstrapServers) (include "belay.bus" . | fromYaml)) -}}
 {{- end -}}
 
+{{/* An arm of the default route: where its engine answers, or engines. */}}
 {{- define "belay.arm" -}}
 {{- $ := index . 0 -}}
 {{- $arm := index . 1 -}}
 {{- $engine := index $.Values.engines $arm -}}
-{{- $url := $engine.url -}}
+{{- $where := pick $engine "url" "urls" -}}
 {{- if $engine.deploy.enabled -}}
-{{- $url = printf "http://%s-engine-%s:8000" (include "belay.name" $) $arm -}}
+{{- if $engine.urls }}{{ fail (printf "engines.%s.urls are given, and engines.%s.deploy is enabled: which of them is the arm?" $arm $arm) }}{{ end -}}
+{{- $where = dict "url" (printf "http://%s-engine-%s:8000" (include "belay.name" $) $arm) -}}
 {{- end -}}
-{{- $found := dict "arm" $arm "url" (required (printf "engines.%s.url is empty, and engines.%s.deploy is not enabled" $arm $arm) $url) -}}
+{{- if not (or $where.url $where.urls) }}{{ fail (printf "engines.%s.url is empty, and engines.%s.deploy is not enabled" $arm $arm) }}{{ end -}}
+{{- include "belay.endpoint" (list $arm (merge (dict "url" $where.url) $engine) (printf "ENGINE_KEY_%s" (upper $arm))) -}}
+{{- end -}}
+
+{{/* (list ARM ENGINE VARIABLE): an arm as the router's settings have it; the variable holds the engine's key. */}}
+{{- define "belay.endpoint" -}}
+{{- $engine := index . 1 -}}
+{{- $found := dict "arm" (index . 0) -}}
+{{- if $engine.urls }}{{ $_ := set $found "urls" $engine.urls }}{{ else }}{{ $_ := set $found "url" $engine.url }}{{ end -}}
 {{- with $engine.model }}{{ $_ := set $found "model" . }}{{ end -}}
-{{- if $engine.keySecret.name }}{{ $_ := set $found "key_env" (printf "ENGINE_KEY_%s" (upper $arm)) }}{{ end -}}
+{{- with $engine.answersAs }}{{ $_ := set $found "answers_as" . }}{{ end -}}
+{{- if ($engine.keySecret | default dict).name }}{{ $_ := set $found "key_env" (index . 2) }}{{ end -}}
+{{- toYaml $found -}}
+{{- end -}}
+
+{{/* Where `engines` says nothing of either arm, and there are routes, no route takes what names none of them. */}}
+{{- define "belay.hasDefault" -}}
+{{- $said := not .Values.routes -}}
+{{- range $engine := pick .Values.engines "control" "candidate" -}}
+{{- if or $engine.url $engine.urls $engine.deploy.enabled }}{{ $said = true }}{{ end -}}
+{{- end -}}
+{{- if $said }}yes{{ end -}}
+{{- end -}}
+
+{{- define "belay.routes" -}}
+{{- $found := dict -}}
+{{- $number := 0 -}}
+{{- range $name, $route := .Values.routes -}}
+{{- $arms := dict -}}
+{{- range $arm := list "control" "candidate" -}}
+{{- $_ := set $arms $arm (include "belay.endpoint" (list $arm (index $route $arm) (printf "ENGINE_KEY_%d_%s" $number (upper $arm))) | fromYaml) -}}
+{{- end -}}
+{{- $_ := set $found $name $arms -}}
+{{- $number = add1 $number -}}
+{{- end -}}
+{{- toYaml $found -}}
+{{- end -}}
+
+{{/* Certificate and key of a server of ours, out of its Secret. */}}
+{{- define "belay.tlsSettings" -}}
+{{- $found := dict -}}
+{{- if .secret -}}
+{{- $_ := set $found "tls_cert" (printf "/etc/belay/tls/%s" .cert) -}}
+{{- $_ := set $found "tls_key" (printf "/etc/belay/tls/%s" .key) -}}
+{{- with .clientCa }}{{ $_ := set $found "tls_client_ca" (printf "/etc/belay/tls/%s" .) }}{{ end -}}
+{{- end -}}
 {{- toYaml $found -}}
 {{- end -}}
 
@@ -32,14 +77,17 @@
     "port" 8100
     "status_host" "0.0.0.0"
     "status_port" 8101
-    "control" (include "belay.arm" (list . "control") | fromYaml)
-    "candidate" (include "belay.arm" (list . "candidate") | fromYaml)
     "rollout_file" "/var/lib/belay/rollout.json"
+    "table_file" "/var/lib/belay/words.json"
     "spool_folder" "/var/lib/belay/spool"
     "spool_quota_bytes" .Values.router.spool.quotaBytes
     "timeouts" (dict "shutdown_s" .Values.router.drainSeconds) -}}
 {{- if .Values.router.keys.secret }}{{ $_ := set $found "keys_file" (printf "/etc/belay/keys/%s" .Values.router.keys.key) }}{{ end -}}
-{{- if .Values.router.wordTable.configMap }}{{ $_ := set $found "table_file" "/etc/belay/words/words.json" }}{{ end -}}
+{{- if include "belay.hasDefault" . -}}
+{{- range $arm := list "control" "candidate" }}{{ $_ := set $found $arm (include "belay.arm" (list $ $arm) | fromYaml) }}{{ end -}}
+{{- end -}}
+{{- if .Values.routes }}{{ $_ := set $found "routes" (include "belay.routes" . | fromYaml) }}{{ end -}}
+{{- $found = merge $found (include "belay.tlsSettings" .Values.router.tls | fromYaml) -}}
 {{- toYaml (mergeOverwrite $found (deepCopy .Values.router.settings)) -}}
 {{- end -}}
 
@@ -47,6 +95,7 @@
 {{- $found := dict
     "spool_folder" "/var/lib/belay/spool"
     "rollout_file" "/var/lib/belay/rollout.json"
+    "table_file" "/var/lib/belay/words.json"
     "status_file" "/run/belay/forwarder.json"
     "text_policy" .Values.forwarder.textPolicy
     "metrics_host" "0.0.0.0"
@@ -59,7 +108,6 @@
 {{- $worker := dict
     "brief" .Values.worker.brief.path
     "status_file" "/run/belay/worker.json"
-    "table_file" "/run/belay/words.json"
     "alive_folder" "/run/belay/alive"
     "metrics_host" "0.0.0.0"
     "metrics_port" 8103 -}}
@@ -78,6 +126,7 @@
     "kafka" (include "belay.bus" . | fromYaml) -}}
 {{- if .Values.control.models.existingClaim }}{{ $_ := set $found "models_folder" "/var/lib/belay-models" }}{{ end -}}
 {{- if .Values.control.tokens.secret }}{{ $_ := set $found "access" (dict "tokens" (printf "/etc/belay/access/%s" .Values.control.tokens.key)) }}{{ end -}}
+{{- $found = merge $found (include "belay.tlsSettings" .Values.control.tls | fromYaml) -}}
 {{- $found = mergeOverwrite $found (deepCopy .Values.control.settings) -}}
 {{- if not $found.access }}{{ fail "control.tokens.secret is empty, and control.settings.access says nothing of who may act" }}{{ end -}}
 {{- toYaml $found -}}

@@ -11,6 +11,7 @@ from evaluator.judge.judges.judge import Judge
 from evaluator.judge.tagging.tagger import Tag
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.worker.joining import Joiner
+from evaluator.watch.worker.portion import Portion
 from evaluator.watch.worker.scoring import ALONE_AT_ONCE, Scorer
 from telemetry import topics
 from telemetry.bus.memory_bus import MemoryBus, MemoryReader
@@ -41,8 +42,8 @@ def bus() -> MemoryBus:
     return bus
 
 
-def drain(bus: MemoryBus) -> Scorer:
-    scorer = Scorer(bus, FirstWord(), JUDGE)
+def drain(bus: MemoryBus, portion: Portion | None = None) -> Scorer:
+    scorer = Scorer(bus, FirstWord(), JUDGE, portion=portion)
     while scorer.step(0.0):
         pass
     scorer.close()
@@ -218,3 +219,18 @@ def test_no_more_leave_alone_before_a_commit_than_the_evidence_remembers(bus: Me
     scorer.close()
     assert len(scored(bus)) == many
     assert drain(bus).counts.interactions == 0, "all is committed now"
+
+
+def test_of_two_portions_each_scores_its_own_and_together_they_score_everything_once(bus: MemoryBus) -> None:
+    sql = Portion("acme/sql", models=frozenset({"acme/sql"}))
+    rest = Portion(others=sql.models)
+    asked = ["support", "acme/sql", "anything", "acme/sql", ""]
+    publish(bus, [interaction(n).model_copy(update={"model": model}) for n, model in enumerate(asked)])
+    publish_raw(bus, topics.INTERACTIONS, b"no event")
+    counts = [drain(bus, portion).counts for portion in (rest, sql)]
+    assert [c.interactions for c in counts] == [3, 2]
+    assert sorted(s.interaction_id for s in events(bus, topics.SCORES)) == [
+        f"interaction-{n}" for n in range(len(asked))
+    ]
+    assert [c.dead for c in counts] == [1, 0]
+    assert drain(bus, sql).counts.interactions == 0, "what is passed over is committed too"

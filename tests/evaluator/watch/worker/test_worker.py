@@ -17,7 +17,9 @@ from evaluator.watch.worker.status import read_status
 from evaluator.watch.worker.worker import Worker, WorkerSettings, run_worker
 from telemetry import topics
 from telemetry.bus.memory_bus import MemoryBus
-from telemetry.events import DecisionMade, InteractionRecorded, ScoreRecorded
+from telemetry.bus.protocols import MAX_RECORD_BYTES
+from telemetry.codec import encode
+from telemetry.events import DecisionMade, InteractionRecorded, ScoreRecorded, WordTableMade
 from telemetry.word_table import read_table
 from tests.evaluator.support.briefs import brief
 from tests.evaluator.support.interactions import answer, interaction
@@ -212,6 +214,10 @@ def test_with_the_shipped_brief_a_known_task_is_tagged_and_judged(bus: MemoryBus
     table = read_table(words)
     assert table is not None
     assert table.tag(item.prompt) == "extraction"
+    (told,) = events(bus, topics.WORD_TABLES)
+    assert isinstance(told, WordTableMade)
+    assert (told.worker, told.table.version) == ("default", table.version)
+    assert encode(told).size < MAX_RECORD_BYTES / 4
 
 
 def test_of_two_workers_one_decides_and_the_other_takes_over(bus: MemoryBus, tmp_path: Path) -> None:
