@@ -24,7 +24,7 @@ from router.proxy.wire.exchange import Exchange
 from router.proxy.wire.headers import is_stream, with_line
 from router.proxy.wire.lines import Lines
 from router.proxy.wire.model_name import Renamer, with_length, without_length
-from router.proxy.wire.usage import UsageTaken
+from router.proxy.wire.usage_taken import UsageTaken
 from telemetry.events import Arm
 
 if TYPE_CHECKING:  # whose interactions these are
@@ -37,14 +37,13 @@ _AFTER_DONE_S: Final = 1.0
 class Answering(Ending):
     """One interaction under way."""
 
-    __slots__ = ("_begun", "_exchange", "_renamer", "_request", "_usage")
+    __slots__ = ("_begun", "_exchange", "_renamer", "_request")
 
     def __init__(self, relay: Relay, interaction: Interaction, request: Request, client: Client) -> None:
         super().__init__(relay, interaction, client, relay.shadows.consider(interaction, request))
         self._request = request
         self._exchange: Exchange | None = None
         self._renamer: Renamer | None = None
-        self._usage: UsageTaken | None = None
         self._begun = b""
 
     async def run(self) -> None:
@@ -174,17 +173,17 @@ class Answering(Ending):
                     exchange.hurry(_AFTER_DONE_S)
                 if last:
                     self._client.unfollow()
-                if self._usage is not None and self._usage.touches(data):
-                    data = self._without_usage(self._usage, data)
+                if self._usage is not None and (last or self._usage.touches(data)):
+                    data = self._without_usage(self._usage, data, last=last)
                 if data or last:
                     await self._client.send(data, last=last)
             self._told(None)
         except UpstreamFailed as failure:
             await self._cut(failure)
 
-    def _without_usage(self, usage: UsageTaken, data: bytes) -> bytes:
+    def _without_usage(self, usage: UsageTaken, data: bytes, *, last: bool) -> bytes:
         """What of a stream's lines its client would have without us; what they cost is still to be counted."""
-        kept = usage.part(data)
-        if self._client.meter is not None and len(kept) < len(data):
-            self._client.meter.saw(data)
+        kept = usage.part(data, last=last)
+        if self._client.meter is not None and usage.taken:
+            self._client.meter.saw(usage.taken)
         return kept

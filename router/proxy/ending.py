@@ -11,6 +11,7 @@ from router.proxy.wire import answers
 from router.proxy.wire.asking import UpstreamFailed
 from router.proxy.wire.client import Client
 from router.proxy.wire.headers import Headers
+from router.proxy.wire.usage_taken import UsageTaken
 from telemetry.events import CUT_BY_ROUTER
 
 if TYPE_CHECKING:  # whose interactions these are
@@ -30,7 +31,7 @@ class Ending:
     """One interaction as it ends. `heard` is the answer of the arm that serves it."""
 
     __slots__ = (
-        "_client", "_interaction", "_probe", "_recorded", "_relay", "_shadow", "_standing", "heard",
+        "_client", "_interaction", "_probe", "_recorded", "_relay", "_shadow", "_standing", "_usage", "heard",
     )  # fmt: skip
 
     def __init__(self, relay: Relay, interaction: Interaction, client: Client, shadow: Shadow | None) -> None:
@@ -41,6 +42,7 @@ class Ending:
         self._standing: Standing | None = None
         self._probe: bool | None = False
         self._recorded = False
+        self._usage: UsageTaken | None = None
         self.heard = Heard(interaction.arm)
 
     def _told(self, reason: str | None) -> None:
@@ -63,7 +65,7 @@ class Ending:
         self._record(failure.message)
         self._client.unfollow()
         sent = b"".join(self.heard.chunks[-4:])
-        await self._client.send(answers.stream_error(sent, failure.reason), last=True)
+        await self._client.send(self._waiting() + answers.stream_error(sent, failure.reason), last=True)
 
     async def _nobody(self, failed: Unanswered) -> None:
         if self._client.left:
@@ -84,10 +86,15 @@ class Ending:
         self._client.unfollow()
         if self._client.started:
             sent = b"".join(self.heard.chunks[-4:])
-            await self._client.send(answers.stream_error(sent, "the router stops"), last=True)
+            error = answers.stream_error(sent, "the router stops")
+            await self._client.send(self._waiting() + error, last=True)
             return
         status, headers, body = answers.stopping(self._relay.settings.retry_after_s)
         await self._client.answer(status, self._marked(headers), body)
+
+    def _waiting(self) -> bytes:
+        """What of a stream waited for more of it."""
+        return self._usage.rest() if self._usage is not None else b""
 
     def _left(self) -> None:
         if not self._recorded:  # else it had its [DONE] and went, as it may

@@ -23,7 +23,8 @@ from router.proxy.wire.exchange import Exchange
 from router.proxy.wire.headers import is_stream, with_authorization
 from router.proxy.wire.model_name import Renamer, rename_request
 from router.proxy.wire.upstream import Upstream
-from router.proxy.wire.usage import UsageTaken, asking_for_usage
+from router.proxy.wire.usage import asking_for_usage
+from router.proxy.wire.usage_taken import UsageTaken
 from serving.engines.address import authorization
 from telemetry.events import Arm
 
@@ -195,7 +196,7 @@ class Engines:
         if arm in self._keys:
             request = request._replace(headers=with_authorization(request.headers, self._keys[arm]))
         if usage and (asking := asking_for_usage(request.body)) is not None:
-            request, taken = request._replace(body=asking), UsageTaken()
+            request, taken = request._replace(body=asking), UsageTaken(self.usage.fingerprints[arm])
         if model is not None:
             body, alias = rename_request(request.body, model)
             request = request._replace(body=body)

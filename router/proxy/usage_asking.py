@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from router.proxy.wire.usage_taken import Fingerprint
 from telemetry.events import Arm
 
 log = logging.getLogger(__name__)
@@ -19,11 +20,12 @@ _REFUSALS: Final = frozenset({400, 422})
 class UsageAsking:
     """What is known of a route's engines."""
 
-    __slots__ = ("_on", "_takes")
+    __slots__ = ("_on", "_takes", "fingerprints")
 
     def __init__(self, *, on: bool) -> None:
         self._on = on
         self._takes: dict[Arm, bool] = {}
+        self.fingerprints: dict[Arm, Fingerprint] = {"control": Fingerprint(), "candidate": Fingerprint()}
 
     def asks(self, arm: Arm) -> bool:
         """Whether to ask."""

@@ -21,6 +21,7 @@ from tests.router.proxy.fakes import (
     Asked,
     FakeEngine,
     Router,
+    answers,
     chunk,
     event,
     reply,
@@ -48,6 +49,17 @@ async def counts(asked: Asked, writer: asyncio.StreamWriter) -> None:
     )
 
 
+END = b'data: {"id":"c-1","model":"m","choices":[{"index":0,"delta":{"content":"z"},"finish_reason":"length"}]%b}\n\n'
+MARK = b',"system_fingerprint":"vllm-1"'
+
+
+async def says_what_it_is(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    """An engine that says its fingerprint in the last event of a stream, whichever that is, as vLLM does."""
+    usage = asked.json().get("stream_options", {}).get("include_usage")
+    told = [END % b"", COUNTED.replace(b"}}\n", b"}%b}\n" % MARK)] if usage else [END % MARK]
+    writer.write(SSE_HEAD + b"".join(map(chunk, (event("a"), *told, DONE))) + chunk(b""))
+
+
 async def refuses_options(asked: Asked, writer: asyncio.StreamWriter) -> None:
     """An engine that does not know the field."""
     if "stream_options" in asked.json():
@@ -63,8 +75,8 @@ async def both(http: httpx.AsyncClient, engine: FakeEngine, body: dict[str, Any]
 
 
 def tokens(router: Router) -> list[tuple[int | None, int | None]]:
-    answers = [to_interaction(record, "full").answer for record in router.records()]
-    return [(answer.prompt_tokens, answer.completion_tokens) for answer in answers]
+    found = [to_interaction(record, "full").answer for record in router.records()]
+    return [(answer.prompt_tokens, answer.completion_tokens) for answer in found]
 
 
 @pytest.mark.parametrize("body", [BODY, STREAM, ASKS], ids=["whole", "stream", "stream that asks"])
@@ -74,6 +86,20 @@ async def test_the_client_has_what_the_engine_sends_byte_for_byte(
     async with rolling(tmp_path, counts) as (_, _, engine, http):
         ours, theirs = await both(http, engine, body)
         assert ours == theirs
+
+
+async def test_the_clients_last_event_has_what_the_engine_says_of_itself(tmp_path: Path) -> None:
+    async with rolling(tmp_path, says_what_it_is) as (_, _, engine, http):
+        ours, theirs = await both(http, engine, STREAM)
+        assert ours == theirs == event("a") + END % MARK + DONE
+
+
+async def test_a_stream_that_is_cut_keeps_nothing_back(tmp_path: Path) -> None:
+    cut = answers(SSE_HEAD + chunk(event("a") + END % b""), then_die=True)
+    async with rolling(tmp_path, cut) as (_, _, _, http):
+        said = (await http.post(CHAT, json=STREAM)).content
+        assert said.startswith(event("a") + END % b"" + b"data: {")
+        assert b"The stream was cut" in said
 
 
 async def test_what_a_stream_cost_is_recorded_and_goes_by_its_key_though_nobody_asked(tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
-"""Usage is asked for where a stream is wanted, and what the client gets is what it would have got without."""
+"""Usage is asked for where a stream is wanted whose client says nothing of it."""
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Any
 
@@ -10,15 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from router.proxy.wire.lines import Lines
-from router.proxy.wire.usage import UsageTaken, asking_for_usage
-from tests.router.proxy.fakes import DONE, event
+from router.proxy.wire.usage import asking_for_usage
 
 ASKED = {"include_usage": True}
-USAGE = (
-    b'data: {"id":"c-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[],'
-    b'"usage":{"prompt_tokens":5,"total_tokens":12,"completion_tokens":7}}\n\n'
-)
 KEYS = st.sampled_from(["stream", "model", "messages", "x", "a\\b"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -56,6 +49,9 @@ def test_a_body_asks_for_usage_where_it_wants_a_stream_and_is_else_the_same(
         b'{"stream": true} {}',
         b'["stream", true]',
         b'{"stream": true, "stream": false}',
+        rb'{"stream": true, "\u0073tream": false}',
+        rb'{"stream_option\u0073": {"include_usage": true}, "stream": true}',
+        rb'{"stream": true, "stream\u005Foptions": null, "model": "m"}',
         '{"stream": true}'.encode("utf-16"),
         b'{"stream": [], "x": %b' % (b"[" * 100_000),
         b"",
@@ -65,35 +61,8 @@ def test_what_says_what_it_wants_or_is_no_request_for_a_stream_stays_as_it_is(bo
     assert asking_for_usage(body) is None
 
 
-def shown(stream: bytes, cuts: list[int]) -> bytes:
-    """What a client is shown of a stream that was read in these pieces."""
-    lines, taken, places = Lines(), UsageTaken(), [0, *sorted(cuts), len(stream)]
-    pieces = [stream[a:b] for a, b in itertools.pairwise(places)]
-    return b"".join(
-        taken.part(lines.part(piece, last=number == len(pieces) - 1)) for number, piece in enumerate(pieces)
-    )
-
-
-@given(st.lists(st.integers(0, 700), max_size=8), st.sampled_from([b"\n", b"\r\n"]))
-def test_the_client_has_the_stream_without_the_event_however_it_is_cut(cuts: list[int], end: bytes) -> None:
-    without = event("a") + event('"usage": "choices":[]') + DONE
-    stream = event("a") + event('"usage": "choices":[]') + USAGE + DONE
-    stream, without = stream.replace(b"\n", end), without.replace(b"\n", end)
-    if end == b"\r\n":  # a piece may end between the two, and is then read as a line of its own
-        cuts = [cut for cut in cuts if stream[cut - 1 : cut + 1] != end]
-    assert shown(stream, cuts) == without
-
-
-@pytest.mark.parametrize(
-    "kept",
-    [
-        b'data: {"choices":[{"delta":{"content":"x"}}],"usage":{"total_tokens":1}}\n\n',
-        b'data: {"choices":[],"prompt_filter_results":[]}\n\n',
-        b'data: {"choices":[],"usage":null}\n\n',
-        b'data: "usage"\n\n',
-        b': "usage"\n\n',
-        b"data: usage {\n\n",
-    ],
-)
-def test_events_that_are_none_of_usage_alone_stay(kept: bytes) -> None:
-    assert shown(kept + DONE, []) == kept + DONE
+def test_what_is_escaped_in_a_text_says_nothing_of_the_options() -> None:
+    body = rb'{"stream": true, "messages": [{"content": "\u0073tream_option\u0073"}]}'
+    asking = asking_for_usage(body)
+    assert asking is not None
+    assert json.loads(asking) == json.loads(body) | {"stream_options": ASKED}
