@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import select
+import ssl
 from functools import lru_cache, partial
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from serving.cycle import Cycle
+from serving.handshake import Arriving
 from serving.limits import Limits
 from serving.refusals import (
     CROWDED,
@@ -47,24 +50,59 @@ _WHOLE, _HEAD, _BODY = range(3)
 
 
 class Crowd:
-    """The connections of one server. `waiting` are those that have not given a whole request, the longest first."""
+    """The connections of one server. `waiting` are those that have not given a whole request, the longest first.
 
-    def __init__(self, limits: Limits) -> None:
+    With a context of TLS those belong to them too whose handshake is not complete.
+    """
+
+    def __init__(self, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
         self.limits = limits
         self.most = limits.most_connections()
-        self.waiting: dict[Guarded, None] = {}
+        self.waiting: dict[Guarded | Arriving, None] = {}
+        self._tls = tls
 
     def makes_room(self) -> bool:
         """Close the connection that has waited longest; False where all are being answered."""
         for connection in self.waiting:
             del self.waiting[connection]
-            connection.transport.abort()
+            connection.abort()
             return True
         return False
 
     def protocol(self) -> type[asyncio.Protocol]:
         """What uvicorn calls for every connection."""
-        return cast("type[asyncio.Protocol]", partial(Guarded, crowd=self))
+        made = partial(Guarded, crowd=self)
+        return cast(
+            "type[asyncio.Protocol]", made if self._tls is None else partial(self._arriving, self._tls)
+        )
+
+    def _arriving(self, tls: ssl.SSLContext, *, server_state: ServerState, **named: Any) -> Arriving:
+        served = partial(Secured, crowd=self, server_state=server_state, **named)
+        return Arriving(tls, self.limits.head_s, Places(self, server_state.connections), served)
+
+
+class Places:
+    """Where a handshake is counted: among the server's connections, and those that keep it waiting."""
+
+    __slots__ = ("_connections", "_crowd")
+
+    def __init__(self, crowd: Crowd, connections: set[Any]) -> None:
+        self._crowd, self._connections = crowd, connections
+
+    def enter(self, waiting: Arriving) -> None:
+        """Count one that has just come.
+
+        Where all others are being answered it is one too many, until it can be told so or another comes.
+        """
+        if len(self._connections) >= self._crowd.most:
+            self._crowd.makes_room()
+        self._connections.add(waiting)
+        self._crowd.waiting[waiting] = None
+
+    def leave(self, waiting: Arriving) -> None:
+        """It is secure, or has gone."""
+        self._connections.discard(waiting)
+        self._crowd.waiting.pop(waiting, None)
 
 
 class Guarded(HttpToolsProtocol):
@@ -220,6 +258,10 @@ class Guarded(HttpToolsProtocol):
         else:
             super().shutdown()
 
+    def abort(self) -> None:
+        """End it at once."""
+        self.transport.abort()
+
     def _close_unasked(self) -> None:
         if self._running is None:
             self.transport.close()
@@ -340,6 +382,21 @@ class Guarded(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+class Secured(Guarded):
+    """One connection of a client whose handshake was `arriving`."""
+
+    def __init__(self, arriving: Arriving, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._arriving = arriving
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """The handshake is complete."""
+        self._arriving.is_secure()
+        super().connection_made(transport)
+        if self._arriving.last:
+            self.shutdown()
 
 
 def _parsed(url: bytes) -> tuple[str, bytes, bytes]:

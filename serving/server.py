@@ -15,7 +15,7 @@ import uvicorn
 
 from serving.guarded import Crowd
 from serving.limits import Limits, raise_file_limit
-from serving.tls import Certificate, TlsFiles, check
+from serving.tls import Certificate, TlsFiles, context_of
 from telemetry.errors import PortTaken, SettingsError
 
 _BESIDE: Final = 64
@@ -62,15 +62,13 @@ def config_of(
     shutdown_s: float = 1.0,
     *,
     lifespan: bool = True,
-    tls: TlsFiles | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> uvicorn.Config:
-    """How a server of ours serves an application; each needs one of its own. Raises SettingsError for its TLS."""
-    if tls is not None:
-        check(tls)
+    """How a server of ours serves an application; each needs one of its own."""
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=Crowd(limits).protocol(),
+        http=Crowd(limits, tls).protocol(),
         ws="none",
         lifespan="on" if lifespan else "off",
         access_log=False,
@@ -79,10 +77,6 @@ def config_of(
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=max(1, round(shutdown_s)),
-        ssl_certfile=tls.cert if tls is not None else None,
-        ssl_keyfile=tls.key if tls is not None else None,
-        ssl_ca_certs=str(tls.client_ca) if tls is not None and tls.client_ca is not None else None,
-        ssl_cert_reqs=ssl.CERT_REQUIRED if tls is not None and tls.client_ca is not None else ssl.CERT_NONE,
     )
 
 
@@ -104,12 +98,14 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; what is in flight then has `shutdown_s` seconds, at least one.
 
-    `ending` is called on the server's loop before that: it ends what would stream for ever.
+    `ending` is called on the server's loop before that: it ends what would stream for ever. Raises SettingsError where
+    there is no TLS to be had of its files.
     """
     raise_file_limit()
-    config = config_of(app, limits or Limits(), shutdown_s, tls=tls)
+    context = context_of(tls) if tls is not None else None
+    config = config_of(app, limits or Limits(), shutdown_s, tls=context)
     with _quiet_signals(), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(_Ending(config, ending), listener, beside, tls))
+        runner.run(_serve(_Ending(config, ending), listener, beside, tls, context))
 
 
 class _Ending(uvicorn.Server):
@@ -126,22 +122,23 @@ class _Ending(uvicorn.Server):
 
 
 async def _serve(
-    server: uvicorn.Server, listener: socket.socket, beside: Beside | None, tls: TlsFiles | None
+    server: uvicorn.Server,
+    listener: socket.socket,
+    beside: Beside | None,
+    tls: TlsFiles | None,
+    context: ssl.SSLContext | None,
 ) -> None:
-    async with certificate_followed(server.config, tls):
+    if tls is None or context is None:
+        await _serve_both(server, listener, beside)
+        return
+    async with certificate_followed(tls, context):
         await _serve_both(server, listener, beside)
 
 
 @asynccontextmanager
-async def certificate_followed(config: uvicorn.Config, tls: TlsFiles | None) -> AsyncIterator[None]:
-    """While a server runs that serves by `config`, have it take on what changes in the files of its TLS."""
-    if tls is None:
-        yield
-        return
-    config.load()
-    if config.ssl is None:
-        raise SettingsError(f"no TLS could be made of {tls.cert}")
-    following = asyncio.create_task(Certificate(tls, config.ssl).follow())
+async def certificate_followed(files: TlsFiles, context: ssl.SSLContext) -> AsyncIterator[None]:
+    """While a server runs that speaks TLS by `context`, have it take on what changes in its files."""
+    following = asyncio.create_task(Certificate(files, context).follow())
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""TLS for our servers: uvicorn's own options, and certificates that are read again when they change."""
+"""TLS for our servers: PEM files, which are read again when they change."""
 
 from __future__ import annotations
 
@@ -93,7 +93,16 @@ class Certificate:
 
 def check(files: TlsFiles) -> None:
     """Raise SettingsError where a server could not have its TLS of these files."""
-    load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), files)
+    context_of(files)
+
+
+def context_of(files: TlsFiles) -> ssl.SSLContext:
+    """How a server speaks TLS by these files. Raises SettingsError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    load_into(context, files)
+    if files.client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 def load_into(context: ssl.SSLContext, files: TlsFiles) -> None:

@@ -15,7 +15,7 @@ import pytest
 from serving import tls
 from serving.limits import Limits
 from serving.server import Unsignalled, certificate_followed, config_of, listen
-from serving.tls import Certificate, TlsFiles, TlsSettings, check
+from serving.tls import Certificate, TlsFiles, TlsSettings, check, context_of
 from telemetry.errors import SettingsError
 from tests.serving.certificates import Authority, name_in
 
@@ -31,12 +31,12 @@ async def says_hello(_scope: Any, _receive: Any, send: Any) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(files: TlsFiles) -> AsyncIterator[int]:
+async def serving(files: TlsFiles, **limits: Any) -> AsyncIterator[int]:
     """A server, by its port."""
     listener = listen("127.0.0.1", 0)
-    config = config_of(says_hello, Limits(), lifespan=False, tls=files)
-    async with certificate_followed(config, files):
-        server = Unsignalled(config)
+    context = context_of(files)
+    async with certificate_followed(files, context):
+        server = Unsignalled(config_of(says_hello, Limits(**limits), lifespan=False, tls=context))
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
             await asyncio.sleep(0.005)

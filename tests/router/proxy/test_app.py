@@ -72,11 +72,12 @@ def process(
     file = folder / "settings.yaml"
     file.write_text(yaml.safe_dump(settings), encoding="utf-8")
     url = f"http://127.0.0.1:{settings['port']}"
+    plain = f"http://127.0.0.1:{settings['status_port']}" if "tls_cert" in settings else url
     with (folder / "log").open("wb") as log:
         child = subprocess.Popen([sys.executable, "-c", code, str(file)], stderr=log, stdout=log)
         try:
             deadline = time.monotonic() + 30
-            while not answers_at(url + path):
+            while not answers_at(plain + path):
                 assert child.poll() is None, (folder / "log").read_text()
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
