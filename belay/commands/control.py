@@ -13,7 +13,14 @@ from telemetry.errors import UsageError
 from telemetry.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from belay.steps.page_forms import PageDrafting
+    from router.control.api import Forms
+    from router.control.drafting_api import Choices, DraftAsked, Drafted
+    from router.control.planning import Found, PlanAsked
     from router.control.review_api import Find, Reviewing
+    from router.control.settings import ControlSettings
     from telemetry.bus.protocols import Bus
 
 CONTROL_COMMANDS = typer.Typer(
@@ -57,7 +64,8 @@ def control(
             hint="`belay up control` runs it as belay.yaml has it, without one.",
         )
     log_to_stderr()
-    run_control(load_settings(settings, ControlSettings), _reviewing)
+    found = load_settings(settings, ControlSettings)
+    run_control(found, _reviewing, _forms(found))
 
 
 def _reviewing(bus: Bus, find: Find) -> Reviewing:
@@ -65,3 +73,51 @@ def _reviewing(bus: Bus, find: Find) -> Reviewing:
     from evaluator.judge.reviewing.serving import Reviews
 
     return Reviews(bus, find)
+
+
+class _Planner:
+    """A planner that is loaded when it is first asked: it stands on scipy, and control has to be there at once."""
+
+    def stages(self, text: str) -> tuple[tuple[float, int], ...]:
+        """As `PagePlanner` has it."""
+        from belay.steps.page_forms import PagePlanner
+
+        return PagePlanner().stages(text)
+
+    def forecast(self, asked: PlanAsked, drops: Sequence[float]) -> tuple[Found, ...]:
+        """As `PagePlanner` has it."""
+        from belay.steps.page_forms import PagePlanner
+
+        return PagePlanner().forecast(asked, drops)
+
+
+class _Drafting:
+    """Drafts by what is loaded when somebody first asks."""
+
+    def __init__(self, home: Path, brief: Path) -> None:
+        self._home, self._brief = home, brief
+
+    def choices(self) -> Choices:
+        """As `PageDrafting` has it."""
+        return self._drafting().choices()
+
+    def draft(self, asked: DraftAsked, by: str) -> Drafted:
+        """As `PageDrafting` has it."""
+        return self._drafting().draft(asked, by)
+
+    def _drafting(self) -> PageDrafting:
+        from belay.commands.options import ALIAS
+        from belay.home import Home
+        from belay.steps.page_forms import PageDrafting
+
+        return PageDrafting(Home(self._home), self._brief, ALIAS)
+
+
+def _forms(settings: ControlSettings) -> Forms:
+    """What stands behind the page's forms: drafts only where brief and models are known."""
+    from router.control.api import Forms
+
+    drafting = None
+    if settings.brief is not None and settings.models_folder is not None:
+        drafting = _Drafting(settings.models_folder.parent, settings.brief)
+    return Forms(_Planner(), drafting)

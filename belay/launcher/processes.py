@@ -86,6 +86,7 @@ def processes_of(s: StackSettings) -> list[Process]:
                 "rollout_file": str(folder.rollout_file),
                 "folder": str(folder.root),
                 "models_folder": str(s.models) if s.models is not None else None,
+                "brief": str(s.brief),
                 "attest_every_s": s.attest_every_s,
                 "access": dict(s.access) if s.access is not None else None,
                 "notify": dict(s.notify),

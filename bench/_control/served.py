@@ -13,8 +13,9 @@ from typing import Any
 import uvicorn
 
 from _control.story import UNCHANGED, Story, story
+from belay.steps.page_forms import PagePlanner
 from router.control.actor import Control
-from router.control.api import create_app
+from router.control.api import Forms, create_app
 from router.control.board.board import Board
 from router.control.board.feed import feed
 from router.control.gate import Gate
@@ -25,15 +26,22 @@ from telemetry import codec, topics
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.events import Event, InteractionRecorded, LogPlace, ShadowAnswered, Stage
 
+PLANS = Forms(PagePlanner())
+
 
 class Served:
     """One control with its page. `start` and `stop` as often as wanted: the port, the bus and the files stay."""
 
     def __init__(
-        self, control: Control, bus: MemoryBus | None, folder: Path, gate: Gate | None = None
+        self,
+        control: Control,
+        bus: MemoryBus | None,
+        folder: Path,
+        gate: Gate | None = None,
+        forms: Forms = PLANS,
     ) -> None:
         self.control, self.bus, self.folder = control, bus, folder
-        self.port, self.gate = 0, gate or Gate(None)
+        self.port, self.gate, self.forms = 0, gate or Gate(None), forms
         self.board: Board | None = None
         self._server: uvicorn.Server | None = None
         self._threads: list[threading.Thread] = []
@@ -52,7 +60,7 @@ class Served:
         listener = listen("127.0.0.1", self.port)
         self.port = int(listener.getsockname()[1])
         config = uvicorn.Config(
-            self.gate.before(create_app(self.control, board=self.board)),
+            self.gate.before(create_app(self.control, board=self.board, forms=self.forms)),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=1,

@@ -15,6 +15,7 @@ from pathlib import Path
 from _control.wording import worded
 from evaluator.watch.evidence.decide import decide
 from evaluator.watch.evidence.fold import RolloutEvidence
+from evaluator.watch.worker.arm_counts import ArmCounts
 from evaluator.watch.worker.reporting import watch_report
 from evaluator.watch.worker.saving import Keeper
 from evaluator.watch.worker.tracked import Tracked
@@ -29,6 +30,7 @@ from telemetry.events import (
     Event,
     Guardrail,
     InteractionRecorded,
+    JudgeAsked,
     LogPlace,
     Message,
     ModelRef,
@@ -123,6 +125,7 @@ class Story:
     every: timedelta
     logged: dict[str, LogPlace] = field(default_factory=dict)
     tracked: Tracked = field(init=False)
+    counts: ArmCounts = field(default_factory=ArmCounts)
 
     def tell(self, scores: int, after: int = 60) -> Iterator[Event]:
         """The events. After a rollback `after` more scores come, of interactions that were under way."""
@@ -152,6 +155,7 @@ class Story:
             yield shadow
         logged = self.logged.get(interaction.event_id)
         score = score.model_copy(update={"logged": logged, "time": self.clock.now})
+        self.counts.see(score)
         if tracked.evidence.settle(score, 0, number):
             decision = decide(tracked.evidence)
             if decision is not None:
@@ -195,6 +199,14 @@ class Story:
             stands_by=False,
             refused={},
             unannounced=(),
+            arms=tuple(self.counts.answers()),
+            judges=(
+                JudgeAsked(
+                    judge="support-judge-3", ended={"answered": number // 9}, seconds=0.7 * (number // 9)
+                ),
+            ),
+            scorer_lag=number % 5,
+            decider_lag=number % 3,
         )
 
 

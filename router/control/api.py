@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -23,9 +23,12 @@ from router.control.audit_log import AuditLog
 from router.control.board.api import add_board
 from router.control.board.board import Board
 from router.control.desk import Asked, Desk, refusal
+from router.control.drafting_api import Drafting, add_drafting
 from router.control.gate import caller_of
 from router.control.health import HealthStatus, Pulse, health
 from router.control.openapi_page import openapi_page
+from router.control.planning import Planner
+from router.control.planning_api import add_planning
 from router.control.review_api import Reviewing, add_review
 from router.control.rollout import Close, Pause, Promote, Resume, RollBack, RolloutEvent, Start
 from router.control.verdict_api import add_verdicts
@@ -47,6 +50,16 @@ _ACTIONS: Final[dict[str, Callable[[str, str], RolloutEvent]]] = {
 }
 
 
+class Forms(NamedTuple):
+    """What stands behind the page's forms, where whoever starts control hands it in."""
+
+    planner: Planner | None = None
+    drafting: Drafting | None = None
+
+
+NO_FORMS: Final = Forms()
+
+
 class Word(Value):
     """Why something is asked for, which is recorded. `revision` is the one that its author has seen and changes.
 
@@ -65,11 +78,12 @@ def create_app(
     audit: AuditLog | None = None,
     board: Board | None = None,
     reviewing: Callable[[], Reviewing | None] = lambda: None,
+    forms: Forms = NO_FORMS,
 ) -> FastAPI:
     """The API and the page over one control; `pulses` are the signs of life of the threads behind it.
 
     Without a `board` that is fed the page knows what control knows, and no evidence. `reviewing` is who knows which
-    answers people are shown.
+    answers people are shown, `forms` what plans and drafts.
 
     `/healthz` is 503 where nothing would be rolled back by itself, `/livez` only where a new process would help.
     """
@@ -98,7 +112,9 @@ def create_app(
     add_review(app, control, desk, reviewing)
     if audit is not None:
         _add_history(app, audit)
-    add_board(app, board or Board(control))
+    add_planning(app, forms.planner)
+    add_drafting(app, control, forms.drafting)
+    add_board(app, board or Board(control), forms.planner)
     return app
 
 

@@ -11,7 +11,7 @@ from functools import cache, partial
 
 from router.control.actor import Control
 from router.control.answers import Answers
-from router.control.api import create_app
+from router.control.api import NO_FORMS, Forms, create_app
 from router.control.attesting import Attesting
 from router.control.audit_log import AuditLog
 from router.control.board.board import Board
@@ -43,9 +43,14 @@ _ASKING_S = 600.0
 __all__ = ["Control", "control_loop", "create_app", "run_control"]
 
 
-def run_control(settings: ControlSettings, reviewing: Callable[[Bus, Find], Reviewing] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; needs no broker to start. `reviewing` makes whoever shows people answers to grade.
+def run_control(
+    settings: ControlSettings,
+    reviewing: Callable[[Bus, Find], Reviewing] | None = None,
+    forms: Forms = NO_FORMS,
+) -> None:
+    """Serve until SIGTERM or SIGINT; needs no broker to start.
 
+    `reviewing` makes whoever shows people answers to grade; `forms` plan and draft.
     Raises PortTaken, SettingsError, and RolloutFileTaken where another process writes the rollout file.
     """
     check_address(settings.host, settings.access)
@@ -76,7 +81,7 @@ def run_control(settings: ControlSettings, reviewing: Callable[[Bus, Find], Revi
         control.followers.append(notifier.changed)
         notifier.take_up(control.standing)
         notifier.start()
-        _serve(settings, control, bus, audit, listener, reviewing)
+        _serve(settings, control, bus, audit, listener, reviewing, forms)
 
 
 def _serve(
@@ -86,6 +91,7 @@ def _serve(
     audit: AuditLog,
     listener: socket.socket,
     reviewing: Callable[[Bus, Find], Reviewing] | None,
+    forms: Forms,
 ) -> None:
     stop = threading.Event()
     pulses = [Pulse("control-loop")]
@@ -105,7 +111,7 @@ def _serve(
     control.followers.append(metrics.changed)
     try:
         reviews = cache(lambda: None if bus is None or reviewing is None else reviewing(bus, board.find))
-        app = gate.before(create_app(control, pulses, desk, audit, board, reviews))
+        app = gate.before(create_app(control, pulses, desk, audit, board, reviews, forms))
         with metrics_served(settings, metrics):
             serve(app, listener, _SHUTDOWN_S, ending=board.stream.end, tls=settings.tls)
     finally:

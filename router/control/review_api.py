@@ -53,6 +53,13 @@ class Case(Protocol):
 class Reviewing(Protocol):
     """Shows answers and takes grades."""
 
+    def left(self, rollout_id: str, grader: str) -> tuple[int, int]:
+        """Answers that wait for this person at most, and pairs that people have graded whole.
+
+        Of what is known since the last `show`.
+        """
+        ...
+
     def show(self, rollout_id: str, grader: str) -> Case | None:
         """The next answer for this person, None where there is none now."""
         ...
@@ -65,12 +72,17 @@ class Reviewing(Protocol):
 
 
 class Shown(Value):
-    """An answer to be graded from 0 (useless) to 1; `case` None says that there is none now."""
+    """An answer to be graded from 0 (useless) to 1; `case` None says that there is none now.
+
+    `left` answers wait for this person at most, and of `graded_pairs` people have graded both answers.
+    """
 
     case: str | None
     capability: str | None = None
     messages: tuple[Message, ...] = ()
     answer: str = ""
+    left: int = 0
+    graded_pairs: int = 0
 
 
 class Grade(Value):
@@ -119,11 +131,18 @@ def add_review(app: FastAPI, control: Control, desk: Desk, reviewing: Callable[[
     @app.get("/rollouts/{rollout_id}/review")
     def _show(rollout_id: str, who: Who, actor: Annotated[Name | None, Query()] = None) -> Shown:
         require(who, WHAT)
-        case = there(rollout_id).show(rollout_id, _grader(who, actor))
+        reviews, grader = there(rollout_id), _grader(who, actor)
+        case = reviews.show(rollout_id, grader)
+        left, graded_pairs = reviews.left(rollout_id, grader)
         if case is None:
-            return Shown(case=None)
+            return Shown(case=None, graded_pairs=graded_pairs)
         return Shown(
-            case=case.id, capability=case.capability, messages=tuple(case.messages), answer=case.answer
+            case=case.id,
+            capability=case.capability,
+            messages=tuple(case.messages),
+            answer=case.answer,
+            left=left,
+            graded_pairs=graded_pairs,
         )
 
     @app.post("/rollouts/{rollout_id}/review/{case}", status_code=201, response_model=Graded)

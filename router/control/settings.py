@@ -45,6 +45,8 @@ class ControlSettings(MetricsSettings, TlsSettings):
     `models_folder` is where the model folders lie on this machine (`.belay/models`): Belay will not replace or
     remove those of a rollout as long as it may be rolled back.
 
+    With `brief` and `models_folder` the page drafts rollouts, out of the models, audits and baselines that lie there.
+
     `notify` says who is told when a rollout is rolled back, paused or fully rolled out.
 
     `access` says how people are known. Without it control listens on this machine only, where anybody may act.
@@ -60,6 +62,7 @@ class ControlSettings(MetricsSettings, TlsSettings):
     rollout_file: Path
     folder: Path
     models_folder: Path | None = None
+    brief: Path | None = None
     access: AccessSettings | None = None
     notify: NotifySettings = NotifySettings()
     attest_every_s: float = Field(default=300.0, gt=0)

@@ -93,6 +93,27 @@ class Reviews:
             row.done.add(case_id)
             return event
 
+    def left(self, rollout_id: str, grader: str) -> tuple[int, int]:
+        """Answers that wait for this person, at most, and pairs that people have graded whole."""
+        with self._lock:
+            waiting = {
+                interaction
+                for of, interaction in self._pairs
+                if of == rollout_id and (of, interaction) not in self._settled
+            }
+            mine = {
+                (one.interaction_id, one.arm)
+                for one in self._graded.values()
+                if one.grader == grader and one.rollout_id == rollout_id and one.interaction_id in waiting
+            }
+            by_whom = Counter(
+                (one.interaction_id, one.grader)
+                for one in self._graded.values()
+                if one.rollout_id == rollout_id
+            )
+            whole = {interaction for (interaction, _), arms in by_whom.items() if arms == 2}
+            return 2 * len(waiting) - len(mine), len(whole)
+
     def close(self) -> None:
         """Let go of the broker."""
         for part in (self._reader, self._publisher):

@@ -13,9 +13,11 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from router.control.access import NEEDED, Caller, may
 from router.control.actor import NotThere
 from router.control.board.board import Board
+from router.control.board.outlook import Outlook
 from router.control.board.stream import MOST_CLIENTS
 from router.control.board.told import Decision, Me, Overview, Rollout, Texts
 from router.control.gate import caller_of
+from router.control.planning import Planner
 
 _TYPES: Final = {
     ".html": "text/html; charset=utf-8",
@@ -38,8 +40,8 @@ class NotOnTheBoard(NotThere):
     """The board does not know of it."""
 
 
-def add_board(app: FastAPI, board: Board) -> None:
-    """Add the page at `/`, its files at `/page`, and what it asks for at `/api`."""
+def add_board(app: FastAPI, board: Board, planner: Planner | None = None) -> None:
+    """Add the page at `/`, its files at `/page`, and what it asks for at `/api`; a planner tells the outlook."""
     pages = _page()
 
     @app.get("/", include_in_schema=False)
@@ -52,7 +54,7 @@ def add_board(app: FastAPI, board: Board) -> None:
             return Response(status_code=404)
         return _file(request, *pages[name])
 
-    _add_reading(app, board)
+    _add_reading(app, board, planner)
 
     @app.get("/api/stream", response_class=StreamingResponse)
     async def _stream(rollout: str | None = None) -> Response:
@@ -67,7 +69,7 @@ def add_board(app: FastAPI, board: Board) -> None:
         )
 
 
-def _add_reading(app: FastAPI, board: Board) -> None:
+def _add_reading(app: FastAPI, board: Board, planner: Planner | None) -> None:
     @app.get("/api/me")
     async def _me(who: Annotated[Caller, Depends(caller_of)]) -> Me:
         return Me(
@@ -83,6 +85,13 @@ def _add_reading(app: FastAPI, board: Board) -> None:
     @app.get("/api/rollouts/{rollout_id}")
     async def _rollout(rollout_id: str) -> Rollout:
         found = board.rollout(rollout_id)
+        if found is None:
+            raise NotOnTheBoard(f"no rollout {rollout_id!r} is known")
+        return found
+
+    @app.get("/api/rollouts/{rollout_id}/outlook")
+    def _outlook(rollout_id: str) -> Outlook:
+        found = board.view.outlook(rollout_id, planner)
         if found is None:
             raise NotOnTheBoard(f"no rollout {rollout_id!r} is known")
         return found

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from telemetry.events import Status, Value
 from telemetry.files import write_renamed
@@ -43,8 +43,8 @@ class Step(Value):
 class Point(Value):
     """What was known at the moment `at` (seconds since the epoch).
 
-    `evidence` has each watched capability's part of M (its weight times its e-value), `combined` is M itself. With
-    `step` the point is a change of the state.
+    `evidence` has each watched capability's part of M (its weight times its e-value), `combined` is M itself, `traffic`
+    how many prompts were of what until then, "" for none. With `step` the point is a change of the state.
     """
 
     at: float
@@ -52,6 +52,7 @@ class Point(Value):
     share: float
     combined: float
     evidence: dict[str, float]
+    traffic: dict[str, int] = Field(default_factory=dict, exclude_if=lambda traffic: not traffic)
     step: Step | None = None
 
 

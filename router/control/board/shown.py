@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from router.control.board.answering import arms
+from router.control.board.judging import agreements, costs
 from router.control.board.points import Point, drawn
 from router.control.board.seen import Seen, Worker
+from router.control.board.stages import stages
 from router.control.board.told import (
     Capability,
     DecisionLine,
@@ -146,6 +149,11 @@ def rollout(
         decisions=tuple(_decisions(seen)),
         heaviest=tuple(_heaviest(report)),
         pipeline=pipeline(workers),
+        people=spec.people,
+        agreements=agreements(spec.capabilities, report.evidence if report is not None else ()),
+        costs=costs(asked for one in workers.values() for asked in one.report.judges),
+        arms=arms((each for one in workers.values() for each in one.report.arms), spec.rollout_id),
+        pipeline_stages=stages(seen, workers),
     )
 
 
@@ -153,12 +161,14 @@ def path(points: Iterable[Point]) -> Path:
     """Points by column."""
     kept = list(points)
     names = list(dict.fromkeys(name for point in kept for name in point.evidence))
+    prompts = list(dict.fromkeys(name for point in kept for name in point.traffic))
     return Path(
         at=tuple(point.at for point in kept),
         settled=tuple(point.settled for point in kept),
         share=tuple(point.share for point in kept),
         combined=tuple(point.combined for point in kept),
         evidence={name: tuple(point.evidence.get(name) for point in kept) for name in names},
+        traffic={name: tuple(point.traffic.get(name) for point in kept) for name in prompts},
     )
 
 

@@ -7,7 +7,10 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from router.control.access import Role
+from router.control.board.answering import ArmTold
+from router.control.board.judging import Agreement, Cost
 from router.control.board.points import Step
+from router.control.board.stages import StageTold
 from telemetry.events import (
     Action,
     AdvancePolicy,
@@ -161,13 +164,17 @@ class Capability(Value):
 
 
 class Path(Value):
-    """The points of a rollout by column: a value each moment. `evidence` is None where there was none yet."""
+    """The points of a rollout by column: a value each moment, None where there was none yet.
+
+    `traffic` counts the prompts of each capability until then, "" for none.
+    """
 
     at: tuple[float, ...]
     settled: tuple[int, ...]
     share: tuple[float, ...]
     combined: tuple[float, ...]
     evidence: dict[str, tuple[float | None, ...]]
+    traffic: dict[str, tuple[int | None, ...]]
 
 
 class StepTold(Step):
@@ -211,7 +218,7 @@ class Imbalance(Value):
 
 
 class Rollout(Value):
-    """One rollout, whole. In the stream `path` has its last moment alone."""
+    """One rollout, whole. In the stream `path` has its last moment alone. `people` is their part of alpha."""
 
     now: AwareDatetime
     line: Line
@@ -236,6 +243,11 @@ class Rollout(Value):
     decisions: tuple[DecisionLine, ...]
     heaviest: tuple[Heavy, ...]
     pipeline: tuple[Pipeline, ...]
+    people: float
+    agreements: tuple[Agreement, ...]
+    costs: tuple[Cost, ...]
+    arms: tuple[ArmTold, ...]
+    pipeline_stages: tuple[StageTold, ...]
 
 
 class Decision(Value):

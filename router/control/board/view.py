@@ -6,16 +6,18 @@ Everything in here can be had again from Kafka, but the paths of the evidence (`
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
 from router.control.board import shown
+from router.control.board.outlook import Outlook, outlook
 from router.control.board.points import CURVES, Histories, Point, Step, drawn
 from router.control.board.seen import Seen, Worker
 from router.control.board.told import Decision, Overview, Rollout, Source
 from router.control.board.verdict import is_rail, part
 from router.control.board.words import told
+from router.control.planning import Planner
 from telemetry.events import (
     DecisionMade,
     Event,
@@ -28,6 +30,7 @@ from telemetry.events import (
 
 MOST_ROLLOUTS: Final = 100
 MOST_WORKERS: Final = 50
+OTHER: Final = "other"
 
 
 class View:
@@ -161,6 +164,15 @@ class View:
                 return None
             return shown.rollout(seen, self._workers, self._source, self._clock(), whole=whole)
 
+    def outlook(self, rollout_id: str, planner: Planner | None) -> Outlook | None:
+        """How long drops would live from now on; None where the rollout is unknown."""
+        with self._lock:
+            seen = self._rollouts.get(rollout_id)
+            if seen is None or seen.state is None:
+                return None
+            state, report, points = seen.state, seen.report, seen.history.points
+        return outlook(state, report, points, planner)  # it takes its time, and nobody waits for it
+
     def decision(self, rollout_id: str, decision_id: str) -> Decision | None:
         """A decision that is kept; None where there is none."""
         with self._lock:
@@ -196,8 +208,19 @@ def _point(at: float, state: RolloutChanged, report: WatchReported | None, step:
         share=state.share,
         combined=drawn(1.0 if report is None else report.e_value),
         evidence={one.capability: drawn(part(one)) for one in most},
+        traffic={} if report is None else _most(report.traffic),
         step=step,
     )
+
+
+def _most(traffic: Mapping[str, int]) -> dict[str, int]:
+    """The capabilities with the most prompts, those of no capability, and the sum of all others as `other`."""
+    if len(traffic) <= CURVES:
+        return dict(traffic)
+    named = sorted((name for name in traffic if name), key=lambda name: -traffic[name])[:CURVES]
+    kept = {name: traffic[name] for name in ("", *named) if name in traffic}
+    rest = sum(traffic.values()) - sum(kept.values())
+    return kept | {OTHER: rest + kept.get(OTHER, 0)}
 
 
 def _last_of(seen: Seen) -> tuple[bool, datetime]:

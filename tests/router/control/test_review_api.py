@@ -36,6 +36,9 @@ class Fake:
     def show(self, rollout_id: str, grader: str) -> Case | None:  # noqa: ARG002 -- the shape of Reviewing
         return None if any(who == grader for _, who, _, _ in self.grades) else Case()
 
+    def left(self, rollout_id: str, grader: str) -> tuple[int, int]:  # noqa: ARG002 -- the shape of Reviewing
+        return 1, 4
+
     def take(
         self, rollout_id: str, case_id: str, grader: str, grade: float, note: str
     ) -> AnswerGraded | None:
@@ -67,6 +70,8 @@ def test_an_answer_is_shown_without_its_arm_and_graded(http: TestClient, fake: F
         "capability": "facts",
         "messages": [{"role": "user", "content": "Which is the capital of Norway?"}],
         "answer": "Oslo.",
+        "left": 1,
+        "graded_pairs": 4,
     }
     made = http.post("/rollouts/r1/review/c1", json={"grade": 0.75, "note": "short", "actor": "ada"})
     assert (made.status_code, made.json()) == (201, {"case": "c1", "grade": 0.75, "grader": "ada"})

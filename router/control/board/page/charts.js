@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 import { apart, linear, logScale, moments, nearest, stairs } from "./scales.js";
 import { count, date, evidence, hour, percent, plain, points, when } from "./words.js";
 
-function useWidth() {
+export function useWidth() {
   const box = useRef(null);
   const [width, set] = useState(0);
   useEffect(() => {

@@ -168,6 +168,10 @@ export function joined(path, last) {
   const evidence = {};
   for (const name of new Set([...Object.keys(path.evidence), ...Object.keys(last.evidence)]))
     evidence[name] = [...(path.evidence[name] ?? Array(length).fill(null)), ...(last.evidence[name] ?? [null])];
+  const traffic = {};
+  const counted = [path.traffic ?? {}, last.traffic ?? {}];
+  for (const name of new Set(counted.flatMap(Object.keys)))
+    traffic[name] = [...(counted[0][name] ?? Array(length).fill(null)), ...(counted[1][name] ?? [null])];
   const both = (name) => [...path[name], ...last[name]];
-  return { at: both("at"), settled: both("settled"), share: both("share"), combined: both("combined"), evidence };
+  return { at: both("at"), settled: both("settled"), share: both("share"), combined: both("combined"), evidence, traffic };
 }

@@ -2,10 +2,13 @@
 
 import { html, useState } from "./vendor/preact.js";
 import { EvidenceChart } from "./charts.js";
+import { Arms, Judges, Stages } from "./behind.js";
 import { Capabilities } from "./capabilities.js";
 import { now } from "./live.js";
+import { Outlook } from "./outlook.js";
 import { Pipeline } from "./overview.js";
 import { Actions, Fact, State } from "./parts.js";
+import { Shift } from "./shift.js";
 import { ago, count, DECIDED, evidence, moment, onRoute, percent, plain, when } from "./words.js";
 
 export const Crumbs = ({ line, here }) =>
@@ -40,13 +43,17 @@ export function RolloutView({ rollout, line, onAct }) {
       ${rollout.path.at.length ? html`<${EvidenceChart} path=${rollout.path} steps=${rollout.steps} bar=${line.bar} told=${told} lit=${lit} />` : html`<p class="empty">No point yet.</p>`}
     </section>
     ${rollout.capabilities.length > 0 && html`<${Capabilities} rollout=${rollout} line=${line} onLight=${light} />`}
+    <${Outlook} line=${line} />
     <div class="two">
       <${Heaviest} rollout=${rollout} line=${line} />
       <${Decisions} rollout=${rollout} line=${line} />
     </div>
+    <${Traffic} rollout=${rollout} />
+    <${Arms} rollout=${rollout} />
+    <${Judges} rollout=${rollout} />
     <div class="two">
-      <${Traffic} rollout=${rollout} />
       <${Standing} rollout=${rollout} line=${line} />
+      <${Stages} rollout=${rollout} />
     </div>
     ${rollout.pipeline.length > 0 && html`<${Pipeline} pipeline=${rollout.pipeline} />`}
     <${History} steps=${rollout.steps} />
@@ -109,6 +116,7 @@ function Traffic({ rollout }) {
   return html`<section aria-labelledby="traffic">
     <h2 id="traffic">What traffic consists of</h2>
     ${total === 0 && html`<p class="empty">Prompts are told apart where a router has a word table.</p>`}
+    ${total > 0 && html`<${Shift} path=${rollout.path} />`}
     <ul class="bars">
       ${all.map(([name, n]) => html`<li key=${name} class=${name ? "" : "unknown"}><span>${name ? plain(name) : "unknown"}</span><i><b style=${{ width: `${(100 * n) / (all[0]?.[1] || 1)}%` }} /></i><span>${percent(n / total, 1)}</span></li>`)}
     </ul>

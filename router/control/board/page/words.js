@@ -30,6 +30,14 @@ export function span(ms) {
   return `${Math.round(s / 86400)} days`;
 }
 
+// A time that is reckoned, in hours and days; nobody waits for it to the second.
+export function long(s) {
+  if (s < 90) return `${Math.max(1, Math.round(s))} s`;
+  if (s < 5400) return `${Math.round(s / 60)} min`;
+  if (s < 172800) return `${(s / 3600).toFixed(s < 36000 ? 1 : 0)} h`;
+  return s < 86400 * 1000 ? `${count(Math.round(s / 86400))} days` : "years";
+}
+
 export const ago = (iso, at) => (iso ? `${span(at - Date.parse(iso))} ago` : "never");
 
 const clock = new Intl.DateTimeFormat(EN, { hour: "2-digit", minute: "2-digit" });

@@ -177,3 +177,23 @@ def test_nothing_is_kept_of_graded_pairs_that_are_too_old_to_be_shown(world):
         world.publish(scored.model_copy(update={"interaction_id": f"old-{n}", "corrects": old}))
     assert world.reviews.show("r1", "ada") is not None
     assert not world.reviews._settled
+
+
+def test_it_says_how_many_answers_wait_for_a_person_and_how_many_pairs_are_graded_whole(world):
+    for n in DRAWN[:3]:
+        world.pair(n)
+    told = []
+    for grade in range(3):
+        case = world.reviews.show("r1", "ada")
+        told.append(world.reviews.left("r1", "ada"))
+        assert case is not None
+        world.reviews.take("r1", case.id, "ada", 0.25 * grade)
+    left, whole = world.reviews.left("r1", "ada")
+    assert [answers for answers, _ in told] == [6, 5, 4]
+    assert left == 3
+    assert told[0][1] == 0
+    graded = Counter(g.interaction_id for g in world.events(topics.GRADES, AnswerGraded))
+    assert whole == sum(arms == 2 for arms in graded.values())
+    assert world.reviews.left("r1", "bo") == (6 - 2 * whole, whole), (
+        "a pair that is graded whole waits for nobody"
+    )

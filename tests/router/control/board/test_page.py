@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_from_all_rollouts_to_one_to_its_decisions_and_back(page: Page, served: 
     expect(card.locator(".state")).to_have_text("below sample")
     card.get_by_role("link", name="support-2").click()
     expect(page.locator("table.capabilities tbody tr")).to_have_count(12)
-    expect(page.locator(".chart svg")).to_be_visible()
+    expect(page.get_by_role("img", name="Evidence of a drop over time")).to_be_visible()
     page.locator("section", has=page.locator("#decisions")).get_by_role("link").first.click()
     expect(page.locator(".replay code")).to_contain_text("belay replay ")
     page.get_by_role("link", name="Rollouts").click()
@@ -188,3 +189,23 @@ def inner(served: Served) -> Iterator[str]:
         found = served.board.rollout("support-2")
     yield f"#/rollouts/support-2/decisions/{found.decisions[0].decision_id}"
     yield f"#/rollouts/support-2/interactions/{found.heaviest[0].interaction_id}"
+
+
+def test_a_rollouts_page_says_how_long_drops_would_live_and_what_the_evidence_rests_on(
+    page: Page, served: Served
+) -> None:
+    open_rollout(page, served)
+    outlook = page.get_by_role("group", name="How long a drop would live, a table")
+    row = outlook.locator("tr", has_text="support reply")
+    expect(row).to_contain_text("units")
+    expect(row).to_contain_text("tolerated")
+    expect(row).to_contain_text(" | ")
+    expect(page.get_by_role("img", name="What traffic consists of over time")).to_have_accessible_name(
+        re.compile("unknown [0-9]+% at first")
+    )
+    expect(page.get_by_role("group", name="How the arms answer, a table").locator("tbody tr")).to_have_count(
+        2
+    )
+    expect(page.get_by_role("group", name="Who judges, a table")).to_contain_text("judge support-judge-3")
+    stages = page.get_by_role("group", name="Lag and freshness of the pipeline, a table")
+    expect(stages.locator("tr", has_text="scorer")).to_contain_text("records")

@@ -113,6 +113,23 @@ def test_a_rollout_of_a_thousand_capabilities_has_a_path_of_few_curves() -> None
     assert 0 < len(told(made).path.evidence) < 50
 
 
+def test_the_path_has_what_traffic_consisted_of_by_then_unknown_included() -> None:
+    made = view(state(), report(5), report(9, traffic={"support": 90, "": 12, "new": 1}))
+    assert told(made).path.traffic == {"support": (None, 70, 90), "": (None, 5, 12), "new": (None, None, 1)}
+
+
+def test_of_very_many_capabilities_the_rest_of_traffic_is_one_number() -> None:
+    prompts = {f"c{n}": n for n in range(1000)} | {"": 7}
+    last = {
+        name: column[-1]
+        for name, column in told(view(state(), report(5, traffic=prompts))).path.traffic.items()
+    }
+    assert last[""] == 7
+    assert "c999" in last
+    assert "c1" not in last
+    assert sum(n for n in last.values() if n) == sum(prompts.values())
+
+
 def test_infinite_evidence_is_told_as_a_number() -> None:
     made = view(state(), report(5, e_value=float("inf"), evidence=(evidence(e_value=float("inf")),)))
     assert '"Infinity"' not in told(made).model_dump_json()

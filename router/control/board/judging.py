@@ -1,0 +1,79 @@
+"""Who judges what, how far it agrees with what is known to be right, and what its questions cost. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from telemetry.events import CapabilityEvidence, CapabilityWatch, JudgeAsked, Value
+
+
+class Agreement(Value):
+    """The judge of one capability. Points are fractions; all from what was measured before the rollout or by people.
+
+    `adds` is by how much its error may exaggerate a drop, for which the threshold was moved; `hides` how much of one it
+    may hide; `power` how much of a true drop shows. A program has neither: it is right by definition. Of `graded` pairs
+    that people graded meanwhile, `off` is the mean of judged gap less graded gap; `refuted` says that its scores are no
+    evidence any more. `idle` is why it cannot fire, where it cannot.
+    """
+
+    capability: str
+    judge: str
+    adds: float | None
+    hides: float
+    power: float
+    graded: int | None
+    off: float | None
+    refuted: bool
+    idle: str | None
+
+
+class Cost(Value):
+    """Questions to one judging model since its workers began, by how they ended; `mean_s` is how long one took."""
+
+    judge: str
+    asked: int
+    ended: dict[str, int]
+    mean_s: float | None
+
+
+def agreements(
+    watched: Sequence[CapabilityWatch], evidence: Iterable[CapabilityEvidence]
+) -> tuple[Agreement, ...]:
+    """The judge of each capability, in the order of the rollout's own list."""
+    found = {one.capability: one for one in evidence}
+    return tuple(_agreement(one, found.get(one.name)) for one in watched)
+
+
+def _agreement(one: CapabilityWatch, evidence: CapabilityEvidence | None) -> Agreement:
+    people = None if evidence is None else evidence.people
+    return Agreement(
+        capability=one.name,
+        judge=one.judged_by,
+        adds=None if one.tolerated is None else max(0.0, one.threshold - one.tolerated),
+        hides=one.judge_hides,
+        power=one.judge_power,
+        graded=None if people is None else people.pairs,
+        off=None if people is None else people.judge_adds,
+        refuted=people is not None and people.judge_refuted,
+        idle=one.unwatched,
+    )
+
+
+def costs(told: Iterable[JudgeAsked]) -> tuple[Cost, ...]:
+    """What every judging model was asked, over all workers, the one that was asked most first."""
+    ended: dict[str, Counter[str]] = {}
+    seconds: Counter[str] = Counter()
+    for each in told:
+        ended.setdefault(each.judge, Counter()).update(each.ended)
+        seconds[each.judge] += each.seconds  # type: ignore[assignment]  # a Counter adds up floats as well
+    found = [
+        Cost(
+            judge=judge,
+            asked=count.total(),
+            ended=dict(count),
+            mean_s=seconds[judge] / count.total() if count.total() else None,
+        )
+        for judge, count in ended.items()
+    ]
+    return tuple(sorted(found, key=lambda one: -one.asked))

@@ -1,0 +1,45 @@
+"""Who judges, as the page tells it."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.control.board.judging import agreements, costs
+from telemetry.events import CapabilityWatch, JudgeAsked, PeopleSay
+from tests.router.control.board.values import evidence
+
+
+def watch(**changes: object) -> CapabilityWatch:
+    fields = {"name": "support", "role": "target", "threshold": 0.05, "weight": 1.0}
+    return CapabilityWatch.model_validate(fields | changes)
+
+
+def test_what_a_judge_may_add_is_by_how_much_it_moved_the_threshold() -> None:
+    moved = watch(judged_by="the model m, 80 gold pairs", threshold=0.17, tolerated=0.05, judge_hides=0.04)
+    (found,) = agreements([moved], [])
+    assert (found.adds, found.hides, found.graded) == (pytest.approx(0.12), 0.04, None)
+
+
+def test_a_program_may_add_nothing_and_a_judge_that_nobody_measured_is_not_taken_for_one() -> None:
+    unknown = watch(judged_by="the model m", watched=False, unwatched="its judge has no calibration")
+    assert [(one.judge, one.adds, one.idle) for one in agreements([watch(), unknown], [])] == [
+        ("program", None, None),
+        ("the model m", None, "its judge has no calibration"),
+    ]
+
+
+def test_what_people_said_meanwhile_stands_beside_it() -> None:
+    people = PeopleSay(pairs=31, gap=0.1, judge_adds=0.18, e_value=2.0, judge_refuted=True)
+    (found,) = agreements([watch()], [evidence(people=people)])
+    assert (found.graded, found.off, found.refuted) == (31, 0.18, True)
+
+
+def test_the_cost_of_a_model_is_added_up_over_workers() -> None:
+    told = [
+        JudgeAsked(judge="m", ended={"answered": 8, "failed": 1}, seconds=9.0),
+        JudgeAsked(judge="m", ended={"answered": 1}, seconds=1.0),
+        JudgeAsked(judge="never", ended={}, seconds=0.0),
+    ]
+    busy, idle = costs(told)
+    assert (busy.asked, busy.ended, busy.mean_s) == (10, {"answered": 9, "failed": 1}, 1.0)
+    assert (idle.asked, idle.mean_s) == (0, None)
