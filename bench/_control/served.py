@@ -78,7 +78,7 @@ class Served:
         """Serve no more."""
         self._stop.set()
         if self._server is not None and self.board is not None:
-            self.board.stream.end_soon()
+            self.board.end_soon()
             self._server.should_exit = True
         for thread in self._threads:
             thread.join(10)

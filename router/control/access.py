@@ -1,7 +1,8 @@
 """Who may do what: three roles, each of which may what the one before it may. Pure.
 
-A viewer looks; an operator starts, promotes, pauses, resumes, rolls back and grades; an admin also closes a rollout,
-which nothing undoes, and starts one whose audit did not pass.
+A viewer looks; an operator starts, promotes, pauses, resumes, rolls back, grades, and reads the texts of any
+interaction (a viewer those that weighed most in the evidence); an admin also closes a rollout, which nothing undoes,
+and starts one whose audit did not pass.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ NEEDED: Final[dict[str, Role]] = {
     "rollback": "operator",
     "history": "operator",
     "grade": "operator",
+    "texts": "operator",
     "close": "admin",
     "override": "admin",
 }

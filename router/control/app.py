@@ -113,7 +113,7 @@ def _serve(
         reviews = cache(lambda: None if bus is None or reviewing is None else reviewing(bus, board.find))
         app = gate.before(create_app(control, pulses, desk, audit, board, reviews, forms))
         with metrics_served(settings, metrics):
-            serve(app, listener, _SHUTDOWN_S, ending=board.stream.end, tls=settings.tls)
+            serve(app, listener, _SHUTDOWN_S, ending=board.end, tls=settings.tls)
     finally:
         stop.set()
         loop.join(_LOOP_END_S)

@@ -15,7 +15,9 @@ from router.control.actor import NotThere
 from router.control.board.board import Board
 from router.control.board.outlook import Outlook
 from router.control.board.stream import MOST_CLIENTS
+from router.control.board.tail.api import add_tail, sees_texts
 from router.control.board.told import Decision, Me, Overview, Rollout, Texts
+from router.control.board.way.told import Way
 from router.control.gate import caller_of
 from router.control.planning import Planner
 
@@ -55,6 +57,7 @@ def add_board(app: FastAPI, board: Board, planner: Planner | None = None) -> Non
         return _file(request, *pages[name])
 
     _add_reading(app, board, planner)
+    add_tail(app, board.tail)
 
     @app.get("/api/stream", response_class=StreamingResponse)
     async def _stream(rollout: str | None = None) -> Response:
@@ -114,6 +117,10 @@ def _add_reading(app: FastAPI, board: Board, planner: Planner | None) -> None:
                 f"interaction {interaction_id!r} is not among those of {rollout_id!r} that weighed most"
             )
         return found
+
+    @app.get("/api/interactions/{interaction_id}")
+    def _way(interaction_id: str, who: Annotated[Caller, Depends(caller_of)]) -> Way:
+        return board.ways.way(interaction_id, texts=sees_texts(who))
 
 
 async def _frames(board: Board, rollout: str | None) -> AsyncIterator[bytes]:

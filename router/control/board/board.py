@@ -8,9 +8,11 @@ from typing import Final
 from router.control.actor import Control
 from router.control.board.points import Folder, Histories, History
 from router.control.board.stream import Stream
+from router.control.board.tail.tail import Tail
 from router.control.board.texts import Library
 from router.control.board.told import Overview, Rollout, Texts
 from router.control.board.view import MOST_ROLLOUTS, View
+from router.control.board.way.ways import Ways
 from telemetry.bus.protocols import Bus
 from telemetry.events import Answer, InteractionRecorded, LogPlace, Weighed
 
@@ -27,6 +29,8 @@ class Board:
         histories: Histories = _in_memory if folder is None else Folder(folder / FOLDER)
         self.view = View(histories)
         self.stream = Stream(self.view, self.refresh)
+        self.tail = Tail(bus, self._on_route)
+        self.ways = Ways(bus, self.view, self.tail.ring)
         self._control = control
         self._library = Library(bus)
 
@@ -35,6 +39,19 @@ class Board:
         newest = sorted(self._control.rollouts, key=lambda state: state.since)[-MOST_ROLLOUTS // 2 :]
         for state in newest:
             self.view.know(state)
+
+    def end(self) -> None:
+        """End all streams: whoever serves them is about to stop. On the loop that serves them."""
+        self.stream.end()
+        self.tail.end()
+
+    def end_soon(self) -> None:
+        """The same from another thread."""
+        self.stream.end_soon()
+        self.tail.end()
+
+    def _on_route(self, route: str) -> set[str]:
+        return {state.spec.rollout_id for state in self._control.rollouts if state.spec.route == route}
 
     def overview(self) -> Overview:
         """All rollouts."""

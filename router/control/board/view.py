@@ -188,6 +188,21 @@ class View:
         heaviest = () if report is None else report.heaviest
         return next((one for one in heaviest if one.interaction_id == interaction_id), None)
 
+    def heavy(self, interaction_id: str) -> Weighed | None:
+        """An interaction among those that weighed most in any rollout; None where it is none of them."""
+        with self._lock:
+            names = list(self._rollouts)
+        found = (self.weighed(name, interaction_id) for name in names)
+        return next((one for one in found if one is not None), None)
+
+    def evidence_of(self, rollout_id: str) -> tuple[int | None, list[DecisionMade]]:
+        """The last offset of the scores that a rollout's evidence has, as last reported, and its decisions."""
+        with self._lock:
+            seen = self._rollouts.get(rollout_id)
+            if seen is None:
+                return None, []
+            return None if seen.report is None else seen.report.last_offset, seen.decisions
+
 
 def _step(state: RolloutChanged) -> Step:
     return Step(

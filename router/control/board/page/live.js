@@ -99,19 +99,34 @@ async function run(mine) {
 }
 
 async function read(mine, onFirst) {
-  const headers = token.get() ? { authorization: `Bearer ${token.get()}` } : {};
   const query = wanted ? `?rollout=${encodeURIComponent(wanted)}` : "";
+  const opened = async () => {
+    known.me = await ask("api/me");
+    if (wanted) await whole(wanted);
+  };
+  await listen(`api/stream${query}`, mine.signal, opened, (frames) => {
+    frames.forEach(take);
+    known.heard = Date.now();
+    known.trouble = null;
+    onFirst();
+    changed();
+  });
+}
+
+// Reads server-sent events until they end; `onFrames` has [kind, data] of each. Throws Refused, and Error in plain
+// words where control does not answer, or is silent for too long.
+export async function listen(path, signal, opened, onFrames) {
+  const headers = token.get() ? { authorization: `Bearer ${token.get()}` } : {};
   const silent = new AbortController();
-  mine.signal.addEventListener("abort", () => silent.abort());
+  signal.addEventListener("abort", () => silent.abort());
   let watchdog = setTimeout(() => silent.abort(), SILENT_MS);
   try {
-    const answer = await fetch(`api/stream${query}`, { headers, signal: silent.signal }).catch(() => {
+    const answer = await fetch(path, { headers, signal: silent.signal }).catch(() => {
       throw new Error("control does not answer");
     });
     if (answer.status === 401 || answer.status === 403) throw new Refused("a token is wanted");
-    if (!answer.ok) throw new Error(`control answered ${answer.status}`);
-    known.me = await ask("api/me");
-    if (wanted) await whole(wanted);
+    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error || `control answered ${answer.status}`);
+    await opened();
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
@@ -123,20 +138,16 @@ async function read(mine, onFirst) {
       watchdog = setTimeout(() => silent.abort(), SILENT_MS);
       const frames = (rest + value).split("\n\n");
       rest = frames.pop();
-      frames.forEach(take);
-      known.heard = Date.now();
-      known.trouble = null;
-      onFirst();
-      changed();
+      onFrames(frames.map(parsed));
     }
   } finally {
     clearTimeout(watchdog);
   }
 }
 
-function take(frame) {
-  const kind = /^event: (.*)$/m.exec(frame)?.[1];
-  const data = JSON.parse(/^data: (.*)$/m.exec(frame)?.[1] ?? "null");
+const parsed = (frame) => [/^event: (.*)$/m.exec(frame)?.[1], JSON.parse(/^data: (.*)$/m.exec(frame)?.[1] ?? "null")];
+
+function take([kind, data]) {
   if (kind === "beat") known.skew = Date.parse(data.now) - Date.now();
   else if (kind === "overview") known.overview = data;
   else if (kind === "rollout" && data) merge(data);

@@ -9,6 +9,7 @@ import { Nav } from "./nav.js";
 import { Overview } from "./overview.js";
 import { Banners, Freshness } from "./parts.js";
 import { RolloutView } from "./rollout.js";
+import { TailView } from "./tail.js";
 
 // `#/kind/id/part/inner?query`; an empty `kind`, and one that nobody knows, is the overview.
 function route() {
@@ -26,6 +27,8 @@ function plainly(text) {
 }
 
 const rolloutOf = (place) => (place.kind === "rollouts" ? place.id || null : null);
+
+const TITLES = { live: "Live interactions", interactions: "Interaction" };
 
 function useLive() {
   const [, again] = useState(0);
@@ -60,7 +63,7 @@ function Page() {
 
   const rollout = name ? known.rollouts.get(name) : null;
   const line = known.overview?.rollouts.find((one) => one.rollout_id === name) ?? rollout?.line;
-  document.title = line ? `${line.rollout_id}: ${line.verdict.name} · Belay` : "Belay";
+  document.title = TITLES[place.kind] ? `${TITLES[place.kind]} · Belay` : line ? `${line.rollout_id}: ${line.verdict.name} · Belay` : "Belay";
   const onAct = (of, action) => act({ line: of, action });
   return html`
     <a class="skip" href="#main" onClick=${(e) => (e.preventDefault(), main.current?.focus())}>To the content</a>
@@ -81,14 +84,15 @@ function Page() {
 }
 
 function view(place, rollout, line, onAct) {
+  const one = place.kind === "interactions" ? place.id : place.part === "interactions" ? place.inner : null;
+  if (one) return html`<${InteractionView} id=${one} key=${one} />`;
+  if (place.kind === "live" || place.kind === "interactions") return html`<${TailView} query=${place.query} />`;
   if (!rolloutOf(place)) return html`<${Overview} overview=${known.overview} onAct=${onAct} />`;
   if (rollout?.unknown)
     return html`<section class="empty"><h1>No such rollout</h1><p>${rollout.unknown}</p><a href="#/">All rollouts</a></section>`;
   if (!rollout) return html`<p class="empty" aria-busy="true">Reading ${place.id}</p>`;
   const props = { rollout, line: line ?? rollout.line, onAct };
   if (place.part === "decisions") return html`<${DecisionView} ...${props} id=${place.inner} key=${place.inner} />`;
-  if (place.part === "interactions")
-    return html`<${InteractionView} ...${props} id=${place.inner} key=${place.inner} />`;
   return html`<${RolloutView} ...${props} />`;
 }
 

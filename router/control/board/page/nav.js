@@ -2,7 +2,10 @@
 
 import { html } from "./vendor/preact.js";
 
-export const PAGES = [{ kind: "", label: "Rollouts", inside: ["rollouts"] }];
+export const PAGES = [
+  { kind: "", label: "Rollouts", inside: ["rollouts"] },
+  { kind: "live", label: "Interactions", inside: ["interactions"] },
+];
 
 const isHere = (page, kind) => page.kind === kind || page.inside.includes(kind);
 

@@ -75,7 +75,7 @@ function Facts({ rollout, line }) {
 }
 
 function Heaviest({ rollout, line }) {
-  const base = `#/rollouts/${encodeURIComponent(line.rollout_id)}/interactions/`;
+  const base = "#/interactions/";
   const score = (v) => (v === null ? "–" : v.toFixed(2));
   return html`<section aria-labelledby="heaviest">
     <h2 id="heaviest">What weighed most</h2>

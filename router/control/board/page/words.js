@@ -22,6 +22,13 @@ export function evidence(value) {
   return value >= 10 ? value.toFixed(0) : value.toFixed(value >= 1 ? 1 : 2);
 }
 
+// A duration as latencies are read: 84 ms, 1.24 s, 12.3 s.
+export function took(ms) {
+  if (ms === null || ms === undefined) return "–";
+  if (ms < 999.5) return `${ms.toFixed(ms > 0 && ms < 10 ? 1 : 0)} ms`;
+  return ms < 100000 ? `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)} s` : span(ms);
+}
+
 export function span(ms) {
   const s = Math.max(0, ms / 1000);
   if (s < 100) return `${Math.round(s)} s`;
@@ -43,6 +50,8 @@ export const ago = (iso, at) => (iso ? `${span(at - Date.parse(iso))} ago` : "ne
 const clock = new Intl.DateTimeFormat(EN, { hour: "2-digit", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(EN, { day: "numeric", month: "short" });
 const full = new Intl.DateTimeFormat(EN, { dateStyle: "medium", timeStyle: "medium" });
+const seconds = new Intl.DateTimeFormat(EN, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const second = (ms) => seconds.format(ms);
 export const hour = (ms) => clock.format(ms);
 export const date = (ms) => day.format(ms);
 export const moment = (ms) => full.format(ms);
@@ -54,6 +63,16 @@ export const ACTIONS = {
   resume: { label: "Resume", title: "Go on with the rollout", verb: "Resume" },
   promote: { label: "Promote", title: "Go one stage on", verb: "Promote" },
   close: { label: "Close", title: "Close the rollout", verb: "Close" },
+};
+export const ARMS = { control: "base", candidate: "candidate" };
+export const OUTCOMES = {
+  complete: "answered",
+  fallback: "base instead",
+  failed: "failed",
+  refused: "refused",
+  client_error: "client's error",
+  client_left: "client left",
+  cut: "router stopped",
 };
 export const DECIDED = { roll_back: "Roll back", promote: "Promote", hold: "Hold" };
 export const POLICIES = {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -12,7 +10,7 @@ from typing import Literal
 import axe_playwright_python
 import pytest
 from _control.served import Served, publish, under_way
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from router.control.gate import Gate
 from router.control.settings import AccessSettings
@@ -22,40 +20,7 @@ from telemetry.events import WatchReported, now
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = os.environ.get("BELAY_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 AXE = Path(str(axe_playwright_python.__file__)).with_name("axe.min.js")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: install one, or say where it is in BELAY_CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """For tests that leave the rollout as it is."""
-    made, _ = under_way(tmp_path_factory.mktemp("control"), scores=450)
-    with made:
-        yield made
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page whose console has to stay silent; what the network says of a control that is away is no mistake."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
-    yield page
-    page.close()
-    assert [said for said in wrong if "Failed to load resource" not in said] == []
 
 
 def state(page: Page) -> Locator:
@@ -64,7 +29,7 @@ def state(page: Page) -> Locator:
 
 def open_rollout(page: Page, served: Served) -> None:
     page.goto(f"{served.url}#/rollouts/support-2")
-    expect(page.locator("tr", has_text="multi step reasoning")).to_be_visible()
+    expect(page.locator("table.capabilities tr", has_text="multi step reasoning")).to_be_visible()
 
 
 def test_from_all_rollouts_to_one_to_its_decisions_and_back(page: Page, served: Served) -> None:
@@ -76,7 +41,7 @@ def test_from_all_rollouts_to_one_to_its_decisions_and_back(page: Page, served: 
     expect(page.get_by_role("img", name="Evidence of a drop over time")).to_be_visible()
     page.locator("section", has=page.locator("#decisions")).get_by_role("link").first.click()
     expect(page.locator(".replay code")).to_contain_text("belay replay ")
-    page.get_by_role("link", name="Rollouts").click()
+    page.get_by_role("navigation", name="Where you are").get_by_role("link", name="Rollouts").click()
     expect(card).to_be_visible()
 
 
