@@ -85,11 +85,13 @@ class Finder:
             score, graded = self._scores(reader, interaction_at, scored_at)
             earlier = None if score is None else self._earlier(reader, *score)
         return Trail(
-            interaction,
-            interaction_at,
-            *(answered or (None, None)),
-            *(score or (None, None)),
-            graded=None if graded is None else graded[0],
+            interaction=interaction,
+            interaction_at=interaction_at,
+            shadow=answered and answered[0],
+            shadow_at=answered and answered[1],
+            score=score and score[0],
+            score_at=score and score[1],
+            graded=graded and graded[0],
             earlier=earlier,
         )
 
