@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.models.store import SHIPPED, ModelStore
+from telemetry.rollout_file import file_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,14 @@ class RunFolder:
     def word_table(self) -> Path:
         """By what the router tells capabilities apart; the worker writes it."""
         return self.root / "words.json"
+
+    def worker_status_of(self, worker: str) -> Path:
+        """What one of several workers said of itself, by its name."""
+        return file_of(self.worker_status, worker)
+
+    def word_table_of(self, worker: str) -> Path:
+        """The word table of one of several workers."""
+        return file_of(self.word_table, worker)
 
     def settings(self, process: str) -> Path:
         """The settings file that a process of this run is started with."""

@@ -1,22 +1,24 @@
-"""`belay.yaml`: one file for one route, from which every command's defaults and every process's settings come."""
+"""`belay.yaml`: one file from which every command's defaults and every process's settings come."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from belay.project_routes import ProjectRoutes, named_twice, served_by_ourselves
 from evaluator.briefs.judges import JudgeAddress
+from evaluator.briefs.yaml_text import YamlError, YamlText, read_yaml
 from router.control.notify.settings import NotifySettings
 from router.control.settings import AccessSettings
 from telemetry.bus.settings import BusSettings, Servers
 from telemetry.environment import overlay
 from telemetry.errors import SettingsError
-from telemetry.events import AdvancePolicy, TextPolicy
+from telemetry.events import DEFAULT_ROUTE, AdvancePolicy, TextPolicy
 from telemetry.mistakes import explain
-from telemetry.settings import Port, Settings, load_document
+from telemetry.settings import Port, Settings, mapping_in
 
 FILE: Final = Path("belay.yaml")
 EMBEDDED: Final = "embedded"
@@ -27,8 +29,8 @@ _ROUTER_PATHS: Final = ("keys_file", "tls_cert", "tls_key", "tls_client_ca")
 class Ports(Settings):
     """Where the parts listen on 127.0.0.1; `status` is where the router tells how it is.
 
-    A second engine takes the port after `engine`. Where `metrics` is set, forwarder, worker and control are scraped at
-    it and at the two ports after it.
+    Further engines take the ports after `engine`. Where `metrics` is set, forwarder, worker and control are scraped at
+    it and at the two ports after it, further workers at those behind.
     """
 
     router: Port = 8100
@@ -38,21 +40,41 @@ class Ports(Settings):
     broker: Port = 9092
     metrics: Annotated[int, Field(ge=1, le=65533)] | None = None
 
+    @model_validator(mode="after")
+    def _each_its_own(self) -> Self:
+        taken: dict[int, str] = {}
+        for name, port in self.listening().items():
+            other = taken.setdefault(port, name) if port else name
+            if other != name:
+                raise ValueError(f"{other} and {name} are both {port}, expected a port each")
+        return self
+
+    def listening(self) -> dict[str, int]:
+        """The ports that the file fixes, by what listens there; the broker may be elsewhere."""
+        found = {
+            name: port for name, port in self if isinstance(port, int) and name not in ("broker", "metrics")
+        }
+        scraped = ("forwarder's metrics", "worker's metrics", "control's metrics")
+        return found | (
+            {} if self.metrics is None else {name: self.metrics + at for at, name in enumerate(scraped)}
+        )
+
 
 class _Bus(Settings):
     bus: BusSettings
 
 
 class Project(Settings):
-    """One route: the name that clients ask for, its models and brief, and how it is rolled out.
+    """The route of this file: the name that clients ask for, its models and brief, and how it is rolled out.
 
-    `base` and `candidate` are names in the home. `broker` is the embedded one, which forgets, or `host:port`; `kafka`
-    are further settings of it, `namespace` and `topics` among them (a password comes from the environment:
-    BELAY_BUS__SASL_PASSWORD). `training` are a
-    training's settings without name, base, data, output and brief. `gpu_memory` is each engine's share of a GPU's
-    memory. `judges` say where those answer that the brief knows by name. Models that others run are asked who they are
-    every `attest_every_s` seconds while a rollout is live. `access` says how control knows who asks; without it anybody
-    on this machine may act. `notify` says whom control tells of a rollback, a pause or a full rollout.
+    It takes every name that is none of `routes`, which have models, and rollouts, of their own. `base` and `candidate`
+    are names in the home. `broker` is the embedded one, which forgets, or `host:port`; `kafka` are further settings of
+    it, `namespace` and `topics` among them (a password comes from the environment: BELAY_BUS__SASL_PASSWORD).
+    `training` are a training's settings without name, base, data, output and brief. `gpu_memory` is each engine's share
+    of a GPU's memory. `judges` say where those answer that the brief knows by name. Models that others run are asked
+    who they are every `attest_every_s` seconds while a rollout is live. `access` says how control knows who asks;
+    without it anybody on this machine may act. `notify` says whom control tells of a rollback, a pause or a full
+    rollout.
     """
 
     route: Annotated[str, Field(min_length=1)]
@@ -74,6 +96,21 @@ class Project(Settings):
     judges: dict[str, JudgeAddress] = Field(default_factory=dict)
     router: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
+    routes: ProjectRoutes = Field(default_factory=dict)
+
+    @field_validator("routes")
+    @classmethod
+    def _each_name_once(cls, routes: ProjectRoutes, info: ValidationInfo) -> ProjectRoutes:
+        if DEFAULT_ROUTE in routes:
+            raise ValueError(
+                f"{DEFAULT_ROUTE!r} is what routers call the file's own route; give it another name"
+            )
+        wrong = named_twice(routes, info.data.get("route"), info.data.get("router")) or served_by_ourselves(
+            routes, info.data.get("ports", Ports()).listening()
+        )
+        if wrong is not None:
+            raise ValueError(wrong)
+        return routes
 
     @property
     def bootstrap_servers(self) -> str:
@@ -111,15 +148,41 @@ class Project(Settings):
 
 
 def load_project(path: Path = FILE) -> Project:
-    """The project in `path`; its relative paths start from the file's folder. Raises SettingsError."""
-    found = load_document(path, Project)
+    """The project in `path`; its relative paths start from the file's folder.
+
+    Raises SettingsError, which names what is wrong by its place and its line; a key that stands twice is wrong.
+    """
+    found = _checked(path)
     there = path.resolve().parent
     changes: dict[str, Any] = {name: there / getattr(found, name) for name in _PATHS}
     if found.access is not None and found.access.tokens is not None:
         changes["access"] = found.access.model_copy(update={"tokens": there / found.access.tokens})
     files = {name: str(there / found.router[name]) for name in _ROUTER_PATHS if found.router.get(name)}
     changes["router"] = found.router | files
+    changes["routes"] = {
+        name: route.model_copy(update={"brief": there / route.brief}) if route.brief is not None else route
+        for name, route in found.routes.items()
+    }
     return found.model_copy(update=changes)
+
+
+def _checked(path: Path) -> Project:
+    mapping_in(path, Project, "Give the path of such a file.")
+    try:
+        source = read_yaml(path.read_text(encoding="utf-8"))
+        return Project.model_validate(source.data)
+    except YamlError as error:
+        raise SettingsError(f"{path}: {error}") from error
+    except ValidationError as error:
+        raise SettingsError(f"{path}:\n" + "\n".join(_told(error, source))) from error
+
+
+def _told(error: ValidationError, source: YamlText) -> list[str]:
+    """A line a mistake, with the line of the file where it stands."""
+    places = [detail["loc"] for detail in error.errors(include_url=False)]
+    lines = [source.line(place) for place in places]
+    told = explain(error, Project)
+    return [f"{one} (line {line})" if line else one for one, line in zip(told, lines, strict=True)]
 
 
 def defaults_of(project: Project) -> Mapping[str, Any]:

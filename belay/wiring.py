@@ -64,10 +64,14 @@ def half_of_the_cores(arm: Arm) -> str:
     Two engines that share cores wait for each other in every layer: on two cores, one each answered 4.4
     requests a second on both at once, two shared cores 2.5.
     """
+    return part_of_the_cores(0 if arm == "control" else 1, 2)
+
+
+def part_of_the_cores(number: int, of: int) -> str:
+    """As `half_of_the_cores`, those of one of so many engines; "auto" where there are fewer cores than engines."""
     cores = sorted(os.sched_getaffinity(0))
-    middle = len(cores) // 2
-    mine = cores[:middle] if arm == "control" else cores[middle:]
-    return ",".join(map(str, mine)) if middle else "auto"
+    mine = cores[len(cores) * number // of : len(cores) * (number + 1) // of]
+    return ",".join(map(str, mine)) if len(cores) >= of else "auto"
 
 
 def half_of_the_gpus(arm: Arm) -> Place:

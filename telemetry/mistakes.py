@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
@@ -76,7 +76,9 @@ def _annotation_at(kind: type[BaseModel], place: tuple[int | str, ...]) -> Any:
     """What stands at a place by the types, None where they do not say; a list's entry is as the list."""
     found: Any = kind
     for part in place:
-        if isinstance(part, str):
+        if isinstance(part, str) and get_origin(found) is dict:
+            found = get_args(found)[1]
+        elif isinstance(part, str):
             model = _model_in(found)
             field = model.model_fields.get(part) if model else None
             found = field.annotation if field else None

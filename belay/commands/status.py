@@ -25,8 +25,9 @@ def status(file: ProjectFile = FILE, as_json: AsJson = False) -> None:
 
     Example: `belay status --json`
     """
-    from belay.launcher.parts import Route
-    from belay.launcher.status import see, status_table, steps
+    from belay.launcher.routes import Route
+    from belay.launcher.seen import see
+    from belay.launcher.status import status_table, steps
 
     found = steps(see(Route.of(load_project(file))))
     if as_json:

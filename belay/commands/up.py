@@ -32,7 +32,10 @@ def up(
         ),
     ] = None,
     start: Annotated[
-        bool, typer.Option("--start", help="Start the candidate's rollout as soon as everything is up.")
+        bool,
+        typer.Option(
+            "--start", help="Start the rollout of each route's candidate as soon as everything is up."
+        ),
     ] = False,
     override_by: OverrideBy = "",
     override_reason: OverrideReason = "",
@@ -41,7 +44,7 @@ def up(
 
     Example: `belay up --start` or, on several machines, `belay up router`
     """
-    from belay.launcher.parts import Route
+    from belay.launcher.routes import Route
     from belay.launcher.up import chosen, run_up, write_settings
     from belay.steps.rollout_start import drafted, started
 
@@ -54,11 +57,12 @@ def up(
         write_settings(route)
         # The part takes this process's place, so that whoever supervises us supervises it.
         os.execv(sys.executable, [sys.executable, "-m", "belay", *alone.arguments])  # noqa: S606 - no shell is wanted
-    spec = drafted(route.project, override_by, override_reason) if start else None
+    specs = drafted(route.project, override_by, override_reason) if start else []
 
     def ready() -> None:
-        console.print(f"   clients ask {route.project.router_url}/v1 for model {route.project.route!r}")
-        if spec is not None:
+        models = ", ".join(map(repr, (route.project.route, *route.project.routes)))
+        console.print(f"   clients ask {route.project.router_url}/v1 for model {models}", markup=False)
+        for spec in specs:
             state = started(route.project, spec)
             console.print(f"   rollout {state.spec.rollout_id} has begun at {state.share:.0%}")
         console.print(f"   the dashboard: {route.project.control_url}/", soft_wrap=True)

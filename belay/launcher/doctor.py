@@ -13,8 +13,9 @@ from typing import Final, TypeVar
 from belay.launcher import doctor_places as places
 from belay.launcher import doctor_reached as reached
 from belay.launcher.finding import Finding
-from belay.launcher.parts import Route, parts_of
-from belay.project import load_project
+from belay.launcher.parts import parts_of
+from belay.launcher.routes import OtherRoute, Route
+from belay.project import Project, load_project
 from evaluator.audit.baseline import load_baseline
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from serving.engines.address import ModelAddress
@@ -50,16 +51,19 @@ def examine(file: Path) -> Iterator[Finding]:
     )
     yield from _judges(loaded)
     yield from reached.broker(project)
-    yield from reached.routes(project)
+    yield from reached.passed_on(project)
     route = yield from _looked("models", lambda: Route.of(project), _named)
     if route is None:
         return
     yield from places.settings(route)
+    yield from reached.addresses(route)
     yield from _model("base", route.base)
-    yield from _baseline(route, loaded)
+    yield from _baseline(project, route.base, loaded)
     if route.candidate is not None:
         yield from _model("candidate", route.candidate)
         yield _audit(route.candidate)
+    for other in route.others:
+        yield from _other(other, loaded)
     yield from _ports(route)
 
 
@@ -145,40 +149,56 @@ def _model(what: str, model: StoredModel) -> Iterator[Finding]:
         yield Finding(what, "ok", f"{model.name}, {model.manifest.kind}, sha256 {model.manifest.sha256[:12]}")
 
 
-def _baseline(route: Route, loaded: LoadedBrief | None) -> Iterator[Finding]:
+def _other(route: OtherRoute, loaded: LoadedBrief | None) -> Iterator[Finding]:
+    """A route beside the file's own: its arms where they are addresses, else its models, and what a rollout needs."""
+    if route.settings.brief is not None:
+        judges = route.project.judges
+        loaded = yield from _looked(
+            f"{route.name}: brief", lambda: load_brief(route.brief, judges), lambda found: found.brief.name
+        )
+    for what, arm in (("base", route.base), ("candidate", route.candidate)):
+        if arm is not None and arm.model is not None and arm.at is None:
+            yield from _model(f"{route.name}: {what}", arm.model)
+    if route.candidate is not None and route.candidate.model is not None:
+        yield _audit(route.candidate.model, f"{route.name}: audit")
+        if route.base.model is not None:
+            yield from _baseline(route.project, route.base.model, loaded, f"{route.name}: baseline")
+
+
+def _baseline(
+    project: Project, base: StoredModel, loaded: LoadedBrief | None, what: str = "baseline"
+) -> Iterator[Finding]:
     if loaded is None:
         return
     try:
-        found = load_baseline(route.project.home / "baselines", route.base.manifest.sha256)
+        found = load_baseline(project.home / "baselines", base.manifest.sha256)
     except BelayError as error:
-        yield Finding("baseline", "wrong", error.message, error.hint, error.exit_code)
+        yield Finding(what, "wrong", error.message, error.hint, error.exit_code)
         return
     if found.binding.brief_sha256 != loaded.sha256:
-        yield Finding("baseline", "wrong", "it is of another version of the brief", "`belay baseline`.", 2)
+        yield Finding(what, "wrong", "it is of another version of the brief", "`belay baseline`.", 2)
     else:
-        yield Finding("baseline", "ok", f"{len(found.measures)} measures, of {found.recorded:%Y-%m-%d}")
+        yield Finding(what, "ok", f"{len(found.measures)} measures, of {found.recorded:%Y-%m-%d}")
 
 
-def _audit(candidate: StoredModel) -> Finding:
+def _audit(candidate: StoredModel, what: str = "audit") -> Finding:
     bound = candidate.manifest.audit
     if bound is None:
-        return Finding("audit", "wrong", f"{candidate.name} has none", f"`belay audit {candidate.name}`.", 2)
+        return Finding(what, "wrong", f"{candidate.name} has none", f"`belay audit {candidate.name}`.", 2)
     if bound.verdict == "pass" or bound.override_by:
         by = f", overridden by {bound.override_by}" if bound.override_by else ""
-        return Finding("audit", "ok", bound.verdict + by)
+        return Finding(what, "ok", bound.verdict + by)
     told = f"{bound.verdict}: no passing audit, no rollout"
     return Finding(
-        "audit", "wrong", told, f"Train again, or `belay override {candidate.name} --by YOU --reason WHY`.", 2
+        what, "wrong", told, f"Train again, or `belay override {candidate.name} --by YOU --reason WHY`.", 2
     )
 
 
 def _ports(route: Route) -> Iterator[Finding]:
+    served = {engine.name: engine.served for engine in route.engines()}
     for part in parts_of(route):
-        is_engine = part.name in ("base", "candidate")
-        served = {route.project.route} if is_engine else set()
-        if part.name == "base" and route.candidate is not None and route.shares_engine:
-            served.add(route.candidate.served_name)
-        yield from reached.part_at(part, f"{part.name} engine" if is_engine else part.name, served)
+        name = f"{part.name} engine" if part.name in served else part.name
+        yield from reached.part_at(part, name, served.get(part.name, set()))
 
 
 def _named(route: Route) -> str:

@@ -14,9 +14,10 @@ from typing import Final
 import belay
 from belay.home import Home
 from belay.launcher.finding import Finding
-from belay.launcher.parts import Route, stack_settings
+from belay.launcher.parts import stack_settings
 from belay.launcher.processes import processes_of
-from belay.launcher.settings_shown import KINDS
+from belay.launcher.routes import Route
+from belay.launcher.settings_shown import kind_of
 from belay.project import Project
 from router.proxy.settings import RouterSettings
 from telemetry.environment import SECRETS_DIR
@@ -106,7 +107,7 @@ def settings(route: Route) -> Iterator[Finding]:
     wrong = False
     for process in processes_of(stack_settings(route)):
         try:
-            shown_content(process.content, KINDS[process.name], f"{process.name}'s settings")
+            shown_content(process.content, kind_of(process.name), f"{process.name}'s settings")
         except BelayError as error:
             wrong = True
             yield Finding("settings", "wrong", error.message, error.hint or "Correct belay.yaml.", 2)

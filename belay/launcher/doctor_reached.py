@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -13,10 +13,12 @@ from pydantic import ValidationError
 
 from belay.launcher.finding import Finding
 from belay.launcher.parts import Part
+from belay.launcher.routes import Route
 from belay.project import EMBEDDED, Project
 from belay.steps.init import listens
 from router.proxy.settings import RouteSettings
 from serving.engines.address import ModelAddress
+from serving.engines.arms import Endpoint
 from telemetry.bus.kafka_bus import KafkaBus
 from telemetry.bus.topic_plan import TOPIC
 from telemetry.errors import BelayError
@@ -60,22 +62,34 @@ def _topics(bus: KafkaBus) -> Finding:
     )
 
 
-def routes(project: Project) -> Iterator[Finding]:
-    """The engines of further routes of the router, every replica; what cannot be read as one `settings` tells."""
+def addresses(route: Route) -> Iterator[Finding]:
+    """The engines that others run for the routes of belay.yaml, every replica."""
+    endpoints = route.endpoints()
+    for other in route.others:
+        arms = zip((other.arm("control"), other.arm("candidate")), endpoints[other.name], strict=True)
+        yield from _arms(other.name, [endpoint for arm, endpoint in arms if arm.at is not None])
+
+
+def passed_on(project: Project) -> Iterator[Finding]:
+    """The same of routes that are the router's settings; what cannot be read as one `settings` tells."""
     given = project.router.get("routes")
     for name, route in given.items() if isinstance(given, Mapping) else ():
         try:
             arms = RouteSettings.model_validate(route)
         except ValidationError:
             continue
-        asked = set()
-        for arm in (arms.control, arms.candidate):
-            for url in arm.replicas:
-                model = arm.model or str(name)
-                if (url, model) not in asked:
-                    asked.add((url, model))
-                    address = ModelAddress(url, model, arm.key_env)
-                    yield from engine(f"{name}: {arm.arm}", address, clients_key=arm.key_env is None)
+        yield from _arms(str(name), (arms.control, arms.candidate))
+
+
+def _arms(name: str, arms: Iterable[Endpoint]) -> Iterator[Finding]:
+    asked = set()
+    for arm in arms:
+        for url in arm.replicas:
+            model = arm.model or name
+            if (url, model) not in asked:
+                asked.add((url, model))
+                address = ModelAddress(url, model, arm.key_env)
+                yield from engine(f"{name}: {arm.arm}", address, clients_key=arm.key_env is None)
 
 
 def engine(what: str, address: ModelAddress, *, clients_key: bool = False) -> Iterator[Finding]:

@@ -1,21 +1,21 @@
-"""What `belay up` runs, out of a project: broker, engines, and the four processes of the online path."""
+"""What `belay up` runs, out of a project: broker, engines, and the processes of the online path."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from belay.home import Home, RunFolder
-from belay.launcher.processes import StackSettings, processes_of
-from belay.project import EMBEDDED, Project
-from belay.wiring import half_of_the_cores
-from serving.engines.arms import ANY_NAME, Endpoint
+from belay.home import Home
+from belay.launcher.processes import StackSettings, WorkerOf, processes_of
+from belay.launcher.routes import Route
+from belay.project import EMBEDDED, FILE, Project
+from belay.wiring import part_of_the_cores
 from serving.engines.placement import Place, placement
 from serving.engines.vllm_engine import engine_cards
-from serving.models.store import ModelStore, StoredModel
-from telemetry.errors import UsageError
-from telemetry.events import Arm
+from serving.models.store import StoredModel
+from telemetry.errors import SettingsError
 
 ENGINE_START_S: Final = 600.0
 PROCESS_START_S: Final = 60.0
@@ -37,77 +37,24 @@ class Part:
     start_s: float = PROCESS_START_S
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A project's models, found in its home. Without a candidate both arms are base."""
-
-    project: Project
-    base: StoredModel
-    candidate: StoredModel | None
-
-    @classmethod
-    def of(cls, project: Project) -> Route:
-        """The route of a project. Raises AttestationError or UsageError where its models are not there or no pair."""
-        store = ModelStore(project.home / "models")
-        base = store.base(project.base)
-        candidate = store.get(project.candidate) if project.candidate is not None else None
-        if candidate is not None and store.base_of(candidate) != base:
-            raise UsageError(
-                f"candidate {candidate.name!r} was made from base {store.base_of(candidate).name!r}, "
-                f"the route's is {base.name!r}",
-                hint="Set `base` or `candidate` in belay.yaml to models that belong together.",
-            )
-        return cls(project, base, candidate)
-
-    @property
-    def folder(self) -> RunFolder:
-        """The files of this route's processes."""
-        return Home(self.project.home).run(f"route-{self.project.route}")
-
-    @property
-    def shares_engine(self) -> bool:
-        """Whether the candidate is an adapter beside base."""
-        return self.candidate is not None and self.candidate.manifest.kind == "adapter"
-
-    def endpoint(self, arm: Arm) -> Endpoint:
-        """Where an arm answers, and under which name and key."""
-        model = self.base if arm == "control" or self.candidate is None else self.candidate
-        others = model.manifest.engine
-        if others is not None:
-            # Others may call it anything; who answers there is attested by what it says (`belay adopt`).
-            return Endpoint(
-                arm=arm, url=others.url, model=others.model, key_env=others.key_env, answers_as=ANY_NAME
-            )
-        if model == self.candidate and not self.shares_engine:
-            return Endpoint(arm=arm, url=_at(self.project.ports.engine + self._own_base))
-        return Endpoint(
-            arm=arm,
-            url=_at(self.project.ports.engine),
-            model=model.served_name if model.manifest.kind == "adapter" else None,
-        )
-
-    @property
-    def _own_base(self) -> int:
-        """How many engines are started for base."""
-        return int(self.base.manifest.engine is None)
-
-
 def parts_of(route: Route) -> list[Part]:
     """Every part that the project names, in the order in which they are started.
 
-    Raises UsageError where the engines do not fit the GPUs.
+    Raises UsageError where the engines do not fit the GPUs, SettingsError where two parts would have one port.
     """
     project = route.project
+    settings = stack_settings(route)
+    _refuse_colliding(route, settings.workers)
     parts = []
     if project.broker == EMBEDDED:
         log = str(route.folder.logs / "tansu.log")
         broker = project.ports.broker
         parts.append(Part("broker", ("broker", "--port", str(broker), "--log", log), port=broker))
     parts += _engines(route)
-    settings = stack_settings(route)
     # At the router's own address: the clients' may want a certificate.
     urls = {"control": f"{project.control_url}/livez", "router": f"{project.status_url}/belay/healthz"}
     files = {"worker": route.folder.worker_status}
+    files |= {one.part: route.folder.worker_status_of(one.name) for one in settings.workers}
     for process in processes_of(settings):
         arguments = (process.command, "--settings", str(route.folder.settings(process.name)))
         parts.append(Part(process.name, arguments, urls.get(process.name), file=files.get(process.name)))
@@ -115,7 +62,7 @@ def parts_of(route: Route) -> list[Part]:
 
 
 def stack_settings(route: Route) -> StackSettings:
-    """The settings of the four processes."""
+    """The settings of the processes of the online path."""
     project = route.project
     return StackSettings(
         brief=project.brief,
@@ -136,36 +83,67 @@ def stack_settings(route: Route) -> StackSettings:
         judges=project.judges,
         router=project.router,
         learned=Home(project.home).learned_judge(route.candidate.name) if route.candidate else None,
+        routes=route.endpoints(),
+        workers=workers_of(route),
     )
 
 
+def workers_of(route: Route) -> tuple[WorkerOf, ...]:
+    """The workers beside the first one: routes that have brief and learned judge in common share a worker."""
+    first = route.project.brief, _taught(route.project, route.candidate)
+    found: dict[tuple[Path, Path | None], list[str]] = {}
+    for other in route.others:
+        model = other.candidate.model if other.candidate is not None else None
+        if (by := (other.brief, _taught(route.project, model))) != first:
+            found.setdefault(by, []).append(other.name)
+    return tuple(WorkerOf(names[0], tuple(names), *by) for by, names in found.items())
+
+
+def _taught(project: Project, candidate: StoredModel | None) -> Path | None:
+    """The judge that a candidate's audit left; None where it left none."""
+    file = Home(project.home).learned_judge(candidate.name) if candidate is not None else None
+    return file if file is not None and file.is_file() else None
+
+
 def _engines(route: Route) -> list[Part]:
-    """An engine for base with its adapters, and one for a candidate that is merged; none for what others run."""
-    ours: list[tuple[Arm, StoredModel]] = [("control", route.base)]
-    if route.candidate is not None and not route.shares_engine:
-        ours.append(("candidate", route.candidate))
-    ours = [(arm, model) for arm, model in ours if model.manifest.engine is None]
-    places = placement(len(ours), engine_cards(), route.project.gpu_memory)
+    """An engine for each base with its adapters, and one for each merged candidate; none for what others run."""
+    engines = route.engines()
+    places = placement(len(engines), engine_cards(), route.project.gpu_memory)
     parts = []
-    for (arm, model), place in zip(ours, places, strict=True):
-        port = int(route.endpoint(arm).url.rpartition(":")[2])
-        arguments = ["serve", model.name, "--port", str(port), "--name", route.project.route]
+    for number, (engine, place) in enumerate(zip(engines, places, strict=True)):
+        arguments = ["serve", engine.plan.model.name, "--port", str(engine.port), "--name", engine.alias]
         arguments += ["--home", str(route.project.home)]
-        if arm == "control" and route.shares_engine and route.candidate is not None:
-            arguments += ["--adapter", route.candidate.name]
+        for adapter in engine.plan.adapters:
+            arguments += ["--adapter", adapter.name]
         arguments += _on(place)
-        if len(ours) == 2 and place.device == "cpu":
-            arguments += ["--cores", half_of_the_cores(arm)]
-        name = "base" if arm == "control" else "candidate"
-        parts.append(Part(name, tuple(arguments), f"{_at(port)}/v1/models", start_s=ENGINE_START_S))
+        if len(engines) > 1 and place.device == "cpu":
+            arguments += ["--cores", part_of_the_cores(number, len(engines))]
+        parts.append(Part(engine.name, tuple(arguments), f"{engine.url}/v1/models", start_s=ENGINE_START_S))
     return parts
+
+
+def _refuse_colliding(route: Route, workers: Sequence[WorkerOf]) -> None:
+    """Raise SettingsError where two parts would have one port: some have those after what the file says."""
+    project = route.project
+    taken = {port: what for what, port in project.ports.listening().items() if what != "engine"}
+    wanted = [(f"the engine {engine.name}", engine.port) for engine in route.engines()]
+    if project.broker == EMBEDDED:
+        wanted.append(("the broker", project.ports.broker))
+    if project.ports.metrics is not None:
+        wanted += [
+            (f"{one.part}'s metrics", project.ports.metrics + 3 + at) for at, one in enumerate(workers)
+        ]
+    for what, port in wanted:
+        other = taken.setdefault(port, what)
+        if other != what:
+            raise SettingsError(
+                f"{FILE}: ports: {what} would be at {port}, and so would {other}",
+                hint="Engines have `engine` and the ports after it, the metrics of further workers those behind "
+                "`metrics`.",
+            )
 
 
 def _on(place: Place) -> list[str]:
     """An engine's place, as options of `belay serve`."""
     gpu = ["--gpu", place.gpu] if place.gpu is not None else []
     return [*gpu, "--memory", f"{place.memory:g}"] if place.memory is not None else gpu
-
-
-def _at(port: int) -> str:
-    return f"http://127.0.0.1:{port}"

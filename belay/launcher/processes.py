@@ -1,4 +1,4 @@
-"""The four processes of the online path: their settings out of one value, and the command that each is."""
+"""The processes of the online path: their settings out of one value, and the command that each is."""
 
 from __future__ import annotations
 
@@ -6,14 +6,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import yaml
 
 from belay.home import RunFolder
 from evaluator.briefs.judges import Judges
 from serving.engines.arms import Endpoint
-from telemetry.events import TextPolicy
+from telemetry.events import DEFAULT_ROUTE, TextPolicy
 from telemetry.files import write_renamed
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOf:
+    """A worker beside the first one: it scores what asks for `models`, by a brief and a learned judge of their own.
+
+    `name` is the first of these routes.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    brief: Path
+    learned: Path | None = None
+
+    @property
+    def part(self) -> str:
+        """What people know its process by."""
+        return f"worker.{quote(self.name, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +44,8 @@ class StackSettings:
     settings of the bus beside its servers and `router` of the router beside what follows from the others, `access` is
     how control knows who asks and `notify` whom it tells;
     `text_policy` is what leaves the machine of what users write. `learned` is the judge that the candidate's audit
-    left.
+    left. `control`, `candidate`, `brief` and `learned` are the default route's; `routes` are base and candidate of
+    further ones, and `workers` score those of them that the first worker does not.
     """
 
     brief: Path
@@ -46,6 +66,8 @@ class StackSettings:
     judges: Judges = field(default_factory=dict)
     router: Mapping[str, Any] = field(default_factory=dict)
     learned: Path | None = None
+    routes: Mapping[str, tuple[Endpoint, Endpoint]] = field(default_factory=dict)
+    workers: tuple[WorkerOf, ...] = ()
 
     @property
     def bus(self) -> dict[str, Any]:
@@ -75,7 +97,7 @@ class Process:
 
 
 def processes_of(s: StackSettings) -> list[Process]:
-    """Control, router, forwarder and worker, in the order in which they are started."""
+    """Control, router, forwarder and every worker, in the order in which they are started."""
     folder = s.folder
     return [
         Process(
@@ -107,6 +129,7 @@ def processes_of(s: StackSettings) -> list[Process]:
                 "rollout_file": str(folder.rollout_file),
                 "spool_folder": str(folder.spool),
                 "table_file": str(folder.word_table),
+                **_routes(s),
             },
         ),
         Process(
@@ -120,19 +143,35 @@ def processes_of(s: StackSettings) -> list[Process]:
                 **s.metrics(0),
             },
         ),
-        Process(
-            "worker",
-            "watch",
-            {
-                "bus": s.bus,
-                "worker": {
-                    "brief": str(s.brief),
-                    "status_file": str(folder.worker_status),
-                    "table_file": str(folder.word_table),
-                    "judges": {name: judge.model_dump() for name, judge in s.judges.items()},
-                    "learned": str(s.learned) if s.learned is not None else None,
-                    **s.metrics(1),
-                },
-            },
-        ),
+        _worker(s, "worker", WorkerOf(DEFAULT_ROUTE, (), s.brief, s.learned), s.metrics(1)),
+        *(_worker(s, one.part, one, s.metrics(3 + at)) for at, one in enumerate(s.workers)),
     ]
+
+
+def _routes(s: StackSettings) -> dict[str, Any]:
+    """The router's `routes`: those that belay.yaml passes on as they are, and those whose arms were found."""
+    given: Mapping[str, Any] = s.router.get("routes") or {}
+    if not s.routes:
+        return {"routes": dict(given)} if given else {}
+    scored_by = {model: one.name for one in s.workers for model in one.models}
+    found: dict[str, dict[str, Any]] = {}
+    for name, (control, candidate) in s.routes.items():
+        found[name] = {"control": control.model_dump(), "candidate": candidate.model_dump()}
+        if name in scored_by:
+            found[name]["table_file"] = str(s.folder.word_table_of(scored_by[name]))
+    return {"routes": {**given, **found}}
+
+
+def _worker(s: StackSettings, part: str, worker: WorkerOf, metrics: Mapping[str, Any]) -> Process:
+    others = [] if worker.models else [model for one in s.workers for model in one.models]
+    content = {
+        "brief": str(worker.brief),
+        "status_file": str(s.folder.worker_status_of(worker.name)),
+        "table_file": str(s.folder.word_table_of(worker.name)),
+        "judges": {name: judge.model_dump() for name, judge in s.judges.items()},
+        "learned": str(worker.learned) if worker.learned is not None else None,
+        **metrics,
+    }
+    if s.workers:
+        content |= {"name": worker.name, "models": list(worker.models), "other_models": others}
+    return Process(part, "watch", {"bus": s.bus, "worker": content})

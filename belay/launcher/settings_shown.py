@@ -9,8 +9,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from belay.launcher.parts import Route, stack_settings
+from belay.launcher.parts import stack_settings
 from belay.launcher.processes import processes_of
+from belay.launcher.routes import Route
 from belay.project import load_project
 from belay.wiring import WatchSettings
 from router.control.settings import ControlSettings
@@ -28,11 +29,16 @@ KINDS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
 )
 
 
+def kind_of(process: str) -> type[BaseModel]:
+    """The settings that a process takes, by its name; those of several workers begin alike (`worker.ROUTE`)."""
+    return KINDS[process.partition(".")[0]]
+
+
 def of_project(file: Path, process: str | None = None) -> dict[str, list[Shown]]:
     """What `belay up` would start each process with, or one of them. Raises SettingsError as that process would."""
     contents = {p.name: p.content for p in processes_of(stack_settings(Route.of(load_project(file))))}
-    names = list(KINDS) if process is None else [process]
-    return {name: shown_content(contents[name], KINDS[name], str(file)) for name in names}
+    names = list(contents) if process is None else [process]
+    return {name: shown_content(contents[name], kind_of(name), str(file)) for name in names}
 
 
 def of_file(settings: Path, process: str) -> dict[str, list[Shown]]:

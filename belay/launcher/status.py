@@ -3,69 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
+from urllib.parse import quote
 
-import httpx
-import yaml
 from rich.table import Table
 
-from belay.launcher.parts import Route
 from belay.launcher.routes_shown import Step, away_in, other_routes
-from belay.launcher.view import read_json, router_status
-from evaluator.watch.worker.status import RolloutStatus, WorkerStatus, read_status
-from serving.engines.arms import Endpoint
-from telemetry.errors import UnreadableRecord
-from telemetry.events import RolloutChanged, now
-from telemetry.rollout_file import read_rollout
+from belay.launcher.seen import Seen
+from evaluator.watch.worker.status import RolloutStatus, WorkerStatus
+from telemetry.events import RolloutChanged
 
 SILENT_S: Final = 10.0
 """A worker that has written nothing for so long is not alive: it writes twice a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the parts said at one moment; of a part that did not answer there is nothing.
-
-    `engines` tells of each engine of ours or of others by its part or arm whether it answers. `worker_age_s` is how
-    long ago the worker wrote.
-    """
-
-    router: Mapping[str, Any]
-    control: bool
-    forwarder: Mapping[str, Any]
-    worker: WorkerStatus | None
-    worker_age_s: float
-    engines: Mapping[str, bool]
-    rollout: RolloutChanged | None
-
-
-def see(route: Route) -> Seen:
-    """Ask every part how it is; takes at most a few seconds."""
-    folder = route.folder
-    worker = read_status(folder.worker_status)
-    try:
-        rollout = read_rollout(folder.rollout_file)
-    except UnreadableRecord:
-        rollout = None
-    with httpx.Client(timeout=2.0) as http:
-        return Seen(
-            router=router_status(http, route.project.status_url),
-            control=_answers(http, f"{route.project.control_url}/livez"),
-            forwarder=read_json(folder.forwarder_status),
-            worker=worker,
-            worker_age_s=(now() - worker.time).total_seconds() if worker else float("inf"),
-            engines=dict(_engines(route, http)),
-            rollout=rollout,
-        )
-
-
 def steps(seen: Seen) -> list[Step]:
     """The pipeline in the order in which an interaction passes through it. Pure."""
     return [
-        _traffic(seen), _answering(seen), *other_routes(seen.router), _forwarding(seen), *_tagging(seen),
-        _judging(seen), *_deciding(seen),
+        _traffic(seen), _answering(seen), _forwarding(seen), *_tagging(seen), _judging(seen), *_deciding(seen),
+        *_of_others(seen),
     ]  # fmt: skip
 
 
@@ -79,28 +36,6 @@ def status_table(found: list[Step]) -> Table:
     return table
 
 
-def _engines(route: Route, http: httpx.Client) -> Iterator[tuple[str, bool]]:
-    """Whether the engines answer that the router was told of; before it ever ran, those that belay.yaml names."""
-    told = route.folder.settings("router")
-    if told.is_file():
-        said = yaml.safe_load(told.read_text(encoding="utf-8"))
-        arms = [Endpoint.model_validate({"arm": arm, **said[arm]}) for arm in ("control", "candidate")]
-    else:
-        arms = [route.endpoint("control"), route.endpoint("candidate")]
-    for name, endpoint in zip(("base", "candidate"), arms, strict=True):
-        for url in endpoint.replicas:
-            there = _answers(http, f"{url.rstrip('/').removesuffix('/v1')}/v1/models")
-            yield f"{name} at {url}" if endpoint.urls else name, there
-
-
-def _answers(http: httpx.Client, url: str) -> bool:
-    """Whether somebody is there; who refuses a request without a key is there too."""
-    try:
-        return http.get(url).status_code < 500
-    except httpx.HTTPError:
-        return False
-
-
 def _traffic(seen: Seen) -> Step:
     if not seen.router:
         return Step("traffic", "the router does not answer", "`belay up router`")
@@ -111,14 +46,37 @@ def _traffic(seen: Seen) -> Step:
 
 
 def _answering(seen: Seen) -> Step:
-    away = [name for name, there in seen.engines.items() if not there]
-    waits = f"the engine of {' and '.join(away)}" if away else ""
+    waits = _away(seen.engines)
     if not seen.router:
         return Step("answers", "unknown", waits)
     waits = waits or away_in(seen.router)
     asked = seen.router["requests"]
     told = f"base {asked['control']:,}, candidate {asked['candidate']:,}, of those {seen.router['fallbacks']} by base"
     return Step("answers", f"{told}; shadows {seen.router['shadows']:,}", waits)
+
+
+def _away(engines: Mapping[str, bool]) -> str:
+    away = [name for name, there in engines.items() if not there]
+    return f"the engine of {' and '.join(away)}" if away else ""
+
+
+def _of_others(seen: Seen) -> Iterator[Step]:
+    """Every other route: how it answers, its worker where that is its own, what its evidence says."""
+    told = {step.name: step for step in other_routes(seen.router)}
+    for other in seen.others:
+        name, state = f"route {other.name}", other.rollout
+        step = told.pop(name, Step(name, "the router does not tell of it", "`belay up router`"))
+        yield Step(name, step.told, _away(other.engines) or step.waits_for)
+        if other.has_worker:
+            judged = _judged(
+                other.worker, other.worker_age_s, f"`belay up worker.{quote(other.name, safe='')}`"
+            )
+            yield Step(f"judged {other.name}", judged.told, judged.waits_for)
+        mine = seen.decides(state.spec.rollout_id) if state is not None else None
+        if state is not None and mine is not None:
+            found = _evidence(mine, state)
+            yield Step(f"decision {other.name}", found.told, found.waits_for)
+    yield from told.values()
 
 
 def _forwarding(seen: Seen) -> Step:
@@ -148,16 +106,19 @@ def _tagging(seen: Seen) -> list[Step]:
 
 
 def _judging(seen: Seen) -> Step:
-    worker = seen.worker
+    return _judged(seen.worker, seen.worker_age_s, "`belay up worker`")
+
+
+def _judged(worker: WorkerStatus | None, age_s: float, to_start: str) -> Step:
     if worker is None:
-        return Step("judged", "the worker has not begun", "`belay up worker`")
+        return Step("judged", "the worker has not begun", to_start)
     told = f"{worker.scored:,} of {worker.interactions:,} interactions scored"
     failed = sum(worker.unscored.values())
     if failed:
         why, most = max(worker.unscored.items(), key=lambda pair: pair[1])
         told += f", {failed:,} unscored (mostly {most:,}: {why[:60]})"
-    if seen.worker_age_s > SILENT_S:
-        return Step("judged", told, f"the worker, silent for {timedelta(seconds=int(seen.worker_age_s))}")
+    if age_s > SILENT_S:
+        return Step("judged", told, f"the worker, silent for {timedelta(seconds=int(age_s))}")
     if worker.dead:
         told += f", {worker.dead:,} dead letters"
     behind = worker.interactions - worker.scored - failed
@@ -174,11 +135,7 @@ def _deciding(seen: Seen) -> list[Step]:
     found = [
         Step("rollout", f"{state.spec.rollout_id} {state.status} at {state.share:.0%}: {stage}", control)
     ]
-    mine = (
-        next((r for r in seen.worker.rollouts if r.rollout_id == state.spec.rollout_id), None)
-        if seen.worker
-        else None
-    )
+    mine = seen.decides(state.spec.rollout_id)
     if mine is not None:
         found.append(_evidence(mine, state))
     elif seen.worker is not None:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import httpx
 from rich.console import Console
 
-from belay.launcher.parts import Part, Route, parts_of, stack_settings
+from belay.launcher.parts import Part, parts_of, stack_settings
 from belay.launcher.processes import processes_of
+from belay.launcher.routes import Route
 from belay.launcher.supervisor import Supervisor
 from belay.progress import bar
 from belay.steps.init import listens
@@ -42,10 +43,10 @@ def run_up(route: Route, console: Console, stop: threading.Event, ready: Callabl
     Raises InfrastructureError where a part does not come up, or ends again and again; all others are ended then.
     """
     write_settings(route)
-    route.folder.worker_status.unlink(
-        missing_ok=True
-    )  # of a run before this one; it says that the worker is up
     parts = parts_of(route)
+    for part in parts:
+        if part.file is not None:  # of a run before this one; it says that the part is up
+            part.file.unlink(missing_ok=True)
     _refuse_taken(parts)
     with Supervisor(route.folder.logs) as children, httpx.Client(timeout=5.0) as http:
         for part in _started(route, parts, children, http, console):

@@ -86,11 +86,12 @@ def _check(expected: Arm, endpoint: Endpoint) -> None:
     if endpoint.arm != expected:
         raise ValueError(f"{expected}.arm is {endpoint.arm!r}, expected {expected!r}")
     for url in endpoint.replicas:
-        if not _is_reachable(url):
+        if not is_reachable(url):
             raise ValueError(f"{expected}.url is {url!r}, expected something like 'http://127.0.0.1:8001'")
 
 
-def _is_reachable(url: str) -> bool:
+def is_reachable(url: str) -> bool:
+    """Whether a text is the address of an HTTP server: scheme, host, and a port that there is."""
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

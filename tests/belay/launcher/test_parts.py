@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from belay.launcher import parts
-from belay.launcher.parts import Route, parts_of, stack_settings
+from belay.launcher.parts import parts_of, stack_settings
 from belay.launcher.processes import processes_of
+from belay.launcher.routes import Route
 from belay.project import Project
 from evaluator.briefs.judges import JudgeAddress
 from evaluator.watch.worker.worker import WorkerSettings

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from belay.launcher.parts import Route
-from belay.launcher.status import SILENT_S, Seen, Step, see, steps
+from belay.launcher.routes import Route
+from belay.launcher.routes_shown import Step
+from belay.launcher.seen import Seen, see
+from belay.launcher.status import SILENT_S, steps
 from belay.project import Project
 from evaluator.watch.worker.status import RolloutStatus, WorkerStatus
 from evaluator.watch.worker.unknown import UnknownStatus
