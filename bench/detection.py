@@ -28,12 +28,14 @@ from _detection.peers import (
 )
 from _detection.shadows import allotted, bad_answers, rare_capability
 from _detection.update_cost import update_cost
+from _detection.whose import whose_drop
 from _detection.world import ALPHA, BASE, DELTA, DISCORDANT, NATS, TEN, first, ratio
 from _shape import Figure, Result, arguments, finish, say
 from scipy.stats import norm
 
+from evaluator.watch.planning.fleet import PromotionFleet
 from evaluator.watch.planning.limits import pair_information, promotion_information, unpaired_information
-from evaluator.watch.planning.simulate import Block, PromotionFleet, World, draw, roll_out
+from evaluator.watch.planning.simulate import Block, World, draw, roll_out
 
 
 def false_rollbacks(result: Result) -> None:
@@ -273,7 +275,7 @@ def main() -> None:
     options = arguments(__doc__ or "")
     result = Result("detection", options.quick, options.seed)
     measures = [update_cost, promotion, bad_answers, one_of_ten_and_broad, one_capability, false_rollbacks]
-    for measure in [*measures, rare_capability]:
+    for measure in [*measures, rare_capability, whose_drop]:
         begin = time.monotonic()
         measure(result)
         say(f"  ({measure.__name__}: {time.monotonic() - begin:.0f} s)")

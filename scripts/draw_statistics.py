@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from evaluator.watch.evidence.sequential import DropProcess, History
+from evaluator.watch.planning.fleet import Fleet
 from evaluator.watch.planning.planner import Plan, PlannedCapability, check_by_simulation, forecast
 from evaluator.watch.planning.plot import plot
-from evaluator.watch.planning.simulate import Fleet
 from telemetry.files import write_renamed
 
 IMAGES = Path(__file__).parent.parent / "docs" / "img"

@@ -12,7 +12,8 @@ from _detection.world import ALPHA, BASE, DELTA, DISCORDANT
 from evaluator.watch.evidence.allocation import Need, fractions
 from evaluator.watch.evidence.decide import HOLD_EVERY
 from evaluator.watch.planning.drill import DrillCase, DrillTraffic, Plant, run_drill
-from evaluator.watch.planning.simulate import Block, Fleet, Outcome, World, roll_out
+from evaluator.watch.planning.fleet import Fleet
+from evaluator.watch.planning.simulate import Block, Outcome, World, roll_out
 from telemetry.events import AuditRef, CapabilityWatch, ModelRef, RolloutSpec, Stage
 
 

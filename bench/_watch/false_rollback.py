@@ -14,8 +14,8 @@ import numpy as np
 
 from evaluator.judge.judges.calibration import calibrate_pairs
 from evaluator.judge.judges.error import Gold, calibrate
+from evaluator.watch.planning.fleet import Bools, Fleet, Floats, Ints, unpaired_factors
 from evaluator.watch.planning.judge_terms import of_calibration, of_error
-from evaluator.watch.planning.simulate import Bools, Fleet, Floats, Ints, unpaired_factors
 from telemetry.events import Arm
 
 BASE = 0.8
@@ -86,7 +86,7 @@ class MovedFleet(Fleet):
     def unpaired(self, run: Ints, k: Ints, pi: Floats, candidate: Bools, y: Floats) -> None:
         """Settle one unit of each of `run`."""
         factors = unpaired_factors(self.past, run, pi, candidate, y, self.thresholds[run], self.grid)
-        self._multiply(run, k, run, factors)
+        self._multiply(run, k, run, 0, factors)
         self.past.add(run, candidate, y)
 
 

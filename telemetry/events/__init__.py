@@ -26,6 +26,7 @@ from telemetry.events.base import (
 from telemetry.events.decisions import (
     STAGE_DONE,
     STALE_JUDGE,
+    Apart,
     ArmCount,
     CapabilityEvidence,
     DecisionMade,
@@ -83,6 +84,7 @@ __all__ = [
     "Allotment",
     "Answer",
     "AnswerGraded",
+    "Apart",
     "Arm",
     "ArmAnswers",
     "ArmCount",

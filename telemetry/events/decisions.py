@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from telemetry import topics
@@ -45,14 +47,30 @@ class PeopleSay(Value):
         return f"corrected by {pairs}{off}{refuted} (their evidence: {self.e_value:.3g})"
 
 
+class Apart(Value):
+    """Whose drop: what of E_k units alone (`subjects`, one a subject) and pairs alone (`traffic`) have made.
+
+    The rest of E_k was bet on both together.
+    """
+
+    subjects: float
+    traffic: float
+
+    def mostly(self, whole: float) -> Literal["subjects", "traffic"] | None:
+        """Whose own test has made more than half of the evidence `whole`; None for neither."""
+        if 2.0 * self.subjects > whole:
+            return "subjects"
+        return "traffic" if 2.0 * self.traffic > whole else None
+
+
 class CapabilityEvidence(Value):
     """What the sequential test knows about one capability. `e_value` is E_k of statistics.md.
 
     `threshold` is the one that the test uses, `tolerated` the brief's own where a judge's error moved it. Where the
-    capability is not watched, `unwatched` says why; `people` is there where their grades are evidence. Under
-    `missing:scores` the counts are of scores that were due, and the means are the part of them that came. `set_aside`
-    counts pairs, and units of nobody in particular, that did not count since the same subject or prompt had its part of
-    the evidence.
+    capability is not watched, `unwatched` says why; `people` is there where their grades are evidence, `apart` once
+    units and pairs have come. Under `missing:scores` the counts are of scores that were due, and the means are the part
+    of them that came. `set_aside` counts pairs, and units of nobody in particular, that did not count since the same
+    subject or prompt had its part of the evidence.
     """
 
     capability: str
@@ -70,6 +88,7 @@ class CapabilityEvidence(Value):
     unwatched: str | None = None
     set_aside: int = 0
     people: PeopleSay | None = Field(default=None, exclude_if=lambda people: people is None)
+    apart: Apart | None = Field(default=None, exclude_if=lambda apart: apart is None)
 
 
 class Proof(Value):

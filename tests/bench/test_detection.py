@@ -7,7 +7,8 @@ import pytest
 from _detection import peers, shadows
 
 from evaluator.watch.evidence.allocation import Need, fractions, traffic_of
-from evaluator.watch.planning.simulate import Fleet, World, draw
+from evaluator.watch.planning.fleet import Fleet
+from evaluator.watch.planning.simulate import World, draw
 
 
 def _panel(drop, runs=80, length=4000, **rules):

@@ -7,8 +7,9 @@ from typing import Any
 
 from evaluator.watch.evidence.grades import GradedFold
 from evaluator.watch.evidence.repeats import Repeats, of_subject
-from evaluator.watch.evidence.sequential import DropProcess, History, PromotionProcess, ShiryaevRoberts
-from telemetry.events import ArmCount, CapabilityEvidence, CapabilityWatch
+from evaluator.watch.evidence.sequential import History, PromotionProcess, ShiryaevRoberts
+from evaluator.watch.evidence.whose import DropTests
+from telemetry.events import Apart, ArmCount, CapabilityEvidence, CapabilityWatch
 
 
 class Tally:
@@ -94,7 +95,7 @@ class CapabilityFold:
         self.watch = watch
         self.past = History()
         self.tally = Tally()
-        self.drop = DropProcess(watch.threshold)
+        self.drop = DropTests(watch.threshold)
         self.after = ShiryaevRoberts()
         judged = [watch.judged_margin(m) for m in margins]
         self.promotions = [None if m is None else PromotionProcess(m) for m in judged]
@@ -114,6 +115,12 @@ class CapabilityFold:
     def e_value(self) -> float:
         """E_k of the judged scores."""
         return 0.0 if self.refuted else self.drop.e_value
+
+    def apart(self) -> Apart | None:
+        """What units alone and pairs alone have made of the evidence; None before both have come."""
+        if not self.drop.alone or self.refuted:
+            return None
+        return Apart(subjects=self.drop.of("subjects"), traffic=self.drop.of("traffic"))
 
     def pair(self, control: float, candidate: float) -> list[float] | None:
         """Settle one pair; the factors, None where the capability is not watched."""
@@ -167,6 +174,7 @@ class CapabilityFold:
             tolerated=self.watch.tolerated,
             unwatched=self.watch.unwatched,
             people=None if self.grades is None else self.grades.say(),
+            apart=self.apart(),
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -143,9 +143,19 @@ def _why_breached(evidence: RolloutEvidence) -> str:
             f"people's grades say so, {reached}, {len(evidence.graded)} of them of pairs that people graded"
         )
     if blamed:
-        return f"{', '.join(blamed)} dropped by more than the threshold: {reached}"
-    leading = ", ".join(evidence.leading())
+        return f"{_named(evidence, blamed)} dropped by more than the threshold: {reached}"
+    leading = _named(evidence, evidence.leading())
     return f"a drop beyond the thresholds, spread over capabilities (most evidence: {leading}): {reached}"
+
+
+def _named(evidence: RolloutEvidence, names: tuple[str, ...]) -> str:
+    """The capabilities, each with who feels its drop where that is told apart."""
+    felt = {
+        "traffic": " [felt in what is asked, by pairs, rather than by subjects]",
+        "subjects": " [felt by subjects rather than in all that is asked]",
+        None: "",
+    }
+    return ", ".join(name + felt[evidence.whose(name)] for name in names)
 
 
 def _why_promote(evidence: RolloutEvidence, stage: int) -> str:

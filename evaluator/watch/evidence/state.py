@@ -17,10 +17,11 @@ from evaluator.watch.evidence.ratio import RatioCheck
 from evaluator.watch.evidence.seen import Seen
 from evaluator.watch.evidence.sequential import GRID, BroadPool
 from evaluator.watch.evidence.units import Draws
+from evaluator.watch.evidence.whose import Asked
 from telemetry.errors import SettingsError, UnreadableRecord
 from telemetry.events import CapabilityEvidence, RolloutSpec, ScoreRecorded
 
-STATE_VERSION = 11
+STATE_VERSION = 12
 RUN_LENGTH = 100_000.0
 """After the full rollout: units per capability (weighted mean) until a false alarm, on average."""
 
@@ -149,6 +150,12 @@ class EvidenceState:
     def refuted(self) -> tuple[str, ...]:
         """The capabilities whose judge people's grades refute."""
         return tuple(name for name, fold in self.folds.items() if fold.refuted)
+
+    def whose(self, capability: str) -> Asked | None:
+        """Who feels most of a capability's drop, as far as units and pairs tell them apart."""
+        fold = self.folds.get(capability)
+        apart = None if fold is None else fold.apart()
+        return None if fold is None or apart is None else apart.mostly(fold.e_value)
 
     def leading(self, most: int = 3) -> tuple[str, ...]:
         """The watched capabilities with the most evidence, largest first; no claim that each is proven."""

@@ -24,12 +24,13 @@ from scipy.stats import invgauss
 from evaluator.briefs.brief import Settings
 from evaluator.watch.evidence.allocation import Need, fractions
 from evaluator.watch.evidence.sequential import GRID, PRIOR_SECOND_MOMENT
+from evaluator.watch.planning.fleet import Fleet
 from evaluator.watch.planning.limits import (
     independent_discordance,
     pair_information,
     unpaired_information,
 )
-from evaluator.watch.planning.simulate import Fleet, World, roll_out
+from evaluator.watch.planning.simulate import World, roll_out
 from telemetry.errors import UsageError
 
 DROPS = (0.03, 0.05, 0.10, 0.20)

@@ -64,10 +64,22 @@ def _capability(one: CapabilityEvidence) -> str:
         )
     if one.pairs and one.pair_gap is not None:
         said.append(f"{signed(-100 * one.pair_gap)} points over {one.pairs:,} requests that both answered")
+    if (felt := _felt(one)) is not None:
+        said.append(felt)
     if one.set_aside:
         said.append(f"{one.set_aside:,} more did not count, since one subject weighs only so much")
     told = f"{name}: {'; '.join(said) or 'no score of both arms yet'}. At most {signed(-limit)} is tolerated."
     return told if one.people is None else f"{told} Judged by {one.judged_by}, {one.people.told()}."
+
+
+def _felt(one: CapabilityEvidence) -> str | None:
+    """Who feels it, where units and pairs have told them apart."""
+    if one.apart is None:
+        return None
+    asked = one.apart.mostly(one.e_value)
+    if asked == "traffic":
+        return "most of the evidence is of what is asked, so those feel it who ask much"
+    return "most of the evidence is of subjects, so those feel it who ask little" if asked else None
 
 
 def _sure(decision: DecisionMade) -> str:

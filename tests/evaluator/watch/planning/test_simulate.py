@@ -5,7 +5,8 @@ import pytest
 
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.evidence.sequential import History, PromotionProcess
-from evaluator.watch.planning.simulate import Fleet, PromotionFleet, World, draw, roll_out
+from evaluator.watch.planning.fleet import Fleet, PromotionFleet
+from evaluator.watch.planning.simulate import World, draw, roll_out
 from tests.evaluator.support.scores import rollout, score
 
 NAMES = ("target", "facts", "json")
