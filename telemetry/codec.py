@@ -3,6 +3,7 @@
 The CloudEvents attributes are headers (`ce_id`, `ce_source`, `ce_specversion`, `ce_time`, `ce_type`, and
 `content-type`), the remaining fields are the value as JSON, the event's partition key is the record's key.
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+What is part of a trace has W3C's `traceparent` among its headers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from telemetry.bus.protocols import Encoded, Headers, Record
 from telemetry.errors import UnreadableRecord
 from telemetry.events import EVENTS, Event
+from telemetry.tracing.context import TRACEPARENT, Context, context_of
 
 _BY_TYPE: Final = {event.TYPE: event for event in EVENTS}
 IN_HEADERS: Final = {"event_id", "time", "source"}
@@ -24,8 +26,12 @@ IN_HEADERS: Final = {"event_id", "time", "source"}
 _URI_SAFE: Final = "/:?@!$&'()*+,;=-._~"
 
 
-def encode(event: Event) -> Encoded:
-    """The record for an event. The same event always gives the same bytes."""
+def encode(event: Event, traceparent: str | None = None) -> Encoded:
+    """The record for an event. The same event always gives the same bytes.
+
+    `traceparent` is the span below which whoever reads it goes on with its trace, where it is part of one.
+    """
+    trace = () if traceparent is None else ((TRACEPARENT, traceparent.encode()),)
     return Encoded(
         topic=event.TOPIC,
         key=event.key.encode(),
@@ -36,9 +42,18 @@ def encode(event: Event) -> Encoded:
             ("ce_source", quote(event.source, safe=_URI_SAFE).encode()),
             ("ce_time", event.time.isoformat().encode()),
             ("content-type", b"application/json"),
+            *trace,
         ),
         value=event.model_dump_json(exclude=IN_HEADERS).encode(),
     )
+
+
+def trace_in(record: Record) -> Context | None:
+    """The span that a record's header says it is part of; None where it says none."""
+    for name, value in record.headers:
+        if name == TRACEPARENT:
+            return context_of(value.decode(errors="replace"))
+    return None
 
 
 def tombstone(topic: str, key: str) -> Encoded:

@@ -26,12 +26,14 @@ from router.control.notify.senders import channels_of
 from router.control.review_api import Find, Reviewing
 from router.control.settings import ControlSettings
 from router.control.tokens import Tokens
+from router.control.tracing import ChangeTraces
 from serving.server import listen, serve
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Bus
 from telemetry.errors import SettingsError
 from telemetry.metrics_address import metrics_served
 from telemetry.rollout_file import writer_of
+from telemetry.tracing.export import traces_asked
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +83,10 @@ def run_control(
         control.followers.append(notifier.changed)
         notifier.take_up(control.standing)
         notifier.start()
-        _serve(settings, control, bus, audit, listener, reviewing, forms)
+        with closing(traces_asked("belay-control")) as traces:
+            changes = ChangeTraces(traces)
+            control.followers.append(changes.changed)
+            _serve(settings, control, bus, audit, changes, listener, reviewing, forms)
 
 
 def _serve(
@@ -89,13 +94,14 @@ def _serve(
     control: Control,
     bus: Bus | None,
     audit: AuditLog,
+    changes: ChangeTraces,
     listener: socket.socket,
     reviewing: Callable[[Bus, Find], Reviewing] | None,
     forms: Forms,
 ) -> None:
     stop = threading.Event()
     pulses = [Pulse("control-loop")]
-    loop = _thread(pulses[0], partial(_listen_to, control, bus, stop, pulses[0], audit))
+    loop = _thread(pulses[0], partial(_listen_to, control, bus, stop, pulses[0], audit, changes))
     if settings.models_folder is not None:
         pulses.append(Pulse("attesting", 2 * settings.attest_every_s + _ASKING_S))
         attesting = Attesting(control, settings.models_folder, pulse=pulses[1])
@@ -138,13 +144,18 @@ def _thread(pulse: Pulse, work: Callable[[], None]) -> threading.Thread:
 
 
 def _listen_to(
-    control: Control, bus: Bus | None, stop: threading.Event, pulse: Pulse, audit: AuditLog
+    control: Control,
+    bus: Bus | None,
+    stop: threading.Event,
+    pulse: Pulse,
+    audit: AuditLog,
+    changes: ChangeTraces,
 ) -> None:
     if bus is None:
         log.warning("no bootstrap_servers: decisions are not read, this control serves people only")
         without_a_bus(control, stop, pulse)
         return
-    control_loop(control, bus, stop, pulse, audit)
+    control_loop(control, bus, stop, pulse, audit, changes)
 
 
 def _make_folder(settings: ControlSettings) -> None:

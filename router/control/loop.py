@@ -11,6 +11,7 @@ from router.control.actor import Control
 from router.control.audit_log import AuditLog
 from router.control.health import Pulse
 from router.control.rollout import SOURCE
+from router.control.tracing import ChangeTraces
 from telemetry import codec, topics
 from telemetry.bus.catching_up import read_to_end
 from telemetry.bus.protocols import Bus, Publisher, Record
@@ -37,6 +38,7 @@ def control_loop(
     stop: threading.Event,
     pulse: Pulse | None = None,
     audit: AuditLog | None = None,
+    traces: ChangeTraces | None = None,
 ) -> None:
     """Serve the bus until `stop`. Whatever goes wrong, start over every second; `pulse` tells of it.
 
@@ -45,7 +47,7 @@ def control_loop(
     """
     pulse = pulse or Pulse("control-loop")
     pulse.away("the broker has not been reached yet")
-    loop = _Loop(control, bus, stop, pulse, audit)
+    loop = _Loop(control, bus, stop, pulse, audit, traces or ChangeTraces())
     while not stop.is_set():
         loop.serve_until_broken()
 
@@ -77,8 +79,15 @@ class _Loop:
     """Serving one bus. `_buried` is how far records were buried: after a start over, no letter is sent twice."""
 
     def __init__(
-        self, control: Control, bus: Bus, stop: threading.Event, pulse: Pulse, audit: AuditLog | None
+        self,
+        control: Control,
+        bus: Bus,
+        stop: threading.Event,
+        pulse: Pulse,
+        audit: AuditLog | None,
+        traces: ChangeTraces,
     ) -> None:
+        self._traces = traces
         self._control, self._bus, self._stop, self._pulse, self._audit = control, bus, stop, pulse, audit
         self._buried: dict[int, int] = {}
         # What could not be written, by rollout, with why: its decisions wait, those about others are acted on.
@@ -152,7 +161,7 @@ class _Loop:
         while outbox:
             state = outbox[0]
             try:
-                publisher.send(codec.encode(state))
+                publisher.send(codec.encode(state, self._traces.traceparent(state)))
                 publisher.flush()
             except RecordTooLarge as error:
                 self._pulse.alarm(
@@ -173,6 +182,7 @@ class _Loop:
         try:
             event = codec.decode(record)
             if isinstance(event, DecisionMade) and event.rollout_id not in self._stuck:
+                self._traces.heard(event.event_id, codec.trace_in(record))
                 self._decide(event)
         except UnreadableRecord as error:
             self._bury(record, error.message, publisher)

@@ -73,11 +73,12 @@ class Answering(Ending):
             except Unanswered as failed:
                 if self._client.left:
                     raise
-                self._interaction.fallback = failed.reason
+                self.heard.ends()
+                self._interaction.falls_back(failed.reason, self.heard.total_ms)
                 name = self._relay.engines.name_for(self._interaction.name).encode()
-                self._request = self._request._replace(
-                    headers=with_line(self._request.headers, REQUEST_ID, name)
-                )
+                lines = with_line(self._request.headers, REQUEST_ID, name)
+                lines = self._relay.tracing.told(lines, self._interaction, "control")
+                self._request = self._request._replace(headers=lines)
                 self._relay.counters.fallbacks[failed.reason] += 1
         return await self._ask("control")
 

@@ -79,8 +79,8 @@ class Heard:
 class Interaction:
     """One request: who it is assigned to under the rollout in force when it came, and what became of it."""
 
-    __slots__ = ("arm", "body", "client_left", "counts", "draw", "endpoint", "event_id", "fallback", "request_id",
-                 "rollout", "source", "subject", "time_ns", "traceparent")  # fmt: skip
+    __slots__ = ("arm", "body", "client_left", "counts", "draw", "endpoint", "event_id", "fallback", "fell_back_ms",
+                 "request_id", "rollout", "source", "subject", "time_ns", "traceparent")  # fmt: skip
 
     def __init__(
         self, rollout: InForce, found: tuple[str, SubjectSource] | None, endpoint: EndpointKind, body: bytes
@@ -94,6 +94,7 @@ class Interaction:
         self.endpoint = endpoint
         self.body = body
         self.fallback: str | None = None
+        self.fell_back_ms: float | None = None
         self.client_left = False
         self.counts = True
         self.draw: dict[str, Any] | None = None
@@ -105,9 +106,13 @@ class Interaction:
         """What the request is called by clients and engines: as its client calls it, else by its own id."""
         return self.request_id or self.event_id
 
+    def falls_back(self, reason: str, waited_ms: float) -> None:
+        """Base is asked in place of a candidate that was waited for so long."""
+        self.fallback, self.fell_back_ms = reason, waited_ms
+
     def record(self, router_id: str, heard: Heard) -> RawRecord:
         """The interaction as it goes into the spool."""
-        meta = {
+        meta: dict[str, Any] = {
             "event_id": self.event_id,
             "time": _isoformat(self.time_ns),
             "source": router_id,
@@ -126,6 +131,8 @@ class Interaction:
             meta["request_id"] = self.request_id
         if self.traceparent is not None:
             meta["traceparent"] = self.traceparent
+        if self.fell_back_ms is not None:
+            meta["fell_back_ms"] = self.fell_back_ms
         return RawRecord(meta, self.body, b"".join(heard.chunks))
 
     def shadow_record(self, router_id: str, shadow: Heard) -> RawRecord:
@@ -139,6 +146,8 @@ class Interaction:
             "assignment": self._assignment(),
             "shadow": shadow.facts(),
         }
+        if self.traceparent is not None:
+            meta["traceparent"] = self.traceparent
         return RawRecord(meta, b"", b"", b"".join(shadow.chunks))
 
     def _assignment(self) -> dict[str, Any]:

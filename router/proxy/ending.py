@@ -108,7 +108,9 @@ class Ending:
             self._recorded = True
             heard = self.heard
             heard.ends(error)
-            self._relay.counters.outcomes[heard.served_by].count(heard, left=self._interaction.client_left)
+            found_by = self._relay.tracing.found_by(self._interaction)
+            outcomes = self._relay.counters.outcomes[heard.served_by]
+            outcomes.count(heard, left=self._interaction.client_left, found_by=found_by)
             shadow = self._shadow
             if shadow is not None:
                 shadow.settle()

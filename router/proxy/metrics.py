@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder
 from prometheus_client.registry import Collector
 
 from telemetry.buckets import add_told
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+_OPEN_METRICS: Final = "application/openmetrics-text"
 
 _LABELLED: Final = (
     ("belay_requests", "arm", "requests", "Requests by assigned arm."),
@@ -70,9 +71,15 @@ class Metrics(Collector):
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
-    def text(self) -> bytes:
-        """The body of GET /metrics, in Prometheus' text format (`CONTENT_TYPE`)."""
-        return generate_latest(self._registry)
+    def text(self, accepted: str = "") -> tuple[str, bytes]:
+        """The content type and body of GET /metrics: Prometheus' text format, or OpenMetrics where that is accepted.
+
+        Only the latter has the examples of buckets.
+        """
+        if _OPEN_METRICS in accepted:
+            encode, kind = choose_encoder(accepted)
+            return kind, encode(self._registry)
+        return CONTENT_TYPE, generate_latest(self._registry)
 
     def collect(self) -> Iterator[Metric]:
         """All figures, as prometheus_client asks for them."""

@@ -51,17 +51,20 @@ class Outcomes:
         self.first_byte = Buckets()
         self.total = Buckets()
 
-    def count(self, heard: Heard, *, left: bool) -> None:
-        """Count an answer that has ended. How long all of it took counts where there is all of it."""
+    def count(self, heard: Heard, *, left: bool, found_by: str | None = None) -> None:
+        """Count an answer that has ended. How long all of it took counts where there is all of it.
+
+        `found_by` is the id of its trace, where one is kept: the example of its bucket until the next.
+        """
         outcome = outcome_of(heard, left=left)
         self.ended[outcome] += 1
         if heard.first_byte_ms is not None:
-            self.first_byte.see(heard.first_byte_ms / 1000.0)
+            self.first_byte.see(heard.first_byte_ms / 1000.0, found_by)
         if outcome in _DONE:
-            self.total.see(heard.total_ms / 1000.0)
+            self.total.see(heard.total_ms / 1000.0, found_by)
 
     def told(self) -> dict[str, Any]:
-        """Whole numbers alone."""
+        """Whole numbers alone, but for the examples of buckets."""
         return {
             "ended": {outcome: self.ended[outcome] for outcome in OUTCOMES},
             "first_byte": self.first_byte.told(),

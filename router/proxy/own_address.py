@@ -11,14 +11,13 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from router.proxy.metrics import CONTENT_TYPE, Metrics
+from router.proxy.metrics import Metrics
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, Receive, Scope, Send
 from router.proxy.wire.headers import Headers
 
 HEALTH: Final = "/belay/healthz"
 ALIVE: Final[tuple[int, Headers, bytes]] = (200, [answers.JSON], b'{"status":"ok"}')
-_PROMETHEUS: Final = (b"content-type", CONTENT_TYPE.encode())
 
 
 class OwnAddress:
@@ -31,13 +30,17 @@ class OwnAddress:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] == "http":
-            await Client(receive, send).answer(*self._answer(scope["path"]))
+            headers = dict(scope["headers"])
+            await Client(receive, send).answer(
+                *self._answer(scope["path"], headers.get(b"accept", b"").decode("latin-1"))
+            )
 
-    def _answer(self, path: str) -> tuple[int, Headers, bytes]:
+    def _answer(self, path: str, accepted: str) -> tuple[int, Headers, bytes]:
         if path == HEALTH:
             return ALIVE
         if path == "/belay/status":
             return 200, [answers.JSON], json.dumps(self._status()).encode()
         if path == "/metrics":
-            return 200, [_PROMETHEUS], self._metrics.text()
+            kind, text = self._metrics.text(accepted)
+            return 200, [(b"content-type", kind.encode())], text
         return answers.not_found(path)

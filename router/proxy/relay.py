@@ -14,7 +14,7 @@ from router.proxy.in_force import InForce
 from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.shadows import Shadows
 from router.proxy.strangers import Strangers
-from router.proxy.tracing import REQUEST_ID, request_id_in, traceparent_in
+from router.proxy.tracing import REQUEST_ID, Tracing, request_id_in, traceparent_in
 from router.proxy.wire.asking import Request
 from router.proxy.wire.client import Client, Scope
 from router.proxy.wire.headers import request_lines, request_target, with_line
@@ -31,6 +31,7 @@ class Relay:
     strangers: Strangers
     recorder: Recorder
     counters: Counters
+    tracing: Tracing
     session_header: bytes
     end_user_header: bytes
 
@@ -69,5 +70,6 @@ class Relay:
         name = self.engines.name_for(interaction.name)
         if name != interaction.request_id:  # which the client's own headers say
             lines = with_line(lines, REQUEST_ID, name.encode())
+        lines = self.tracing.told(lines, interaction, interaction.arm)
         request = Request(b"POST", request_target(scope), lines, body)
         await Answering(self, interaction, request, client).run()

@@ -6,6 +6,7 @@ route takes what names no route, where there is one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,9 +20,11 @@ from router.proxy.settings import Arms, RouterSettings
 from router.proxy.shadowing.shadows import Shadows
 from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.strangers import Strangers
+from router.proxy.tracing import Tracing
 from router.proxy.wire.asked_model import asked_model
 from telemetry.events import DEFAULT_ROUTE
 from telemetry.spool.writer import Spool
+from telemetry.tracing.asked import sampling_asked
 
 
 class NoRoute(Exception):
@@ -51,15 +54,16 @@ class Route:
         engines = Engines(
             arms, settings.timeouts, settings.breaker, settings.replicas, ask_usage=settings.ask_usage
         )
-        strangers = Strangers(arms, counters)
+        strangers, tracing = Strangers(arms, counters), Tracing(sampling_asked(os.environ))
         recorder = Recorder(spool, settings.router_id, counters, engines.secrets)
         relay = Relay(
             settings,
             engines,
-            Shadows(engines, table, settings, counters, load, strangers),
+            Shadows(engines, table, settings, counters, load, strangers, tracing),
             strangers,
             recorder,
             counters,
+            tracing,
             session_header=settings.session_header.encode(),
             end_user_header=settings.end_user_header.encode(),
         )

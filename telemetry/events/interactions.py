@@ -87,7 +87,7 @@ class InteractionRecorded(Event):
     here. `draw` is absent where the interaction had no chance of a shadow, whatever its prompt. `spooled` is where the
     router's spool held it, by which what was sent twice is known. What does not count was asked by a key that is no
     evidence. `request_id` is what the client called it, else it was called by its `event_id`; `traceparent` the trace
-    that it is part of.
+    that it is part of. `fell_back_ms` is how long a candidate was waited for before base was asked in its place.
     """
 
     TYPE = "belay.interaction.recorded"
@@ -111,6 +111,7 @@ class InteractionRecorded(Event):
     counts: bool = True
     request_id: str | None = None
     traceparent: str | None = None
+    fell_back_ms: float | None = Field(default=None, exclude_if=lambda waited: waited is None)
 
 
 class ShadowAnswered(Event):
@@ -130,3 +131,4 @@ class ShadowAnswered(Event):
     text_policy: TextPolicy
     shadow: Answer
     spooled: SpoolPlace | None = None
+    traceparent: str | None = Field(default=None, exclude_if=lambda trace: trace is None)

@@ -28,9 +28,9 @@ class ScoreRecorded(Event):
     depends on the arm (time-out, refusal, upstream error) is a score of 0, never a missing value. It has `failed`, and
     so does an answer that a second replica of the arm gave, whose value is what that answer is worth.
     `event_id` is derived from the interaction, so that scoring twice is scoring once. `router` is the source
-    of the interaction, so that a faulty assignment can be traced to it; `draw` and `spooled` are the interaction's own,
-    and `logged` is where `belay.interactions` held it. `prompt` is the digest of what was asked, where nothing else
-    tells one client from another (`subject_source` is `request`).
+    of the interaction, so that a faulty assignment can be traced to it; `draw`, `spooled` and `traceparent` are the
+    interaction's own, and `logged` is where `belay.interactions` held it. `prompt` is the digest of what was asked,
+    where nothing else tells one client from another (`subject_source` is `request`).
 
     With `corrects` it is no interaction more: people graded both answers of one that was scored, `value` and
     `other_value` are their grades, and `corrects` is what `judge` had said. It comes behind the score, hours later.
@@ -61,6 +61,7 @@ class ScoreRecorded(Event):
     spooled: SpoolPlace | None = None
     logged: LogPlace | None = None
     prompt: str | None = None
+    traceparent: str | None = Field(default=None, exclude_if=lambda trace: trace is None)
     corrects: Judged | None = Field(default=None, exclude_if=lambda judged: judged is None)
 
     @model_validator(mode="after")

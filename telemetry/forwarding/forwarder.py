@@ -28,12 +28,14 @@ from telemetry.errors import BrokerUnavailable, RecordTooLarge
 from telemetry.events import TextPolicy, now
 from telemetry.files import write_renamed
 from telemetry.forwarding.metrics import ForwarderCounts, ForwarderMetrics, oldest_of
-from telemetry.forwarding.outgoing import dead_letter, to_record
+from telemetry.forwarding.outgoing import Outgoing, dead_letter, to_record
 from telemetry.forwarding.pace import LONGEST_S, Pace
 from telemetry.forwarding.rollout_follower import RolloutFollower
 from telemetry.forwarding.spools import Spools
 from telemetry.metrics_address import MetricsSettings, metrics_served
 from telemetry.spool.reader import Spooled, SpoolReader
+from telemetry.tracing.export import NO_TRACES, Traces, traces_asked
+from telemetry.tracing.of_interactions import spans_of
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +113,8 @@ def run(settings: ForwardSettings, stop: threading.Event) -> None:
         # Acknowledgements are waited for as long as a flush says; the client itself must not give up before.
         longest_ms = max(settings.bus.request_timeout_ms, round(1000 * LONGEST_S))
         patient = KafkaBus(settings.bus.model_copy(update={"request_timeout_ms": longest_ms}))
-        forwarder = Forwarder(settings, bus, spool, stop, patient.publisher())
+        traces = traces_asked("belay-forwarder")
+        forwarder = Forwarder(settings, bus, spool, stop, patient.publisher(), traces)
         try:
             with metrics_served(settings, ForwarderMetrics(forwarder.status, forwarder.counts)):
                 if follower is not None:
@@ -120,6 +123,7 @@ def run(settings: ForwardSettings, stop: threading.Event) -> None:
         finally:
             stop.set()
             forwarder.close()
+            traces.close()
             if follower is not None:
                 follower.join()
 
@@ -134,11 +138,13 @@ class Forwarder:
         spool: SpoolReader | Spools,
         stop: threading.Event,
         publisher: Publisher | None = None,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._settings = settings
         self._bus = bus
         self._spool = spool if isinstance(spool, Spools) else Spools(settings.spool_folder, spool)
         self._stop = stop
+        self._traces = traces
         self._publisher = publisher or bus.publisher()
         self._pace = Pace(settings.batch_bytes, settings.bus.request_timeout_ms / 1000)
         self._topics_known = False
@@ -211,12 +217,12 @@ class Forwarder:
         self.status.spool_error = trouble
 
     def _try_publish(self, batch: list[Spooled]) -> bool:
-        began = time.monotonic()
+        began, began_ns = time.monotonic(), time.time_ns()
         try:
             if not self._topics_known:
                 self._bus.ensure_topics()
                 self._topics_known = True
-            dead = self._publish(batch)
+            sent = self._publish(batch)
         except BrokerUnavailable as error:
             if self.status.broker != "down":
                 log.warning("holding %d records: %s", len(batch), error)
@@ -227,33 +233,46 @@ class Forwarder:
         self._pace.succeeded()
         self.counts.took(time.monotonic() - began, sum(len(spooled.payload) for spooled in batch))
         self.status.broker, self.status.broker_error = "up", ""
+        dead = sum(record.dead for record in sent)
         self.status.forwarded += len(batch) - dead
         self.status.dead += dead
+        self._tell_traces(sent, (began_ns, time.time_ns()))
         return True
 
-    def _publish(self, batch: list[Spooled]) -> int:
-        """Publish the batch and say how many of it were dead letters."""
-        records = [to_record(spooled, self._settings.text_policy, self._settings.source) for spooled in batch]
+    def _tell_traces(self, sent: list[Outgoing], when: tuple[int, int]) -> None:
+        """What the router did is told now as well: it has the time for requests alone."""
+        sampling = self._traces.sampling
+        if sampling is not None:
+            events = (record.event for record in sent if record.event is not None)
+            self._traces.emit(span for event in events for span in spans_of(event, sampling, when))
+
+    def _to_record(self, spooled: Spooled) -> Outgoing:
+        settings = self._settings
+        return to_record(spooled, settings.text_policy, settings.source, self._traces.sampling)
+
+    def _publish(self, batch: list[Spooled]) -> list[Outgoing]:
+        """Publish the batch; what was sent of it."""
+        records = [self._to_record(spooled) for spooled in batch]
         try:
             for record in records:
                 self._publisher.send(record.encoded)
             self._flush(sum(record.encoded.size for record in records))
         except RecordTooLarge:
-            return sum(self._publish_alone(spooled) for spooled in batch)
-        return sum(record.dead for record in records)
+            return [self._publish_alone(spooled) for spooled in batch]
+        return records
 
-    def _publish_alone(self, spooled: Spooled) -> bool:
-        """Publish one record of a batch that has one too large for this broker; True for a dead letter."""
-        record = to_record(spooled, self._settings.text_policy, self._settings.source)
+    def _publish_alone(self, spooled: Spooled) -> Outgoing:
+        """Publish one record of a batch that has one too large for this broker; what was sent."""
+        record = self._to_record(spooled)
         try:
             self._publisher.send(record.encoded)
             self._flush(record.encoded.size)
         except RecordTooLarge as error:
             letter = dead_letter(spooled, error.message, self._settings.text_policy, self._settings.source, 0)
-            self._publisher.send(encode(letter))
+            record = Outgoing(encode(letter), None)
+            self._publisher.send(record.encoded)
             self._flush(0)
-            return True
-        return record.dead
+        return record
 
     def _flush(self, queued_bytes: int) -> None:
         try:

@@ -71,6 +71,7 @@ def to_interaction(
         counts=meta.counts,
         request_id=apply(meta.request_id, policy) if meta.request_id is not None else None,
         traceparent=meta.traceparent,
+        fell_back_ms=meta.fell_back_ms,
     )
 
 

@@ -30,4 +30,5 @@ def to_shadow_answer(raw: RawRecord, policy: TextPolicy, place: SpoolPlace | Non
         text_policy=policy,
         shadow=to_answer(meta.shadow, raw.shadow_body, policy, cut=False),
         spooled=place,
+        traceparent=meta.traceparent,
     )

@@ -42,8 +42,8 @@ class RawMeta(Value):
     """The facts of one interaction. `source` is the router's name.
 
     `shadow` is the other arm's answer in records of routers that waited for it; it has a record of its own by now.
-    `request_id` and `traceparent` are there where the client gave them. What does not count is no evidence, since who
-    asked may be anybody.
+    `request_id` and `traceparent` are there where the client gave them, `fell_back_ms` where `fallback` is: how
+    long the candidate was waited for. What does not count is no evidence, since who asked may be anybody.
     """
 
     event_id: str
@@ -60,6 +60,7 @@ class RawMeta(Value):
     counts: bool = True
     request_id: str | None = None
     traceparent: str | None = None
+    fell_back_ms: float | None = None
 
 
 class ShadowMeta(Value):
@@ -75,6 +76,7 @@ class ShadowMeta(Value):
     rollout_id: str
     assignment: Assignment
     shadow: AnswerFacts
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

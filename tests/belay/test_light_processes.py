@@ -19,6 +19,7 @@ HEAVY = {
     "peft",
     "vllm",
     "lm_eval",
+    "opentelemetry",
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from telemetry.buckets import Buckets
+from telemetry.buckets import EXAMPLES, Buckets
 from tests.exported import exported
 
 
@@ -35,3 +35,16 @@ def test_buckets_are_told_as_sums_and_a_bound_belongs_to_the_bucket_below_it() -
 
 def test_nothing_seen_is_a_series_of_zeros() -> None:
     assert set(exported(Seen(Buckets((1.0,)))).values()) == {0.0}
+
+
+def test_a_bucket_has_the_last_value_whose_trace_is_kept_as_its_example() -> None:
+    buckets = Buckets((0.5, 1.0))
+    for value, trace in ((0.1, "a"), (0.2, "b"), (0.3, None), (2.0, "c")):
+        buckets.see(value, trace)
+    (family,) = Seen(buckets).collect()
+    found = {s.labels["le"]: s.exemplar for s in family.samples if s.exemplar is not None}
+    assert {le: (one.labels, one.value) for le, one in found.items()} == {
+        "0.5": ({"trace_id": "b"}, 0.2),
+        "+Inf": ({"trace_id": "c"}, 2.0),
+    }
+    assert EXAMPLES not in Buckets().told()

@@ -156,6 +156,7 @@ def _recorded(
         router=interaction.source,
         draw=interaction.draw,
         spooled=interaction.spooled,
+        traceparent=interaction.traceparent,
         prompt=_asked_by_nobody(task),
     )
 

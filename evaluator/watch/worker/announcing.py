@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 from typing import Final
 
 from evaluator.watch.evidence.decide import decide, stopped
 from evaluator.watch.worker.saving import SOURCE
+from evaluator.watch.worker.tracing import DecisionTraces
 from evaluator.watch.worker.tracked import Tracked
 from telemetry import codec
 from telemetry.bus.protocols import Encoded, Publisher, Record
 from telemetry.dead_letters import bury
 from telemetry.events import DecisionMade
+from telemetry.tracing.export import NO_TRACES, Traces
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +26,9 @@ REMEMBERED: Final = 5_000
 class Announcer:
     """Publishes for one decider. `dead` counts dead letters; `close` it."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, traces: Traces = NO_TRACES) -> None:
         self.dead = 0
+        self.traces = DecisionTraces(traces)
         self._publisher = publisher
         self._published: dict[str, None] = {}
 
@@ -34,19 +38,21 @@ class Announcer:
 
     def decide(self, tracked: Tracked) -> None:
         """Let the decision leave that falls due with the last settled score, if one does."""
+        began = time.time_ns()
         decision = decide(tracked.evidence)
         if decision is not None:
-            self._say(tracked, decision)
+            self._say(tracked, decision, began)
             tracked.decisions += 1
             tracked.last_decision = decision
 
     def stop(self, tracked: Tracked, reason: str) -> None:
         """Settle no more of a rollout, and say so as a decision does."""
+        began = time.time_ns()
         tracked.stopped = reason
         rollout = tracked.state.spec.rollout_id
         log.error("rollout %s is watched no more: %s", rollout, reason, extra={"rollout_id": rollout})
         decision = stopped(tracked.evidence, reason, tracked.state.since)
-        self._say(tracked, decision)
+        self._say(tracked, decision, began)
         tracked.last_decision = decision
 
     def bury(self, record: Record, reason: str) -> None:
@@ -67,10 +73,13 @@ class Announcer:
         """Let go of the broker."""
         self._publisher.close()
 
-    def _say(self, tracked: Tracked, decision: DecisionMade) -> None:
+    def _say(self, tracked: Tracked, decision: DecisionMade, began: int) -> None:
         if decision.event_id in self._published:
             return
-        self.send([codec.encode(decision)])
+        last = tracked.evidence.last_score
+        span = self.traces.of(decision, last)
+        self.send([codec.encode(decision, span.traceparent if span is not None else None)])
+        self.traces.said(decision, last, began)
         self._published[decision.event_id] = None
         tracked.said[decision.action] += 1
         ids = {"rollout_id": decision.rollout_id, "decision_id": decision.event_id}

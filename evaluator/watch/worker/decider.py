@@ -24,6 +24,7 @@ from telemetry.bus.protocols import Bus, Encoded, Record
 from telemetry.errors import UnreadableRecord
 from telemetry.events import DeciderMarked, LogPlace, RolloutChanged, ScoreRecorded
 from telemetry.score_batches import scores_of
+from telemetry.tracing.export import NO_TRACES, Traces
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Decider:
         snapshot_every: int = 2_000,
         linger_s: float = LINGER_S,
         on_settled: Callable[[Tracked], None] = _ignore,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self.known = Registry()
         self.duplicates = self.late = 0
@@ -57,7 +59,7 @@ class Decider:
         self._topic_id: str | None = None
         self._read = 0
         self._read_to: dict[int, int] = {}
-        self._says = Announcer(bus.publisher())
+        self._says = Announcer(bus.publisher(), traces)
         self._reader = bus.reader([topics.ROLLOUTS, topics.SCORES])
 
     @property
@@ -226,6 +228,7 @@ class Decider:
         if not tracked.unsaved:
             tracked.next, tracked.read_then = record.offset, self._read
         tracked.unsaved += 1
+        self._says.traces.settles(score)
         self._says.decide(tracked)
         self._on_settled(tracked)
 

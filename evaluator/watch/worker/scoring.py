@@ -23,6 +23,7 @@ from evaluator.watch.worker.arm_counts import ArmCounts
 from evaluator.watch.worker.joining import Joined, Joiner
 from evaluator.watch.worker.line import Line, Place
 from evaluator.watch.worker.portion import Portion
+from evaluator.watch.worker.tracing import ScorerTraces
 from evaluator.watch.worker.unknown import UnknownShare
 from telemetry import codec, topics
 from telemetry.buckets import AGES_S, Buckets
@@ -32,6 +33,7 @@ from telemetry.dead_letters import bury
 from telemetry.errors import UnreadableRecord
 from telemetry.events import InteractionRecorded, LogPlace, ScoreRecorded, ShadowAnswered, now
 from telemetry.score_batches import records_of
+from telemetry.tracing.export import NO_TRACES, Traces
 
 log = logging.getLogger(__name__)
 
@@ -90,12 +92,14 @@ class Scorer:
         deadline_s: float = DEADLINE_S,
         joiner: Joiner | None = None,
         portion: Portion | None = None,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._portion = portion or Portion()
         self.counts = counts or ScorerCounts()
         self._tagger, self._judge = tagger, judge
         self._waiting, self._deadline_s = waiting, deadline_s
         self._line, self._joiner = Line(), joiner if joiner is not None else Joiner()
+        self._traces = ScorerTraces(traces)
         self._done: dict[tuple[str, int], int] = {}
         self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="judge")
         self._publisher: Publisher = bus.publisher()
@@ -113,6 +117,7 @@ class Scorer:
             # A commit before the flush would lose scores if this process died in between.
             self._publisher.flush()
             self._reader.commit(self._committable())
+            self._traces.published()
         return len(records) + left
 
     def stand(self, lag: Lag) -> None:
@@ -141,6 +146,7 @@ class Scorer:
             if found is None:
                 self._line.join(Place(record))
             else:
+                self._traces.takes(found.interaction)
                 self._join(record, self._task_of(found, next(tags)), found.holds)
         self.counts.waiting, self.counts.held = self._line.making, len(self._joiner)
 
@@ -174,21 +180,24 @@ class Scorer:
 
     def _join(self, record: Record, task: Task, holds: int | None) -> None:
         if not task.means.slow:
-            self._line.join(Place(record, score=score(task, self._judge, at=now()), holds=holds))
+            self._line.join(Place(record, score=self._score(task), holds=holds))
         elif self._line.making >= self._waiting:
             full = Task(task.interaction, task.tag, task.prompt, Means(None, "over_budget"))
-            self._line.join(Place(record, score=score(full, self._judge, at=now()), holds=holds))
+            self._line.join(Place(record, score=self._score(full), holds=holds))
         else:
             why = f"no judgement within {self._deadline_s:g} s"
             self._line.join(
                 Place(
                     record,
-                    making=self._threads.submit(lambda: score(task, self._judge, at=now())),
+                    making=self._threads.submit(self._score, task),
                     overdue=unjudged(task, self._judge, why, at=now()),
                     until=time.monotonic() + self._deadline_s,
                     holds=holds,
                 )
             )
+
+    def _score(self, task: Task) -> ScoreRecorded:
+        return self._traces.judged(score(task, self._judge, at=now()))
 
     def _publish(self) -> int:
         left, alone, scores = 0, 0, []
@@ -198,6 +207,7 @@ class Scorer:
                 record = place.record
                 logged = LogPlace(partition=record.partition, offset=record.offset)
                 scores.append(scored.model_copy(update={"logged": logged}))
+                self._traces.leaves(scores[-1])
                 self._count(scored)
                 alone += is_alone(scored)
             where = place.record.topic, place.record.partition

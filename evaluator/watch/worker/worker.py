@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -43,6 +44,7 @@ from telemetry.codec import encode
 from telemetry.errors import BriefError, BrokerUnavailable, RecordTooLarge
 from telemetry.events import DEFAULT_ROUTE, TableFile, WordTableMade, derived_id
 from telemetry.metrics_address import MetricsSettings, metrics_served
+from telemetry.tracing.export import NO_TRACES, Traces, traces_asked
 from telemetry.word_table import write_table
 
 log = logging.getLogger(__name__)
@@ -107,12 +109,13 @@ def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> Non
     tagger = tagger_for(loaded, settings.tagger, encoder)
     table = _table(settings.table_file, loaded, tagger)
     judge = live_judge(loaded, settings.learned, encoder)
-    worker = Worker(settings, bus, tagger, judge, stop, table)
-    figures = worker.figures
-    lags = (figures.scorer_lag, figures.decider_lag)
-    threading.Thread(target=measure_until, args=(stop, bus, lags), name="belay-lag", daemon=True).start()
-    with metrics_served(settings, WorkerMetrics(figures, lambda: judge.asked)):
-        worker.run()
+    with closing(traces_asked("belay-worker")) as traces:
+        worker = Worker(settings, bus, tagger, judge, stop, table, traces)
+        figures = worker.figures
+        lags = (figures.scorer_lag, figures.decider_lag)
+        threading.Thread(target=measure_until, args=(stop, bus, lags), name="belay-lag", daemon=True).start()
+        with metrics_served(settings, WorkerMetrics(figures, lambda: judge.asked)):
+            worker.run()
 
 
 def live_judge(loaded: LoadedBrief, learned: Path | None, encoder: Embedder) -> Judge:
@@ -163,9 +166,10 @@ class Worker:
         judge: LiveJudging,
         stop: threading.Event,
         table: TableFile | None = None,
+        traces: Traces = NO_TRACES,
     ) -> None:
         self._settings, self._bus, self._stop, self._table = settings, bus, stop, table
-        self._tagger, self._judge = tagger, judge
+        self._tagger, self._judge, self._traces = tagger, judge, traces
         self.figures = WorkerFigures()
         self._counts = self.figures.counts
         self._failures: list[BaseException] = []
@@ -208,7 +212,14 @@ class Worker:
 
     def _score(self) -> None:
         self._publish_table()
-        scorer = Scorer(self._bus, self._tagger, self._judge, self._counts, portion=self._settings.portion)
+        scorer = Scorer(
+            self._bus,
+            self._tagger,
+            self._judge,
+            self._counts,
+            portion=self._settings.portion,
+            traces=self._traces,
+        )
         try:
             while not self._stop.is_set():
                 scorer.step(self._settings.poll_s)
@@ -258,6 +269,7 @@ class Worker:
             self._bus,
             snapshot_every=settings.snapshot_every,
             on_settled=EvidenceLog(settings.evidence_log).settled,
+            traces=self._traces,
         )
         whole = False
         try:

@@ -18,7 +18,7 @@ from router.proxy.load import Load
 from router.proxy.settings import RouterSettings
 from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.strangers import WRONG_MODEL, Strangers
-from router.proxy.tracing import REQUEST_ID
+from router.proxy.tracing import REQUEST_ID, Tracing
 from router.proxy.wire.asking import Request, UpstreamFailed
 from router.proxy.wire.exchange import Exchange
 from router.proxy.wire.headers import with_line
@@ -77,9 +77,10 @@ class Shadows:
         counters: Counters,
         load: Load,
         strangers: Strangers,
+        tracing: Tracing,
     ) -> None:
         self.table = table
-        self._strangers = strangers
+        self._strangers, self._tracing = strangers, tracing
         self._engines = engines
         self._limit = settings.shadow_limit
         self._most_bytes = settings.max_answer_bytes
@@ -128,6 +129,7 @@ class Shadows:
         reason: str | None = "abandoned"
         try:
             named = with_line(request.headers, REQUEST_ID, f"{interaction.name}-shadow".encode())
+            named = self._tracing.told(named, interaction, "shadow")
             heard, reason = await self._hear(arm, request._replace(headers=named), interaction)
         finally:
             if standing is not None:

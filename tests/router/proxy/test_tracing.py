@@ -9,16 +9,20 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.samples import Exemplar
 
 from router.proxy.tracing import request_id_in, traceparent_in
 from telemetry.forwarding.interactions import to_interaction
 from telemetry.rollout_file import write_rollout
+from telemetry.tracing.context import Context, Role, context_of, role_id
 from tests.router.proxy.fakes import (
     BODY,
     CHAT,
     STREAM,
     Asked,
     FakeEngine,
+    Router,
     answers,
     reply,
     rolling,
@@ -139,3 +143,92 @@ async def test_under_hashed_text_the_name_is_a_digest(tmp_path: Path) -> None:
         hashed = to_interaction(router.records()[0], "hashed").request_id
         assert hashed is not None
         assert len(hashed) == 64
+
+
+TRACED = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+"""The router itself sends nothing there: its spans are made of its records."""
+
+
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in TRACED.items():
+        monkeypatch.setenv(name, value)
+
+
+def context_told(asked: Asked) -> Context:
+    found = context_of(asked.headers["traceparent"])
+    assert found is not None
+    return found
+
+
+@pytest.mark.usefixtures("traced")
+async def test_an_engine_goes_on_from_the_span_of_its_being_asked(tmp_path: Path) -> None:
+    async with rolling(tmp_path, REFUSES, shadow=1.0) as (router, base, engine, http):
+        await http.post(CHAT, json=BODY, headers={"traceparent": TRACE, "tracestate": "a=1"})
+        await until(router.shadows)
+        (record,) = router.records()
+        told = [context_told(asked) for asked in (*engine.asked, *base.asked)]
+        roles: tuple[Role, ...] = ("candidate", "control", "shadow")
+        expected = {role_id(record.meta["event_id"], role) for role in roles}
+        assert {one.span_id for one in told} == expected
+        assert {(one.trace_id, one.sampled) for one in told} == {(TRACE[3:35], True)}
+        assert {asked.headers["tracestate"] for asked in base.asked} == {"a=1"}
+        assert record.meta["fell_back_ms"] > 0.0
+        assert router.shadows()[0].meta["traceparent"] == TRACE
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize("given", [{}, {"traceparent": "nonsense", "tracestate": "a=1"}], ids=["none", "bad"])
+async def test_without_a_trace_of_its_clients_the_interactions_id_is_that_of_its_trace(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    async with rolling(tmp_path, says("x")) as (router, _, engine, http):
+        await http.post(CHAT, json=BODY, headers=given)
+        (record,) = router.records()
+        assert context_told(engine.asked[0]).trace_id == record.meta["event_id"]
+        assert "tracestate" not in engine.asked[0].headers
+        assert "traceparent" not in record.meta
+
+
+@pytest.mark.usefixtures("traced")
+async def test_a_trace_that_its_client_does_not_keep_is_not_kept_by_us(tmp_path: Path) -> None:
+    async with rolling(tmp_path, says("x")) as (_, _, engine, http):
+        await http.post(CHAT, json=BODY, headers={"traceparent": TRACE[:-1] + "0"})
+        assert not context_told(engine.asked[0]).sampled
+
+
+async def exemplars(router: Router, accept: str) -> tuple[str, list[tuple[str, Exemplar]]]:
+    answer = await router.own.get("/metrics", headers={"accept": accept})
+    read = (
+        text_string_to_metric_families(answer.text) if "openmetrics" in answer.headers["content-type"] else ()
+    )
+    found = [(s.name, s.exemplar) for family in read for s in family.samples if s.exemplar is not None]
+    return answer.headers["content-type"], found
+
+
+async def test_latencies_have_the_trace_of_their_last_request_as_an_example_for_whoever_reads_open_metrics(
+    tmp_path: Path,
+) -> None:
+    accept = "application/openmetrics-text; version=1.0.0,text/plain;q=0.5"
+    async with rolling(tmp_path, says("x")) as (router, _, _, http):
+        for trace in ("00-" + "1" * 32 + TRACE[35:], TRACE, TRACE[:-1] + "0"):
+            await http.post(CHAT, json=BODY, headers={"traceparent": trace})
+        await http.post(CHAT, json=BODY)
+        kind, found = await exemplars(router, accept)
+        assert kind.startswith("application/openmetrics-text")
+        assert {name for name, _ in found} == {
+            "belay_first_byte_seconds_bucket",
+            "belay_answer_seconds_bucket",
+        }
+        assert TRACE[3:35] in {one.labels["trace_id"] for _, one in found} <= {"1" * 32, TRACE[3:35]}
+        plain = await router.own.get("/metrics", headers={"accept": "text/plain"})
+        assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert TRACE[3:35] not in plain.text
+
+
+@pytest.mark.usefixtures("traced")
+async def test_where_traces_are_made_every_kept_one_may_be_an_example(tmp_path: Path) -> None:
+    async with rolling(tmp_path, says("x")) as (router, _, _, http):
+        await http.post(CHAT, json=BODY)
+        _, found = await exemplars(router, "application/openmetrics-text")
+        assert {one.labels["trace_id"] for _, one in found} == {router.records()[0].meta["event_id"]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from router.proxy.workers.sums import counts_of, summed
+from telemetry.buckets import EXAMPLES, Buckets
 
 
 def status(revision: int = 3, applied: int = 10, **changes: Any) -> dict[str, Any]:
@@ -55,3 +56,13 @@ def test_a_key_that_one_worker_alone_has_is_not_lost() -> None:
 
 def test_without_a_worker_there_is_nothing_to_say() -> None:
     assert summed([]) == {}
+
+
+def test_an_example_of_a_bucket_is_any_workers_and_no_number() -> None:
+    first, second = Buckets((1.0,)), Buckets((1.0,))
+    first.see(0.5, "a")
+    second.see(0.5, "b")
+    second.see(2.0, "c")
+    told = summed([first.told(), second.told()], counts_of(first.told()))
+    assert (told["1.0"], told["+Inf"]) == (3, 1)
+    assert {bound: example[0] for bound, example in told[EXAMPLES].items()} == {"1.0": "a", "+Inf": "c"}
