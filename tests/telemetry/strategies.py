@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from telemetry.events import Event, ScoreRecorded, ScoresRecorded
+from telemetry.events.word_tables import LARGEST, TableFile, version_of
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 times = st.datetimes(
@@ -42,6 +43,17 @@ def events(kind: type[Event]) -> st.SearchStrategy[Event]:
     if kind is ScoresRecorded:
         return st.builds(_batch, _fields(ScoreRecorded), times, texts)
     return _fields(kind).map(kind.model_validate)
+
+
+@st.composite
+def word_tables(draw: st.DrawFn) -> dict[str, object]:
+    """The fields of any whole word table."""
+    names = draw(st.lists(texts, min_size=2, max_size=3, unique=True))
+    weights = st.lists(st.integers(0, LARGEST), min_size=len(names), max_size=len(names)).map(tuple)
+    lead, bias = draw(st.integers(0, 1 << 20)), draw(weights)
+    words = draw(st.dictionaries(texts, weights, max_size=3))
+    version = version_of(names, lead, bias, words)
+    return {"version": version, "capabilities": tuple(names), "lead": lead, "bias": bias, "words": words}
 
 
 def _batch(score: dict[str, object], time: datetime, source: str) -> ScoresRecorded:
@@ -85,4 +97,6 @@ def _value(annotation: object, limits: tuple[object, ...]) -> st.SearchStrategy[
         return st.floats(0.001, 0.999) if limits else st.floats(allow_nan=False)
     assert isinstance(annotation, type), f"no strategy for {annotation}"
     assert issubclass(annotation, BaseModel), f"no strategy for {annotation}"
+    if annotation is TableFile:  # whose parts have to fit: drawn one by one they never do
+        return word_tables()
     return _fields(annotation)
