@@ -14,6 +14,7 @@ import uvicorn
 
 from _control.story import UNCHANGED, Story, story
 from belay.steps.page_forms import PagePlanner
+from evaluator.judge.reviewing.serving import Reviews
 from router.control.actor import Control
 from router.control.api import Forms, create_app
 from router.control.board.board import Board
@@ -43,6 +44,7 @@ class Served:
         self.control, self.bus, self.folder = control, bus, folder
         self.port, self.gate, self.forms = 0, gate or Gate(None), forms
         self.board: Board | None = None
+        self._reviewing: Reviews | None = None
         self._server: uvicorn.Server | None = None
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
@@ -60,7 +62,9 @@ class Served:
         listener = listen("127.0.0.1", self.port)
         self.port = int(listener.getsockname()[1])
         config = uvicorn.Config(
-            self.gate.before(create_app(self.control, board=self.board, forms=self.forms)),
+            self.gate.before(
+                create_app(self.control, board=self.board, forms=self.forms, reviewing=self._reviews)
+            ),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=1,
@@ -73,6 +77,11 @@ class Served:
         self._threads = [threading.Thread(target=one, daemon=True) for one in work]
         for thread in self._threads:
             thread.start()
+
+    def _reviews(self) -> Reviews | None:
+        if self._reviewing is None and self.bus is not None and self.board is not None:
+            self._reviewing = Reviews(self.bus, self.board.find)
+        return self._reviewing
 
     def stop(self) -> None:
         """Serve no more."""

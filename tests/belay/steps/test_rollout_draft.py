@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from belay.cli import app
 from belay.home import Home
+from belay.steps.page_forms import PageDrafting
 from belay.steps.rollout_draft import draft as drafted
 from belay.steps.rollout_draft import terms_lines
 from evaluator.audit.baseline import save_baseline
@@ -16,6 +17,7 @@ from evaluator.briefs.brief import LoadedBrief
 from evaluator.judge.judges.calibration import Calibration
 from evaluator.watch.planning.graded import GradedJudges
 from evaluator.watch.planning.terms import rollout_spec
+from router.control.drafting_api import DraftAsked, WrongField
 from router.control.rollout import Start, transition
 from serving.models.manifest import bind_audit, read_manifest, write_manifest
 from telemetry.errors import BaselineError, UsageError
@@ -214,3 +216,44 @@ def test_a_draft_whose_grades_are_evidence_says_so(home: Home, tmp_path: Path) -
     spec = draft(home, tmp_path / "b.yaml", "--people")
     assert spec.people == pytest.approx(0.25)
     assert any("with 25% of alpha" in line for line in terms_lines(spec))
+
+
+FORM = DraftAsked(candidate="mine", model="support", stages="5%:2000,25%:4000,50%")
+
+
+def test_the_page_drafts_what_the_command_drafts(home: Home, tmp_path: Path) -> None:
+    bind_audit(home.model("mine"), AuditRef(verdict="pass", sha256="e" * 64))
+    page = PageDrafting(home, tmp_path / "brief.yaml", "support")
+    assert [(one.name, one.audit) for one in page.choices().candidates] == [("mine", "pass")]
+    by_page, by_command = page.draft(FORM, "ada"), draft(home, tmp_path / "rollout.yaml")
+    apart = {"rollout_id", "salt"}
+    assert by_page.spec.model_dump(exclude=apart) == by_command.model_dump(exclude=apart)
+    assert by_page.terms == tuple(terms_lines(by_page.spec))
+
+
+@pytest.mark.parametrize(
+    ("changes", "by", "verdict", "field"),
+    [
+        ({"stages": "50%,5%"}, "ada", "pass", "stages"),
+        ({"candidate": "nobody"}, "ada", "pass", "candidate"),
+        ({}, "ada", None, "candidate"),
+        ({}, "ada", "fail", "override_reason"),
+        ({"override_reason": "we look closely"}, "", "fail", "actor"),
+    ],
+)
+def test_the_page_is_told_which_field_is_wrong(
+    home: Home, tmp_path: Path, changes: dict[str, str], by: str, verdict: str | None, field: str
+) -> None:
+    if verdict is not None:
+        bind_audit(home.model("mine"), AuditRef.model_validate({"verdict": verdict, "sha256": "e" * 64}))
+    page = PageDrafting(home, tmp_path / "brief.yaml", "support")
+    with pytest.raises(WrongField) as wrong:
+        page.draft(FORM.model_copy(update=changes), by)
+    assert wrong.value.field == field
+
+
+def test_an_override_from_the_page_is_named_and_recorded(home: Home, tmp_path: Path) -> None:
+    bind_audit(home.model("mine"), AuditRef(verdict="fail", sha256="e" * 64))
+    page = PageDrafting(home, tmp_path / "brief.yaml", "support")
+    made = page.draft(FORM.model_copy(update={"override_reason": "we look closely"}), "ada")
+    assert (made.spec.audit.override_by, made.spec.audit.override_reason) == ("ada", "we look closely")

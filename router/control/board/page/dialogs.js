@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 import { ask, known, Refused, token } from "./live.js";
 import { ACTIONS, percent } from "./words.js";
 
-function Modal({ title, onDone, children }) {
+export function Modal({ title, onDone, children }) {
   const box = useRef(null);
   useEffect(() => {
     const before = document.activeElement;
@@ -27,7 +27,7 @@ const effect = (line, action) =>
   })[action];
 
 // A click that is sent twice is one change. (randomUUID is there on https and on this machine only.)
-const once = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+export const once = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export function Dialog({ line, action, onDone }) {
   const [reason, setReason] = useState("");

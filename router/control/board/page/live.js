@@ -54,7 +54,20 @@ export async function ask(path, body, key) {
   if (answer.ok) return told;
   const words = [told.error || explain(told.detail) || `Control answered ${answer.status}.`, told.hint];
   const text = words.filter(Boolean).join(" ");
-  throw answer.status === 401 || answer.status === 403 ? new Refused(text) : new Error(text);
+  const error = answer.status === 401 || answer.status === 403 ? new Refused(text) : new Error(text);
+  error.fields = told.fields ?? byField(told.detail);
+  throw error;
+}
+
+// The first mistake of each field, in control's own words.
+function byField(detail) {
+  const found = {};
+  for (const one of Array.isArray(detail) ? detail : []) {
+    const [name, ...rest] = (one.loc || []).slice(1);
+    const inside = rest.length ? `${typeof rest[0] === "number" ? `number ${rest[0] + 1}, ${rest.slice(1).join(" ")}` : rest.join(" ")}: ` : "";
+    found[name] ??= `${inside}${one.msg}`;
+  }
+  return found;
 }
 
 const explain = (detail) =>

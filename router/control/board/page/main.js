@@ -4,11 +4,14 @@ import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { Dialog, TokenDialog } from "./dialogs.js";
 import { DecisionView } from "./decision.js";
 import { InteractionView } from "./interaction.js";
+import { Grade } from "./grade.js";
 import { follow, known, subscribe, token } from "./live.js";
 import { Nav } from "./nav.js";
 import { Overview } from "./overview.js";
 import { Banners, Freshness } from "./parts.js";
+import { Plan } from "./plan.js";
 import { RolloutView } from "./rollout.js";
+import { Start } from "./start.js";
 import { TailView } from "./tail.js";
 
 // `#/kind/id/part/inner?query`; an empty `kind`, and one that nobody knows, is the overview.
@@ -28,7 +31,7 @@ function plainly(text) {
 
 const rolloutOf = (place) => (place.kind === "rollouts" ? place.id || null : null);
 
-const TITLES = { live: "Live interactions", interactions: "Interaction" };
+const TITLES = { live: "Live interactions", interactions: "Interaction", grade: "Grade answers", plan: "Plan a rollout", start: "Start a rollout" };
 
 function useLive() {
   const [, again] = useState(0);
@@ -87,6 +90,9 @@ function view(place, rollout, line, onAct) {
   const one = place.kind === "interactions" ? place.id : place.part === "interactions" ? place.inner : null;
   if (one) return html`<${InteractionView} id=${one} key=${one} />`;
   if (place.kind === "live" || place.kind === "interactions") return html`<${TailView} query=${place.query} />`;
+  if (place.kind === "grade") return html`<${Grade} place=${place} />`;
+  if (place.kind === "plan") return html`<${Plan} query=${place.query} />`;
+  if (place.kind === "start") return html`<${Start} />`;
   if (!rolloutOf(place)) return html`<${Overview} overview=${known.overview} onAct=${onAct} />`;
   if (rollout?.unknown)
     return html`<section class="empty"><h1>No such rollout</h1><p>${rollout.unknown}</p><a href="#/">All rollouts</a></section>`;

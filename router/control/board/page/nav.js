@@ -5,6 +5,9 @@ import { html } from "./vendor/preact.js";
 export const PAGES = [
   { kind: "", label: "Rollouts", inside: ["rollouts"] },
   { kind: "live", label: "Interactions", inside: ["interactions"] },
+  { kind: "grade", label: "Grade", inside: [] },
+  { kind: "plan", label: "Plan", inside: [] },
+  { kind: "start", label: "Start", inside: [] },
 ];
 
 const isHere = (page, kind) => page.kind === kind || page.inside.includes(kind);

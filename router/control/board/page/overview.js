@@ -29,7 +29,7 @@ export function Overview({ overview, onAct }) {
 const Nothing = () =>
   html`<section class="empty">
     <h2>No rollout yet</h2>
-    <p><code>belay rollout draft</code> writes one from the models, their audit and the brief;
+    <p><a href="#/start">Start one</a> here; or <code>belay rollout draft</code> writes one from the models, their audit and the brief;
       <code>belay rollout start</code> starts it.</p>
   </section>`;
 

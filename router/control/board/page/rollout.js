@@ -4,7 +4,7 @@ import { html, useState } from "./vendor/preact.js";
 import { EvidenceChart } from "./charts.js";
 import { Arms, Judges, Stages } from "./behind.js";
 import { Capabilities } from "./capabilities.js";
-import { now } from "./live.js";
+import { known, now } from "./live.js";
 import { Outlook } from "./outlook.js";
 import { Pipeline } from "./overview.js";
 import { Actions, Fact, State } from "./parts.js";
@@ -24,7 +24,11 @@ export function Head({ line, rollout, onAct }) {
       <p class="why">${line.verdict.why}</p>
       <p class="note">${line.candidate} against ${line.base}${onRoute(line)}, asked for as ${line.model_alias}. ${rollout.actor}, ${ago(line.since, now())}: ${rollout.reason}</p>
     </div>
-    <${Actions} line=${line} onAct=${onAct} />
+    <div class="ways">
+      <${Actions} line=${line} onAct=${onAct} />
+      <p class="links">${known.me.may.includes("grade") && html`<a href=${`#/grade/${encodeURIComponent(line.rollout_id)}`}>Grade answers</a>`}
+        <a href=${`#/plan?from=${encodeURIComponent(line.rollout_id)}`}>Plan from it</a></p>
+    </div>
   </section>`;
 }
 

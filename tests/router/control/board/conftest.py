@@ -19,6 +19,10 @@ if str(BENCH) not in sys.path:  # the benchmarks are scripts: they import their 
 
 from _control.served import Served, under_way  # noqa: E402 - found by the line above
 
+from belay.steps.page_forms import PagePlanner  # noqa: E402 - behind what is found
+from router.control.api import Forms  # noqa: E402 - behind what is found
+from tests.router.control.board.forms_fake import FakeDrafting  # noqa: E402 - it stands on the story
+
 CHROMIUM = os.environ.get("BELAY_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -39,6 +43,7 @@ def browser() -> Iterator[Browser]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """For tests that leave the rollout as it is."""
     made, _ = under_way(tmp_path_factory.mktemp("control"), scores=450)
+    made.forms = Forms(PagePlanner(), FakeDrafting())
     with made:
         yield made
 

@@ -117,6 +117,7 @@ def test_where_control_asks_who_it_is_a_token_opens_what_its_role_may(
             page.get_by_role("button", name="Use it").click()
             expect(page.locator(".fresh")).to_have_text("live")
             expect(page.get_by_role("button", name="Roll back support-2")).to_have_count(may_roll_back)
+            expect(page.get_by_role("link", name="Grade answers")).to_have_count(may_roll_back)
         page.get_by_role("button", name="Roll back support-2").click()
         expect(page.get_by_label("Your name")).to_have_count(0)
         file.write_text("tokens: []\n")
@@ -134,9 +135,14 @@ def test_every_view_fits_a_phone_and_passes_axe_in_light_and_in_dark(
 ) -> None:
     page = browser.new_page(viewport={"width": 360, "height": 780})
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-    for path in ("", "#/rollouts/support-2", *inner(served)):
+    page.goto(served.url)
+    page.evaluate("localStorage.setItem('belay-name', 'ada')")
+    for path in ("", "#/rollouts/support-2", *inner(served), "#/plan", "#/start", "#/grade"):
         page.goto(served.url + path)
-        expect(page.locator("main section").nth(1)).to_be_visible()
+        if path == "#/start":
+            page.get_by_role("button", name="Draft it").click()
+        expect(page.locator("[aria-busy]")).to_have_count(0)
+        expect(page.locator("main :is(section, form, ol)").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
         page.evaluate(AXE.read_text(encoding="utf-8"))
         for scheme in schemes:
