@@ -85,6 +85,7 @@ def stack_settings(route: Route) -> StackSettings:
         learned=Home(project.home).learned_judge(route.candidate.name) if route.candidate else None,
         routes=route.endpoints(),
         workers=workers_of(route),
+        alias=project.route,
     )
 
 

@@ -45,7 +45,8 @@ class StackSettings:
     how control knows who asks and `notify` whom it tells;
     `text_policy` is what leaves the machine of what users write. `learned` is the judge that the candidate's audit
     left. `control`, `candidate`, `brief` and `learned` are the default route's; `routes` are base and candidate of
-    further ones, and `workers` score those of them that the first worker does not.
+    further ones, and `workers` score those of them that the first worker does not. `alias` is the default route's name,
+    by which base's engine knows the model where its endpoint names none.
     """
 
     brief: Path
@@ -68,6 +69,7 @@ class StackSettings:
     learned: Path | None = None
     routes: Mapping[str, tuple[Endpoint, Endpoint]] = field(default_factory=dict)
     workers: tuple[WorkerOf, ...] = ()
+    alias: str = ""
 
     @property
     def bus(self) -> dict[str, Any]:
@@ -170,8 +172,27 @@ def _worker(s: StackSettings, part: str, worker: WorkerOf, metrics: Mapping[str,
         "table_file": str(s.folder.word_table_of(worker.name)),
         "judges": {name: judge.model_dump() for name, judge in s.judges.items()},
         "learned": str(worker.learned) if worker.learned is not None else None,
+        "base": _base_of(s, worker),
         **metrics,
     }
     if s.workers:
         content |= {"name": worker.name, "models": list(worker.models), "other_models": others}
     return Process(part, "watch", {"bus": s.bus, "worker": content})
+
+
+def _base_of(s: StackSettings, worker: WorkerOf) -> dict[str, Any] | None:
+    """Where the worker's judges ask base's engine.
+
+    None where its routes have several, of which judges would not know whose answer they look at, or where nobody knows
+    the model's name there.
+    """
+    elsewhere = {model for one in s.workers for model in one.models}
+    scored = {name: control for name, (control, _) in s.routes.items() if name in worker.models}
+    if not worker.models:
+        own = {name: control for name, (control, _) in s.routes.items() if name not in elsewhere}
+        scored = {s.alias: s.control, **own}
+    found = {(base.url, base.model or name, base.key_env) for name, base in scored.items()}
+    if len(found) != 1:
+        return None
+    ((url, model, key_env),) = found
+    return {"url": url, "model": model, "api_key_env": key_env} if model else None

@@ -79,6 +79,7 @@ def run_rollout(
         folder=run.folder,
         models=run.models,
         learned=run.learned,
+        alias=run.spec.model_alias,
     )
     with (
         _unpinned_afterwards(run),

@@ -13,7 +13,7 @@ from belay.engines import Engines
 from belay.progress import bar
 from belay.steps.asking import Asking, HttpChat, ModelAt, going_on_later, served_model, version_of, with_rate
 from belay.steps.baseline import binding_for
-from belay.steps.teaching import teach_judge
+from belay.steps.teaching import teach_judge, wants_likelihoods
 from evaluator.audit.asking.answer_cache import AnswerCache
 from evaluator.audit.asking.probe import check_candidate, check_models
 from evaluator.audit.audit import Spent, run_audit
@@ -27,7 +27,9 @@ from evaluator.audit.reporting.text import audit_table
 from evaluator.audit.reporting.text import markdown as markdown_of
 from evaluator.audit.result import AuditResult
 from evaluator.audit.state import Asked
+from evaluator.judge.judges.client import JudgeClient
 from evaluator.judge.judges.judge import Judge
+from evaluator.judge.judges.likelihood import Likelihoods
 from evaluator.judge.judges.suite import run_judge_suite
 from serving.engines.address import ModelAddress
 from serving.engines.identity_probes import engine_of
@@ -81,7 +83,8 @@ def audit(asking: Asking, contest: Contest, engines: Engines) -> AuditResult:
                 progress=with_rate(report),
             )
     write_report(result, asking.home.audit(contest.candidate.name))
-    teach_judge(asking, asked, contest.base, contest.candidate, judge)
+    likelihoods = _likelihoods(contest, base, engines) if wants_likelihoods(asking.loaded) else None
+    teach_judge(asking, asked, contest.base, contest.candidate, judge, likelihoods)
     return result
 
 
@@ -119,6 +122,12 @@ def _served(contest: Contest, engines: Engines, console: Console) -> tuple[Model
     candidate_at = contest.candidate_at or started[contest.candidate.folder]
     base_at = base_at or started.get(contest.base.folder)
     return ModelAt(contest.candidate, candidate_at), ModelAt(contest.base, base_at) if base_at else None
+
+
+def _likelihoods(contest: Contest, base: ModelAt | None, engines: Engines) -> Likelihoods:
+    """Who tells how likely base finds an answer: its engine, started for this where nobody serves it."""
+    address = base.address if base is not None else engines.serve([contest.base])[0]
+    return Likelihoods(JudgeClient(address.root, address.model, api_key_env=address.key_env))
 
 
 def _of_others(base: StoredModel, console: Console) -> ModelAddress | None:

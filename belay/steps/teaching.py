@@ -20,6 +20,7 @@ from evaluator.judge.judges.calibration import Calibration
 from evaluator.judge.judges.judge import Judge
 from evaluator.judge.judges.learned.model import LearnedModel, read_model, write_model
 from evaluator.judge.judges.learned.teaching import teach
+from evaluator.judge.judges.likelihood import Likelihoods
 from serving.models.store import StoredModel
 from telemetry.errors import AttestationError, UsageError
 
@@ -46,11 +47,17 @@ def calibrations_of(home: Home, loaded: LoadedBrief, candidate: StoredModel) -> 
 
 
 def teach_judge(
-    asking: Asking, asked: Sequence[Asked], base: StoredModel, candidate: StoredModel, judge: Judge
+    asking: Asking,
+    asked: Sequence[Asked],
+    base: StoredModel,
+    candidate: StoredModel,
+    judge: Judge,
+    likelihoods: Likelihoods | None = None,
 ) -> LearnedModel | None:
     """Keep the audit's answers, teach a judge with them and write it beside the audit.
 
-    None, said on the console, where nothing can be learnt: no sentence encoder, or too few answers.
+    With `likelihoods` base's engine is asked how likely it finds them. None, said on the console, where nothing can be
+    learnt: no sentence encoder, or too few answers.
     """
     folder = asking.home.audit(candidate.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,13 +83,31 @@ def teach_judge(
             embed=encoder.embed,
             encoder=encoder.version,
             refs=(base.ref, candidate.ref),
+            likelihoods=likelihoods,
         )
     except UsageError as error:
         asking.console.print(f"   No judge was taught: {error.message}.")
         return None
     write_model(model, file)
     asking.console.print(f"   {_told(model)}")
+    if likelihoods is not None:
+        asking.console.print(f"   {_told_of_likelihoods(model, likelihoods.refused)}")
     return model
+
+
+def wants_likelihoods(loaded: LoadedBrief) -> bool:
+    """Whether a learned judge of the brief is to know how likely base finds answers."""
+    judges = [c.judge for c in loaded.brief.capabilities]
+    return any("learned" in one.unseen and one.base is not None and one.base.likelihood for one in judges)
+
+
+def _told_of_likelihoods(model: LearnedModel, refused: str | None) -> str:
+    if model.informed is not None:
+        return "It knows how likely base finds an answer, too."
+    why = (
+        f"base's engine: {refused}" if refused else "it predicts no better so, or base's engine did not tell"
+    )
+    return f"It goes without how likely base finds an answer ({why})."
 
 
 def _told(model: LearnedModel) -> str:

@@ -12,6 +12,7 @@ from evaluator.briefs.items import Item, Split
 from evaluator.briefs.judges import NO_JUDGES, Judges, with_addresses
 from evaluator.briefs.problems import refusal, schema_problems
 from evaluator.briefs.schema import (
+    AskBase,
     BenchmarkSettings,
     Brief,
     Capability,
@@ -23,6 +24,7 @@ from evaluator.briefs.yaml_text import YamlError, YamlText, read_yaml
 from telemetry.errors import BriefError
 
 __all__ = [
+    "AskBase",
     "BenchmarkSettings",
     "Brief",
     "Capability",

@@ -22,7 +22,7 @@ SHARES_OFF = 0.005
 """How far the shares may be from adding up to 1: people round."""
 
 Kind = Literal["knowledge", "reasoning", "reading", "format", "style", "code"]
-Unseen = Literal["prompt", "learned", "agreement", "endpoint"]
+Unseen = Literal["prompt", "learned", "agreement", "likelihood", "endpoint"]
 FactsChange = Literal["never", "yearly", "monthly", "weekly", "daily"]
 
 
@@ -72,18 +72,35 @@ class JudgeEndpoint(Settings):
     pairwise: bool = False
 
 
+class AskBase(Settings):
+    """What base's own engine is asked of what users send, besides answering it; each of a fraction of interactions.
+
+    `likelihood`: how likely it finds the answers, for the judge of that name, and for the learned one as a feature.
+    `again`: a second answer to the same request, by which `agreement` then measures both arms. Whether an interaction
+    is in the fraction follows from its id, as for a model's `sample`. `deadline_s` bounds a question; beyond
+    `budget_per_hour` questions nobody is asked.
+    """
+
+    likelihood: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    again: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    deadline_s: Annotated[float, Field(gt=0.0)] = 30.0
+    budget_per_hour: Annotated[int, Field(gt=0)] | None = None
+
+
 class JudgeSettings(Settings):
     """What scores the capability: a verifier (a program) with its options, or a model at an endpoint.
 
     A verifier judges the items by their references. What users send has none: `unseen` names what judges it, the first
     that can. `prompt` works out what the prompt itself asks; `learned` was taught by the audit and needs base's answer
-    too; `agreement` is likeness to base's answer; `endpoint` is the model, for which a verifier may stand beside it.
+    too; `agreement` is likeness to base's answer; `likelihood` is how likely base finds the answer; `endpoint` is the
+    model, for which a verifier may stand beside it. `base` says what base's engine is asked for them.
     """
 
     verifier: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     endpoint: JudgeEndpoint | None = None
     unseen: tuple[Unseen, ...] = ("prompt", "learned")
+    base: AskBase | None = None
 
     @field_validator("verifier")
     @classmethod
@@ -106,11 +123,29 @@ class JudgeSettings(Settings):
             raise ValueError("'unseen' names the endpoint, and there is none")
         if len(set(self.unseen)) != len(self.unseen):
             raise ValueError(f"'unseen' names a judge twice: {', '.join(self.unseen)}")
+        if (mistake := self._base_wrong()) is not None:
+            raise ValueError(mistake)
         if self.verifier is None and self.options:
             raise ValueError("'options' are a verifier's; an endpoint has its own keys")
         if self.verifier is not None and (wrong := check_options(self.verifier, self.options)):
             raise ValueError("; ".join(wrong))
         return self
+
+    def _base_wrong(self) -> str | None:
+        """What does not fit between `unseen` and what base's engine is asked."""
+        likelihood, again = (None, None) if self.base is None else (self.base.likelihood, self.base.again)
+        if "likelihood" in self.unseen and likelihood is None:
+            return "'unseen' names likelihood: say in 'base' of which fraction, such as `base: {likelihood: 0.5}`"
+        if "likelihood" in self.unseen and {"learned", "endpoint"} & set(self.unseen):
+            return (
+                "'unseen' names likelihood beside learned or endpoint: nobody measured how far it errs, and its scores "
+                "would count as theirs"
+            )
+        if likelihood is not None and not {"likelihood", "learned"} & set(self.unseen):
+            return "'base.likelihood' is for the judges likelihood and learned, and 'unseen' names neither"
+        if again is not None and "agreement" not in self.unseen:
+            return "'base.again' is the yardstick of agreement, which 'unseen' does not name"
+        return None
 
 
 class BenchmarkSettings(Settings):
@@ -192,6 +227,11 @@ class Capability(Settings):
         names = [benchmark.name for benchmark in self.benchmarks]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"benchmarks named twice: {', '.join(twice)}")
+        if self.role == "target" and "likelihood" in self.judge.unseen:
+            raise ValueError(
+                "likelihood judges no target: a fine-tune is there to say what base finds unlikely; "
+                "it may be a feature of the learned judge"
+            )
         return self
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, Protocol
 
-Basis = Literal["reference", "prompt", "form", "learned", "agreement", "model", "rule", "person"]
+Basis = Literal[
+    "reference", "prompt", "form", "learned", "agreement", "likelihood", "model", "rule", "person"
+]
 """What a judgement rests on.
 
 The item's reference, what the prompt itself asks, the form of the answer alone; what an audit taught, agreement with
-base, a model's grade; a rule that was fixed beforehand (whoever fails scores 0, and what a model would not grade has
-the value that the brief settles); a person's grade.
+base, how likely base finds it, a model's grade; a rule that was fixed beforehand (whoever fails scores 0, and what a
+model would not grade has the value that the brief settles); a person's grade.
 """
 
 Code = Literal[

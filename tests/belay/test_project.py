@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from belay.cli import app
 from belay.home import RunFolder
-from belay.launcher.processes import StackSettings, processes_of
+from belay.launcher.processes import StackSettings, WorkerOf, processes_of
 from belay.project import defaults_of, load_project
 from belay.steps.init import Found, asked, project_text, proposals, write_project
 from belay.steps.train import project_run
@@ -201,6 +201,32 @@ def test_the_namespace_of_the_file_is_that_of_every_process_and_of_commands_that
     for bus in (bus_at("other:9092"), bus_at("kafka:9092", None)):
         assert isinstance(bus, KafkaBus)
         assert bus.settings.namespace == "belay"
+
+
+def test_a_worker_is_told_where_the_base_of_its_routes_answers_and_by_which_name(tmp_path: Path) -> None:
+    def at(port: int, **more: str) -> Endpoint:
+        return Endpoint.model_validate({"arm": "control", "url": f"http://127.0.0.1:{port}", **more})
+
+    def told(control: Endpoint, alias: str, routes: dict[str, Endpoint], *workers: str) -> list[object]:
+        stack = StackSettings(
+            brief=tmp_path,
+            control=control,
+            candidate=control,
+            bootstrap="kafka:9092",
+            folder=RunFolder(tmp_path),
+            alias=alias,
+            routes={name: (one, one) for name, one in routes.items()},
+            workers=tuple(WorkerOf(name, (name,), tmp_path) for name in workers),
+        )
+        found = [p.content["worker"]["base"] for p in processes_of(stack) if p.name.startswith("worker")]
+        return [base and (base["url"][-1], base["model"], base["api_key_env"]) for base in found]
+
+    assert told(at(1), "support", {}) == [("1", "support", None)]
+    assert told(at(1, model="base-1", key_env="KEY"), "support", {}) == [("1", "base-1", "KEY")]
+    assert told(at(1), "", {}) == [None]
+    assert told(at(1), "a", {"b": at(2)}) == [None], "two bases, and one worker for both"
+    assert told(at(1), "a", {"b": at(2)}, "b") == [("1", "a", None), ("2", "b", None)]
+    assert told(at(1, model="m"), "a", {"b": at(1, model="m")}) == [("1", "m", None)]
 
 
 @pytest.mark.parametrize("namespace", ["", "a b", "-a", "ü", "x" * 201])

@@ -5,6 +5,8 @@
                             an empty reply with that reason: asked again it would say the same
 400, 422 that say that no JSON schema is taken
                             no reply; it is remembered
+400, 422 that name a further key of the request
+                            no reply: the server does not know what is asked of it
 401, 402, 403, 404          a failure for every conversation: the key, the model or the address is wrong
 408, 425, 429, 5xx, a lost or silent connection
                             tried again, then a failure
@@ -19,6 +21,7 @@ import os
 import ssl
 import time
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
 import httpx
@@ -50,13 +53,16 @@ _ABOUT_THE_CONVERSATION: Final = (
 _ABOUT_THE_SCHEMA: Final = ("response_format", "json_schema", "guided", "structured output", "grammar")
 """What servers say that cannot hold a reply to a JSON schema, or not to this one."""
 _JSON: Final = {"content-type": "application/json"}
+_USUAL: Final = frozenset({"model", "messages", "max_tokens", "temperature", "response_format"})
+NO_KEYS: Final[Mapping[str, Any]] = MappingProxyType({})
 _SHOWN: Final = 200
 
 
 class Reply(NamedTuple):
     """What the judge said: `text`; or `failure`, why nobody could be had; or neither, and `why` it said nothing.
 
-    `code` counts why there is no text. `refuses_schema`: it was not asked at all, since it takes no JSON schema.
+    `code` counts why there is no text. `refuses_schema`: it was not asked at all, since it takes no JSON schema;
+    `refuses_keys`: nor does it know a further key of the request. `whole` is all that came where such keys were sent.
     """
 
     text: str | None
@@ -64,6 +70,8 @@ class Reply(NamedTuple):
     why: str = ""
     code: Code | None = None
     refuses_schema: bool = False
+    refuses_keys: bool = False
+    whole: Mapping[str, Any] | None = None
 
 
 class Asks(Protocol):
@@ -149,16 +157,19 @@ class JudgeClient:
         *,
         nonce: str = "",  # noqa: ARG002 - for those that keep replies
         schema: Mapping[str, Any] | None = None,
+        keys: Mapping[str, Any] = NO_KEYS,
     ) -> Reply:
         """The model's answer to a conversation; never raises for what the network or the server does.
 
-        With a JSON `schema` the reply is held to it, where the server can.
+        With a JSON `schema` the reply is held to it, where the server can. `keys` are further ones of the request, or
+        another temperature.
         """
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [message.model_dump() for message in conversation],
             "max_tokens": max_tokens,
             "temperature": 0.0,
+            **keys,
         }
         if schema is not None:
             form = {"name": "judgement", "strict": True, "schema": schema}
@@ -200,13 +211,17 @@ class JudgeClient:
             return self._trouble(began, f"no answer: {_named(error)}")
         if response is None:
             return self._failed_reply(began, f"it sent more than {LARGEST:,} bytes")
+        further = sorted(body.keys() - _USUAL)
         if response.status == 200:
-            return self._read(response, began)
+            return self._read(response, began, whole=bool(further))
         said = self._without_key(response.text)[:_SHOWN]
         if _says(response, _ABOUT_THE_SCHEMA) and "response_format" in body:
             self._standing.answered()
             self.takes_schema = False
             return Reply(None, why=f"the judge takes no JSON schema: {said}", refuses_schema=True)
+        if further and _says(response, further):
+            self._standing.answered()
+            return Reply(None, why=f"it does not take what it is asked: {said}", refuses_keys=True)
         if response.status == 413 or _says(response, _ABOUT_THE_CONVERSATION):
             self._standing.answered()
             return Reply(None, why=f"the judge does not take this conversation: {said}", code="declined")
@@ -227,9 +242,10 @@ class JudgeClient:
                     return None
             return _Response(response.status_code, raw.decode("utf-8", "replace"), response.headers)
 
-    def _read(self, response: _Response, began: float) -> Reply:
+    def _read(self, response: _Response, began: float, *, whole: bool) -> Reply:
         try:
-            choice = json.loads(response.text)["choices"][0]
+            said = json.loads(response.text)
+            choice = said["choices"][0]
             message = choice["message"]
             text, refusal = text_of(message["content"]), message.get("refusal")
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
@@ -237,15 +253,16 @@ class JudgeClient:
                 began, f"it sent no chat completion: {self._without_key(response.text)[:_SHOWN]}"
             )
         self._standing.answered()
+        kept = said if whole else None
         if text.strip():
-            return Reply(self._without_key(text))
+            return Reply(self._without_key(text), whole=kept)
         if refusal or choice.get("finish_reason") == "content_filter":
             return Reply(
                 None,
                 why=f"the judge declines: {self._without_key(str(refusal or ''))[:_SHOWN]}",
                 code="declined",
             )
-        return Reply(None, why="the judge's reply is empty", code="no_grade")
+        return Reply(None, why="the judge's reply is empty", code="no_grade", whole=kept)
 
     def _trouble(self, began: float, reason: str, *, for_all: bool = False) -> _Trouble:
         self._standing.failed(began, now(), reason, for_all=for_all, ended=time.monotonic())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evaluator.briefs.brief import JudgeEndpoint
+from evaluator.briefs.judges import JudgeAddress
 from evaluator.judge.judges.client import JudgeClient
 from evaluator.judge.judges.counted import Asked, CountedClient
 
@@ -21,16 +22,20 @@ class Clients:
 
     def of(self, endpoint: JudgeEndpoint) -> JudgeClient:
         """The client of an endpoint. Raises SettingsError where its key is not set."""
-        terms = (endpoint.url, endpoint.model, endpoint.api_key_env, endpoint.deadline_s)
-        key = (*terms, endpoint.budget_per_hour)
+        address = JudgeAddress(url=endpoint.url, model=endpoint.model, api_key_env=endpoint.api_key_env)
+        return self.at(address, endpoint.deadline_s, endpoint.budget_per_hour)
+
+    def at(self, address: JudgeAddress, deadline_s: float | None, budget_per_hour: int | None) -> JudgeClient:
+        """The client of an address, on these terms. Raises SettingsError where its key is not set."""
+        key = (address.url, address.model, address.api_key_env, deadline_s, budget_per_hour)
         if key not in self._made:
             self._made[key] = CountedClient(
-                endpoint.url,
-                endpoint.model,
-                api_key_env=endpoint.api_key_env,
-                deadline_s=endpoint.deadline_s,
+                address.url,
+                address.model,
+                api_key_env=address.api_key_env,
+                deadline_s=deadline_s,
                 gives_up=self._gives_up,
-                budget_per_hour=endpoint.budget_per_hour,
+                budget_per_hour=budget_per_hour,
             )
         return self._made[key]
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from evaluator.judge.judges.client import JudgeClient, Reply
+from evaluator.judge.judges.client import NO_KEYS, JudgeClient, Reply
 from telemetry.buckets import Buckets
 from telemetry.events import Message
 
@@ -47,9 +47,10 @@ class CountedClient(JudgeClient):
         *,
         nonce: str = "",
         schema: Mapping[str, Any] | None = None,
+        keys: Mapping[str, Any] = NO_KEYS,
     ) -> Reply:
         """As a client that counts nothing."""
         began = time.monotonic()
-        reply = super().ask(conversation, max_tokens, nonce=nonce, schema=schema)
+        reply = super().ask(conversation, max_tokens, nonce=nonce, schema=schema, keys=keys)
         self.asked.count(reply, time.monotonic() - began)
         return reply

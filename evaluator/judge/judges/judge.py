@@ -14,7 +14,9 @@ from evaluator import verifiers
 from evaluator.briefs import items as items_module
 from evaluator.briefs.brief import JudgeSettings, LoadedBrief
 from evaluator.briefs.items import normalised_prompt
+from evaluator.briefs.judges import JudgeAddress
 from evaluator.judge.judges import client, endpoint_judge
+from evaluator.judge.judges.base_engine import BaseEngine
 from evaluator.judge.judges.case import Case
 from evaluator.judge.judges.clients import Clients
 from evaluator.judge.judges.counted import Asked
@@ -22,7 +24,8 @@ from evaluator.judge.judges.endpoint_judge import EndpointJudge
 from evaluator.judge.judges.failed import JudgeFailed, lost
 from evaluator.judge.judges.learned.features import Embed
 from evaluator.judge.judges.learned.judge import LearnedJudge
-from evaluator.judge.judges.likeness import likeness
+from evaluator.judge.judges.likelihood import Likelihoods, judge_likelihood
+from evaluator.judge.judges.likeness import by_second_answer, likeness
 from evaluator.judge.judges.means import Means, means_of
 from evaluator.judge.judges.pairwise import PairJudge
 from evaluator.judge.judges.scorer import Judging
@@ -42,7 +45,7 @@ class Judge:
 
     An endpoint that has failed for long enough is not asked any more, by none of its capabilities; with `gives_up` of
     False, for whoever judges as long as a rollout lasts, it always is. `embed` is for likeness to base, which nobody
-    can tell without it.
+    can tell without it. `base` is where base's own engine answers, for what a brief has it asked.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Judge:
         gives_up: bool = True,
         learned: LearnedJudge | None = None,
         embed: Embed | None = None,
+        base: JudgeAddress | None = None,
     ) -> None:
         self._settings = {c.name: c.judge for c in loaded.brief.capabilities}
         self._learned, self._embed = learned, embed
@@ -66,7 +70,10 @@ class Judge:
             for name, one in self._settings.items()
             if one.endpoint is not None and one.endpoint.pairwise
         }
+        engine = BaseEngine(base, self._settings, clients) if base is not None else None
+        self._base = engine if engine is not None and engine.asked else None
         taught = f"+{learned.version}" if learned is not None else ""
+        taught += f"+{self._base.version}" if self._base is not None else ""
         self.version = f"{'judges' if self._endpoints else 'verifiers'}@{_version(loaded)}{taught}"
         self._references = {
             (name, normalised_prompt(item.prompt)): item.reference
@@ -92,6 +99,7 @@ class Judge:
             encoder=self._embed is not None,
             paired=paired,
             interaction=interaction,
+            engine=self._base is not None and self._base.tells(capability),
         )
 
     def judge_case(self, case: Case, means: Means) -> Judgement:
@@ -99,10 +107,15 @@ class Judge:
         if means.by is None:
             return unscored("nobody judges it", means.code or "no_judge")
         if means.by == "learned" and self._learned is not None:
-            return self._learned.judge(case)
+            return self._learned.judge_all([case], self._likelihoods(case, means))[0]
         if means.by == "agreement" and self._embed is not None:
             settings = self._settings[case.capability]
-            return likeness(case, settings.verifier, settings.options, self._embed)
+            known = settings.verifier, settings.options, self._embed
+            if means.asks_base and self._base is not None:
+                return by_second_answer(case, *known, self._base.seconds[case.capability])
+            return likeness(case, *known)
+        if means.by == "likelihood" and self._base is not None:
+            return judge_likelihood(case, self._base.likelihoods[case.capability])
         if means.by == "endpoint":
             reference = self._reference(case.capability, case.prompt)
             endpoint = self._endpoints[case.capability]
@@ -117,7 +130,7 @@ class Judge:
             answers = control.answer, candidate.answer
             return compares.judge(control.prompt, *answers, reference, messages=control.earlier).judgements
         if means.by == "learned" and self._learned is not None:
-            found = self._learned.judge_all([control, candidate])
+            found = self._learned.judge_all([control, candidate], self._likelihoods(control, means))
             return found[0], found[1]
         return self.judge_case(control, means), self.judge_case(candidate, means)
 
@@ -134,6 +147,10 @@ class Judge:
         if settings.verifier is None:
             return self._endpoints[capability].judge(prompt, answer, reference)
         return VERIFIERS[settings.verifier](answer, reference, prompt, settings.options)
+
+    def _likelihoods(self, case: Case, means: Means) -> Likelihoods | None:
+        """Who tells how likely base finds the answers of a learned judge's case; None where they are not asked."""
+        return self._base.likelihoods.get(case.capability) if means.asks_base and self._base else None
 
     def _reference(self, capability: str, prompt: str) -> Any:
         return self._references.get((capability, normalised_prompt(prompt)))

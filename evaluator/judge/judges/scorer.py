@@ -218,6 +218,7 @@ def _case(task: Task, answer: Answer) -> Case:
         base=_base_of(task.interaction),
         finish_reason=answer.finish_reason,
         interaction=task.interaction.event_id,
+        parameters=task.interaction.parameters,
     )
 
 

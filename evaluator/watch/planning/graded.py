@@ -23,7 +23,7 @@ from evaluator.watch.planning.terms import Measured
 from telemetry.errors import UsageError
 from telemetry.events import AnswerGraded, Arm, ModelRef, RolloutSpec, ScoreRecorded, Value
 
-NO_PROGRAMS: Final = frozenset({"learned", "agreement", "model", "rule"})
+NO_PROGRAMS: Final = frozenset({"learned", "agreement", "likelihood", "model", "rule"})
 """What a score may rest on besides programs, which are right by definition.
 
 Of answers that a person is shown (none of them failed), `rule` is what a model would not grade: its error too.

@@ -31,6 +31,10 @@ PEOPLE: Final = 0.25
 MARGINS = (0.15, 0.08, 0.05)
 """Of the first stages under the policy `evidence`: an early stage can only prove a wide margin in reasonable time.
 The stages after them prove each capability's own threshold."""
+_NEVER_MEASURED: Final[Mapping[str, str]] = MappingProxyType(
+    {"agreement": "likeness to base", "likelihood": "how likely base finds it"}
+)
+"""Judges of which no audit says how far they err."""
 
 
 def brief_watches(
@@ -75,8 +79,9 @@ def _judged(capability: Capability, baseline: Baseline, measured: Measured | Non
     """The terms that a capability's judge leaves it."""
     verifier, endpoint = capability.judge.verifier, capability.judge.endpoint
     if measured is None:
-        if endpoint is None and "agreement" in capability.judge.unseen:
-            return uncalibrated(capability.threshold, "likeness to base")
+        for way, named in _NEVER_MEASURED.items():
+            if endpoint is None and way in capability.judge.unseen:
+                return uncalibrated(capability.threshold, named)
         if endpoint is None:
             return JudgeTerms(threshold=capability.threshold)
         return uncalibrated(capability.threshold, f"the model {endpoint.model}")

@@ -67,9 +67,10 @@ class WorkerSettings(MetricsSettings):
     record that arrives is read at once.
     `judges` are the addresses of those that the brief knows by name.
     `table_file` gets the brief's word table, by which routers tell capabilities apart (their `table_file`). `learned`
-    is the judge that the candidate's audit left; where no such file lies, what it would judge is unscored. `tagger`
-    is a file of `belay tagger train`; without one a tagger is fitted on the brief's exemplars. In `alive_folder` each
-    loop (`scorer`, `decider`) keeps a file young as long as it goes round, whether or not the broker is there.
+    is the judge that the candidate's audit left; where no such file lies, what it would judge is unscored. `base` is
+    where base's engine answers, for what a brief has it asked; without it that is not asked. `tagger` is a file of
+    `belay tagger train`; without one a tagger is fitted on the brief's exemplars. In `alive_folder` each loop
+    (`scorer`, `decider`) keeps a file young as long as it goes round, whether or not the broker is there.
 
     Where routes have briefs of their own there is a worker for each, told apart by `name`: it scores what asked for one
     of `models`, and nothing of what asked for `other_models`, which another worker scores. Routers on other machines
@@ -87,6 +88,7 @@ class WorkerSettings(MetricsSettings):
     table_file: Path | None = None
     judges: dict[str, JudgeAddress] = Field(default_factory=dict)
     learned: Path | None = None
+    base: JudgeAddress | None = None
     tagger: Path | None = None
     alive_folder: Path | None = None
 
@@ -108,7 +110,7 @@ def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> Non
     encoder = Embedder()
     tagger = tagger_for(loaded, settings.tagger, encoder)
     table = _table(settings.table_file, loaded, tagger)
-    judge = live_judge(loaded, settings.learned, encoder)
+    judge = live_judge(loaded, settings.learned, encoder, settings.base)
     with closing(traces_asked("belay-worker")) as traces:
         worker = Worker(settings, bus, tagger, judge, stop, table, traces)
         figures = worker.figures
@@ -118,18 +120,24 @@ def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> Non
             worker.run()
 
 
-def live_judge(loaded: LoadedBrief, learned: Path | None, encoder: Embedder) -> Judge:
+def live_judge(
+    loaded: LoadedBrief, learned: Path | None, encoder: Embedder, base: JudgeAddress | None = None
+) -> Judge:
     """The brief's judges with the one that an audit left. AttestationError where that file cannot be used."""
+    if base is None and any(c.judge.base is not None for c in loaded.brief.capabilities):
+        log.warning(
+            "the brief has base's engine asked, and nobody says where it is (`base`): it is not asked"
+        )
     if not Embedder.installed():
         log.warning("no sentence encoder is installed: only programs and models judge what users send")
-        return Judge(loaded, gives_up=False)
+        return Judge(loaded, gives_up=False, base=base)
     if learned is None or not learned.is_file():
         log.warning(
             "no judge was taught (%s): what only it could judge is unscored", learned or "none is named"
         )
-        return Judge(loaded, gives_up=False, embed=encoder.embed)
+        return Judge(loaded, gives_up=False, embed=encoder.embed, base=base)
     taught = LearnedJudge(read_model(learned, encoder.version), loaded, encoder.embed)
-    return Judge(loaded, gives_up=False, learned=taught, embed=encoder.embed)
+    return Judge(loaded, gives_up=False, learned=taught, embed=encoder.embed, base=base)
 
 
 def _table(path: Path | None, loaded: LoadedBrief, tagger: AnyTagger) -> TableFile | None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from evaluator.judge.judges.agreement import agree
 from evaluator.judge.judges.case import Case
+from evaluator.judge.judges.likelihood import Likelihood
 from evaluator.verifiers import check_prompt
 from evaluator.verifiers.signals import signals
 from evaluator.verifiers.text import normalise, words
@@ -47,6 +48,13 @@ NAMES: Final = (
     "breaks what the prompt asks",
     "base breaks what the prompt asks",
 )
+LIKELIHOOD_NAMES: Final = (
+    "likelihood",
+    "likelihood of base's own",
+    "lowest likelihood of a token",
+    "lowest likelihood of a token of base's own",
+)
+"""What base's engine adds where it was asked: in nats, of the answer and of base's."""
 _NUMBER: Final = re.compile(r"\d+")
 _MOST: Final = 3.0
 """Of a log ratio of lengths: a twentieth or twenty times as long is as far as it gets."""
@@ -75,6 +83,12 @@ def features(
         for case, near in zip(cases, cosines, strict=True)
     ]
     return np.array(rows).reshape(len(cases), len(NAMES))
+
+
+def likelihood_features(told: Sequence[tuple[Likelihood, Likelihood]]) -> NDArray[np.float64]:
+    """One row for each answer and base's to the same prompt, one column a name of `LIKELIHOOD_NAMES`."""
+    rows = [[own.mean, base.mean, own.lowest, base.lowest] for own, base in told]
+    return np.array(rows, dtype=np.float64).reshape(len(told), len(LIKELIHOOD_NAMES))
 
 
 def _row(

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from evaluator.briefs.brief import LoadedBrief
 from evaluator.judge.judges.case import Case
-from evaluator.judge.judges.learned.features import Embed, features
+from evaluator.judge.judges.learned.asking import pair_of
+from evaluator.judge.judges.learned.features import Embed, features, likelihood_features
 from evaluator.judge.judges.learned.model import LearnedModel
+from evaluator.judge.judges.likelihood import Telling
 from evaluator.verifiers.judgement import EMPTY, Judgement, unscored
 
 
@@ -31,8 +35,12 @@ class LearnedJudge:
         """The expected score of the answer; None without base's answer or for a capability that was not learnt."""
         return self.judge_all([case])[0]
 
-    def judge_all(self, cases: Sequence[Case]) -> list[Judgement]:
-        """The judgements of cases of one capability, in their order; the answers of a pair go together."""
+    def judge_all(self, cases: Sequence[Case], likelihoods: Telling | None = None) -> list[Judgement]:
+        """The judgements of cases of one capability, in their order; the answers of a pair go together.
+
+        With `likelihoods` base's engine is asked about them, answers to one prompt; where it does not tell of one, all
+        are judged without.
+        """
         if not cases:
             return []
         capability = cases[0].capability
@@ -42,10 +50,13 @@ class LearnedJudge:
         if any(case.base is None for case in cases):
             return [unscored("base's answer is not there", "no_pair", "learned")] * len(cases)
         rows = features(cases, self._embed, *self._kinds[capability])
-        found = self.model.fit.predict(rows, [number] * len(cases))
+        said, weighed = "predicted from base's answer", self.model.fit
+        informed = self.model.informed
+        if informed is not None and likelihoods is not None and (told := pair_of(cases, likelihoods)):
+            rows = np.hstack([rows, likelihood_features(told)])
+            said, weighed = f"{said} and its likelihoods", informed.fit
+        found = weighed.predict(rows, [number] * len(cases))
         return [
-            Judgement(float(value), "predicted from base's answer", basis="learned")
-            if case.answer.strip()
-            else EMPTY
+            Judgement(float(value), said, basis="learned") if case.answer.strip() else EMPTY
             for case, value in zip(cases, found, strict=True)
         ]

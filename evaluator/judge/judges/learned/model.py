@@ -11,13 +11,14 @@ import numpy as np
 from pydantic import ValidationError
 
 from evaluator.judge.judges.calibration import Calibration
-from evaluator.judge.judges.learned.features import NAMES
+from evaluator.judge.judges.learned.features import LIKELIHOOD_NAMES, NAMES
 from evaluator.judge.judges.learned.fitting import Fit
 from telemetry.errors import AttestationError
 from telemetry.events import ModelRef, Value
 from telemetry.files import write_renamed
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+INFORMED_NAMES: Final = (*NAMES, *LIKELIHOOD_NAMES)
 
 
 class Rate(Value):
@@ -63,7 +64,7 @@ class Worth(Value):
 
 
 class LearnedCapability(Value):
-    """One capability's weights for the standardised features, in the order of `features.NAMES`."""
+    """One capability's weights for the standardised features, in the order of their names."""
 
     name: str
     weights: tuple[float, ...]
@@ -72,28 +73,13 @@ class LearnedCapability(Value):
     worth: Worth
 
 
-class LearnedModel(Value):
-    """A fitted judge, bound to what it was made of: features, encoder, brief, base and candidate."""
+class Weighed(Value):
+    """Weights for the features `names`, standardised by `mean` and `scale`, and what they are worth."""
 
-    format: int = FORMAT
     names: tuple[str, ...]
-    encoder: str
-    brief_sha256: str
-    base: ModelRef
-    candidate: ModelRef
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     capabilities: tuple[LearnedCapability, ...]
-
-    @cached_property
-    def sha256(self) -> str:
-        """The hash under which scores name it."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
-
-    @cached_property
-    def numbers(self) -> dict[str, int]:
-        """Each capability's row in `fit`."""
-        return {one.name: number for number, one in enumerate(self.capabilities)}
 
     @cached_property
     def fit(self) -> Fit:
@@ -105,10 +91,47 @@ class LearnedModel(Value):
             np.array([one.intercept for one in self.capabilities]),
         )
 
+
+class LearnedModel(Weighed):
+    """A fitted judge, bound to what it was made of: features, encoder, brief, base and candidate.
+
+    `informed` is the same with base's likelihoods among the features, for pairs about which base's engine was asked;
+    None where it was not asked when this was taught, or told nothing that the other features do not.
+    """
+
+    format: int = FORMAT
+    encoder: str
+    brief_sha256: str
+    base: ModelRef
+    candidate: ModelRef
+    informed: Weighed | None = None
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash under which scores name it."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Each capability's row in `fit`, which is the same in `informed`."""
+        return {one.name: number for number, one in enumerate(self.capabilities)}
+
     @property
     def calibrations(self) -> dict[str, Calibration]:
-        """For the rollout's terms, by capability."""
-        return {one.name: one.worth.calibration for one in self.capabilities}
+        """For the rollout's terms, by capability: bounds that hold whichever of the two fits judges a pair."""
+        found = {one.name: one.worth.calibration for one in self.capabilities}
+        for one in self.informed.capabilities if self.informed is not None else ():
+            found[one.name] = wider(found[one.name], one.worth.calibration)
+        return found
+
+
+def wider(one: Calibration, other: Calibration) -> Calibration:
+    """Bounds that hold of both, and of any mixture."""
+    return Calibration(
+        max(one.shift_high, other.shift_high),
+        max(one.hidden_high, other.hidden_high),
+        min(one.labels, other.labels),
+    )
 
 
 def write_model(model: LearnedModel, file: Path) -> None:
@@ -126,8 +149,9 @@ def read_model(file: Path, encoder: str) -> LearnedModel:
         ) from error
     except ValidationError as error:
         raise AttestationError(f"{file} is no learned judge: {error}") from error
-    made = (model.format, model.names, model.encoder)
-    if made != (FORMAT, NAMES, encoder):
+    informed = INFORMED_NAMES if model.informed is None else model.informed.names
+    made = (model.format, model.names, informed, model.encoder)
+    if made != (FORMAT, NAMES, INFORMED_NAMES, encoder):
         raise AttestationError(
             f"{file} was made by another version (format {model.format}, encoder {model.encoder}); "
             f"expected format {FORMAT}, encoder {encoder}",

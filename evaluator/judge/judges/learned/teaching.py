@@ -16,10 +16,20 @@ from sklearn.metrics import roc_auc_score
 from evaluator.briefs.brief import LoadedBrief
 from evaluator.judge.judges.betting import lower_bound
 from evaluator.judge.judges.calibration import calibrate_pairs
-from evaluator.judge.judges.learned.features import NAMES, Embed, features
+from evaluator.judge.judges.learned.asking import all_of
+from evaluator.judge.judges.learned.features import NAMES, Embed, features, likelihood_features
 from evaluator.judge.judges.learned.fitting import Floats, cross_fitted, fit
 from evaluator.judge.judges.learned.lessons import Lesson, Pair, Verify, lessons_of
-from evaluator.judge.judges.learned.model import ArmWorth, LearnedCapability, LearnedModel, Rate, Worth
+from evaluator.judge.judges.learned.model import (
+    INFORMED_NAMES,
+    ArmWorth,
+    LearnedCapability,
+    LearnedModel,
+    Rate,
+    Weighed,
+    Worth,
+)
+from evaluator.judge.judges.likelihood import Telling
 from telemetry.errors import UsageError
 from telemetry.events import ModelRef
 
@@ -29,6 +39,8 @@ GOOD_ABOVE: Final = 0.5
 DAMAGE_COUNTS: Final = 0.05
 """A damaged answer is worth a twentieth of one that a model gave: enough to teach what no model here did. Worth as much
 as those, it made mild candidates look bad; worth nothing, a bad one passed for good after a mild one's audit."""
+UNTOLD: Final = 0.05
+"""Of the answers to learn from, those of which base's engine may not tell; empty ones are among them."""
 _ALPHA: Final = 0.05
 
 
@@ -41,10 +53,13 @@ def teach(
     embed: Embed,
     encoder: str,
     refs: tuple[ModelRef, ModelRef],
+    likelihoods: Telling | None = None,
 ) -> LearnedModel:
     """Learn from the audit's `pairs`, from `others` of other candidates on the same base, and from damaged answers.
 
-    Capabilities with fewer than `FEWEST` pairs are left out; UsageError where none is left.
+    With `likelihoods` base's engine is asked about all of them, and where that predicts better on prompts that the fit
+    had not seen, the judge has a second set of weights for pairs about which it is asked. Capabilities with fewer than
+    `FEWEST` pairs are left out; UsageError where none is left.
     """
     counts = {c.name: sum(p.capability == c.name for p in pairs) for c in loaded.brief.capabilities}
     names = [name for name, n in counts.items() if n >= FEWEST]
@@ -53,17 +68,50 @@ def teach(
     lessons = [one for one in lessons_of(loaded, pairs, others, verify) if one.capability in names]
     rows, order = _rows(loaded, lessons, names, embed)
     lessons = [lessons[at] for at in order]
+    plain, unseen = _weighed(lessons, rows, names, NAMES)
+    return LearnedModel(
+        **plain.model_dump(),
+        encoder=encoder,
+        brief_sha256=loaded.sha256,
+        base=refs[0],
+        candidate=refs[1],
+        informed=None if likelihoods is None else _informed(lessons, rows, names, unseen, likelihoods),
+    )
+
+
+def _informed(
+    lessons: Sequence[Lesson], rows: Floats, names: Sequence[str], plain: Floats, likelihoods: Telling
+) -> Weighed | None:
+    """The weights with base's likelihoods among the features; None where they do not predict better than without.
+
+    `plain` are the predictions without, on prompts that their fit had not seen. Better is a smaller squared error over
+    the answers that models gave, of which base's engine told. An answer of which it does not tell teaches nothing
+    here; where that is more than `UNTOLD` of them, nothing is learnt.
+    """
+    told = all_of([one.case for one in lessons], likelihoods)
+    known = [at for at, both in enumerate(told) if both is not None]
+    if len(known) < (1.0 - UNTOLD) * len(lessons):
+        return None
+    kept = [lessons[at] for at in known]
+    wide = np.hstack([rows[known], likelihood_features([both for both in told if both is not None])])
+    found, unseen = _weighed(kept, wide, names, INFORMED_NAMES)
+    given = [at for at, one in enumerate(kept) if one.source != "damage"]
+    scores = np.array([one.score for one in kept])[given]
+    with_them, without = unseen[given] - scores, plain[known][given] - scores
+    return found if float((with_them**2).mean()) < float((without**2).mean()) else None
+
+
+def _weighed(
+    lessons: Sequence[Lesson], rows: Floats, names: Sequence[str], features_named: tuple[str, ...]
+) -> tuple[Weighed, Floats]:
+    """Weights, and each lesson's prediction by a fit that had not seen its prompt."""
     scores = np.array([one.score for one in lessons])
     number = np.array([names.index(one.capability) for one in lessons])
     times = np.array([DAMAGE_COUNTS if one.source == "damage" else 1.0 for one in lessons])
     unseen = cross_fitted(rows, scores, number, len(names), [one.group for one in lessons], times)
     whole = fit(rows, scores, number, len(names), times)
-    return LearnedModel(
-        names=NAMES,
-        encoder=encoder,
-        brief_sha256=loaded.sha256,
-        base=refs[0],
-        candidate=refs[1],
+    found = Weighed(
+        names=features_named,
         mean=tuple(map(float, whole.mean)),
         scale=tuple(map(float, whole.scale)),
         capabilities=tuple(
@@ -77,6 +125,7 @@ def teach(
             for at, name in enumerate(names)
         ),
     )
+    return found, unseen
 
 
 def _rows(

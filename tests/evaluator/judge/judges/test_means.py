@@ -49,6 +49,28 @@ def test_the_first_that_can_judges() -> None:
     assert chosen(both, learned=False, encoder=False, paired=True) == Means(None, "prompt_not_checkable")
 
 
+def test_a_learned_judge_is_told_likelihoods_of_its_fraction_and_judges_all() -> None:
+    learns = settings("prompt", "learned", base={"likelihood": 0.25})
+    found = [
+        chosen(learns, learned=True, paired=True, engine=True, interaction=f"i-{n}") for n in range(2000)
+    ]
+    assert {(one.by, one.fraction) for one in found} == {("learned", 1.0)}
+    assert sum(one.asks_base for one in found) / 2000 == pytest.approx(0.25, abs=0.04)
+    assert not chosen(learns, learned=True, paired=True, interaction="i-0").asks_base, (
+        "nobody knows the engine"
+    )
+
+
+def test_likelihood_judges_its_fraction_paired_or_not_where_the_engine_is_known() -> None:
+    likely = settings("prompt", "likelihood", base={"likelihood": 0.25})
+    for paired in (False, True):
+        found = [chosen(likely, paired=paired, engine=True, interaction=f"i-{n}") for n in range(2000)]
+        assert sum(one.by == "likelihood" for one in found) / 2000 == pytest.approx(0.25, abs=0.04)
+        assert {one.code for one in found if one.by is None} == {"not_sampled"}
+        assert all(one.slow for one in found if one.by is not None)
+    assert chosen(likely) == Means(None, "no_judge")
+
+
 def test_nobody_named_is_nobody_who_judges() -> None:
     assert chosen(settings(), learned=True, paired=True) == Means(None, "no_judge")
 
@@ -75,6 +97,20 @@ def test_a_model_beside_a_verifier_judges_what_has_no_reference() -> None:
         ({"verifier": "contains_answer", "unseen": ("prompt", "prompt")}, "twice"),
         ({"verifier": "contains_answer", "endpoint": ENDPOINT}, "exactly one of the two"),
         ({"verifier": "contains_answer", "unseen": ("guess",)}, "guess"),
+        ({"verifier": "contains_answer", "unseen": ("likelihood",)}, "of which fraction"),
+        (
+            {
+                "verifier": "contains_answer",
+                "unseen": ("learned", "likelihood"),
+                "base": {"likelihood": 1.0},
+            },
+            "would count as theirs",
+        ),
+        (
+            {"verifier": "contains_answer", "unseen": ("prompt",), "base": {"likelihood": 1.0}},
+            "names neither",
+        ),
+        ({"verifier": "contains_answer", "base": {"again": 0.1}}, "does not name"),
     ],
 )
 def test_a_brief_that_names_judges_wrongly_is_refused(wrong: dict[str, object], said: str) -> None:

@@ -40,6 +40,22 @@ def test_a_model_without_calibration_may_hold_and_takes_no_weight():
     assert sum(w.weight for w in watches.values()) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(
+    ("unseen", "base"), [(("prompt", "agreement"), None), (("prompt", "likelihood"), {"likelihood": 0.5})]
+)
+def test_what_no_audit_measured_may_hold_and_not_roll_back(unseen, base):
+    facts = LOADED.brief.capability("facts")
+    judge = JudgeSettings.model_validate({"verifier": facts.judge.verifier, "unseen": unseen, "base": base})
+    capabilities = tuple(
+        c.model_copy(update={"judge": judge}) if c.name == "facts" else c for c in LOADED.brief.capabilities
+    )
+    loaded = LOADED.model_copy(
+        update={"brief": LOADED.brief.model_copy(update={"capabilities": capabilities})}
+    )
+    watch = {w.name: w for w in brief_watches(loaded, BASELINE)}["facts"]
+    assert (watch.watched, watch.holds, watch.weight) == (False, True, 0.0)
+
+
 @pytest.mark.parametrize("by_model", [(), ("facts",)])
 def test_a_calibration_moves_the_threshold_and_keeps_the_briefs_beside_it(by_model):
     own = LOADED.brief.capability("facts").threshold
