@@ -33,6 +33,13 @@ class Followed:
         self._seen: Stamp | None = None
         self._told: str | None = None
 
+    def changed(self) -> bool:
+        """Whether there may be news: a look that reads nothing."""
+        try:
+            return _stamp_of(self.path) != self._seen
+        except OSError:
+            return True  # which `news` tells
+
     def news(self) -> News | None:
         """What the file holds, where that changed since it was last read; None where it did not, or is not known."""
         try:

@@ -100,8 +100,15 @@ class SecretsFile(Generic[D, E]):
         news = self._file.news()
         self._by_hash = self._read(news.content if news is not None else None)
 
+    def changed(self) -> bool:
+        """Whether a look would read the file."""
+        return self._file.changed()
+
     def look(self) -> bool:
-        """Take on what the file says, where that changed; whether it was taken on."""
+        """Take on what the file says, where that changed; whether it was taken on.
+
+        It may be done in a thread beside those who `find`: they find what was known until all that is new is.
+        """
         news = self._file.news()
         if news is None:
             return False

@@ -20,6 +20,7 @@ from typing import Any, Final
 from router.proxy.about import status
 from router.proxy.capture import EndpointKind
 from router.proxy.keys.keys import Admitted, Keys
+from router.proxy.keys.rows import Rows
 from router.proxy.load import Load
 from router.proxy.own_address import ALIVE, HEALTH
 from router.proxy.passing import pass_to_base
@@ -39,16 +40,21 @@ _RECORDED: Final[dict[str, EndpointKind]] = {"/v1/chat/completions": "chat", "/v
 
 
 class Gateway:
-    """The application. Opens the spool when made (SpoolError); follows the rollout files while it runs."""
+    """The application. Opens the spool when made (SpoolError); follows the rollout files while it runs.
 
-    def __init__(self, settings: RouterSettings) -> None:
+    `rows` is where keys' limits are counted, where others count there too.
+    """
+
+    def __init__(self, settings: RouterSettings, rows: Rows | None = None) -> None:
         self._settings = settings
         self._spool = Spool(settings.spool_folder, settings.spool_quota_bytes, sync=settings.spool_sync)
         self.load = Load(settings.in_flight, settings.shadows_until)
         self.routes = Routes(settings, self._spool, self.load)
         self._paths = Paths(settings.paths)
         self._since = int(time.time())
-        self._keys = Keys(settings.keys_file, settings.api_key_env) if settings.wants_keys else None
+        self._keys = (
+            Keys(settings.keys_file, settings.api_key_env, rows=rows) if settings.wants_keys else None
+        )
         self._following: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

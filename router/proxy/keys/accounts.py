@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-from router.proxy.keys.buckets import Bucket, filled, full, seconds_until, taken, with_limit
+from router.proxy.keys.buckets import ONE, charged, level, seconds_until, under
 from router.proxy.keys.key_file import ApiKey
+from router.proxy.keys.rows import Row
 from router.proxy.wire.headers import Headers
 
 
@@ -19,66 +20,74 @@ class Exceeded(NamedTuple):
 
 
 class Account:
-    """One key's buckets and the requests that it has under way. Times are seconds of a clock that does not go back."""
+    """One key's budgets and requests under way. Times are seconds of a clock that does not go back.
 
-    __slots__ = ("_limits", "_requests", "_tokens", "key", "under_way")
+    `under_way` are those of this process; what all have spent, and are answering, is in `row`.
+    """
 
-    def __init__(self, key: ApiKey, at: float) -> None:
+    __slots__ = ("_limits", "_row", "_words", "key", "under_way")
+
+    def __init__(self, key: ApiKey, row: Row, at: float) -> None:
+        self._row, self._words = row, row.words
         self.under_way = 0
-        self._requests: Bucket | None = None
-        self._tokens: Bucket | None = None
         self.take_on(key, at)
 
     def take_on(self, key: ApiKey, at: float) -> None:
         """The key's limits are these from now on."""
         self.key = key
-        self._requests = _under(key.requests_per_minute, self._requests, at)
-        self._tokens = _under(key.tokens_per_minute, self._tokens, at)
-        self._limits: Headers = [
-            (name, b"%d" % limit)
-            for name, limit in (
-                (b"x-ratelimit-limit-requests", key.requests_per_minute),
-                (b"x-ratelimit-limit-tokens", key.tokens_per_minute),
-            )
-            if limit is not None
-        ]
+        self._limits: Headers = []
+        for name, limit, place in (
+            (b"x-ratelimit-limit-requests", key.requests_per_minute, self._row.requests),
+            (b"x-ratelimit-limit-tokens", key.tokens_per_minute, self._row.tokens),
+        ):
+            if limit is not None:
+                self._limits.append((name, b"%d" % limit))
+                self._limit(limit, place, at)
+
+    def _limit(self, limit: int, place: int, at: float) -> None:
+        words, its_limit = self._words, place + self._row.apart
+        before = words[its_limit]
+        if before not in (0.0, limit):
+            words[place] = under(limit, before, words[place], at)
+        words[its_limit] = float(limit)
 
     @property
     def counts_tokens(self) -> bool:
         """Whether somebody has to count them."""
-        return self._tokens is not None
+        return self.key.tokens_per_minute is not None
 
     def enter(self, at: float) -> Exceeded | None:
         """Let a request in; or why it may not come in, and then nothing is taken."""
-        key, requests, tokens = self.key, self._requests, self._tokens
-        if key.at_once is not None and self.under_way >= key.at_once:
+        key, row, words = self.key, self._row, self._words
+        if key.at_once is not None and row.under_way() >= key.at_once:
             return Exceeded("at_once", key.at_once, 1.0)
+        requests, tokens = key.requests_per_minute, key.tokens_per_minute
+        if requests is not None and level(requests, words[row.requests], at) < ONE:
+            return Exceeded("requests", requests, seconds_until(requests, words[row.requests], at, 1.0))
+        if tokens is not None and level(tokens, words[row.tokens], at) < ONE:
+            return Exceeded("tokens", tokens, seconds_until(tokens, words[row.tokens], at, 1.0))
         if requests is not None:
-            self._requests = requests = filled(requests, at)
-            if requests.level < 1.0:
-                return Exceeded("requests", requests.per_minute, seconds_until(requests, 1.0))
-        if tokens is not None:
-            self._tokens = tokens = filled(tokens, at)
-            if tokens.level < 1.0:
-                return Exceeded("tokens", tokens.per_minute, seconds_until(tokens, 1.0))
-        if requests is not None:
-            self._requests = taken(requests, 1.0)
+            words[row.requests] = charged(requests, words[row.requests], at, 1.0)
         self.under_way += 1
+        words[row.mine] = self.under_way
         return None
 
     def leave(self, at: float, tokens: int) -> None:
         """A request has ended, and has cost so many tokens."""
+        row, limit = self._row, self.key.tokens_per_minute
         self.under_way -= 1
-        if self._tokens is not None:
-            self._tokens = taken(filled(self._tokens, at), tokens)
+        self._words[row.mine] = self.under_way
+        if limit is not None:
+            self._words[row.tokens] = charged(limit, self._words[row.tokens], at, tokens)
 
-    def headers(self) -> Headers:
-        """What was left when somebody entered last, or was refused, as OpenAI's clients read it."""
+    def headers(self, at: float) -> Headers:
+        """What is left, as OpenAI's clients read it."""
+        key, row, words = self.key, self._row, self._words
         told = [*self._limits]
-        if self._requests is not None:
-            told += _left(_REQUESTS, self._requests)
-        if self._tokens is not None:
-            told += _left(_TOKENS, self._tokens)
+        if key.requests_per_minute is not None:
+            told += _left(_REQUESTS, key.requests_per_minute, words[row.requests], at)
+        if key.tokens_per_minute is not None:
+            told += _left(_TOKENS, key.tokens_per_minute, words[row.tokens], at)
         return told
 
 
@@ -86,16 +95,10 @@ _REQUESTS: Final = (b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-reque
 _TOKENS: Final = (b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
 
 
-def _left(names: tuple[bytes, bytes], bucket: Bucket) -> Headers:
-    per_minute, level, _ = bucket
-    missing_s = (per_minute - level) * 60.0 / per_minute
-    return [(names[0], b"%d" % (level if level > 0.0 else 0)), (names[1], span(missing_s).encode())]
-
-
-def _under(limit: int | None, bucket: Bucket | None, at: float) -> Bucket | None:
-    if limit is None:
-        return None
-    return full(limit, at) if bucket is None else with_limit(filled(bucket, at), limit)
+def _left(names: tuple[bytes, bytes], per_minute: int, full_at: float, at: float) -> Headers:
+    left = level(per_minute, full_at, at)
+    said = int(left + 1.0 - ONE) if left > 0.0 else 0
+    return [(names[0], b"%d" % said), (names[1], span(max(0.0, full_at - at)).encode())]
 
 
 def span(seconds: float) -> str:

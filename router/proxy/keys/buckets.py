@@ -1,53 +1,41 @@
 """Token buckets: what is left of a budget per minute. Pure: whoever asks brings the time along.
 
+A bucket is one number, the time at which it is full again if nothing more is taken: as the virtual scheduling of the
+generic cell rate algorithm has it (ITU-T I.371, annex A). It fills by `per_minute` units a minute, so that no minute
+lets in more than twice that, nor any hour more than 61 times that.
+
 What is spent before its price is known (the tokens of an answer) is charged afterwards, so that a level may go below
-zero; nothing more is let in until it is back.
+zero; nothing more is let in until it is back. Times are seconds of any clock that does not go back.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 _MINUTE_S: Final = 60.0
+ONE: Final = 0.999
+"""A level at which one unit is there, whatever additions of seconds have rounded."""
 
 
-class Bucket(NamedTuple):
-    """`level` of at most `per_minute` units at the time `at`, in seconds of any clock that does not go back.
+def level(per_minute: float, full_at: float, at: float) -> float:
+    """How much is left at this time, at most `per_minute`.
 
-    It fills by `per_minute` units a minute, so that no minute lets in more than twice that, nor any hour more than
-    61 times that.
+    >>> [level(60, 130.0, at) for at in (40.0, 70.0, 71.0, 1000.0)]
+    [-30.0, 0.0, 1.0, 60]
     """
-
-    per_minute: int
-    level: float
-    at: float
+    return per_minute - (full_at - at) * per_minute / _MINUTE_S if full_at > at else per_minute
 
 
-def full(per_minute: int, at: float) -> Bucket:
-    """A bucket that nothing has been taken from."""
-    return Bucket(per_minute, float(per_minute), at)
+def charged(per_minute: float, full_at: float, at: float, units: float) -> float:
+    """When it is full after so much was taken at this time, whether or not it was there."""
+    return (max(at, full_at)) + units * _MINUTE_S / per_minute
 
 
-def filled(bucket: Bucket, at: float) -> Bucket:
-    """The bucket at this time."""
-    per_minute, level, since = bucket
-    if at <= since:
-        return bucket
-    level += (at - since) * per_minute / _MINUTE_S
-    return Bucket(per_minute, level if level < per_minute else float(per_minute), at)
-
-
-def taken(bucket: Bucket, units: float) -> Bucket:
-    """The bucket after so much was taken from it, whether or not it was there."""
-    return Bucket(bucket.per_minute, bucket.level - units, bucket.at)
-
-
-def with_limit(bucket: Bucket, per_minute: int) -> Bucket:
-    """The bucket under another limit: what was spent stays spent."""
-    spent = bucket.per_minute - bucket.level
-    return Bucket(per_minute, min(float(per_minute), per_minute - spent), bucket.at)
-
-
-def seconds_until(bucket: Bucket, level: float) -> float:
+def seconds_until(per_minute: float, full_at: float, at: float, wanted: float) -> float:
     """How long it takes until this level is there, if nothing is taken meanwhile; 0 where it is."""
-    return max(0.0, (level - bucket.level) * _MINUTE_S / bucket.per_minute)
+    return max(0.0, (wanted - level(per_minute, full_at, at)) * _MINUTE_S / per_minute)
+
+
+def under(per_minute: float, before: float, full_at: float, at: float) -> float:
+    """When it is full under another limit than the one before: what was spent stays spent."""
+    return charged(per_minute, at, at, before - level(before, full_at, at))

@@ -1,11 +1,12 @@
 """Lets requests in by their API key, as far as its limits go.
 
-A key costs a request one SHA-256 and a look into a dictionary. Limits are those of this process: each of several
-routers, and each worker of one, has buckets of its own.
+A key costs a request one SHA-256 and a look into a dictionary. Limits hold over all workers of a router, whose rows
+they share; each of several routers has its own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import os
@@ -19,12 +20,12 @@ from typing import Final
 from router.proxy.keys.accounts import Account, Exceeded, span
 from router.proxy.keys.key_file import ApiKey, KeyFile
 from router.proxy.keys.metering import Meter
+from router.proxy.keys.rows import Rows
 from router.proxy.wire import answers
 from router.proxy.wire.answers import Answer, Refused
 from router.proxy.wire.headers import Headers, secret_in
 from telemetry.errors import SettingsError
 from telemetry.events import now
-from telemetry.following import look_for_ever
 from telemetry.hashed_secrets import SecretsFile, hashed
 
 log = logging.getLogger(__name__)
@@ -42,9 +43,9 @@ class Admitted:
 
     __slots__ = ("_account", "_clock", "_denied", "headers", "meter")
 
-    def __init__(self, account: Account, clock: Callable[[], float], denied: Counter[str]) -> None:
+    def __init__(self, account: Account, at: float, clock: Callable[[], float], denied: Counter[str]) -> None:
         self._account, self._clock, self._denied = account, clock, denied
-        self.headers: Headers = account.headers()
+        self.headers: Headers = account.headers(at)
         self.meter = Meter() if account.counts_tokens else None
 
     @property
@@ -79,12 +80,14 @@ class Keys:
         file: Path | None,
         env: str | None,
         *,
+        rows: Rows | None = None,
         clock: Callable[[], float] = time.monotonic,
         today: Callable[[], datetime] = now,
     ) -> None:
         self._file = None if file is None else SecretsFile(file, KeyFile, lambda f: f.keys, ApiKey.WORD)
         self._single = None if env is None else _key_in(env)
         self._clock, self._today = clock, today
+        self._rows = rows or Rows()
         self._accounts: dict[str, Account] = {}
         self.denied: Counter[str] = Counter()
 
@@ -101,14 +104,17 @@ class Keys:
         account, at = self._account_of(key), self._clock()
         exceeded = account.enter(at)
         if exceeded is not None:
-            raise self._refused(exceeded.what, _rate_limited(exceeded, account.headers()))
-        return Admitted(account, self._clock, self.denied)
+            raise self._refused(exceeded.what, _rate_limited(exceeded, account.headers(at)))
+        return Admitted(account, at, self._clock, self.denied)
 
     def look(self) -> None:
         """Take on what the file says, where that changed: a key that is not there any more lets nobody in."""
-        if self._file is None or not self._file.look():
-            return
-        known = {key.sha256 for key in self._file.entries()}
+        if self._file is not None and self._file.look():
+            self._forget(self._file)
+
+    def _forget(self, file: SecretsFile[KeyFile, ApiKey]) -> None:
+        """Keep no account of a key that is not there any more."""
+        known = {key.sha256 for key in file.entries()}
         log.info("%d API keys are known", len(known))
         self._accounts = {
             name: account
@@ -117,9 +123,15 @@ class Keys:
         }
 
     async def follow(self) -> None:
-        """Look for ever, whatever a look runs into."""
-        if self._file is not None:
-            await look_for_ever(self.look, LOOK_EVERY_S, "a look at the keys failed; they stay as they were")
+        """Look for ever, whatever a look runs into; in a thread, for a file of many keys takes its time."""
+        file = self._file
+        while file is not None:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                if file.changed() and await asyncio.to_thread(file.look):
+                    self._forget(file)
+            except Exception:
+                log.exception("a look at the keys failed; they stay as they were")
 
     def _find(self, secret: str) -> ApiKey | None:
         single = self._single
@@ -130,7 +142,8 @@ class Keys:
     def _account_of(self, key: ApiKey) -> Account:
         account = self._accounts.get(key.sha256)
         if account is None:
-            account = self._accounts[key.sha256] = Account(key, self._clock())
+            row = self._rows.row(key.sha256)
+            account = self._accounts[key.sha256] = Account(key, row, self._clock())
         elif account.key is not key:  # the file was read anew
             account.take_on(key, self._clock())
         return account

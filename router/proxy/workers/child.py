@@ -21,11 +21,14 @@ class WorkerFailed(InfrastructureError):
     """A worker could not begin."""
 
 
-async def begin(number: int, listener: socket.socket) -> Child:
-    """Start a worker: this process's own command, with a place. It reads settings and code anew."""
+async def begin(number: int, listener: socket.socket, rows: int) -> Child:
+    """Start a worker: this process's own command, with a place. It reads settings and code anew.
+
+    `rows` is the descriptor of what all workers know of their keys.
+    """
     ours, theirs = socket.socketpair()
     with theirs:
-        given = (theirs.fileno(), listener.fileno())
+        given = (theirs.fileno(), listener.fileno(), rows)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *sys.orig_argv[1:],

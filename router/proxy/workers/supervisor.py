@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import uvloop
 
+from router.proxy.keys.rows import Shared
 from router.proxy.own_address import OwnAddress
 from router.proxy.settings import RouterSettings
 from router.proxy.wire import answers
@@ -69,6 +70,8 @@ class Supervisor:
     def __init__(self, settings: RouterSettings, listeners: list[socket.socket]) -> None:
         self._settings = settings
         self._listeners = listeners
+        self._rows = Shared.made(settings.workers)
+        self._spent = Shared(self._rows, 0)
         self._port: int = listeners[0].getsockname()[1]
         self._numbers: set[int] = set()
         self._seats: dict[int, Child] = {}
@@ -135,7 +138,7 @@ class Supervisor:
         """Put a new worker into a seat. Raises WorkerFailed."""
         number = next(n for n in range(1 << 16) if n not in self._numbers)
         self._numbers.add(number)
-        child = await begin(number, self._listeners[seat])
+        child = await begin(number, self._listeners[seat], self._rows)
         self._living.add(child)
         try:
             await child.is_ready()
@@ -214,5 +217,6 @@ class Supervisor:
         await child.heard_out()
         if child in self._living:
             self._living.remove(child)
+            self._spent.forget(child.number)
             self._numbers.discard(child.number)
             self._ended = summed([self._ended, counts_of(child.status)])

@@ -15,6 +15,7 @@ from collections.abc import MutableMapping
 from typing import Any, Final, NamedTuple, Self
 
 from router.proxy.gateway import Gateway
+from router.proxy.keys.rows import Rows, Shared
 from router.proxy.settings import RouterSettings
 from router.proxy.wire.client import Receive, Scope, Send
 from serving.server import serve
@@ -29,11 +30,12 @@ _VARIABLE: Final = "BELAY_ROUTER_WORKER"
 
 
 class Place(NamedTuple):
-    """What a worker is given: its number, and the descriptors of its channel and its listener."""
+    """What a worker is given: its number, and the descriptors of its channel, its listener and its keys' rows."""
 
     number: int
     channel: int
     listener: int
+    rows: int = -1
 
     @classmethod
     def given(cls) -> Self | None:
@@ -63,7 +65,8 @@ def work(settings: RouterSettings, place: Place) -> None:
     settings = settings_of(place.number, settings)
     with socket.socket(fileno=place.channel) as channel, socket.socket(fileno=place.listener) as listener:
         try:
-            gateway = _Telling(settings, channel)
+            rows = Shared.of(place.rows, place.number) if place.rows >= 0 else None
+            gateway = _Telling(settings, channel, rows)
         except BelayError as error:
             channel.sendall(_line({FAILED: str(error)}))
             raise
@@ -73,8 +76,8 @@ def work(settings: RouterSettings, place: Place) -> None:
 class _Telling(Gateway):
     """A gateway that answers its supervisor while it runs."""
 
-    def __init__(self, settings: RouterSettings, channel: socket.socket) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: RouterSettings, channel: socket.socket, rows: Rows | None) -> None:
+        super().__init__(settings, rows)
         self._channel = channel
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,11 +14,13 @@ import httpx
 import openai
 import pytest
 
+from router.proxy.keys import keys as keys_module
 from router.proxy.keys.key_file import add_key, revoke_key
 from router.proxy.keys.keys import Keys
 from router.proxy.keys.metering import Meter
 from router.proxy.wire.answers import Refused
 from telemetry.errors import SettingsError
+from telemetry.hashed_secrets import SecretsFile
 from tests.router.proxy.fakes import (
     BODY,
     CHAT,
@@ -100,6 +104,35 @@ def test_a_key_that_is_revoked_ends_with_the_next_look(file: Path) -> None:
     keys.look()
     assert refusal(keys, bearer(shop))[0] == 401
     keys.admit(bearer(other)).end()
+
+
+async def test_a_file_is_read_beside_the_requests_and_counts_when_all_of_it_is(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(keys_module, "LOOK_EVERY_S", 0.01)
+    reading, may = threading.Event(), threading.Event()
+    look = SecretsFile.look
+
+    def slow(self: Any) -> bool:
+        reading.set()
+        assert may.wait(10)
+        return look(self)
+
+    monkeypatch.setattr(SecretsFile, "look", slow)
+    old = add_key(file, "old")
+    keys = Keys(file, None)
+    following = asyncio.create_task(keys.follow())
+    new = add_key(file, "new")
+    await until(reading.is_set)  # which would not be seen if the loop were what reads
+    keys.admit(bearer(old)).end()
+    assert refusal(keys, bearer(new))[0] == 401
+    may.set()
+    await until(lambda: keys._find(new) is not None)
+    file.write_text("keys: {")  # noqa: ASYNC240 - a test's own file
+    await until(lambda: "the keys stay as they were" in caplog.text)
+    for secret in (old, new):
+        keys.admit(bearer(secret)).end()
+    following.cancel()
 
 
 def test_requests_a_minute_are_bounded_and_the_headers_say_by_how_much(file: Path) -> None:

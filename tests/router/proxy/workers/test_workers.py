@@ -18,6 +18,7 @@ import httpx
 import pytest
 import yaml
 
+from router.proxy.keys.key_file import add_key
 from router.proxy.settings import RouterSettings
 from router.proxy.workers import supervisor
 from router.proxy.workers.supervisor import supervise
@@ -40,13 +41,19 @@ ASK = (
 )
 
 
-def answered(port: int, subject: bytes = b"s") -> bool:
-    """Whether a request on a connection of its own has its answer."""
+def said_to(port: int, asked: bytes) -> bytes:
+    """The answer to a request on a connection of its own."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
-        client.sendall(ASK % subject)
+        client.sendall(asked)
         said = b""
         while part := client.recv(65536):
             said += part
+    return said
+
+
+def answered(port: int, subject: bytes = b"s") -> bool:
+    """Whether a request on a connection of its own has its answer."""
+    said = said_to(port, ASK % subject)
     return said.startswith(b"HTTP/1.1 200") and said.endswith(b"}")
 
 
@@ -186,3 +193,27 @@ def test_workers_share_a_port_with_nobody_else(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(PortTaken, match=f"port {port} on 127.0.0.1 is in use"):
             supervise(RouterSettings.model_validate(settings_of(tmp_path, port) | {"workers": 2}))
+
+
+@pytest.mark.slow
+def test_a_keys_limit_holds_over_all_workers_and_over_those_that_take_their_places(
+    tmp_path: Path, engine: int
+) -> None:
+    port, own, keys = free_port(), free_port(), tmp_path / "keys.yaml"
+    secret = add_key(keys, "shop", requests_per_minute=20).encode()
+    settings = settings_of(tmp_path, port, engine) | {
+        "status_port": own, "workers": 2, "keys_file": str(keys)
+    }  # fmt: skip
+    asked = ASK.replace(b"host: x", b"host: x\r\nx-api-key: " + secret) % b"s"
+
+    with process(ROUTER, tmp_path, settings, "/belay/healthz") as (child, _):
+        began = time.monotonic()
+        let_in = sum(said_to(port, asked).startswith(b"HTTP/1.1 200") for _ in range(60))
+        child.send_signal(signal.SIGHUP)
+        status = f"http://127.0.0.1:{own}/belay/status"
+        until(lambda: httpx.get(status, timeout=20).json()["workers"]["replaced"] == 2)
+        let_in += sum(said_to(port, asked).startswith(b"HTTP/1.1 200") for _ in range(20))
+        flowed_in = (time.monotonic() - began) * 20 / 60
+        assert 20 <= let_in <= 20 + flowed_in + 1
+        denied = httpx.get(status, timeout=20).json()["denied"]
+        assert denied == {"requests": 80 - let_in}

@@ -1,0 +1,130 @@
+"""What each key has spent: a row of numbers, in this process's memory or in one that all workers of a router share.
+
+Each word of a row is read and written whole. Budgets are charged without a lock: of two workers that charge one key in
+the same fraction of a microsecond both may start from the same word, and one of the charges is lost. How many requests
+a worker is answering is a word of its own, which it alone writes, so that none of these is ever lost.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import mmap
+import os
+import tempfile
+from typing import Final, NamedTuple, Self
+
+log = logging.getLogger(__name__)
+
+_MAGIC: Final = 0x6B65795F726F7731
+_HEAD: Final = 4
+_ROWS: Final = 1 << 14
+"""Keys that one run of a router may know, revoked ones included; whatever is beyond has limits of each process."""
+_FIELDS: Final = 5
+_SPARE: Final = 8
+"""Workers beside those that are wanted: one that drains while its successor has begun."""
+_WORD: Final = 8
+
+
+class Row(NamedTuple):
+    """Where a key's numbers are in `words`.
+
+    `requests` and `tokens` are followed, `apart` words on, by the limit that they stand under. The words
+    `words[first:last:apart]` are the requests that each worker is answering, `mine` this one's.
+    """
+
+    words: memoryview[float]
+    requests: int
+    tokens: int
+    apart: int
+    first: int
+    last: int
+    mine: int
+
+    def under_way(self) -> float:
+        """Requests that all workers are answering."""
+        return sum(self.words[self.first : self.last : self.apart])
+
+
+class Rows:
+    """Rows of this process alone."""
+
+    def row(self, sha256: str) -> Row:  # noqa: ARG002 - who asks keeps it
+        """A new row for the key of this hash."""
+        return Row(memoryview(bytearray(_FIELDS * _WORD)).cast("d"), 0, 2, 1, 4, 5, 4)
+
+
+class Shared(Rows):
+    """Rows that several workers share, seen by the one of this number.
+
+    A row is claimed under a lock on the file, once a key and worker, and never given back.
+    """
+
+    def __init__(self, file: int, number: int) -> None:
+        self._file = file
+        memory = memoryview(mmap.mmap(file, 0))
+        self._owners, self._words = memory.cast("Q"), memory.cast("d")
+        self._columns = int(self._owners[3])
+        self._number = number
+        self._told = False
+
+    @staticmethod
+    def made(workers: int) -> int:
+        """A file that has no name, for so many workers; its descriptor."""
+        columns = workers + _SPARE
+        if hasattr(os, "memfd_create"):
+            file = os.memfd_create("belay-keys")
+        else:
+            with tempfile.TemporaryFile() as beside:
+                file = os.dup(beside.fileno())
+        os.ftruncate(file, (_HEAD + (_FIELDS + columns) * _ROWS) * _WORD)
+        head = b"".join(word.to_bytes(_WORD, "little") for word in (_MAGIC, 1, _ROWS, columns))
+        os.pwrite(file, head, 0)
+        return file
+
+    @classmethod
+    def of(cls, file: int, number: int) -> Self | None:
+        """The rows in this file; None where another version of Belay has made it."""
+        head = os.pread(file, 3 * _WORD, 0)
+        if head != b"".join(word.to_bytes(_WORD, "little") for word in (_MAGIC, 1, _ROWS)):
+            log.warning("limits of keys hold for each worker until the router is started anew")
+            return None
+        return cls(file, number)
+
+    def row(self, sha256: str) -> Row:
+        """The row of the key of this hash."""
+        at = self._claim(int(sha256[:16], 16) or 1) if self._number < self._columns else None
+        if at is None:
+            if not self._told:
+                log.warning("no room for more keys: the limits of further ones hold for each worker")
+                self._told = True
+            return super().row(sha256)
+        first = _HEAD + _FIELDS * _ROWS + at
+        return Row(
+            self._words,
+            requests=_HEAD + _ROWS + at,
+            tokens=_HEAD + 3 * _ROWS + at,
+            apart=_ROWS,
+            first=first,
+            last=first + self._columns * _ROWS,
+            mine=first + self._number * _ROWS,
+        )
+
+    def forget(self, number: int) -> None:
+        """The worker of this number has ended: it answers nothing any more."""
+        if number < self._columns:
+            begin = _HEAD + (_FIELDS + number) * _ROWS
+            self._words[begin : begin + _ROWS] = memoryview(bytes(_ROWS * _WORD)).cast("d")
+
+    def _claim(self, owner: int) -> int | None:
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        try:
+            for step in range(_ROWS):
+                at = (owner + step) % _ROWS
+                found = self._owners[_HEAD + at]
+                if found in (0, owner):
+                    self._owners[_HEAD + at] = owner
+                    return at
+            return None
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN)
