@@ -71,7 +71,9 @@ class Child:
             raise WorkerFailed(f"worker {self.number} cannot begin: {failed}")
 
     async def ask(self) -> None:
-        """Have it say its status anew; one that does not answer within a second keeps the last."""
+        """Have it say its status anew; one that does not answer within a second, or has ended, keeps the last."""
+        if self._writer.is_closing():  # uvloop refuses the write
+            return
         self._said.clear()
         with contextlib.suppress(OSError, TimeoutError):
             self._writer.write(QUESTION)

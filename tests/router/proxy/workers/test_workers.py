@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -16,11 +17,13 @@ from typing import Any
 
 import httpx
 import pytest
+import uvloop
 import yaml
 
 from router.proxy.keys.key_file import add_key
 from router.proxy.settings import RouterSettings
 from router.proxy.workers import supervisor
+from router.proxy.workers.child import Child
 from router.proxy.workers.supervisor import supervise
 from router.proxy.workers.worker import settings_of as worker_settings
 from serving.server import listen
@@ -177,6 +180,26 @@ async def test_a_seat_is_tried_again_whatever_keeps_its_worker_from_beginning(
         settings = RouterSettings.model_validate(settings_of(tmp_path) | {"workers": 2})
         seats = supervisor.Supervisor(settings, [listener])
         assert await seats._sits_again(0, 0.0) is False
+
+
+def test_a_worker_that_has_just_ended_is_asked_nothing_and_keeps_its_last_word() -> None:
+    async def asked() -> dict[str, Any]:
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        process = await asyncio.create_subprocess_exec("true")
+        child = Child(0, process, reader, writer)
+        theirs.sendall(b'{"ready": true, "status": {"recorded": 7}}\n')
+        theirs.close()
+        await child.ended()
+        await child.is_ready()
+        for _ in range(2):  # the first one closes the channel
+            await child.ask()
+        assert writer.is_closing()
+        await child.heard_out()
+        return child.status
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as a supervisor has it
+        assert runner.run(asked()) == {"recorded": 7}
 
 
 def test_a_worker_has_its_own_name_and_spool_and_everybodys_salt(tmp_path: Path) -> None:
