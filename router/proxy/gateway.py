@@ -120,11 +120,11 @@ class Gateway:
         if admitted is not None:
             admitted.check(route.name)
         kind = _RECORDED.get(path) if method == "POST" else None
+        counts = admitted is None or admitted.counts
         if kind is not None:
-            counts = admitted is None or admitted.counts
             await route.relay.answer(scope, client, body, kind, route.rollout.current, counts=counts)
         else:
-            await pass_to_base(scope, client, body, route.engines, self._settings, route.counters)
+            await pass_to_base(scope, client, body, route, self._settings, counts=counts)
 
     def status(self) -> dict[str, Any]:
         """What GET /belay/status says, at the router's own address."""

@@ -7,6 +7,7 @@ import logging
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +29,7 @@ from tests.router.proxy.fakes import (
     BASE_TEXT,
     BODY,
     CHAT,
+    Behaviour,
     answers,
     reply,
     rolling,
@@ -223,6 +225,88 @@ async def test_base_is_asked_whatever_it_answers_unless_the_settings_say_otherwi
             ]
             assert told == [500] * 3 + ([503] * 3 if base_too else [500] * 3)
             assert (len(base.asked), engine.asked) == (asked, [])
+
+
+EMBED = "/v1/embeddings"
+BASE_TOO = {"failures": 3, "open_s": 60.0, "most_open_s": 60.0, "base": True}
+
+
+async def passed(http: httpx.AsyncClient, number: int, path: str = EMBED, method: str = "POST") -> int:
+    body = {"model": "m", "input": "a"} if method == "POST" else None
+    headers = {"x-session-id": f"s-{number}"}
+    return (await http.request(method, path, json=body, headers=headers)).status_code
+
+
+AWAY = answers(reply(503, b"{}"))
+
+
+@pytest.mark.parametrize(
+    ("behaves", "status"),
+    [
+        (AWAY, 503),
+        (answers(reply(502, b"{}")), 502),
+        (answers(b"", then_die=True), 503),
+        (answers(b"no HTTP\r\n\r\n"), 503),
+    ],
+    ids=["503", "502", "dies", "no HTTP"],
+)
+async def test_what_is_passed_on_opens_bases_breaker_and_is_refused_at_once_while_it_is_open(
+    tmp_path: Path, behaves: Behaviour, status: int
+) -> None:
+    async with rolling(tmp_path, says("x"), behaves, share=0.0, breaker=BASE_TOO) as (router, base, _, http):
+        assert [await passed(http, number) for number in range(3)] == [status] * 3
+        asked = len(base.asked)
+        answer = await http.post(EMBED, json={"input": "a"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert "breaker" in answer.text
+        assert (await http.get("/v1/models")).status_code == 503
+        assert (await http.post(CHAT, json=BODY)).status_code == 503  # an interaction as well
+        assert len(base.asked) == asked
+        assert (await router.own.get("/belay/status")).json()["breakers"]["control"] == "open"
+
+
+@pytest.mark.parametrize("status", [404, 500, 501])
+async def test_what_may_be_one_paths_own_fault_keeps_nobody_from_base(tmp_path: Path, status: int) -> None:
+    failing = answers(reply(status, b"{}"))
+    async with rolling(tmp_path, says("x"), failing, share=0.0, breaker=BASE_TOO) as (_, base, _engine, http):
+        assert {await passed(http, number) for number in range(6)} == {status}
+        assert len(base.asked) == 6
+
+
+async def test_one_subject_opens_bases_breaker_by_what_is_passed_on_as_little_as_otherwise(
+    tmp_path: Path,
+) -> None:
+    async with rolling(tmp_path, says("x"), AWAY, share=0.0, breaker=BASE_TOO) as (_, base, _engine, http):
+        for _ in range(6):
+            await passed(http, 1)
+        assert len(base.asked) == 6
+        await passed(http, 2)
+        assert await passed(http, 3) == 503
+        assert len(base.asked) == 7
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/models"), ("POST", "/v1/messages/count_tokens")])
+async def test_what_needs_no_engine_forgives_no_failure(tmp_path: Path, method: str, path: str) -> None:
+    async with rolling(tmp_path, says("x"), AWAY, share=0.0, breaker=BASE_TOO) as (_, base, _engine, http):
+        for number in range(3):
+            base.behave = AWAY
+            await passed(http, number)
+            base.behave = says("x")
+            assert await passed(http, number, path, method) == (200 if number < 2 else 503)
+
+
+async def test_base_is_let_back_by_what_is_passed_on(tmp_path: Path) -> None:
+    settings = {"failures": 2, "open_s": 0.01, "probes": 2, "base": True}
+    async with rolling(tmp_path, says("x"), AWAY, share=0.0, breaker=settings) as (router, base, _, http):
+        for number in range(2):
+            await passed(http, number)
+        (standing,) = (route.engines.standing["control"] for route in router.gateway.routes)
+        assert standing.status == "open"
+        base.behave = says("well again")
+        async with asyncio.timeout(5):
+            while standing.status != "closed":
+                await passed(http, 3)
+        assert await passed(http, 4) == 200
 
 
 async def test_a_shadow_of_an_arm_that_is_not_asked_has_failed_as_it_has_for_clients(tmp_path: Path) -> None:
