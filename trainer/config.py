@@ -149,7 +149,7 @@ class WatchingSettings(Settings):
     alarm: Annotated[float, Field(gt=1)] = 20.0
 
 
-Tracker = Literal["tensorboard", "mlflow", "wandb"]
+Tracker = Literal["tensorboard", "mlflow", "wandb", "prometheus"]
 
 
 class SweepSettings(Settings):

@@ -18,6 +18,7 @@ from typing import Annotated, Final
 import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.engines import tracing
 from serving.engines.arms import Endpoint
 from serving.engines.placement import VISIBLE, Card, Place, cards
 from serving.models.manifest import MANIFEST, Manifest, attest
@@ -93,6 +94,7 @@ def build_environment(settings: EngineSettings, inherited: Mapping[str, str]) ->
         "TRANSFORMERS_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
+        **tracing.variables(inherited, settings.arm),
     }
     if settings.place.device == "cpu":
         return {
@@ -132,7 +134,8 @@ class VllmEngine:
 
     def __init__(self, settings: EngineSettings, *, command: Sequence[str] | None = None) -> None:
         self.settings = settings
-        self._command = list(command) if command is not None else build_command(settings)
+        ours = [*build_command(settings), *tracing.options(os.environ)]
+        self._command = list(command) if command is not None else ours
         self._guard: subprocess.Popen[bytes] | None = None
         self._started = 0.0
         self.manifest: Manifest | None = None

@@ -18,6 +18,7 @@ from tests.drills.losing_brokers import (
 )
 from tests.drills.odd_events import clocks_off, odd_events
 from tests.drills.scenario import Scenario
+from tests.drills.traced import traced
 
 KILLS: Final = 1000
 SERIES: Final = 10
@@ -62,4 +63,5 @@ def _without_waiting(routers: int) -> list[Scenario]:
         control_is_down(),
         router_is_down(),
         latencies(15.0, 60, routers),
+        traced(),
     ]

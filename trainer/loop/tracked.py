@@ -31,7 +31,8 @@ def fit_tracked(
             step = told.step
             alarm = f", runs away: {', '.join(step.runs_away)}" if step.runs_away else ""
             report(step.step, told.of, f"loss {step.loss:.3f}, {told.rate:.2f} steps/s{alarm}")
-            trackers.log(step.step, {name: getattr(step, name) for name in _TRACKED})
+            pace = {"steps": told.of, "steps_per_second": told.rate, "seconds_left": told.seconds_left}
+            trackers.log(step.step, {name: getattr(step, name) for name in _TRACKED} | pace)
 
         return fit(settings, stock, tell, _keeping(settings, place, evaluating, trackers))
 

@@ -1,4 +1,4 @@
-"""Tells other tools of a training's numbers: TensorBoard, MLflow, W&B, where they are installed and asked for.
+"""Tells other tools of a training's numbers: TensorBoard, MLflow, W&B, Prometheus, where installed and asked for.
 
 All of them write to a folder on this machine; nothing is sent anywhere. Off unless the settings name them (`track`).
 """
@@ -12,8 +12,8 @@ from typing import Any, Final, Protocol
 
 from telemetry.errors import UsageError
 from trainer.config import Tracker as Name
-
-Numbers = Mapping[str, float]
+from trainer.watching.numbers import Numbers
+from trainer.watching.prometheus import PACE, Prometheus
 
 
 class Tracker(Protocol):
@@ -91,6 +91,7 @@ _TOOLS: Final[dict[Name, tuple[str, Callable[[Path, str], Tracker]]]] = {
     "tensorboard": ("tensorboard", TensorBoard),
     "mlflow": ("mlflow", MLflow),
     "wandb": ("wandb", WandB),
+    "prometheus": ("prometheus_client", Prometheus),
 }
 
 
@@ -109,15 +110,16 @@ class Trackers:
     """All tools that the settings name, as one; each writes below `folder`."""
 
     def __init__(self, names: Sequence[Name], folder: Path, run: str) -> None:
-        self._tools = [_TOOLS[name][1](folder / name, run) for name in names]
+        self._tools = {name: _TOOLS[name][1](folder / name, run) for name in names}
 
     def log(self, step: int, numbers: Mapping[str, float | None]) -> None:
         """Tell all of them the numbers that there are."""
         known = {name: value for name, value in numbers.items() if value is not None}
-        for tool in self._tools:
-            tool.log(step, known)
+        without = {name: value for name, value in known.items() if name not in PACE}
+        for name, tool in self._tools.items():
+            tool.log(step, known if name == "prometheus" else without)
 
     def close(self) -> None:
         """Write what is left."""
-        for tool in self._tools:
+        for tool in self._tools.values():
             tool.close()

@@ -77,7 +77,7 @@ def test_a_collector_that_never_answers_holds_up_neither_work_nor_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answer = threading.Event()
-    monkeypatch.setattr("telemetry.tracing.export._END_S", 0.1)
+    monkeypatch.setattr("telemetry.tracing.otel._END_S", 0.1)
     with collecting(answer) as collector:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         traces = traces_asked("belay-worker")
@@ -105,6 +105,7 @@ def test_the_sdk_is_not_imported_where_nobody_asks_for_traces() -> None:
 
 
 def test_asking_without_the_extra_says_which_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "telemetry.tracing.otel", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
     with pytest.raises(SettingsError) as found:
         traces_asked("x", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"})

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry.errors import UsageError
+from tests.places import ROOT
 from trainer.watching import trackers
+from trainer.watching.prometheus import FIGURES, Prometheus
 from trainer.watching.trackers import Trackers, require_installed
 
 
@@ -89,3 +93,71 @@ def _tracked(name: str, folder: Path) -> None:
     tool.log(1, {"loss": 1.0})
     tool.log(2, {"loss": 0.5})
     tool.close()
+
+
+def figures(file: Path) -> dict[str, float]:
+    return {
+        sample.name.removeprefix("belay_training_"): sample.value
+        for family in text_string_to_metric_families(file.read_text())
+        for sample in family.samples
+        if sample.labels == {"run": "c"}
+    }
+
+
+def test_prometheus_gets_every_number_that_there_is_and_how_fast_it_goes(tmp_path: Path) -> None:
+    both = Trackers(("prometheus",), tmp_path, "c")
+    pace = {"steps": 30, "steps_per_second": 2.0, "seconds_left": 14.0}
+    both.log(2, {"loss": 0.5, "kl": None, "gradient_norm": 1.5} | pace)
+    file = tmp_path / "prometheus" / "c.prom"
+    found = figures(file)
+    updated = found.pop("updated_timestamp_seconds")
+    assert found == {
+        "running": 1.0,
+        "step": 2.0,
+        "steps_planned": 30.0,
+        "steps_per_second": 2.0,
+        "left_seconds": 14.0,
+        "loss": 0.5,
+        "gradient_norm": 1.5,
+    }
+    both.log(3, {"target": 0.9, "retention": 0.8})
+    both.close()
+    ended = figures(file)
+    assert (ended["running"], ended["target_ratio"], ended["retention_ratio"]) == (0.0, 0.9, 0.8)
+    assert ended["updated_timestamp_seconds"] >= updated
+    assert [path.name for path in file.parent.iterdir()] == ["c.prom"]
+
+
+def test_prometheus_file_is_written_once_a_second_at_most(tmp_path: Path) -> None:
+    moment = [100.0]
+    tool = Prometheus(tmp_path, "c", lambda: moment[0])
+    seen = []
+    for step, now in ((1, 100.0), (2, 100.5), (3, 101.0)):
+        moment[0] = now
+        tool.log(step, {"loss": 1.0})
+        seen.append(figures(tmp_path / "c.prom")["step"])
+    assert seen == [1.0, 1.0, 3.0]
+
+
+def test_what_is_told_of_the_pace_is_told_to_prometheus_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Kept.made = []
+    monkeypatch.setattr(trackers, "_TOOLS", {"tensorboard": ("x", Kept), "prometheus": ("y", Kept)})
+    both = Trackers(("tensorboard", "prometheus"), tmp_path, "c")
+    both.log(1, {"loss": 0.5, "steps_per_second": 2.0})
+    assert [tool.told for tool in Kept.made] == [
+        [(1, {"loss": 0.5})],
+        [(1, {"loss": 0.5, "steps_per_second": 2.0})],
+    ]
+
+
+def test_every_figure_of_a_training_is_on_its_page_and_no_other() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    section = page.split("### Trainer\n")[1].split("\n### ")[0]
+    named = set(re.findall(r"^\| `belay_training_(\w+)` \|", section, re.MULTILINE))
+    assert named == {metric for metric, _ in FIGURES.values()} | {
+        "step",
+        "running",
+        "updated_timestamp_seconds",
+    }
