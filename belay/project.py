@@ -205,3 +205,12 @@ def defaults_of(project: Project) -> Mapping[str, Any]:
             "shadow": project.shadow,
         }
     )
+
+
+def defaults_of_route(project: Project, name: str) -> dict[str, Any]:
+    """What goes before `defaults_of` where a command is about one of the file's `routes`; nothing for another name."""
+    route = project.routes.get(name)
+    if route is None:
+        return {}
+    given = {"brief": route.brief, "stages": route.stages, "advance": route.advance, "shadow": route.shadow}
+    return {"model": name} | {key: value for key, value in given.items() if value is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,6 +29,7 @@ class Policy(str, Enum):  # noqa: UP042 - typer shows a StrEnum's members in upp
 
 
 def draft(
+    ctx: typer.Context,
     candidate: Annotated[
         str,
         typer.Argument(
@@ -77,14 +78,15 @@ def draft(
     from belay.steps.rollout_draft import draft as made
     from belay.steps.rollout_draft import terms_lines, write_draft
 
+    said = _of_route(ctx, route)
     spec = made(
         Home(home.resolve()),
-        brief,
+        said.get("brief", brief),
         candidate,
-        alias=model,
-        stages=stages,
-        advance=advance.value,
-        shadow=shadow,
+        alias=said.get("model", model),
+        stages=said.get("stages", stages),
+        advance=said.get("advance", advance.value),
+        shadow=said.get("shadow", shadow),
         override_by=override_by,
         override_reason=override_reason,
         grades=None if grades is None else _graded(grades),
@@ -96,6 +98,21 @@ def draft(
     for line in terms_lines(spec):
         console_of().print(line)
     console_of().print(f"{out} has rollout {spec.rollout_id}. Start it: `belay rollout start {out}`.")
+
+
+def _of_route(ctx: typer.Context, route: str) -> dict[str, Any]:
+    """What the belay.yaml that lies here says of this one of its routes, and nobody typed otherwise."""
+    from belay.project import FILE, defaults_of_route, load_project
+
+    if not FILE.is_file():
+        return {}
+    typed = {
+        name
+        for name in ctx.params
+        if (source := ctx.get_parameter_source(name)) and source.name == "COMMANDLINE"
+    }
+    said = defaults_of_route(load_project(FILE), route)
+    return {name: value for name, value in said.items() if name not in typed}
 
 
 def _graded(named: str) -> GradedJudges:

@@ -16,6 +16,7 @@ from belay.launcher import doctor
 from belay.launcher.doctor import examine
 from belay.launcher.finding import Finding
 from serving.models.manifest import EngineOfOthers, write_manifest
+from serving.models.store import ModelStore
 from tests.conftest import a_free_port
 from tests.places import BRIEF
 
@@ -136,3 +137,20 @@ def test_the_command_ends_with_the_status_of_what_is_wrong(file: Path) -> None:
     ended = CliRunner().invoke(app, ["doctor", "--file", str(file), "--json"])
     assert ended.exit_code == 2
     assert {one["what"] for one in json.loads(ended.output)["findings"]} >= {"brief", "models", "baseline"}
+
+
+def test_the_models_of_every_route_are_looked_at_and_the_engines_of_others_are_asked(file: Path) -> None:
+    away = f"http://127.0.0.1:{a_free_port()}"
+    tuned = file.parent / "home" / "models" / "tuned"
+    tuned.mkdir()
+    (tuned / "weights").write_text("t")
+    base = ModelStore(tuned.parent).get("mine")
+    write_manifest(tuned, kind="candidate", name="tuned", base_sha256=base.manifest.sha256)
+    routes = {"sql": {"base": "mine", "candidate": "tuned"}, "far": {"base": {"url": away}}}
+    change(file, routes=routes)
+    told = found(file)
+    assert told["sql: base"].state == told["sql: candidate"].state == "ok"
+    assert "belay audit tuned" in told["sql: audit"].do
+    assert "belay baseline" in told["sql: baseline"].do
+    assert (told["far: control"].state, away in told["far: control"].told) == ("wrong", True)
+    assert told["candidate.sql engine"].state == "note"

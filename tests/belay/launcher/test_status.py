@@ -14,7 +14,7 @@ import yaml
 
 from belay.launcher.routes import Route
 from belay.launcher.routes_shown import Step
-from belay.launcher.seen import Seen, see
+from belay.launcher.seen import OtherSeen, Seen, see
 from belay.launcher.status import SILENT_S, steps
 from belay.project import Project
 from evaluator.watch.worker.status import RolloutStatus, WorkerStatus
@@ -189,3 +189,49 @@ def test_the_engines_are_those_that_the_router_was_told_of(tmp_path: Path) -> No
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def on_route(name: str, rollout_id: str) -> Any:
+    spec = RAMPING.spec.model_copy(update={"rollout_id": rollout_id, "route": name})
+    return RAMPING.model_copy(update={"spec": spec})
+
+
+TOLD = ROUTER | {"rollout_id": "r2", "rollout": "ramping", "revision": 3, "share": 0.05}
+SQL = OtherSeen("acme/sql", {"base": True, "candidate": True}, on_route("acme/sql", "r2"))
+
+
+def with_sql(other: OtherSeen = SQL, **changes: Any) -> dict[str, Step]:
+    router = ROUTER | {"routes": {"default": TOLD, "acme/sql": TOLD, "of the router's settings": TOLD}}
+    found = steps(replace(ALL_WELL, router=router, others=(other,), **changes))
+    return {step.name: step for step in found}
+
+
+def test_every_other_route_is_told_with_the_engines_that_are_away() -> None:
+    told = with_sql()
+    assert told["route acme/sql"].told.startswith("r2 ramping at 5%; base 90")
+    assert told["route acme/sql"].waits_for == ""
+    assert "route of the router's settings" in told
+    away = with_sql(replace(SQL, engines={"base": True, "candidate at http://a:1": False}))
+    assert away["route acme/sql"].waits_for == "the engine of candidate at http://a:1"
+
+
+def test_a_route_of_the_file_that_the_router_does_not_know_waits_for_a_router_that_does() -> None:
+    (step,) = [s for s in steps(replace(ALL_WELL, others=(SQL,))) if s.name == "route acme/sql"]
+    assert "belay up router" in step.waits_for
+
+
+def test_the_evidence_of_a_route_is_what_says_the_worker_that_decides_whichever_that_is() -> None:
+    (mine,) = worker().rollouts
+    both = worker().model_copy(update={"rollouts": (mine, mine.model_copy(update={"rollout_id": "r2"}))})
+    nobody = worker().model_copy(update={"rollouts": (), "stands_by": True})
+    for first, own in ((both, None), (both, nobody), (nobody, both)):
+        other = replace(SQL, has_worker=own is not None, worker=own, worker_age_s=0.5)
+        told = with_sql(other, worker=first)
+        assert told["decision acme/sql"].told.startswith("100 scores weighed")
+        assert told["decision"].told.startswith("100 scores weighed")
+        assert ("judged acme/sql" in told) == (own is not None)
+
+
+def test_a_worker_of_a_routes_own_that_has_not_begun_is_waited_for_by_its_name() -> None:
+    told = with_sql(replace(SQL, has_worker=True))
+    assert told["judged acme/sql"].waits_for == "`belay up worker.acme%2Fsql`"

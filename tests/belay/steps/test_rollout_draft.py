@@ -104,6 +104,22 @@ def test_two_drafts_are_two_rollouts_with_salts_of_their_own(home: Home, tmp_pat
     assert (a.advance, [s.margin for s in a.stages]) == ("schedule", [None, None])
 
 
+def test_a_draft_on_a_route_of_belay_yaml_takes_what_the_route_says_unless_it_is_typed(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bind_audit(home.model("mine"), AuditRef(verdict="pass", sha256="e" * 64))
+    monkeypatch.chdir(tmp_path)
+    Path("belay.yaml").write_text(
+        "route: shop\nbase: base\nbrief: brief.yaml\nroutes:\n"
+        "  acme/sql: {base: base, stages: '7%:5,20%', advance: manual, shadow: 0.3}\n"
+    )
+    spec = draft(home, tmp_path / "sql.yaml", "--route", "acme/sql", "--advance", "schedule")
+    assert (spec.route, spec.model_alias, spec.advance) == ("acme/sql", "acme/sql", "schedule")
+    assert (spec.stages[0].share, spec.shadow) == (0.07, 0.3)
+    own = draft(home, tmp_path / "own.yaml")
+    assert (own.route, own.model_alias, own.stages[0].share) == ("default", "shop", 0.05)
+
+
 def test_no_passing_audit_no_rollout_but_under_a_named_override(home: Home, tmp_path: Path) -> None:
     out = tmp_path / "rollout.yaml"
     with pytest.raises(UsageError, match="has no audit") as missing:
