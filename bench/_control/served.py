@@ -31,7 +31,10 @@ PLANS = Forms(PagePlanner())
 
 
 class Served:
-    """One control with its page. `start` and `stop` as often as wanted: the port, the bus and the files stay."""
+    """One control with its page. `start` and `stop` as often as wanted: the port, the bus and the files stay.
+
+    Audits and trainings are looked for in `audits` and `models` of its folder.
+    """
 
     def __init__(
         self,
@@ -57,7 +60,7 @@ class Served:
     def start(self) -> None:
         """Serve; returns when requests are answered."""
         self._stop = threading.Event()
-        self.board = Board(self.control, self.bus, self.folder)
+        self.board = Board(self.control, self.bus, self.folder, self.folder / "models")
         pulse = Pulse("board")
         listener = listen("127.0.0.1", self.port)
         self.port = int(listener.getsockname()[1])

@@ -106,7 +106,7 @@ def _serve(
         pulses.append(Pulse("attesting", 2 * settings.attest_every_s + _ASKING_S))
         attesting = Attesting(control, settings.models_folder, pulse=pulses[1])
         _thread(pulses[1], partial(attesting.run, settings.attest_every_s, stop))
-    board = Board(control, bus, settings.folder)
+    board = Board(control, bus, settings.folder, settings.models_folder)
     # Its pulse is none of those that health rests on: a page is no reason to restart what rolls back.
     feeding = Pulse("board")
     _thread(feeding, partial(feed, board.view, bus, stop, feeding))

@@ -1,6 +1,7 @@
 """The gate before control's API: who asks, from where, and whether the request may go in at all.
 
-1. what needs no name goes in: signs of life, and the page's own files, which hold no data;
+1. what needs no name goes in: signs of life, the page's own files, which hold no data, and addresses of reports, which
+   hold a key (`board.reports.tickets`);
 2. a change that another site's page asks for is refused, whoever is signed in;
 3. who asks is known by a token or by a proxy that is trusted; without either everybody on this machine may act.
 
@@ -28,7 +29,7 @@ App = Callable[[Scope, Any, Any], Awaitable[None]]
 Refused = Callable[[Caller, str, UsageError], None]
 
 OPEN: Final = frozenset({"/", "/healthz", "/livez", "/favicon.ico"})
-OPEN_BELOW: Final = ("/page/",)
+OPEN_BELOW: Final = ("/page/", "/report/")
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 

@@ -43,7 +43,8 @@ class ControlSettings(MetricsSettings, TlsSettings):
     """Control. `folder` is the run folder that gets `control.jsonl`.
 
     `models_folder` is where the model folders lie on this machine (`.belay/models`): Belay will not replace or
-    remove those of a rollout as long as it may be rolled back.
+    remove those of a rollout as long as it may be rolled back. The page shows the trainings that lie there, and the
+    audits in `audits` beside it.
 
     With `brief` and `models_folder` the page drafts rollouts, out of the models, audits and baselines that lie there.
 

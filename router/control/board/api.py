@@ -14,6 +14,7 @@ from router.control.access import NEEDED, Caller, may
 from router.control.actor import NotThere
 from router.control.board.board import Board
 from router.control.board.outlook import Outlook
+from router.control.board.reports.api import add_reports
 from router.control.board.stream import MOST_CLIENTS
 from router.control.board.tail.api import add_tail, sees_texts
 from router.control.board.told import Decision, Me, Overview, Rollout, Texts
@@ -58,6 +59,7 @@ def add_board(app: FastAPI, board: Board, planner: Planner | None = None) -> Non
 
     _add_reading(app, board, planner)
     add_tail(app, board.tail)
+    add_reports(app, board.shelf)
 
     @app.get("/api/stream", response_class=StreamingResponse)
     async def _stream(rollout: str | None = None) -> Response:

@@ -7,6 +7,7 @@ from typing import Final
 
 from router.control.actor import Control
 from router.control.board.points import Folder, Histories, History
+from router.control.board.reports.shelf import Shelf
 from router.control.board.stream import Stream
 from router.control.board.tail.tail import Tail
 from router.control.board.texts import Library
@@ -22,14 +23,22 @@ FOLDER: Final = "board"
 class Board:
     """What the page is told about one control.
 
-    `folder` is control's run folder; without it the paths of the evidence end with the process.
+    `folder` is control's run folder; without it the paths of the evidence end with the process. `models` is where the
+    model folders lie, beside which audits and trainings are looked for.
     """
 
-    def __init__(self, control: Control, bus: Bus | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        control: Control,
+        bus: Bus | None = None,
+        folder: Path | None = None,
+        models: Path | None = None,
+    ) -> None:
         histories: Histories = _in_memory if folder is None else Folder(folder / FOLDER)
         self.view = View(histories)
         self.stream = Stream(self.view, self.refresh)
         self.tail = Tail(bus, self._on_route)
+        self.shelf = Shelf(models)
         self.ways = Ways(bus, self.view, self.tail.ring)
         self._control = control
         self._library = Library(bus)

@@ -10,6 +10,7 @@ import { Nav } from "./nav.js";
 import { Overview } from "./overview.js";
 import { Banners, Freshness } from "./parts.js";
 import { Plan } from "./plan.js";
+import { AuditsView, TrainingsView } from "./reports.js";
 import { RolloutView } from "./rollout.js";
 import { Start } from "./start.js";
 import { TailView } from "./tail.js";
@@ -31,7 +32,7 @@ function plainly(text) {
 
 const rolloutOf = (place) => (place.kind === "rollouts" ? place.id || null : null);
 
-const TITLES = { live: "Live interactions", interactions: "Interaction", grade: "Grade answers", plan: "Plan a rollout", start: "Start a rollout" };
+const TITLES = { live: "Live interactions", interactions: "Interaction", grade: "Grade answers", plan: "Plan a rollout", start: "Start a rollout", audits: "Audits", trainings: "Trainings" };
 
 function useLive() {
   const [, again] = useState(0);
@@ -93,6 +94,8 @@ function view(place, rollout, line, onAct) {
   if (place.kind === "grade") return html`<${Grade} place=${place} />`;
   if (place.kind === "plan") return html`<${Plan} query=${place.query} />`;
   if (place.kind === "start") return html`<${Start} />`;
+  if (place.kind === "audits") return html`<${AuditsView} />`;
+  if (place.kind === "trainings") return html`<${TrainingsView} />`;
   if (!rolloutOf(place)) return html`<${Overview} overview=${known.overview} onAct=${onAct} />`;
   if (rollout?.unknown)
     return html`<section class="empty"><h1>No such rollout</h1><p>${rollout.unknown}</p><a href="#/">All rollouts</a></section>`;

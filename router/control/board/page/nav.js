@@ -5,6 +5,8 @@ import { html } from "./vendor/preact.js";
 export const PAGES = [
   { kind: "", label: "Rollouts", inside: ["rollouts"] },
   { kind: "live", label: "Interactions", inside: ["interactions"] },
+  { kind: "audits", label: "Audits", inside: [] },
+  { kind: "trainings", label: "Trainings", inside: [] },
   { kind: "grade", label: "Grade", inside: [] },
   { kind: "plan", label: "Plan", inside: [] },
   { kind: "start", label: "Start", inside: [] },

@@ -1,7 +1,8 @@
-"""Interactions in a real browser: they come by themselves, are narrowed, stop, and each opens with all of its way."""
+"""The other pages in a real browser: interactions as they come, one of them, audits and trainings."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,7 @@ from _control.served import Served, publish
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from telemetry.events import ShadowDraw, now
+from tests.router.control.board.reports.values import audited, trained
 from tests.router.control.board.tail.values import WHO, answer, interaction, score, shadow
 
 pytestmark = pytest.mark.slow
@@ -94,14 +96,45 @@ def test_one_interaction_is_opened_by_its_id_and_told_from_its_request_to_its_sc
     expect(page.get_by_role("heading", name="No such interaction here")).to_be_visible()
 
 
-def test_the_tail_and_an_interaction_fit_a_phone_and_pass_axe_in_light_and_in_dark(
+def test_runs_are_drawn_and_listed_by_what_is_asked_for_and_their_reports_open(
+    page: Page, served: Served
+) -> None:
+    home = served.folder
+    for number, facts in enumerate((0.1, 1.0)):
+        audited(home, f"run-{number}", hours=number, facts=facts)
+    (home / "audits" / "cut").mkdir()
+    (home / "audits" / "cut" / "audit.json").write_text("{")
+    trained(home, "run-1")
+    trained(home, "run-2")
+    page.goto(served.url)
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Audits").click()
+    rows = page.locator("table.runs tbody tr")
+    expect(rows.locator("th")).to_have_text([re.compile("^run-1"), re.compile("^run-0")])
+    page.get_by_role("button", name="kept of the rest").click()
+    page.get_by_role("button", name="kept of the rest").click()
+    expect(rows.locator("th")).to_have_text([re.compile("^run-0"), re.compile("^run-1")])
+    expect(page.locator(".scatter canvas")).to_be_visible()
+    expect(page.get_by_text("cut cannot be read")).to_be_visible()
+    with page.expect_popup() as opened:
+        rows.first.get_by_role("link").click()
+    expect(opened.value.locator("h1").first).to_be_visible()
+    opened.value.close()
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Trainings").click()
+    expect(rows).to_have_count(2)
+    expect(page.locator("tr", has_text="run-1")).to_contain_text("its audit")
+    expect(page.locator("tr", has_text="run-2")).to_contain_text("its checkpoint")
+
+
+def test_every_other_page_fits_a_phone_and_passes_axe_in_light_and_in_dark(
     browser: Browser, served: Served
 ) -> None:
     ask(served, "phone-0", fallback="timeout", answer=answer(served_by="control"))
     judge(served, "phone-0", 0.0, failed=True)
+    audited(served.folder, "phone-0")
+    trained(served.folder, "phone-0")
     page = browser.new_page(viewport={"width": 360, "height": 780})
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-    for path in ("#/live?outcome=fallback", "#/interactions/phone-0"):
+    for path in ("#/live?outcome=fallback", "#/interactions/phone-0", "#/audits", "#/trainings"):
         page.goto(served.url + path)
         expect(page.locator("main section").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
