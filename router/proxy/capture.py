@@ -80,7 +80,7 @@ class Interaction:
     """One request: who it is assigned to under the rollout in force when it came, and what became of it."""
 
     __slots__ = ("arm", "body", "client_left", "counts", "draw", "endpoint", "event_id", "fallback", "fell_back_ms",
-                 "request_id", "rollout", "source", "subject", "time_ns", "traceparent")  # fmt: skip
+                 "request_id", "rollout", "seed", "source", "subject", "time_ns", "traceparent")  # fmt: skip
 
     def __init__(
         self, rollout: InForce, found: tuple[str, SubjectSource] | None, endpoint: EndpointKind, body: bytes
@@ -98,6 +98,7 @@ class Interaction:
         self.client_left = False
         self.counts = True
         self.draw: dict[str, Any] | None = None
+        self.seed: int | None = None
         self.request_id: str | None = None
         self.traceparent: str | None = None
 

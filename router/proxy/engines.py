@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from random import getrandbits
 from typing import Final, NamedTuple
 
+from router.proxy.additions import Addition
 from router.proxy.breaker import BreakerSettings
 from router.proxy.capture import Interaction
 from router.proxy.replicas.checks import Checks
 from router.proxy.replicas.health import ReplicaSettings
 from router.proxy.replicas.replicas import Chosen, Replicas
 from router.proxy.settings import Arms, Timeouts
+from router.proxy.shadowing.coupling import with_seed
 from router.proxy.standing import Standing
 from router.proxy.usage_asking import UsageAsking
 from router.proxy.wire.asking import Patience, Request, UpstreamFailed
@@ -63,6 +65,7 @@ class Engines:
         replicas: ReplicaSettings | None = None,
         *,
         ask_usage: bool = False,
+        couple: bool = False,
     ) -> None:
         both = (arms.control, arms.candidate)
         first_byte_s = {"control": times.total_s, "candidate": times.candidate_first_byte_s}
@@ -91,6 +94,7 @@ class Engines:
         self.checks = self._checks(spread)
         self.standing: dict[Arm, Standing] = {"candidate": Standing("candidate", breaker)}
         self.usage = UsageAsking(on=ask_usage)
+        self.seeds = Addition("seed", "pairs are drawn with noise of their own", on=couple)
         places = [{(one.host, one.port) for one in self._upstreams(endpoint.arm)} for endpoint in both]
         self._share_one = not places[0].isdisjoint(places[1])
         if breaker.base:
@@ -101,6 +105,11 @@ class Engines:
         """The engines' own keys, but for those so short that words have them too."""
         keys = (header.partition(b" ")[2] for header in self._keys.values())
         return tuple(key for key in keys if len(key) >= _SHORTEST_KEY)
+
+    @property
+    def couples(self) -> bool:
+        """Whether both arms can be asked with one seed, as far as is known."""
+        return all(self.seeds.asks(arm) for arm in self._models)
 
     @property
     def retries(self) -> tuple[int, int]:
@@ -169,24 +178,42 @@ class Engines:
         follow: Follow,
         whose: Interaction | None,
     ) -> Asked:
-        asks = whose is not None and self.usage.asks(arm)
-        asked = self._asked(to, patience, arm, request, usage=asks)
-        follow(asked.exchange)
-        await asked.exchange.start()
-        if asked.usage is None:
-            return asked
-        status = asked.exchange.status
-        if not self.usage.may_be_why(arm, status):
-            if status == 200:
+        seed = None if whose is None else whose.seed
+        usage, refused = whose is not None and self.usage.asks(arm), []
+        while True:
+            body = self._coupled(request, whose, seed)
+            sent = request if body is None else request._replace(body=body)
+            asked = self._asked(to, patience, arm, sent, usage=usage)
+            follow(asked.exchange)
+            await asked.exchange.start()
+            status = asked.exchange.status
+            if whose is not None and body is not None and self.seeds.may_be_why(arm, status):
+                seed = whose.seed = None
+                refused.append(self.seeds)
+            elif asked.usage is not None and self.usage.may_be_why(arm, status):
+                usage = False
+                refused.append(self.usage)
+            else:
+                break
+            asked.exchange.close()
+        if status == 200:
+            if body is not None:
+                self.seeds.took(arm)
+            if asked.usage is not None:
                 self.usage.took(arm)
-            return asked
-        asked.exchange.close()
-        asked = self._asked(to, patience, arm, request)
-        follow(asked.exchange)
-        await asked.exchange.start()
-        if asked.exchange.status < 400:
-            self.usage.is_why(arm)
+        if refused and status < 400:  # what was taken out last made the difference
+            refused[-1].is_why(arm)
         return asked
+
+    @staticmethod
+    def _coupled(request: Request, whose: Interaction | None, seed: int | None) -> bytes | None:
+        """The body with the pair's seed; None where there is none, or where it can have none, which is noted."""
+        if whose is None or seed is None:
+            return None
+        body = with_seed(request.body, seed)
+        if body is None:
+            whose.seed = None
+        return body
 
     def _asked(
         self, to: Upstream | Chosen, patience: Patience, arm: Arm, request: Request, *, usage: bool = False

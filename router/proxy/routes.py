@@ -52,7 +52,12 @@ class Route:
         """A route as the settings have it; its interactions go into `spool`."""
         counters, table = Counters(), TableWatch(arms.table_file)
         engines = Engines(
-            arms, settings.timeouts, settings.breaker, settings.replicas, ask_usage=settings.ask_usage
+            arms,
+            settings.timeouts,
+            settings.breaker,
+            settings.replicas,
+            ask_usage=settings.ask_usage,
+            couple=settings.couple_pairs,
         )
         strangers, tracing = Strangers(arms, counters), Tracing(sampling_asked(os.environ))
         recorder = Recorder(spool, settings.router_id, counters, engines.secrets)

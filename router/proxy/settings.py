@@ -122,6 +122,7 @@ class RouterSettings(TlsSettings):
     `shadows_until` of that is reached. `paths` are those that reach an engine, `/*` at the end for all below one.
 
     `ask_usage` asks engines for a stream's usage where its client does not, and keeps it from the client.
+    `couple_pairs` gives requests that may get a shadow a `seed`, so that both arms draw with the same noise.
 
     `breaker` says when an arm that fails is not asked for a while, `replicas` how requests are spread over the replicas
     of an arm that has several, and when one of them is not asked.
@@ -159,6 +160,7 @@ class RouterSettings(TlsSettings):
     shadows_until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
     paths: tuple[Annotated[str, Field(pattern=PATTERN)], ...] = DEFAULT
     ask_usage: bool = True
+    couple_pairs: bool = True
     breaker: BreakerSettings = BreakerSettings()
     replicas: ReplicaSettings = ReplicaSettings()
     keys_file: Path | None = None

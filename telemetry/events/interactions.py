@@ -60,12 +60,14 @@ class ShadowDraw(Value):
     """How it was settled whether the other arm is asked too: from the prompt alone, before any answer was seen.
 
     `fraction` is the chance that this prompt had, `capability` what the router took it for (None where it has no
-    word table, or that is not sure). An interaction that was drawn is a pair or nothing, never a unit.
+    word table, or that is not sure). An interaction that was drawn is a pair or nothing, never a unit. `seed` is what
+    both arms drew their tokens with, where the router gave them one.
     """
 
     capability: str | None
     fraction: Fraction
     drawn: bool
+    seed: int | None = Field(default=None, exclude_if=lambda seed: seed is None)
 
 
 class SpoolPlace(Value):

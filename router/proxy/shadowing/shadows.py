@@ -16,6 +16,7 @@ from router.proxy.counters import Counters
 from router.proxy.engines import Engines, is_stream
 from router.proxy.load import Load
 from router.proxy.settings import RouterSettings
+from router.proxy.shadowing.coupling import seed_of
 from router.proxy.shadowing.table_watch import TableWatch
 from router.proxy.strangers import WRONG_MODEL, Strangers
 from router.proxy.tracing import REQUEST_ID, Tracing
@@ -62,6 +63,8 @@ class Shadow:
         fraction = interaction.rollout.fraction_of(capability)
         drawn = self._lot < fraction and shadows.has_room()
         interaction.draw = {"capability": capability, "fraction": fraction, "drawn": drawn}
+        if drawn and interaction.seed is not None:
+            interaction.draw["seed"] = interaction.seed
         if drawn:
             self.task = shadows.ask(interaction, self._request)
 
@@ -97,6 +100,8 @@ class Shadows:
         lot = shadow_lot(rollout.salt, interaction.event_id)
         if lot >= rollout.most:
             return None
+        if self._engines.couples:
+            interaction.seed = seed_of(interaction.event_id)
         shadow = Shadow(self, interaction, request, lot)
         asyncio.get_running_loop().call_soon(shadow.settle)
         return shadow

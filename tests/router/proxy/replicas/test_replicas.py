@@ -318,7 +318,7 @@ async def test_of_a_replica_that_only_an_ended_worker_had_its_counts_are_told(tm
         gone = {"in_flight": 3, "ejected": 1, "asked": 7, "failed": 2, "ejections": 1}
         before["routes"]["default"]["replicas"] = {"candidate": {"gone:80": gone}}
         told = summed([now], counts_of(before))
-        metrics = Metrics(lambda: told).text().decode()
+        metrics = Metrics(lambda: told).text()[1].decode()
         labels = '{arm="candidate",replica="gone:80",route="default"}'
         assert f"belay_replica_asked_total{labels} 7.0" in metrics
         assert f"belay_replica_in_flight{labels} 0.0" in metrics
