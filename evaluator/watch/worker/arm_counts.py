@@ -20,6 +20,10 @@ QUIET_S: Final = 3600.0
 """After so long without an interaction a rollout's counts are gone: it has ended, or its routers have."""
 
 
+BOUNDS_S: Final = tuple(float(f"{0.005 * 1.5**step:.3g}") for step in range(26))
+"""Of how long answers take: from 5 ms to two minutes, close enough that a quantile is a fifth off at most."""
+
+
 class ArmResult(NamedTuple):
     """So many answers of an arm ended in `result`: scored, or the code of why not."""
 
@@ -36,7 +40,7 @@ class OwnAnswers:
 
     def __init__(self) -> None:
         self.answers = self.failed = self.refused = 0
-        self.seconds = Buckets()
+        self.seconds = Buckets(BOUNDS_S)
 
     def see(self, score: ScoreRecorded) -> None:
         """Count the answer behind a score."""

@@ -9,7 +9,7 @@ const Table = ({ id, title, lead, heads, children }) =>
     <h2 id=${id}>${title}</h2>
     ${lead && html`<p class="lead">${lead}</p>`}
     <div class="scroll" tabindex="0" role="group" aria-label=${`${title}, a table`}>
-      <table class="stacked"><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead><tbody>${children}</tbody></table>
+      <table class="stacked"><thead><tr>${heads.map((head) => html`<th scope="col" class=${head === "judge" ? "words" : ""}>${head}</th>`)}</tr></thead><tbody>${children}</tbody></table>
     </div>
   </section>`;
 
@@ -80,7 +80,7 @@ export const Stages = ({ rollout }) =>
       (one) => html`<tr key=${one.stage}>
         <th scope="row">${one.stage}<small class="by">${one.does}</small></th>
         <td data-label="last">${ago(one.at, now())}</td>
-        <td data-label="waiting">${one.waiting === null ? "–" : `${count(one.waiting)} records`}</td>
+        <td data-label="waiting">${one.waiting === null ? "–" : `${count(one.waiting)} ${one.waiting === 1 ? "record" : "records"}`}</td>
         <td data-label="behind">${one.behind_s === null ? "–" : span(1000 * one.behind_s)}</td>
       </tr>`,
     )}

@@ -25,21 +25,22 @@ export function Outlook({ line }) {
   const ended = found.rows.every((one) => one.why === "the rollout has ended");
   const rows = [...found.rows].sort((a, b) => (b.a_day ?? 0) - (a.a_day ?? 0) || b.units + b.pairs - a.units - a.pairs);
   const most = Math.max(1, ...rows.map((one) => one.units + one.pairs));
+  const title = ended ? "Samples of each capability" : "How long a drop would live";
   return html`<section aria-labelledby="outlook">
-    <h2 id="outlook">How long a drop would live</h2>
+    <h2 id="outlook">${title}</h2>
     <p class="lead">${lead(found, ended)}</p>
-    <div class="scroll" tabindex="0" role="group" aria-label="How long a drop would live, a table">
+    <div class="scroll" tabindex="0" role="group" aria-label=${`${title}, a table`}>
       <table class="stacked">
         <thead><tr>
-          <th scope="col">capability</th><th scope="col" class="wide">samples so far</th><th scope="col">a day now</th>
-          ${found.drops.map((drop) => html`<th scope="col">−${Math.round(100 * drop)} points <small>half | 9 of 10</small></th>`)}
+          <th scope="col">capability</th><th scope="col" class="wide">samples so far</th>
+          ${!ended && html`<th scope="col">a day now</th>`}${(ended ? [] : found.drops).map((drop) => html`<th scope="col">−${Math.round(100 * drop)} points <small>half | 9 of 10</small></th>`)}
         </tr></thead>
         <tbody>${rows.map((one) => html`<tr key=${one.capability}>
           <th scope="row">${plain(one.capability)}</th>
           <td data-label="samples so far" class="wide"><span class="with"><span class="parts" aria-hidden="true"><b style=${{ width: `${(100 * one.units) / most}%` }} /><i style=${{ width: `${(100 * one.pairs) / most}%` }} /></span>
             <span>${count(one.units)} units, ${count(one.pairs)} pairs</span></span></td>
-          <td data-label="a day now">${one.a_day === null ? "–" : count(Math.round(one.a_day))}</td>
-          ${found.drops.map((drop, n) => html`<td data-label=${`−${Math.round(100 * drop)} points`}>${when(one, one.drops[n], drop)}</td>`)}
+          ${!ended && html`<td data-label="a day now">${one.a_day === null ? "–" : count(Math.round(one.a_day))}</td>`}
+          ${(ended ? [] : found.drops).map((drop, n) => html`<td data-label=${`−${Math.round(100 * drop)} points`}>${when(one, one.drops[n], drop)}</td>`)}
         </tr>`)}</tbody>
       </table>
     </div>
@@ -47,7 +48,7 @@ export function Outlook({ line }) {
 }
 
 function lead(found, ended) {
-  if (ended) return "What each capability was judged by. The rollout has ended: nothing more is tested.";
+  if (ended) return "What each capability was judged by.";
   const rate = found.rate === null ? "It is too early to tell how much traffic there is." : `At ${speed(found.rate)} and a share of ${percent(found.share)}, as it is now.`;
   return `${rate} Until a drop that begins now would be found: in half of such rollouts, and in nine of ten. What has been found so far is not reckoned in.`;
 }

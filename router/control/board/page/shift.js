@@ -96,7 +96,7 @@ function area(edges, bins, x, y) {
   return `M${x(bins[0].from).toFixed(1)} ${y(edges[0].low).toFixed(1)}${up}${down}Z`;
 }
 
-const short = (text) => (text.length > 18 ? `${text.slice(0, 17)}…` : text);
+const short = (text) => (text.length > 16 ? `${text.slice(0, 15)}…` : text);
 
 function ends(drawn, y) {
   const told = [];
