@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from router.control.access import NEEDED, Caller, may
 from router.control.actor import NotThere
 from router.control.board.board import Board
-from router.control.board.outlook import Outlook
+from router.control.board.outlook import Outlook, Outlooks
 from router.control.board.reports.api import add_reports
 from router.control.board.stream import MOST_CLIENTS
 from router.control.board.tail.api import add_tail, sees_texts
@@ -57,7 +57,7 @@ def add_board(app: FastAPI, board: Board, planner: Planner | None = None) -> Non
             return Response(status_code=404)
         return _file(request, *pages[name])
 
-    _add_reading(app, board, planner)
+    _add_reading(app, board, Outlooks(planner))
     add_tail(app, board.tail)
     add_reports(app, board.shelf)
 
@@ -74,7 +74,7 @@ def add_board(app: FastAPI, board: Board, planner: Planner | None = None) -> Non
         )
 
 
-def _add_reading(app: FastAPI, board: Board, planner: Planner | None) -> None:
+def _add_reading(app: FastAPI, board: Board, outlooks: Outlooks) -> None:
     @app.get("/api/me")
     async def _me(who: Annotated[Caller, Depends(caller_of)]) -> Me:
         return Me(
@@ -96,7 +96,7 @@ def _add_reading(app: FastAPI, board: Board, planner: Planner | None) -> None:
 
     @app.get("/api/rollouts/{rollout_id}/outlook")
     def _outlook(rollout_id: str) -> Outlook:
-        found = board.view.outlook(rollout_id, planner)
+        found = board.view.outlook(rollout_id, outlooks)
         if found is None:
             raise NotOnTheBoard(f"no rollout {rollout_id!r} is known")
         return found

@@ -6,7 +6,9 @@ units and pairs, base's mean. The share stays what it is now, and the evidence s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Final
 
 from router.control.board.points import Point
@@ -18,6 +20,9 @@ DROPS: Final = (0.05, 0.10)
 WINDOW_S: Final = 900.0
 LEAST_S: Final = 20.0
 """Over less than this no rate is told."""
+MOST_ROWS: Final = 100
+"""Those with the most samples: a planner needs a millisecond for each."""
+KEPT_S: Final = 10.0
 LEAST: Final = 10
 """Samples of base from which its mean is taken for what it is."""
 
@@ -52,18 +57,39 @@ class Outlook(Value):
     rows: tuple[OutlookRow, ...]
 
 
+class Outlooks:
+    """The outlooks of rollouts, each reckoned at most every `KEPT_S`, however many pages ask. Safe from any thread."""
+
+    def __init__(self, planner: Planner | None, clock: Callable[[], float] = monotonic) -> None:
+        self._planner, self._clock = planner, clock
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, int], tuple[float, Outlook]] = {}
+
+    def of(self, state: RolloutChanged, report: WatchReported | None, points: Sequence[Point]) -> Outlook:
+        """What is known already where that is young enough, and of this revision."""
+        key, now = (state.spec.rollout_id, state.revision), self._clock()
+        with self._lock:
+            self._kept = {one: kept for one, kept in self._kept.items() if now - kept[0] < KEPT_S}
+            if key not in self._kept:
+                self._kept[key] = now, outlook(state, report, points, self._planner)
+            return self._kept[key][1]
+
+
 def outlook(
     state: RolloutChanged, report: WatchReported | None, points: Sequence[Point], planner: Planner | None
 ) -> Outlook:
     """What can be told now; without a planner the samples alone."""
     rate = rate_of(points)
     rows = [] if report is None else [one for one in report.evidence if not _is_beside(one)]
+    rows.sort(key=lambda one: -(one.control.n + one.candidate.n + one.pairs))
     return Outlook(
         rollout_id=state.spec.rollout_id,
         share=state.share,
         rate=rate,
         drops=DROPS,
-        rows=tuple(_row(state, one, rate, report.settled if report else 0, planner) for one in rows),
+        rows=tuple(
+            _row(state, one, rate, report.settled if report else 0, planner) for one in rows[:MOST_ROWS]
+        ),
     )
 
 

@@ -11,13 +11,12 @@ from datetime import datetime
 from typing import Final
 
 from router.control.board import shown
-from router.control.board.outlook import Outlook, outlook
+from router.control.board.outlook import Outlook, Outlooks
 from router.control.board.points import CURVES, Histories, Point, Step, drawn
 from router.control.board.seen import Seen, Worker
 from router.control.board.told import Decision, Overview, Rollout, Source
 from router.control.board.verdict import is_rail, part
 from router.control.board.words import told
-from router.control.planning import Planner
 from telemetry.events import (
     DecisionMade,
     Event,
@@ -164,14 +163,14 @@ class View:
                 return None
             return shown.rollout(seen, self._workers, self._source, self._clock(), whole=whole)
 
-    def outlook(self, rollout_id: str, planner: Planner | None) -> Outlook | None:
+    def outlook(self, rollout_id: str, outlooks: Outlooks) -> Outlook | None:
         """How long drops would live from now on; None where the rollout is unknown."""
         with self._lock:
             seen = self._rollouts.get(rollout_id)
             if seen is None or seen.state is None:
                 return None
             state, report, points = seen.state, seen.report, seen.history.points
-        return outlook(state, report, points, planner)  # it takes its time, and nobody waits for it
+        return outlooks.of(state, report, points)  # it takes its time, and nobody waits for it
 
     def decision(self, rollout_id: str, decision_id: str) -> Decision | None:
         """A decision that is kept; None where there is none."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from router.control.board.outlook import LEAST, Outlook, outlook, rate_of
+from router.control.board.outlook import KEPT_S, LEAST, MOST_ROWS, Outlook, Outlooks, outlook, rate_of
 from router.control.board.points import Point
 from router.control.planning import Found, PlanAsked
 from telemetry.events import ArmCount
@@ -89,3 +89,23 @@ def test_a_rollout_that_has_ended_finds_nothing_more() -> None:
 def test_guardrails_and_missing_scores_are_no_capabilities() -> None:
     rails = tuple(evidence(name) for name in ("guardrail:errors", "missing:scores"))
     assert told(Asked(), evidence=rails).rows == ()
+
+
+def test_however_many_pages_ask_it_is_reckoned_once_in_a_while_and_anew_where_the_rollout_moved() -> None:
+    planner, now = Asked(), [0.0]
+    outlooks = Outlooks(planner, lambda: now[0])
+    seen = report(settled=200, evidence=(SEEN,))
+    for _ in range(5):
+        outlooks.of(state(), seen, POINTS)
+    assert len(planner.plans) == 1
+    outlooks.of(state(2), seen, POINTS)
+    assert len(planner.plans) == 2
+    now[0] = KEPT_S
+    outlooks.of(state(2), seen, POINTS)
+    assert len(planner.plans) == 3
+
+
+def test_of_very_many_capabilities_those_with_the_most_samples_are_reckoned() -> None:
+    many = tuple(evidence(f"c{n}", control=ArmCount(n=n, mean=1.0)) for n in range(10, 1010))
+    rows = told(Asked(), evidence=many).rows
+    assert [row.capability for row in rows] == [f"c{n}" for n in range(1009, 1009 - MOST_ROWS, -1)]
