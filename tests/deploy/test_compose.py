@@ -143,3 +143,16 @@ def test_what_the_dockerfile_copies_is_there_and_is_sent_to_the_builder() -> Non
         for name in copied.split():
             assert (ROOT / name).exists()
             assert any(Path(name).is_relative_to(there) for there in allowed), name
+
+
+def test_forwarder_and_router_share_what_comes_over_kafka_and_the_router_is_asked_where_no_tls_is_spoken() -> (
+    None
+):
+    router, forwarder = (
+        yaml.safe_load((SETTINGS / f"{name}.yaml").read_text(encoding="utf-8"))
+        for name in ("router", "forwarder")
+    )
+    for key in ("rollout_file", "table_file", "spool_folder"):
+        assert router[key] == forwarder[key]
+    own_address = f"http://127.0.0.1:{router['status_port']}/belay/healthz"
+    assert own_address in services()["router"]["healthcheck"]["test"][-1]

@@ -24,10 +24,12 @@ import yaml
 
 from router.control.tokens import add_token
 from tests.conftest import a_free_port
-from tests.deploy.charts import Rendered, containers, rendered
+from tests.deploy.charts import Rendered, containers, rendered, taken
 from tests.places import ROOT
 from tests.router.values import spec
+from tests.serving.certificates import Authority
 
+MOUNTED = ("/etc/belay/access", "/etc/belay/tls")
 WRITABLE = ("/var/lib/belay", "/run/belay")
 """What containers mount to write to, beside /tmp."""
 
@@ -59,7 +61,7 @@ class Container:
 
     def here(self, text: str) -> str:
         """A text of the chart with the container's folders and addresses as they are here."""
-        for path in (*WRITABLE, "/etc/belay/access"):
+        for path in (*WRITABLE, *MOUNTED):
             text = text.replace(path, str(self.at(path)))
         # Of the shipped examples the smaller one.
         text = text.replace("/usr/share/belay/examples/support", str(ROOT / "examples" / "tickets"))
@@ -73,10 +75,11 @@ class Container:
             settings.update({key: port for key, port in ports.items() if key in settings})
         return found
 
-    def get(self, path: str, *, status: bool = False) -> httpx.Response | None:
-        """What it answers; None where it does not."""
+    def get(self, path: str, *, status: bool = False, scheme: str = "http") -> httpx.Response | None:
+        """What it answers; None where it does not. As the kubelet does, it looks at no certificate."""
+        port = self.status_port if status else self.port
         try:
-            return httpx.get(f"http://127.0.0.1:{self.status_port if status else self.port}{path}")
+            return httpx.get(f"{scheme}://127.0.0.1:{port}{path}", verify=False)  # noqa: S501 - as above
         except httpx.TransportError:
             return None
 
@@ -150,7 +153,10 @@ def healthy(chart: Rendered, part: str, container: Container) -> bool:
     """Whether readiness and liveness probe of a part are content."""
     (spec,) = chart.pods()[part]["containers"]
     probes = [spec[f"{kind}Probe"]["httpGet"] for kind in ("readiness", "liveness")]
-    answers = [container.get(p["path"], status=p["port"] == "status") for p in probes]
+    answers = [
+        container.get(p["path"], status=p["port"] == "status", scheme=p.get("scheme", "HTTP").lower())
+        for p in probes
+    ]
     return all(answer is not None and answer.is_success for answer in answers)
 
 
@@ -160,12 +166,34 @@ def alive(spec: dict[str, Any], container: Container) -> bool:
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-@pytest.mark.parametrize("part", ["router", "control"])
+@pytest.mark.parametrize(
+    ("part", "tls"),
+    [
+        ("router", {}),
+        ("control", {}),
+        ("router", {"secret": "s"}),
+        ("router", {"secret": "s", "clientCa": "ca.crt"}),
+        ("control", {"secret": "s"}),
+    ],
+)
 def test_router_and_control_answer_their_probes_without_engine_or_broker(
-    chart: Rendered, part: str, tmp_path: Path
+    chart: Rendered, part: str, tls: dict[str, str], tmp_path: Path
 ) -> None:
+    if tls:
+        chart = taken({part: {"tls": tls}}, tmp_path)
+        folder = tmp_path / "etc" / "belay" / "tls"
+        folder.mkdir(parents=True)
+        authority = Authority(folder)
+        for made, name in zip(
+            (authority.ca, *authority.sign("belay")), ("ca.crt", "tls.crt", "tls.key"), strict=True
+        ):
+            made.rename(folder / name)
     with running(chart, part, Container(tmp_path, part)) as container:
         until(lambda: healthy(chart, part, container))
+        if tls:
+            assert container.get("/livez") is None, "it speaks TLS and nothing else there"
+            strangers = container.get("/livez", scheme="https")
+            assert (strangers is None) == ("clientCa" in tls)
         until(lambda: part == "router" or "belay_control_broker_up 0.0" in container.scraped())
 
 
