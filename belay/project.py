@@ -12,7 +12,7 @@ from belay.project_routes import ProjectRoutes, named_twice, served_by_ourselves
 from evaluator.briefs.judges import JudgeAddress
 from evaluator.briefs.yaml_text import YamlError, YamlText, read_yaml
 from router.control.notify.settings import NotifySettings
-from router.control.settings import AccessSettings
+from router.control.settings import AccessSettings, AttestationPolicy
 from telemetry.bus.settings import BusSettings, Servers
 from telemetry.environment import overlay
 from telemetry.errors import SettingsError
@@ -71,10 +71,10 @@ class Project(Settings):
     are names in the home. `broker` is the embedded one, which forgets, or `host:port`; `kafka` are further settings of
     it, `namespace` and `topics` among them (a password comes from the environment: BELAY_BUS__SASL_PASSWORD).
     `training` are a training's settings without name, base, data, output and brief. `gpu_memory` is each engine's share
-    of a GPU's memory. `judges` say where those answer that the brief knows by name. Models that others run are asked
-    who they are every `attest_every_s` seconds while a rollout is live. `access` says how control knows who asks;
-    without it anybody on this machine may act. `notify` says whom control tells of a rollback, a pause or a full
-    rollout.
+    of a GPU's memory. `judges` say where those answer that the brief knows by name. What answers for
+    both arms is asked who it is before a rollout starts, and every `attest_every_s` seconds while it is live; with
+    `attestation: require` nothing starts of which nobody can tell. `access` says how control knows who asks; without it
+    anybody on this machine may act. `notify` says whom control tells of a rollback, a pause or a full rollout.
     """
 
     route: Annotated[str, Field(min_length=1)]
@@ -91,6 +91,7 @@ class Project(Settings):
     shadow: Annotated[float, Field(ge=0, le=1)] = 0.1
     gpu_memory: Annotated[float, Field(gt=0, le=1)] | None = None
     attest_every_s: Annotated[float, Field(gt=0)] = 300.0
+    attestation: AttestationPolicy = "warn"
     access: AccessSettings | None = None
     notify: NotifySettings = NotifySettings()
     judges: dict[str, JudgeAddress] = Field(default_factory=dict)

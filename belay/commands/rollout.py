@@ -11,7 +11,7 @@ import typer
 from belay.commands.control_options import CONTROL, Actor, ControlUrl, Reason, RolloutId, Seen, Token
 from belay.commands.rollout_shown import show_state
 from belay.lazy import Entry, lazy
-from belay.steps.control_client import ask_control
+from belay.steps.control_client import START_S, ask_control
 from telemetry.events import RolloutSpec
 from telemetry.settings import load_document
 
@@ -80,7 +80,7 @@ def start(
     body = load_document(spec, RolloutSpec).model_dump(mode="json")
     said = {"reason": reason} | ({"actor": by} if by is not None else {})
     url = f"{control}/rollouts"
-    show_state(ask_control("POST", url, body, token=token, params=said), url)
+    show_state(ask_control("POST", url, body, token=token, params=said, timeout_s=START_S), url)
 
 
 @ROLLOUT_COMMANDS.command()

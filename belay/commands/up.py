@@ -45,7 +45,7 @@ def up(
     Example: `belay up --start` or, on several machines, `belay up router`
     """
     from belay.launcher.routes import Route
-    from belay.launcher.up import chosen, run_up, write_settings
+    from belay.launcher.up import chosen, run_up, show_who_answers, write_settings
     from belay.steps.rollout_start import drafted, started
 
     project, console = load_project(file), console_of()
@@ -65,6 +65,8 @@ def up(
         for spec in specs:
             state = started(route.project, spec)
             console.print(f"   rollout {state.spec.rollout_id} has begun at {state.share:.0%}")
+        if not specs:  # before a rollout control asks
+            show_who_answers(route, console)
         console.print(f"   the dashboard: {route.project.control_url}/", soft_wrap=True)
         console.print("   `belay status` shows how it stands; Ctrl-C ends all of it", soft_wrap=True)
 

@@ -65,6 +65,7 @@ def examine(file: Path) -> Iterator[Finding]:
     for other in route.others:
         yield from _other(other, loaded)
     yield from _ports(route)
+    yield from reached.attested(route)
 
 
 def _looked(what: str, look: Callable[[], T], tell: Callable[[T], str]) -> Generator[Finding, None, T | None]:

@@ -11,6 +11,7 @@ from typing import Final
 import httpx
 from pydantic import ValidationError
 
+from belay.launcher.asked import asked, endpoints
 from belay.launcher.finding import Finding
 from belay.launcher.parts import Part
 from belay.launcher.routes import Route
@@ -19,6 +20,7 @@ from belay.steps.init import listens
 from router.proxy.settings import RouteSettings
 from serving.engines.address import ModelAddress
 from serving.engines.arms import Endpoint
+from serving.engines.who_answers import Found
 from telemetry.bus.kafka_bus import KafkaBus
 from telemetry.bus.topic_plan import TOPIC
 from telemetry.errors import BelayError
@@ -170,6 +172,32 @@ def part_at(part: Part, name: str, served: Collection[str]) -> Iterator[Finding]
     else:
         yield Finding(name, "ok", f"answers at {part.url}")
     yield from clock(name, answer, began, time.time())
+
+
+def attested(route: Route) -> Iterator[Finding]:
+    """Whether engines serve the models of their arms; none is asked where one does not run, which is told elsewhere."""
+    if not all(_listens_at(url) for endpoint in endpoints(route) for url in endpoint.replicas):
+        return
+    try:
+        for name, found in asked(route):
+            yield _attested(f"{name}: who answers as {found.arm}", found)
+    except BelayError as error:
+        yield Finding("who answers", "wrong", error.message, error.hint, error.exit_code)
+
+
+def _attested(what: str, found: Found) -> Finding:
+    state = found.attestation.state
+    if state == "refused":
+        return Finding(what, "wrong", str(found), "See what its engine was started with.", 2)
+    if state == "unknown":
+        do = "`belay audit` keeps a candidate's reference, `belay baseline` base's."
+        return Finding(what, "note", str(found), do)
+    return Finding(what, "ok", found.attestation.told)
+
+
+def _listens_at(url: str) -> bool:
+    parts = httpx.URL(url)
+    return listens(parts.host, parts.port or (443 if parts.scheme == "https" else 80))
 
 
 def clock(what: str, answer: httpx.Response, began: float, ended: float) -> Iterator[Finding]:

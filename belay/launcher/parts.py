@@ -78,6 +78,7 @@ def stack_settings(route: Route) -> StackSettings:
         kafka=project.kafka,
         text_policy=project.privacy,
         attest_every_s=project.attest_every_s,
+        attestation=project.attestation,
         access=project.access.model_dump(mode="json", by_alias=True) if project.access is not None else None,
         notify=project.notify.model_dump(mode="json", by_alias=True),
         judges=project.judges,

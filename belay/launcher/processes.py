@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import yaml
+from pydantic import ValidationError
 
 from belay.home import RunFolder
 from evaluator.briefs.judges import Judges
+from router.control.settings import AttestationPolicy
+from router.proxy.settings import RouteSettings
 from serving.engines.arms import Endpoint
 from telemetry.events import DEFAULT_ROUTE, TextPolicy
 from telemetry.files import write_renamed
@@ -62,6 +66,7 @@ class StackSettings:
     kafka: Mapping[str, Any] = field(default_factory=dict)
     text_policy: TextPolicy = "full"
     attest_every_s: float = 300.0
+    attestation: AttestationPolicy = "warn"
     access: Mapping[str, Any] | None = None
     notify: Mapping[str, Any] = field(default_factory=dict)
     judges: Judges = field(default_factory=dict)
@@ -75,6 +80,18 @@ class StackSettings:
     def bus(self) -> dict[str, Any]:
         """How processes reach the broker."""
         return {"bootstrap_servers": self.bootstrap, **self.kafka}
+
+    @property
+    def arms(self) -> dict[str, Any]:
+        """Where the arms of each route answer, as control is told; what is no route the router refuses itself."""
+        arms = {DEFAULT_ROUTE: (self.control, self.candidate)}
+        given = self.router.get("routes")
+        for name, route in given.items() if isinstance(given, Mapping) else ():
+            with suppress(ValidationError):
+                found = RouteSettings.model_validate(route)
+                arms[name] = found.control, found.candidate
+        arms |= self.routes
+        return {name: {one.arm: one.model_dump() for one in both} for name, both in arms.items()}
 
     def metrics(self, number: int) -> dict[str, Any]:
         """Where the process of this number is scraped; nothing where none is."""
@@ -111,7 +128,9 @@ def processes_of(s: StackSettings) -> list[Process]:
                 "folder": str(folder.root),
                 "models_folder": str(s.models) if s.models is not None else None,
                 "brief": str(s.brief),
+                "arms": s.arms,
                 "attest_every_s": s.attest_every_s,
+                "attestation": s.attestation,
                 "access": dict(s.access) if s.access is not None else None,
                 "notify": dict(s.notify),
                 "bootstrap_servers": s.bootstrap,

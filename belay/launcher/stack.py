@@ -10,6 +10,7 @@ import httpx
 from belay.launcher.processes import StackSettings, processes_of
 from belay.launcher.supervisor import Supervisor
 from belay.launcher.view import StackView, look, router_status
+from belay.steps.control_client import START_S
 from serving.server import free_port
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Bus
@@ -62,7 +63,8 @@ class OnlineStack:
 
     def start_rollout(self, spec: RolloutSpec) -> None:
         """Start the rollout at control and wait until the router has read it."""
-        answer = self._http.post(f"{self.control_url}/rollouts", json=spec.model_dump(mode="json"))
+        url = f"{self.control_url}/rollouts"
+        answer = self._http.post(url, json=spec.model_dump(mode="json"), timeout=START_S)
         if answer.is_error:
             raise InfrastructureError(
                 f"control refused to start rollout {spec.rollout_id}: {answer.status_code} {answer.text}"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 
+from belay.launcher.asked import asked
 from belay.launcher.parts import Part, parts_of, stack_settings
 from belay.launcher.processes import processes_of
 from belay.launcher.routes import Route
@@ -15,10 +18,11 @@ from belay.launcher.supervisor import Supervisor
 from belay.progress import bar
 from belay.steps.init import listens
 from telemetry.bus.kafka_bus import KafkaBus
-from telemetry.errors import PortTaken, UsageError
+from telemetry.errors import BelayError, PortTaken, UsageError
 from telemetry.mistakes import near_or_known
 
 _CHECK_S = 0.5
+_COLOURS: Final = {"attested": "green", "unknown": "yellow", "refused": "red"}
 RESTARTS = 5
 """So many times a part that ended by itself is started again, before all of it is given up."""
 
@@ -74,6 +78,20 @@ def _started(
             )
             report(1, 1, "")
     return list(parts)
+
+
+def show_who_answers(route: Route, console: Console) -> None:
+    """Say of each arm whether its engine serves its model.
+
+    What is wrong with the candidate keeps base from nobody: no rollout of it starts, and control ends one that is live.
+    """
+    try:
+        for name, found in asked(route):
+            state = found.attestation.state
+            told = escape(f"{name}: {found}")
+            console.print(f"   [{_COLOURS[state]}]{state}[/] {told}", soft_wrap=True)
+    except BelayError as error:
+        console.print(f"   [red]refused[/] {escape(error.message)}", soft_wrap=True)
 
 
 def _is_up(part: Part, http: httpx.Client) -> bool:

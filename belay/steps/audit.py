@@ -13,6 +13,7 @@ from belay.engines import Engines
 from belay.progress import bar
 from belay.steps.asking import Asking, HttpChat, ModelAt, going_on_later, served_model, version_of, with_rate
 from belay.steps.baseline import binding_for
+from belay.steps.referencing import keep_reference_of
 from belay.steps.teaching import teach_judge, wants_likelihoods
 from evaluator.audit.asking.answer_cache import AnswerCache
 from evaluator.audit.asking.probe import check_candidate, check_models
@@ -56,8 +57,8 @@ class Contest:
 def audit(asking: Asking, contest: Contest, engines: Engines) -> AuditResult:
     """Audit the candidate, and write its report, its answers and the judge that they teach into the home.
 
-    The candidate's endpoint is probed first, and base's where it answers too. Raises ProbeFailed, BaselineError,
-    EngineFailed and JudgeFailed.
+    The candidate's endpoint is probed first, and base's where it answers too; by what they answer they are known again
+    wherever they are served. Raises ProbeFailed, AttestationError, BaselineError, EngineFailed and JudgeFailed.
     """
     candidate, base = _served(contest, engines, asking.console)
     judge = Judge(asking.loaded)
@@ -67,6 +68,9 @@ def audit(asking: Asking, contest: Contest, engines: Engines) -> AuditResult:
         arm, chat = served_model(candidate, asking.models, cache)
         second, base_chat = served_model(base, asking.models, cache) if base else (None, None)
         _probe(second.model if second else None, contest.baseline, arm.model, asking.console)
+        for where in (base, candidate):
+            if where is not None:
+                keep_reference_of(where, asking)
         with bar(asking.console, "   audit") as report:
             result = run_audit(
                 asking.loaded,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from belay.home import Home
 from belay.progress import bar
 from belay.steps.asking import Asking, ModelAt, going_on_later, served_model, version_of, with_rate
+from belay.steps.referencing import keep_reference_of
 from evaluator.audit.asking.probe import take_fingerprint
 from evaluator.audit.baseline import (
     Baseline,
@@ -30,6 +31,7 @@ def record(asking: Asking, base: ModelAt, *, anew: bool = False, lazy: bool = Fa
     audits to ask.
     """
     judge, console = Judge(asking.loaded), asking.console
+    keep_reference_of(base, asking)
     measures = brief_measures(asking.loaded, judge)
     binding = binding_for(asking, measures, base.model, judge, version_of(base))
     found = None if anew else _kept(asking.home, binding)

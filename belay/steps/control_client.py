@@ -11,6 +11,9 @@ from telemetry.errors import InfrastructureError, UsageError
 
 TOKEN_VARIABLE: Final = "BELAY_TOKEN"  # noqa: S105 - the name of a variable, not a token
 
+START_S: Final = 300.0
+"""How long a rollout's start may take: control asks the engines of both arms who they are first."""
+
 
 def ask_control(
     method: str,

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from belay.home import Home
 from belay.project import Project
 from belay.project_routes import ProjectRoute
-from belay.steps.control_client import ask_control
+from belay.steps.control_client import START_S, ask_control
 from belay.steps.rollout_draft import draft
 from telemetry.errors import UsageError
 from telemetry.events import DEFAULT_ROUTE, RolloutChanged, RolloutSpec
-
-_START_S: Final = 30.0
 
 
 def drafted(project: Project, override_by: str = "", override_reason: str = "") -> list[RolloutSpec]:
@@ -60,5 +57,5 @@ def started(project: Project, spec: RolloutSpec) -> RolloutChanged:
     """Start it at control. Raises UsageError where control refuses, and InfrastructureError."""
     url = f"{project.control_url}/rollouts"
     return RolloutChanged.model_validate(
-        ask_control("POST", url, spec.model_dump(mode="json"), timeout_s=_START_S)
+        ask_control("POST", url, spec.model_dump(mode="json"), timeout_s=START_S)
     )

@@ -78,6 +78,7 @@ class Control:
         self._decided: set[str] = set()
         self.outbox: deque[RolloutChanged] = deque()
         self.followers: list[Follower] = []
+        self.before_start: list[Callable[[RolloutSpec], None]] = []
         self.heard = Heard(clock)
         for state in self._standing.read():
             self._states[state.spec.rollout_id] = state
@@ -86,23 +87,32 @@ class Control:
     def start(self, spec: RolloutSpec, actor: str = "operator", reason: str = "started") -> RolloutChanged:
         """Start a rollout.
 
-        Raises TransitionRefused where one on the same route still has subjects, or this one has been.
+        Raises TransitionRefused where one on the same route still has subjects, or this one has been, and whatever
+        `before_start` raises, which is asked last and may take its time: a rollback does not wait for it.
         """
-        check_kept(spec, self._keep_days)
+        event = Start(spec, actor, reason)
         with self._lock:
-            self._standing.require_room(spec)
-            if spec.rollout_id in self._states:
-                raise TransitionRefused(
-                    f"Start of {spec.rollout_id!r} is refused: there has been one by that id"
-                )
-            state = rollout.transition(None, Start(spec, actor, reason), self._clock())
-            check_models(self._models, spec)
+            self._startable(event)
+        for check in self.before_start:
+            check(spec)
+        with self._lock:
+            state = self._startable(event)
             self._pinning.require(state)
             try:
                 return self._take_on(state)
             except InfrastructureError:
                 self._pinning.withdraw(state)
                 raise
+
+    def _startable(self, event: Start) -> RolloutChanged:
+        spec = event.spec
+        check_kept(spec, self._keep_days)
+        self._standing.require_room(spec)
+        if spec.rollout_id in self._states:
+            raise TransitionRefused(f"Start of {spec.rollout_id!r} is refused: there has been one by that id")
+        state = rollout.transition(None, event, self._clock())
+        check_models(self._models, spec)
+        return state
 
     def current(self, route: str | None = None) -> RolloutChanged | None:
         """The rollout that stands on a route, None where there is none; without a route the only one there is.

@@ -104,7 +104,10 @@ def _serve(
     loop = _thread(pulses[0], partial(_listen_to, control, bus, stop, pulses[0], audit, changes))
     if settings.models_folder is not None:
         pulses.append(Pulse("attesting", 2 * settings.attest_every_s + _ASKING_S))
-        attesting = Attesting(control, settings.models_folder, pulse=pulses[1])
+        attesting = Attesting(
+            control, settings.models_folder, pulse=pulses[1], arms=settings.arms, policy=settings.attestation
+        )
+        control.before_start.append(attesting.require)
         _thread(pulses[1], partial(attesting.run, settings.attest_every_s, stop))
     board = Board(control, bus, settings.folder, settings.models_folder)
     # Its pulse is none of those that health rests on: a page is no reason to restart what rolls back.

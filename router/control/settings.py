@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, IPvAnyNetwork
 
 from router.control.access import Role
 from router.control.notify.settings import NotifySettings
+from serving.engines.arms import Endpoint
 from serving.tls import TlsSettings
 from telemetry.bus.settings import BusSettings, Servers
 from telemetry.metrics_address import MetricsSettings
@@ -39,6 +40,16 @@ class AccessSettings(Settings):
     trusted_proxy: TrustedProxy | None = None
 
 
+AttestationPolicy = Literal["warn", "require"]
+
+
+class ArmsOfRoute(Settings):
+    """Where the two arms of a route answer, as its router has it."""
+
+    control: Endpoint
+    candidate: Endpoint
+
+
 class ControlSettings(MetricsSettings, TlsSettings):
     """Control. `folder` is the run folder that gets `control.jsonl`.
 
@@ -52,7 +63,9 @@ class ControlSettings(MetricsSettings, TlsSettings):
 
     `access` says how people are known. Without it control listens on this machine only, where anybody may act.
 
-    Models there that others run are asked who they are every `attest_every_s` seconds while a rollout is live.
+    `arms` says where the arms of each route answer. What answers there, and at the URLs of models that others run, is
+    asked who it is before a rollout starts, and every `attest_every_s` seconds while it is live. Where nobody can tell,
+    `attestation` says whether that is a warning, or keeps it from starting (`require`).
 
     `bootstrap_servers` and `kafka` (further settings of the bus) say where the broker is; without
     `bootstrap_servers` control serves people only: nothing decides by itself.
@@ -66,6 +79,8 @@ class ControlSettings(MetricsSettings, TlsSettings):
     brief: Path | None = None
     access: AccessSettings | None = None
     notify: NotifySettings = NotifySettings()
+    arms: dict[str, ArmsOfRoute] = Field(default_factory=dict)
     attest_every_s: float = Field(default=300.0, gt=0)
+    attestation: AttestationPolicy = "warn"
     bootstrap_servers: Servers | None = None
     kafka: BusSettings = BusSettings()

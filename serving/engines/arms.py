@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from serving.engines.address import ModelAddress
 from telemetry.events import Arm
 
 ANY_NAME: Final = "*"
@@ -52,3 +53,8 @@ class Endpoint(BaseModel):
         if len(set(self.urls)) < len(self.urls):
             raise ValueError(f"urls has a replica twice: {', '.join(self.urls)}")
         return self
+
+
+def addresses_of(endpoint: Endpoint, alias: str) -> list[ModelAddress]:
+    """Where each replica of an arm answers; by `alias` where the endpoint has no name of its own. Raises UsageError."""
+    return [ModelAddress(url, endpoint.model or alias, endpoint.key_env) for url in endpoint.replicas]

@@ -35,7 +35,7 @@ class Identity(Value):
     """What a model answered to the probes when it was adopted.
 
     `noise` is the gap of the engine to itself, alone and under load, in nats; `alike` the fraction of greedy answers
-    that stayed the same. `version` names the probes.
+    that stayed the same. `version` names the probes, each of which is answered by at most `tokens` tokens.
     """
 
     version: str
@@ -43,6 +43,7 @@ class Identity(Value):
     answers: tuple[ProbeAnswer, ...]
     noise: float
     alike: float
+    tokens: int = 16
 
     @property
     def tells_logprobs(self) -> bool:

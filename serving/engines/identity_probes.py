@@ -36,30 +36,38 @@ PROBES: Final = (
     "Who wrote Hamlet?",
     "Explain why the sky is blue.",
 )
-_TOKENS: Final = 16
+TOKENS: Final = 16
+TOKENS_OF_OURS: Final = 1
+"""An engine of ours tells log-probabilities of the first token, so that no further one has to be waited for."""
 _TOP: Final = 5
 _TIMEOUT_S: Final = 60.0
-_AT_ONCE: Final = 8
+AT_ONCE: Final = 8
 _FAILED: Final = frozenset({401, 403, 408, 425, 429})
 _NO_LOGPROBS: Final = frozenset({400, 404, 422, 501})
+_NOT_THERE: Final = 404
 
 
-def take_identity(address: ModelAddress) -> Identity:
+class NotServed(EngineFailed):
+    """An engine answers that it serves no model of that name."""
+
+
+def take_identity(address: ModelAddress, tokens: int = TOKENS) -> Identity:
     """Ask every probe three times, alone and under load, and hold fast what was said. Raises EngineFailed."""
-    first = _ask_all(address, at_once=1)
-    again = [_ask_all(address, at_once=1), _ask_all(address, at_once=_AT_ONCE)]
+    first = ask_probes(address, tokens)
+    again = [ask_probes(address, tokens), ask_probes(address, tokens, at_once=AT_ONCE)]
     return Identity(
         version=VERSION,
         engine=engine_of(address),
         answers=tuple(first),
         noise=max(gap_between(first, other) for other in again),
         alike=min(alike_in(first, other) for other in again),
+        tokens=tokens,
     )
 
 
 def check_identity(address: ModelAddress, known: Identity) -> Comparison:
     """Whether the model that `known` is of still answers there. Raises EngineFailed where nobody answers."""
-    return compare(known, _ask_all(address, at_once=1))
+    return compare(known, ask_probes(address, known.tokens))
 
 
 def engine_of(address: ModelAddress) -> str:
@@ -107,19 +115,21 @@ def load_identity(folder: Path) -> Identity:
     return found
 
 
-def _ask_all(address: ModelAddress, *, at_once: int) -> list[ProbeAnswer]:
-    with (
-        httpx.Client(timeout=_TIMEOUT_S, headers=address.headers) as http,
-        ThreadPoolExecutor(max_workers=at_once) as threads,
-    ):
-        return list(threads.map(lambda text: _ask(http, address, text), PROBES))
+def ask_probes(address: ModelAddress, tokens: int, *, at_once: int = 1) -> list[ProbeAnswer]:
+    """What is answered there to each probe, with at most so many tokens. Raises EngineFailed and SettingsError."""
+    with httpx.Client(timeout=_TIMEOUT_S, headers=address.headers) as http:
+        threads = ThreadPoolExecutor(max_workers=at_once)
+        try:
+            return list(threads.map(lambda text: _ask(http, address, text, tokens), PROBES))
+        finally:  # one that failed is reason enough: an engine that hangs is not waited for at each probe
+            threads.shutdown(cancel_futures=True)
 
 
-def _ask(http: httpx.Client, address: ModelAddress, text: str) -> ProbeAnswer:
+def _ask(http: httpx.Client, address: ModelAddress, text: str, tokens: int) -> ProbeAnswer:
     body: dict[str, Any] = {
         "model": address.model,
         "messages": [{"role": "user", "content": text}],
-        "max_tokens": _TOKENS,
+        "max_tokens": tokens,
         "temperature": 0.0,
         "logprobs": True,
         "top_logprobs": _TOP,
@@ -128,7 +138,8 @@ def _ask(http: httpx.Client, address: ModelAddress, text: str) -> ProbeAnswer:
     if answer.status_code in _NO_LOGPROBS:
         answer = _post(http, address, {k: v for k, v in body.items() if "logprobs" not in k})
     if answer.status_code != 200:
-        raise EngineFailed(
+        kind = NotServed if answer.status_code == _NOT_THERE else EngineFailed
+        raise kind(
             f"model {address.model!r} at {address.root} did not answer a probe: status {answer.status_code}: "
             f"{answer.text[:200]}",
             hint="Is the model's name right, and the key? `belay adopt URL --model NAME --key-env VARIABLE`.",

@@ -17,11 +17,16 @@ class EnginePlan:
 
     def name_of(self, model: StoredModel, alias: str) -> str:
         """By what name requests ask this engine for `model`: adapters by theirs, what was loaded by `alias`."""
-        return model.served_name if model in self.adapters else alias
+        return model.served_name if any(_same(model, one) for one in self.adapters) else alias
 
     def serves(self, model: StoredModel) -> bool:
         """Whether it answers for `model`."""
-        return model == self.model or model in self.adapters
+        return any(_same(model, one) for one in (self.model, *self.adapters))
+
+
+def _same(one: StoredModel, other: StoredModel) -> bool:
+    """Whether they are one model, whatever its manifest was told of it meanwhile: its audit, its reference."""
+    return (one.folder, one.manifest.sha256) == (other.folder, other.manifest.sha256)
 
 
 def engine_plans(models: Sequence[StoredModel], store: ModelStore) -> list[EnginePlan]:

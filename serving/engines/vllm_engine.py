@@ -95,6 +95,8 @@ def build_environment(settings: EngineSettings, inherited: Mapping[str, str]) ->
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         **tracing.variables(inherited, settings.arm),
+        # An adapter could be replaced by another one under its name, without a restart.
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "0",
     }
     if settings.place.device == "cpu":
         return {
@@ -197,7 +199,7 @@ class VllmEngine:
         self._started = time.monotonic()
 
     def wait_healthy(self, progress: Report | None = None) -> None:
-        """Return when the server answers for the served name; EngineFailed when it dies or takes too long."""
+        """Return when the server answers for all its names; EngineFailed when it dies or takes too long."""
         report, note = progress or silent, f"{self.settings.arm} engine starts"
         while not self._answers():
             waited = time.monotonic() - self._started
@@ -229,7 +231,8 @@ class VllmEngine:
             models = httpx.get(f"{self.url}/v1/models", timeout=5.0).json()
         except (httpx.HTTPError, ValueError):
             return False
-        return any(model.get("id") == self.settings.served_name for model in models.get("data", []))
+        listed = {model.get("id") for model in models.get("data", [])}
+        return {self.settings.served_name, *self.settings.adapters} <= listed
 
     def _failed(self, what: str) -> EngineFailed:
         log = self.settings.log_file
@@ -241,9 +244,19 @@ class VllmEngine:
 
 
 def attest_adapter(name: str, path: Path, base: Manifest) -> None:
-    """Attest the folder that an adapter belongs to, and that it was trained on the base being served."""
+    """Attest the folder that an adapter belongs to, that it is the one of that name, and that it is the base's.
+
+    Raises AttestationError for a name of the form NAME@SHA256 whose hash is not that of what lies there.
+    """
     owner = path if (path / MANIFEST).is_file() else path.parent
     manifest = attest(owner)
+    _, at, digits = name.rpartition("@")
+    if at and not (digits and manifest.sha256.startswith(digits)):
+        raise AttestationError(
+            f"adapter {name!r} is to be served from {path}, where another one lies: expected sha256 {digits}..., "
+            f"found {manifest.sha256[:12]}...",
+            hint="A name with a hash stands for one content: serve the other one under its own.",
+        )
     if manifest.base_sha256 != base.sha256:
         raise AttestationError(
             f"adapter {name!r} in {path} was trained on base {manifest.base_sha256}, "

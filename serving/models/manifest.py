@@ -55,6 +55,8 @@ class Manifest(Value):
     `files` maps each path, relative to the folder, to its SHA-256. `adapter_sha256` is over the files below
     `adapter/`, where a candidate keeps the adapter that was merged into it. `settings` are what a training was asked
     for, `training` what came of it: the hash of each of its data, the checkpoint and the merge weights taken.
+    `identity_sha256` is over the reference by which its answers are known again, where one was taken; like the audit it
+    is about the model, and no part of its hash.
     """
 
     kind: Kind
@@ -70,6 +72,7 @@ class Manifest(Value):
     origin: Origin | None = None
     engine: EngineOfOthers | None = None
     audit: AuditRef | None = None
+    identity_sha256: str | None = None
 
     @property
     def ref(self) -> ModelRef:
@@ -158,6 +161,18 @@ def bind_audit(folder: Path, audit: AuditRef) -> Manifest:
     manifest = read_manifest(folder).model_copy(update={"audit": audit})
     _save(folder, manifest)
     return manifest
+
+
+def bind_identity(folder: Path, identity_sha256: str) -> Manifest:
+    """Write the hash of the model's reference into its manifest, as `bind_audit` does its audit."""
+    manifest = read_manifest(folder).model_copy(update={"identity_sha256": identity_sha256})
+    _save(folder, manifest)
+    return manifest
+
+
+def bytes_sha256(content: bytes) -> str:
+    """SHA-256, hex."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def file_sha256(path: Path) -> str:

@@ -25,6 +25,11 @@ import yaml
 from peft import LoraConfig, get_peft_model
 from transformers import AutoTokenizer, Qwen2Config, Qwen2ForCausalLM
 
+from serving.engines.address import ModelAddress
+from serving.engines.attestation import Attestation
+from serving.engines.identity_probes import TOKENS_OF_OURS, take_identity
+from serving.engines.references import keep_reference
+from serving.engines.who_answers import Served, attest_served
 from serving.models.store import ModelStore
 from tests.conftest import a_free_port
 from tests.places import ROOT
@@ -37,6 +42,7 @@ CAPABILITIES = {
     "rhymes": ("adjacent", "Which words sound like the {n}th line of this poem?"),
 }
 AUDITED, TRAFFIC = 40, 80
+ADAPTERS = ("their-lora", "other-lora", "no-lora")
 
 
 def belay(folder: Path, *arguments: str, status: int = 0) -> str:
@@ -96,21 +102,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory, real_base: Path) -> Path:
     model = Qwen2ForCausalLM(Qwen2Config(**size, tie_word_embeddings=True, initializer_range=0.2))
     model.to(torch.bfloat16).save_pretrained(place / "Their-Qwen2")
     tokenizer.save_pretrained(place / "Their-Qwen2")
-    lora = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
-    get_peft_model(model, lora).save_pretrained(place / "their-lora")
+    loras = {
+        "their-lora": LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False),
+        # Of another rank, on other layers; and one that changes nothing, as if it had never been applied.
+        "other-lora": LoraConfig(r=8, target_modules=["q_proj", "v_proj"], init_lora_weights=False),
+        "no-lora": LoraConfig(r=4, target_modules="all-linear"),
+    }
+    for name, lora in loras.items():
+        adapted = get_peft_model(model, lora)
+        adapted.save_pretrained(place / name)
+        model = adapted.unload()
     return place
 
 
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> Iterator[str]:
-    """The URL of one engine that serves the adopted base and the adopted adapter."""
+    """The URL of one engine that serves the adopted base and the adopted adapters."""
     belay(folder, "adopt", "Their-Qwen2", "--name", "theirs")
-    told = belay(folder, "adopt", "their-lora")
-    assert "names and shapes fit" in told
+    for name in ADAPTERS:
+        told = belay(folder, "adopt", name)
+        assert "names and shapes fit" in told
     port = a_free_port()
-    running = Running(
-        folder, "serve", "theirs", "--adapter", "their-lora", "--port", str(port), "--name", "shop"
-    )
+    beside = [word for name in ADAPTERS for word in ("--adapter", name)]
+    running = Running(folder, "serve", "theirs", *beside, "--port", str(port), "--name", "shop")
     url = f"http://127.0.0.1:{port}"
     try:
         running.wait_for(lambda: _answers(f"{url}/v1/models"), 300)
@@ -209,6 +223,47 @@ def _write_project(folder: Path, brief: Path) -> dict[str, Any]:
     return project
 
 
+def test_the_right_adapter_passes_and_base_or_another_adapter_in_its_place_does_not(
+    folder: Path, engine: str
+) -> None:
+    """What an engine answers as the candidate that serves it, base, or another adapter under the candidate's name."""
+    store = ModelStore(folder / ".belay" / "models")
+    base_at = ModelAddress(engine, "shop")
+    keep_reference(store.get("theirs").folder, take_identity(base_at, TOKENS_OF_OURS))
+    for name in ADAPTERS:
+        at = ModelAddress(engine, store.get(name).served_name)
+        keep_reference(store.get(name).folder, take_identity(at, TOKENS_OF_OURS))
+    base = Served(store.get("theirs"), base_at)
+    assert attest_served(base).state == "attested"
+
+    def answering(name: str, served_name: str) -> Attestation:
+        return attest_served(Served(store.get(name), ModelAddress(engine, served_name), base))
+
+    right, other, unapplied = (store.get(name).served_name for name in ADAPTERS)
+    for name, own, wrong in (("their-lora", right, other), ("other-lora", other, right)):
+        assert answering(name, own).state == "attested"
+        for as_base in ("shop", unapplied):
+            found = answering(name, as_base)
+            assert found.state == "refused"
+            assert "base answers in its place" in found.told
+        found = answering(name, wrong)
+        assert found.state == "refused"
+        assert "another model answers" in found.told
+    assert answering("no-lora", unapplied).state == "unknown", "nobody can tell it from base"
+
+
+def test_the_doctor_asks_the_engines_that_run_who_they_are(folder: Path, engine: str) -> None:
+    file = folder / "attested.yaml"
+    port = int(engine.rpartition(":")[2])
+    project = {"route": "shop", "base": "theirs", "brief": "brief.yaml", "ports": {"engine": port}}
+    file.write_text(yaml.safe_dump({**project, "candidate": "their-lora"}))
+    said = json.loads(belay(folder, "doctor", "--file", str(file), "--json", status=2))["findings"]
+    assert {one["what"]: one["state"] for one in said if "who answers" in one["what"]} == {
+        "shop: who answers as control": "ok",
+        "shop: who answers as candidate": "ok",
+    }
+
+
 def test_a_model_of_ones_own_is_adopted_audited_rolled_out_and_rolled_back(folder: Path, engine: str) -> None:
     lora = next(
         m for m in httpx.get(f"{engine}/v1/models").json()["data"] if m["id"].startswith("their-lora@")
@@ -218,7 +273,7 @@ def test_a_model_of_ones_own_is_adopted_audited_rolled_out_and_rolled_back(folde
     belay(folder, "adopt", f"{engine}/v1", *far)
     listed = json.loads(belay(folder, "models", "--json"))["models"]
     assert {m["name"]: m["kind"] for m in listed} == {
-        "far": "candidate", "far-base": "base", "their-lora": "adapter", "theirs": "base"
+        "far": "candidate", "far-base": "base", "theirs": "base", **dict.fromkeys(ADAPTERS, "adapter")
     }  # fmt: skip
     project = _write_project(folder, _write_brief(folder, engine))
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 
+from belay.launcher import asked
 from belay.launcher import doctor_reached as reached
 from belay.launcher.finding import Finding
 from belay.launcher.parts import Part
 from belay.project import Project
 from serving.engines.address import ModelAddress
+from serving.engines.arms import addresses_of
+from serving.engines.attestation import Attestation, State
+from serving.engines.who_answers import Found, Served
 from telemetry.bus.kafka_bus import KafkaBus
 from telemetry.bus.topic_plan import Difference, TopicPlan
 from telemetry.errors import BrokerUnavailable
 from telemetry.events import new_id
 from telemetry.topics import TOPICS
+from tests.belay.launcher.test_parts import model, route
 
 AT = 1_800_000_000.0
 
@@ -148,3 +156,34 @@ def test_a_clock_is_told_from_two_seconds_and_wrong_from_sixty(seconds: int, sta
 @pytest.mark.parametrize("date", ["", "yesterday", "Thu, 99 Foo 2026"])
 def test_what_is_no_date_says_nothing_of_a_clock(date: str) -> None:
     assert clock_of(date) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "finding", "code"), [("attested", "ok", 0), ("unknown", "note", 0), ("refused", "wrong", 2)]
+)
+def test_another_model_than_an_arms_is_wrong_and_one_that_nobody_can_tell_a_note(
+    state: State, finding: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = model(tmp_path, "base", "base")
+    model(tmp_path, "lora", "adapter", base)
+    monkeypatch.setattr(reached, "listens", lambda *_: True)
+
+    def answered(*given: Any) -> Iterator[Found]:
+        for arm, one, endpoint in zip(("control", "candidate"), given, given[2], strict=False):
+            served = Served(one, addresses_of(endpoint, given[3])[0])
+            yield Found(endpoint.arm, served, Attestation(state=state, told=f"as {arm}"))
+
+    monkeypatch.setattr(asked, "attest_arms", answered)
+    control, candidate = reached.attested(route(tmp_path, "lora"))
+    assert (control.state, candidate.state) == (finding, finding)
+    assert {control.exit_code, candidate.exit_code} == {code}
+    assert candidate.what == "shop: who answers as candidate"
+    assert "as candidate" in candidate.told
+
+
+def test_engines_that_do_not_run_are_not_asked_who_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model(tmp_path, "base", "base")
+    monkeypatch.setattr(reached, "listens", lambda *_: False)
+    assert list(reached.attested(route(tmp_path))) == []

@@ -16,10 +16,12 @@ from belay.project import Project
 from evaluator.briefs.judges import JudgeAddress
 from evaluator.watch.worker.worker import WorkerSettings
 from router.control.settings import ControlSettings
+from serving.engines.arms import Endpoint
 from serving.engines.placement import Card
 from serving.models.manifest import EngineOfOthers, Kind, write_manifest
 from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import UsageError
+from telemetry.events import DEFAULT_ROUTE
 
 
 def model(
@@ -187,3 +189,27 @@ def test_a_candidate_of_another_base_is_refused(tmp_path: Path) -> None:
     model(tmp_path, "tuned", "candidate", model(tmp_path, "other", "base"))
     with pytest.raises(UsageError, match="made from base 'other', the route's is 'base'"):
         route(tmp_path, "tuned")
+
+
+def test_control_is_told_where_the_arms_of_every_route_answer(tmp_path: Path) -> None:
+    base = model(tmp_path, "base", "base")
+    lora = model(tmp_path, "lora", "adapter", base)
+    found = route(tmp_path, "lora")
+    sql = {arm: {"arm": arm, "url": f"http://{arm}:1"} for arm in ("control", "candidate")}
+    further = {"routes": {"sql": sql, "broken": {"control": 1}}}
+    told = replace(
+        found, project=found.project.model_copy(update={"router": further, "attestation": "require"})
+    )
+    both = Endpoint(arm="control", url="http://b:1"), Endpoint(arm="candidate", url="http://c:1")
+    stack = replace(stack_settings(told), routes={"own": both})
+    content = next(p.content for p in processes_of(stack) if p.name == "control")
+    settings = ControlSettings.model_validate(content)
+    assert settings.attestation == "require"
+    assert {
+        name: (arms.control.url, arms.candidate.url, arms.candidate.model)
+        for name, arms in settings.arms.items()
+    } == {
+        DEFAULT_ROUTE: ("http://127.0.0.1:9001", "http://127.0.0.1:9001", lora.served_name),
+        "sql": ("http://control:1", "http://candidate:1", None),
+        "own": ("http://b:1", "http://c:1", None),
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from serving.engines.plans import engine_plans
-from serving.models.manifest import EngineOfOthers, Kind, write_manifest
+from serving.models.manifest import EngineOfOthers, Kind, bind_identity, write_manifest
 from serving.models.store import ModelStore, StoredModel
 from telemetry.errors import AttestationError
 
@@ -32,6 +32,19 @@ def test_a_base_and_its_adapters_are_one_engine(store: ModelStore) -> None:
     assert (plan.model, plan.adapters) == (base, (first, second))
     assert plan.name_of(base, "shop") == "shop"
     assert plan.name_of(first, "shop") == f"a@{first.manifest.sha256[:12]}"
+
+
+def test_a_model_is_served_whatever_its_manifest_was_told_meanwhile(store: ModelStore) -> None:
+    base = model(store, "base", "base")
+    adapter = model(store, "a", "adapter", base)
+    (plan,) = engine_plans([adapter], store)
+    for name in ("base", "a"):
+        bind_identity(store.folder / name, "0" * 64)
+        assert plan.serves(store.get(name))
+    assert plan.name_of(store.get("a"), "shop") == adapter.served_name
+    (adapter.folder / "weights").write_text("trained again")
+    write_manifest(adapter.folder, kind="adapter", name="a", base_sha256=base.manifest.sha256)
+    assert not plan.serves(store.get("a"))
 
 
 def test_an_adapter_brings_its_base_along(store: ModelStore) -> None:

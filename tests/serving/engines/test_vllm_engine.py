@@ -23,7 +23,7 @@ from serving.engines.vllm_engine import (
     engine_cards,
     engine_package,
 )
-from serving.models.manifest import write_manifest
+from serving.models.manifest import read_manifest, write_manifest
 from telemetry.errors import AttestationError, EngineFailed, PortTaken
 
 FAKE = Path(__file__).with_name("fake_engine.py")
@@ -282,6 +282,45 @@ def test_an_adapter_of_another_base_is_not_served(settings: EngineSettings, tmp_
     write_manifest(adapter.parent, kind="candidate", name="c", base_sha256="0" * 64)
     with pytest.raises(AttestationError, match="trained on base 0000"):
         fake(settings.model_copy(update={"adapters": {"c": adapter}})).start()
+
+
+@pytest.mark.parametrize("where", ["adapter", "candidate/adapter"])
+def test_a_name_with_a_hash_is_never_given_to_another_content(
+    where: str, settings: EngineSettings, tmp_path: Path
+) -> None:
+    adapter = tmp_path / where
+    owner = adapter if where == "adapter" else adapter.parent
+    adapter.mkdir(parents=True)
+    (adapter / "adapter_model.safetensors").write_bytes(b"delta")
+    base = read_manifest(settings.folder).sha256
+    sha256 = write_manifest(owner, kind="adapter", name="lora", base_sha256=base).sha256
+
+    def serving(name: str) -> VllmEngine:
+        return fake(settings.model_copy(update={"adapters": {name: adapter}}))
+
+    for name in (f"lora@{'0' * 12}", f"lora@{sha256[:11]}x", "lora@"):
+        with pytest.raises(AttestationError, match=rf"expected sha256 .*found {sha256[:12]}"):
+            serving(name).start()
+    with serving(f"lora@{sha256[:12]}") as engine:
+        assert engine.alive()
+    (adapter / "adapter_model.safetensors").write_bytes(b"trained again")
+    write_manifest(owner, kind="adapter", name="lora", base_sha256=base)
+    with pytest.raises(AttestationError, match=f"expected sha256 {sha256[:12]}"):
+        serving(f"lora@{sha256[:12]}").start()
+
+
+def test_no_adapter_is_replaced_in_an_engine_that_runs(settings: EngineSettings) -> None:
+    environment = build_environment(settings, {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"})
+    assert environment["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] == "0"
+
+
+def test_an_engine_is_healthy_only_with_all_its_adapters(settings: EngineSettings, tmp_path: Path) -> None:
+    (tmp_path / "lora").mkdir()
+    base = read_manifest(settings.folder).sha256
+    write_manifest(tmp_path / "lora", kind="adapter", name="lora", base_sha256=base)
+    without = settings.model_copy(update={"adapters": {"lora": tmp_path / "lora"}, "start_timeout_s": 1.0})
+    with fake(without) as engine, pytest.raises(EngineFailed, match="healthy within 1 s"):
+        engine.wait_healthy()
 
 
 _OWNER = """
