@@ -9,7 +9,7 @@ const Table = ({ id, title, lead, heads, children }) =>
     <h2 id=${id}>${title}</h2>
     ${lead && html`<p class="lead">${lead}</p>`}
     <div class="scroll" tabindex="0" role="group" aria-label=${`${title}, a table`}>
-      <table class="stacked"><thead><tr>${heads.map((head) => html`<th scope="col" class=${head === "judge" ? "words" : ""}>${head}</th>`)}</tr></thead><tbody>${children}</tbody></table>
+      <table class="stacked"><thead><tr>${heads.map((head) => html`<th scope="col" class=${head === "judge" ? "prose" : ""}>${head}</th>`)}</tr></thead><tbody>${children}</tbody></table>
     </div>
   </section>`;
 
@@ -41,11 +41,11 @@ export function Judges({ rollout }) {
       heads=${["capability", "judge", "may add", "may hide", "graded pairs", "off by"]}>
       ${programs.length > 0 &&
       html`<tr><th scope="row">${programs.length > 3 ? `${count(programs.length)} capabilities` : programs.map((one) => plain(one.capability)).join(", ")}</th>
-        <td data-label="judge" class="words">program</td><td data-label="may add">nothing</td><td data-label="may hide">nothing</td><td data-label="graded pairs">–</td><td data-label="off by">–</td></tr>`}
+        <td data-label="judge" class="prose">program</td><td data-label="may add">nothing</td><td data-label="may hide">nothing</td><td data-label="graded pairs">–</td><td data-label="off by">–</td></tr>`}
       ${others.map(
         (one) => html`<tr key=${one.capability} class=${one.refuted ? "blamed" : ""}>
           <th scope="row">${plain(one.capability)}${one.idle && html`<small class="by">cannot fire: ${one.idle}</small>`}</th>
-          <td data-label="judge" class="words">${one.judge}${one.refuted && html` <b>refuted by people</b>`}</td>
+          <td data-label="judge" class="prose">${one.judge}${one.refuted && html` <b>refuted by people</b>`}</td>
           <td data-label="may add">${one.judge === "program" ? "nothing" : one.adds === null ? "unknown" : points(one.adds)}</td>
           <td data-label="may hide">${hides(one)}</td>
           <td data-label="graded pairs">${one.graded === null ? "–" : count(one.graded)}</td>

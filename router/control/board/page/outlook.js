@@ -38,9 +38,10 @@ export function Outlook({ line }) {
         <tbody>${rows.map((one) => html`<tr key=${one.capability}>
           <th scope="row">${plain(one.capability)}</th>
           <td data-label="samples so far" class="wide"><span class="with"><span class="parts" aria-hidden="true"><b style=${{ width: `${(100 * one.units) / most}%` }} /><i style=${{ width: `${(100 * one.pairs) / most}%` }} /></span>
-            <span>${count(one.units)} units, ${count(one.pairs)} pairs</span></span></td>
+            <span>${count(one.units)} ${one.units === 1 ? "unit" : "units"}, ${count(one.pairs)} ${one.pairs === 1 ? "pair" : "pairs"}</span></span></td>
           ${!ended && html`<td data-label="a day now">${one.a_day === null ? "–" : count(Math.round(one.a_day))}</td>`}
-          ${(ended ? [] : found.drops).map((drop, n) => html`<td data-label=${`−${Math.round(100 * drop)} points`}>${when(one, one.drops[n], drop)}</td>`)}
+          ${!ended && one.why && html`<td class="prose" colSpan=${found.drops.length} data-label="a drop"><small>${one.why}</small></td>`}
+          ${(ended || one.why ? [] : found.drops).map((drop, n) => html`<td data-label=${`−${Math.round(100 * drop)} points`}>${when(one, one.drops[n], drop)}</td>`)}
         </tr>`)}</tbody>
       </table>
     </div>
@@ -56,7 +57,6 @@ function lead(found, ended) {
 const speed = (rate) => (rate >= 1 ? `${rate.toFixed(1)} scores a second` : `${count(Math.round(3600 * rate))} scores an hour`);
 
 function when(one, told, drop) {
-  if (one.why) return html`<small>${one.why}</small>`;
   if (drop <= one.tolerated) return html`<small>tolerated</small>`;
   if (!told || told.p50_s === null) return html`<small>never at this threshold</small>`;
   return html`${long(told.p50_s)} <small class="beside">| ${told.p90_s === null ? "never" : long(told.p90_s)}</small>`;
