@@ -87,13 +87,19 @@ function show(tail) {
   tail.fresh = [];
 }
 
+const OF_SCORE = ["capability", "tagged", "value", "other_value", "unscored", "judge", "scored_at"];
+
+// What is known of a row and its score: control may have forgotten the one when the other comes.
+const both = (row, newer) =>
+  newer.outcome === null && row.outcome !== null ? { ...row, ...Object.fromEntries(OF_SCORE.map((name) => [name, newer[name]])) } : newer;
+
 // A row that is there already, its score having come, stays where it is.
 export function joined(rows, news) {
   const by = new Map(news.map((row) => [row.interaction_id, row]));
   const kept = rows.map((row) => {
     const newer = by.get(row.interaction_id);
     by.delete(row.interaction_id);
-    return newer ?? row;
+    return newer ? both(row, newer) : row;
   });
   return [...by.values(), ...kept].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0)).slice(0, MOST);
 }

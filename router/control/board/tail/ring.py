@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -10,7 +11,8 @@ from typing import Final, NamedTuple
 from router.control.board.tail.rows import OF_SCORE, Row, row_of, scored
 from telemetry.events import InteractionRecorded, LogPlace, ScoreRecorded, Value
 
-MOST_ROWS: Final = 2_000
+MOST_ROWS: Final = 5_000
+"""Some seconds of a busy topic, so that a score mostly finds its interaction; 22 MB."""
 WINDOW: Final = 60
 """Seconds over which it is told how much was read and how much skipped."""
 
@@ -63,20 +65,26 @@ class Ring:
             return self._known(interaction_id)
 
     def since(self, version: int, matches: Callable[[Row], bool], most: int) -> News:
-        """The rows that changed after `version` and match, newest first, at most `most` of them."""
+        """The rows that changed after `version` and match, newest first, at most `most` of them.
+
+        Of those that are too many it is by their ids which are told: whoever was told an interaction is told its score.
+        At first (`version` 0) the newest are.
+        """
         with self._lock:
             newest = self.version
             found: list[Row] = []
-            left_out = 0
             for changed, row in reversed(self._rows.values()):
                 if changed <= version:
                     break
                 if matches(row):
-                    if len(found) < most:
-                        found.append(row)
-                    else:
-                        left_out += 1
-        return News(newest, tuple(found), left_out)
+                    found.append(row)
+        if len(found) <= most:
+            return News(newest, tuple(found), 0)
+        if version == 0:
+            return News(newest, tuple(found[:most]), len(found) - most)
+        last = sorted(_lot(row) for row in found)[most - 1]
+        told = [row for row in found if _lot(row) <= last][:most]
+        return News(newest, tuple(told), len(found) - len(told))
 
     def count(self, second: int, read: int, skipped: int) -> None:
         """Note what became of the records of this moment (seconds of any clock that only grows)."""
@@ -106,3 +114,8 @@ class Ring:
         self._rows.move_to_end(row.interaction_id)
         if len(self._rows) > self._most:
             self._rows.popitem(last=False)
+
+
+def _lot(row: Row) -> int:
+    """The same number for an interaction whenever it is asked."""
+    return zlib.crc32(row.interaction_id.encode())

@@ -38,6 +38,20 @@ def test_a_look_has_what_changed_since_the_last_and_counts_what_it_leaves_out() 
     assert [(row.interaction_id, row.value) for row in again.rows] == [("i3", 0.75)]
 
 
+def test_of_too_many_the_same_are_told_when_they_come_and_when_their_scores_do() -> None:
+    ring = Ring()
+    ring.see(interaction("before"), PLACE)
+    version = ring.version
+    for number in range(500):
+        ring.see(interaction(f"i{number}"), PLACE)
+    told = ring.since(version, every, 40)
+    for number in reversed(range(500)):
+        ring.score(score(f"i{number}"), PLACE)
+    again = ring.since(told.version, every, 40)
+    assert {row.interaction_id for row in told.rows} == {row.interaction_id for row in again.rows}
+    assert (len(told.rows), told.left_out, again.rows[0].value) == (40, 460, 0.75)
+
+
 def test_a_score_and_its_interaction_make_the_same_row_in_either_order() -> None:
     orders = (Ring(), Ring())
     orders[0].see(interaction(), PLACE)
