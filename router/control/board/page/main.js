@@ -3,17 +3,14 @@
 import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { Dialog, TokenDialog } from "./dialogs.js";
 import { DecisionView } from "./decision.js";
-import { InteractionView } from "./interaction.js";
 import { Grade } from "./grade.js";
 import { follow, known, subscribe, token } from "./live.js";
 import { Nav } from "./nav.js";
 import { Overview } from "./overview.js";
 import { Banners, Freshness } from "./parts.js";
 import { Plan } from "./plan.js";
-import { AuditsView, TrainingsView } from "./reports.js";
 import { RolloutView } from "./rollout.js";
 import { Start } from "./start.js";
-import { TailView } from "./tail.js";
 
 // `#/kind/id/part/inner?query`; an empty `kind`, and one that nobody knows, is the overview.
 function route() {
@@ -33,6 +30,25 @@ function plainly(text) {
 const rolloutOf = (place) => (place.kind === "rollouts" ? place.id || null : null);
 
 const TITLES = { live: "Live interactions", interactions: "Interaction", grade: "Grade answers", plan: "Plan a rollout", start: "Start a rollout", audits: "Audits", trainings: "Trainings" };
+
+// Pages that are fetched when somebody opens them: a rollout at the moment of its rollback waits for none of them.
+const LATER = {
+  InteractionView: () => import("./interaction.js"),
+  TailView: () => import("./tail.js"),
+  AuditsView: () => import("./reports.js"),
+  TrainingsView: () => import("./reports.js"),
+};
+
+function Later({ view, ...props }) {
+  const [found, set] = useState(null);
+  useEffect(() => {
+    let wanted = true;
+    LATER[view]().then((part) => wanted && set({ view: part[view] }), () => wanted && set({ wrong: true }));
+    return () => (wanted = false);
+  }, [view]);
+  if (found?.wrong) return html`<p class="empty">This page cannot be fetched: control does not answer. Load it again.</p>`;
+  return found ? html`<${found.view} ...${props} />` : html`<p class="empty" aria-busy="true">Opening</p>`;
+}
 
 function useLive() {
   const [, again] = useState(0);
@@ -89,13 +105,13 @@ function Page() {
 
 function view(place, rollout, line, onAct) {
   const one = place.kind === "interactions" ? place.id : place.part === "interactions" ? place.inner : null;
-  if (one) return html`<${InteractionView} id=${one} key=${one} />`;
-  if (place.kind === "live" || place.kind === "interactions") return html`<${TailView} query=${place.query} />`;
+  if (one) return html`<${Later} view="InteractionView" id=${one} key=${one} />`;
+  if (place.kind === "live" || place.kind === "interactions") return html`<${Later} view="TailView" query=${place.query} key="tail" />`;
   if (place.kind === "grade") return html`<${Grade} place=${place} />`;
   if (place.kind === "plan") return html`<${Plan} query=${place.query} />`;
   if (place.kind === "start") return html`<${Start} />`;
-  if (place.kind === "audits") return html`<${AuditsView} />`;
-  if (place.kind === "trainings") return html`<${TrainingsView} />`;
+  if (place.kind === "audits") return html`<${Later} view="AuditsView" key="audits" />`;
+  if (place.kind === "trainings") return html`<${Later} view="TrainingsView" key="trainings" />`;
   if (!rolloutOf(place)) return html`<${Overview} overview=${known.overview} onAct=${onAct} />`;
   if (rollout?.unknown)
     return html`<section class="empty"><h1>No such rollout</h1><p>${rollout.unknown}</p><a href="#/">All rollouts</a></section>`;
