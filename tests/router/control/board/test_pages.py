@@ -120,6 +120,7 @@ def test_runs_are_drawn_and_listed_by_what_is_asked_for_and_their_reports_open(
     expect(opened.value.locator("h1").first).to_be_visible()
     opened.value.close()
     page.get_by_role("navigation", name="Pages").get_by_role("link", name="Trainings").click()
+    expect(page.get_by_role("heading", name="Every training")).to_be_visible()
     expect(rows).to_have_count(2)
     expect(page.locator("tr", has_text="run-1")).to_contain_text("its audit")
     expect(page.locator("tr", has_text="run-2")).to_contain_text("its checkpoint")
