@@ -11,6 +11,11 @@ from evaluator.verifiers.judgement import EMPTY, Judgement, unscored
 from evaluator.verifiers.numbers import numbers_in, readable
 from evaluator.verifiers.phrases import affirmed, folded
 
+OPENING: Final = 0.1
+CLOSING: Final = 0.1
+"""What opening and closing are worth of a reply's score."""
+LONGEST: Final = 60
+"""Words of a reply, where the brief says nothing."""
 _FRAME: Final = re.compile(r"^[^\w]+|[^\w.!?]+$")
 _HOUR: Final = re.compile(r"(?<=\d)\s*([ap])\.?\s?m\b\.?")
 
@@ -32,12 +37,12 @@ def support_reply(answer: str, reference: Any, prompt: str, options: Mapping[str
         return EMPTY
     text = _in_digits(answer)
     facts = [affirmed(text, _in_digits(fact)) for fact in reference["facts"]]
-    style = style_of(answer, opening, closing, options.get("max_words", 60))
+    style = style_of(answer, opening, closing, options.get("max_words", LONGEST))
     parts = {
         "facts": 0.6 * sum(facts) / len(facts),
         "desk": 0.2 * affirmed(text, reference["desk"]),
-        "opening": 0.1 * style[0],
-        "closing": 0.1 * style[1],
+        "opening": OPENING * style[0],
+        "closing": CLOSING * style[1],
     }
     found = ", ".join(f"{name} {value:.2f}" for name, value in parts.items())
     return Judgement(min(1.0, round(sum(parts.values()), 6)), found)

@@ -15,8 +15,9 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
 
+from evaluator.verifiers.labels import chosen
 from evaluator.verifiers.programs import parsed
-from evaluator.verifiers.text import bare, contains_phrase, normalise, without_fence
+from evaluator.verifiers.text import bare, normalise, without_fence
 
 _NUMBER: Final = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?")
 
@@ -54,7 +55,7 @@ def _numbers(answer: str, base: str, options: Mapping[str, Any]) -> bool | None:
 
 def _labels(answer: str, base: str, options: Mapping[str, Any]) -> bool | None:
     labels = [str(one) for one in options.get("labels", ())]
-    ours, theirs = ([one for one in labels if contains_phrase(text, one)] for text in (answer, base))
+    ours, theirs = (chosen(text, labels) for text in (answer, base))
     return ours == theirs if theirs else None
 
 

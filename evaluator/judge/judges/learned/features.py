@@ -18,6 +18,7 @@ from evaluator.judge.judges.agreement import agree
 from evaluator.judge.judges.case import Case
 from evaluator.judge.judges.likelihood import Likelihood
 from evaluator.verifiers import check_prompt
+from evaluator.verifiers.bounds import bounds
 from evaluator.verifiers.signals import signals
 from evaluator.verifiers.text import normalise, words
 
@@ -83,6 +84,18 @@ def features(
         for case, near in zip(cases, cosines, strict=True)
     ]
     return np.array(rows).reshape(len(cases), len(NAMES))
+
+
+def certain(
+    cases: Sequence[Case], verifier: str | None, options: Mapping[str, Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The lowest score of each case's answer and the width up to its highest, whatever the reference.
+
+    What is learnt is where between the two a score lies: a prediction p stands for low + width * p.
+    """
+    found = [bounds(verifier, options, case.prompt, case.answer) for case in cases]
+    low = np.array([one.low for one in found], dtype=np.float64)
+    return low, np.array([one.high for one in found], dtype=np.float64) - low
 
 
 def likelihood_features(told: Sequence[tuple[Likelihood, Likelihood]]) -> NDArray[np.float64]:

@@ -68,7 +68,7 @@ def fit(
     kept = weight > 0.0
     model = LogisticRegression(C=STRENGTH, max_iter=2000)
     if len(set(good[kept].tolist())) < 2:
-        level = float(np.clip(scores.mean(), 0.02, 0.98))
+        level = float(np.clip(np.average(scores, weights=counts), 0.02, 0.98)) if counts.any() else 0.5
         nothing = np.zeros((capabilities, width - 1))
         return Fit(mean, scale, nothing, np.full(capabilities, np.log(level / (1.0 - level))))
     model.fit(both[kept], good[kept], sample_weight=weight[kept])

@@ -10,7 +10,7 @@ import numpy as np
 from evaluator.briefs.brief import LoadedBrief
 from evaluator.judge.judges.case import Case
 from evaluator.judge.judges.learned.asking import pair_of
-from evaluator.judge.judges.learned.features import Embed, features, likelihood_features
+from evaluator.judge.judges.learned.features import Embed, certain, features, likelihood_features
 from evaluator.judge.judges.learned.model import LearnedModel
 from evaluator.judge.judges.likelihood import Telling
 from evaluator.verifiers.judgement import EMPTY, Judgement, unscored
@@ -55,7 +55,8 @@ class LearnedJudge:
         if informed is not None and likelihoods is not None and (told := pair_of(cases, likelihoods)):
             rows = np.hstack([rows, likelihood_features(told)])
             said, weighed = f"{said} and its likelihoods", informed.fit
-        found = weighed.predict(rows, [number] * len(cases))
+        low, width = certain(cases, *self._kinds[capability])
+        found = low + width * weighed.predict(rows, [number] * len(cases))
         return [
             Judgement(float(value), said, basis="learned") if case.answer.strip() else EMPTY
             for case, value in zip(cases, found, strict=True)

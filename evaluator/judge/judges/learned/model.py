@@ -17,7 +17,7 @@ from telemetry.errors import AttestationError
 from telemetry.events import ModelRef, Value
 from telemetry.files import write_renamed
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 INFORMED_NAMES: Final = (*NAMES, *LIKELIHOOD_NAMES)
 
 

@@ -7,7 +7,7 @@ other audits on the same base, and damaged ones. What the fit is worth is measur
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from evaluator.briefs.brief import LoadedBrief
 from evaluator.judge.judges.betting import lower_bound
 from evaluator.judge.judges.calibration import calibrate_pairs
 from evaluator.judge.judges.learned.asking import all_of
-from evaluator.judge.judges.learned.features import NAMES, Embed, features, likelihood_features
+from evaluator.judge.judges.learned.features import NAMES, Embed, certain, features, likelihood_features
 from evaluator.judge.judges.learned.fitting import Floats, cross_fitted, fit
 from evaluator.judge.judges.learned.lessons import Lesson, Pair, Verify, lessons_of
 from evaluator.judge.judges.learned.model import (
@@ -66,50 +66,61 @@ def teach(
     if not names:
         raise UsageError(f"no capability has {FEWEST} answered pairs: {counts}")
     lessons = [one for one in lessons_of(loaded, pairs, others, verify) if one.capability in names]
-    rows, order = _rows(loaded, lessons, names, embed)
-    lessons = [lessons[at] for at in order]
-    plain, unseen = _weighed(lessons, rows, names, NAMES)
+    sheet = _sheet(loaded, lessons, names, embed)
+    plain, unseen = _weighed(sheet, names, NAMES)
     return LearnedModel(
         **plain.model_dump(),
         encoder=encoder,
         brief_sha256=loaded.sha256,
         base=refs[0],
         candidate=refs[1],
-        informed=None if likelihoods is None else _informed(lessons, rows, names, unseen, likelihoods),
+        informed=None if likelihoods is None else _informed(sheet, names, unseen, likelihoods),
     )
 
 
-def _informed(
-    lessons: Sequence[Lesson], rows: Floats, names: Sequence[str], plain: Floats, likelihoods: Telling
-) -> Weighed | None:
+class _Sheet(NamedTuple):
+    """Lessons, capability by capability; their features; between which scores each lies (`features.certain`)."""
+
+    lessons: list[Lesson]
+    rows: Floats
+    low: Floats
+    width: Floats
+
+
+def _informed(sheet: _Sheet, names: Sequence[str], plain: Floats, likelihoods: Telling) -> Weighed | None:
     """The weights with base's likelihoods among the features; None where they do not predict better than without.
 
     `plain` are the predictions without, on prompts that their fit had not seen. Better is a smaller squared error over
     the answers that models gave, of which base's engine told. An answer of which it does not tell teaches nothing
     here; where that is more than `UNTOLD` of them, nothing is learnt.
     """
-    told = all_of([one.case for one in lessons], likelihoods)
+    told = all_of([one.case for one in sheet.lessons], likelihoods)
     known = [at for at, both in enumerate(told) if both is not None]
-    if len(known) < (1.0 - UNTOLD) * len(lessons):
+    if len(known) < (1.0 - UNTOLD) * len(told):
         return None
-    kept = [lessons[at] for at in known]
-    wide = np.hstack([rows[known], likelihood_features([both for both in told if both is not None])])
-    found, unseen = _weighed(kept, wide, names, INFORMED_NAMES)
+    kept = [sheet.lessons[at] for at in known]
+    wide = np.hstack([sheet.rows[known], likelihood_features([both for both in told if both is not None])])
+    found, unseen = _weighed(_Sheet(kept, wide, sheet.low[known], sheet.width[known]), names, INFORMED_NAMES)
     given = [at for at, one in enumerate(kept) if one.source != "damage"]
     scores = np.array([one.score for one in kept])[given]
     with_them, without = unseen[given] - scores, plain[known][given] - scores
     return found if float((with_them**2).mean()) < float((without**2).mean()) else None
 
 
-def _weighed(
-    lessons: Sequence[Lesson], rows: Floats, names: Sequence[str], features_named: tuple[str, ...]
-) -> tuple[Weighed, Floats]:
-    """Weights, and each lesson's prediction by a fit that had not seen its prompt."""
+def _weighed(sheet: _Sheet, names: Sequence[str], features_named: tuple[str, ...]) -> tuple[Weighed, Floats]:
+    """Weights, and each lesson's prediction by a fit that had not seen its prompt.
+
+    What is learnt is where between the bounds that are certain a score lies; the wider they are, the more it counts.
+    """
+    lessons, rows, low, width = sheet
     scores = np.array([one.score for one in lessons])
     number = np.array([names.index(one.capability) for one in lessons])
     times = np.array([DAMAGE_COUNTS if one.source == "damage" else 1.0 for one in lessons])
-    unseen = cross_fitted(rows, scores, number, len(names), [one.group for one in lessons], times)
-    whole = fit(rows, scores, number, len(names), times)
+    part = np.clip((scores - low) / np.where(width > 0.0, width, 1.0), 0.0, 1.0)
+    times = times * width
+    inside = cross_fitted(rows, part, number, len(names), [one.group for one in lessons], times)
+    unseen = low + width * inside
+    whole = fit(rows, part, number, len(names), times)
     found = Weighed(
         names=features_named,
         mean=tuple(map(float, whole.mean)),
@@ -128,18 +139,20 @@ def _weighed(
     return found, unseen
 
 
-def _rows(
-    loaded: LoadedBrief, lessons: Sequence[Lesson], names: Sequence[str], embed: Embed
-) -> tuple[Floats, list[int]]:
-    """The features of all lessons, capability by capability, and the order in which they stand."""
+def _sheet(loaded: LoadedBrief, lessons: Sequence[Lesson], names: Sequence[str], embed: Embed) -> _Sheet:
+    """The lessons in the order of their capabilities, with what is known of their answers."""
     kinds = {c.name: (c.judge.verifier, c.judge.options) for c in loaded.brief.capabilities}
-    parts: list[NDArray[np.float64]] = []
-    order: list[int] = []
+    rows: list[NDArray[np.float64]] = []
+    sure: list[tuple[Floats, Floats]] = []
+    ordered: list[Lesson] = []
     for name in names:
-        own = [at for at, one in enumerate(lessons) if one.capability == name]
-        parts.append(features([lessons[at].case for at in own], embed, *kinds[name]))
-        order += own
-    return np.vstack(parts), order
+        own = [one for one in lessons if one.capability == name]
+        cases = [one.case for one in own]
+        rows.append(features(cases, embed, *kinds[name]))
+        sure.append(certain(cases, *kinds[name]))
+        ordered += own
+    low, width = (np.concatenate(part) for part in zip(*sure, strict=True))
+    return _Sheet(ordered, np.vstack(rows), low, width)
 
 
 def _worth(lessons: Sequence[Lesson], scores: Floats, unseen: Floats, capability: str) -> Worth:
