@@ -29,7 +29,7 @@ def run(settings: RouterSettings) -> None:
         check(settings.tls)
     if not settings.wants_keys:
         log.warning("nobody needs a key: whoever reaches this router may use its models (see `keys_file`)")
-    if settings.workers > 1:
+    if settings.workers > 1 or settings.supervised:
         supervise(settings)
     else:
         _alone(settings)

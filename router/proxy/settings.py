@@ -107,7 +107,8 @@ class RouterSettings(TlsSettings):
 
     `status_host` and `status_port` are where it tells how it is (`/belay/status`, `/metrics`), not to clients.
 
-    `workers` are the processes that share the port; each has a spool in `spool_folder` and limits of its own.
+    `workers` are the processes that share the port; each has a spool in `spool_folder` and limits of its own. A single
+    one is `supervised` where that is set, as several always are: SIGHUP replaces it by one that reads settings anew.
     `default_salt` is what subjects are hashed with while there is no rollout; `router_id` where it is not given.
 
     `limits` is what a client may cost, `max_answer_bytes` the most of an answer, all of which is kept for its record.
@@ -139,6 +140,7 @@ class RouterSettings(TlsSettings):
     router_id: str = "router-1"
     default_salt: str | None = None
     workers: Annotated[int, Field(ge=1, le=256)] = 1
+    supervised: bool = False
     control: Endpoint | None = None
     candidate: Endpoint | None = None
     rollout_file: Path | None = None

@@ -144,6 +144,46 @@ def test_workers_are_one_router_and_die_and_are_replaced_without_a_refused_reque
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("count", [{"workers": 2}, {"workers": 1, "supervised": True}], ids=["two", "one"])
+def test_sighup_takes_on_new_routes_under_load_and_a_broken_file_keeps_the_old(
+    tmp_path: Path, engine: int, count: dict[str, Any]
+) -> None:
+    port, own = free_port(), free_port()
+    settings = settings_of(tmp_path, port, engine)
+    arms = {arm: settings.pop(arm) for arm in ("control", "candidate")}
+    settings |= {"status_port": own, "routes": {"m": arms, "old": arms}} | count
+    file = tmp_path / "settings.yaml"
+
+    def status_of(model: bytes) -> bytes:
+        return said_to(
+            port, ASK.replace(b'"m"', b'"%b"' % model).replace(b"26", b"%d" % (25 + len(model))) % b"s"
+        )[9:12]
+
+    def rolled() -> bool:
+        told = httpx.get(f"http://127.0.0.1:{own}/belay/status", timeout=20).json()["workers"]
+        return told["replaced"] == count["workers"] and told["alive"] == count["workers"]
+
+    with process(ROUTER, tmp_path, settings, "/belay/healthz") as (child, _), asking(port) as wrong:
+        assert [status_of(model) for model in (b"m", b"old", b"new")] == [b"200", b"200", b"404"]
+        changed = {"routes": {"m": arms, "new": arms}}
+        file.write_text(yaml.safe_dump(settings | changed), encoding="utf-8")
+        child.send_signal(signal.SIGHUP)
+        until(rolled)
+        assert [status_of(model) for model in (b"m", b"old", b"new")] == [b"200", b"404", b"200"]
+
+        broken = {"routes": {"m": arms, "new": arms | {"control": {"arm": "control", "url": "nowhere"}}}}
+        file.write_text(yaml.safe_dump(settings | broken), encoding="utf-8")
+        child.send_signal(signal.SIGHUP)
+        until(lambda: "the workers that are left stay as they are" in (tmp_path / "log").read_text())
+        assert [status_of(model) for model in (b"m", b"old", b"new")] == [b"200", b"404", b"200"]
+        log = (tmp_path / "log").read_text()
+        assert str(file) in log
+        assert "routes.new" in log
+        assert rolled()
+        assert wrong == []
+
+
+@pytest.mark.slow
 def test_workers_end_with_a_supervisor_that_was_killed(tmp_path: Path, engine: int) -> None:
     own = free_port()
     settings = settings_of(tmp_path, free_port(), engine) | {"status_port": own, "workers": 2}
