@@ -17,24 +17,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from _environments import REPOSITORY, NotHere, python_environment
 from _shape import say
 
 from serving.server import free_port
 from telemetry.events import AuditRef, CapabilityWatch, ModelRef, RolloutChanged, RolloutSpec, Stage, now
 from telemetry.rollout_file import write_rollout
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
-ENVIRONMENTS: Final = REPOSITORY / ".belay" / "bench"
 VLLM_ROUTER: Final = "vllm-router==0.1.17"
 LITELLM: Final = "litellm[proxy]==1.108.7"
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _BELAY: Final = "from belay.cli import main; main()"
 _SHARE: Final = 0.25
-
-
-class NotHere(Exception):
-    """This peer cannot be measured on this machine; says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +101,7 @@ def ours(folder: Path, ports: Sequence[int], tree: Path = REPOSITORY, **changes:
 @contextmanager
 def vllm_router(folder: Path, ports: Sequence[int]) -> Iterator[Served]:
     """vllm-router in front of both engines, in turn. Raises NotHere."""
-    binary = _environment("vllm-router", VLLM_ROUTER) / "bin" / "vllm-router"
+    binary = python_environment("vllm-router", VLLM_ROUTER) / "bin" / "vllm-router"
     port, metrics = free_port(), free_port()
     urls = [f"http://127.0.0.1:{engine}" for engine in ports]
     command = [str(binary), "--host", "127.0.0.1", "--port", str(port), "--policy", "round_robin",
@@ -119,7 +114,7 @@ def vllm_router(folder: Path, ports: Sequence[int]) -> Iterator[Served]:
 @contextmanager
 def litellm(folder: Path, ports: Sequence[int]) -> Iterator[Served]:
     """LiteLLM's proxy with one worker. Raises NotHere."""
-    binary = _environment("litellm", LITELLM) / "bin" / "litellm"
+    binary = python_environment("litellm", LITELLM) / "bin" / "litellm"
     port = free_port()
     models = [
         {"model_name": "m", "litellm_params": {"model": "openai/m", "api_base": f"http://127.0.0.1:{engine}/v1",
@@ -206,25 +201,6 @@ def _rollout() -> RolloutChanged:
         actor="bench",
         reason="measured",
     )
-
-
-def _environment(name: str, requirement: str) -> Path:
-    """A virtual environment with one package, made once and kept. Raises NotHere."""
-    folder = ENVIRONMENTS / name
-    mark = folder / "installed"
-    if mark.is_file() and mark.read_text(encoding="utf-8") == requirement:
-        return folder
-    say(f"installing {requirement} into {folder}")
-    shutil.rmtree(folder, ignore_errors=True)
-    for command in (
-        [sys.executable, "-m", "venv", str(folder)],
-        [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", requirement],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise NotHere(f"{requirement} does not install: {done.stderr.strip()[-300:]}")
-    mark.write_text(requirement, encoding="utf-8")
-    return folder
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def masked(answer: Answer, *, ours: bool) -> Masked:
     Names keep who is who: the first id that was drawn becomes `chatcmpl#1` wherever it stands.
     """
     dropped = OF_THE_CONNECTION.keys() | (ADDED.keys() if ours else set())
-    body = _without_drawn(answer.body)
+    body = without_drawn(answer.body)
     length = None if len(body) == len(answer.body) else "masked"
     headers = tuple(
         (name, length if length and name.lower() == "content-length" else value)
@@ -69,7 +69,7 @@ def masked(answer: Answer, *, ours: bool) -> Masked:
     return Masked(answer.interim, answer.version, answer.status, answer.reason, headers, answer.framing, body)
 
 
-def _without_drawn(body: bytes) -> bytes:
+def without_drawn(body: bytes) -> bytes:
     seen: dict[bytes, bytes] = {}
 
     def named(found: re.Match[bytes]) -> bytes:

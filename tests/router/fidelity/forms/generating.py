@@ -37,7 +37,8 @@ _SCHEMA: Final = {
 }
 _CHATS: Final[dict[str, dict[str, Any]]] = {
     "plain": {"max_tokens": 12},
-    "n=2": {"n": 2, "max_tokens": 4},
+    "n=2": {"n": 2, "max_tokens": 4, "temperature": 0.9},
+    "n=2, greedy": {"n": 2},
     "logprobs": {"logprobs": True, "top_logprobs": 3, "max_tokens": 4},
     "stop": {"stop": ["colour", "of"], "max_tokens": 24},
     "named tool": {"tools": [_WEATHER], "tool_choice": _NAMED, "max_tokens": 12},
@@ -128,7 +129,7 @@ def _completions(model: str) -> Iterator[Form]:
         "plain": {},
         "two prompts": {"prompt": ["One, two,", "Red, green,"]},
         "tokens": {"prompt": [504, 28, 827]},
-        "n=2": {"n": 2},
+        "n=2": {"n": 2, "temperature": 0.9},
         "echo": {"echo": True, "logprobs": 2},
         "suffix": {"suffix": "end"},
     }.items():
