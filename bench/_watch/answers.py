@@ -70,7 +70,7 @@ def _ask(
 ) -> dict[str, Answered]:
     cache.mkdir(parents=True, exist_ok=True)
     settings = EngineSettings(
-        folder=_folder(base, subject, cache),
+        folder=folder_of(base, subject, cache),
         served_name=subject.name,
         port=free_port(),
         log_file=cache / f"{subject.name}.log",
@@ -107,7 +107,8 @@ def _answered(completion: Completion) -> Answered:
     return Answered(completion.text, completion.finish_reason)
 
 
-def _folder(base: Path, subject: Subject, cache: Path) -> Path:
+def folder_of(base: Path, subject: Subject, cache: Path) -> Path:
+    """The folder of a subject's model, made where it is not there."""
     if subject.tuned is None:
         return base
     from trainer.merging.writing import interpolate  # noqa: PLC0415 - takes torch along, which engines need not

@@ -79,12 +79,12 @@ def laboratory(
     """
     loaded = load_brief(SHOP / "brief.yaml")
     items = _items(loaded, size.items)
-    questions = _questions(size.prompts, seed)
-    asked = [one for one, _ in items] + [one.asked for one in questions]
+    unseen = questions(size.prompts, seed)
+    asked = [one for one, _ in items] + [one.asked for one in unseen]
     if not ask and not all(kept(name, asked, CACHE / "answers") for name in {*LEARNT_FROM, *UNSEEN}):
         return None
     base = prepare_base_model(CACHE / "base")
-    tuned = tuned or (_naive() if ask else base)
+    tuned = tuned or (naive() if ask else base)
     subjects = (
         Subject("base"),
         Subject("naive", 1.0, tuned),
@@ -95,7 +95,7 @@ def laboratory(
     found = {one.name: collect(base, one, asked, CACHE / "answers", cores) for one in subjects}
     return Laboratory(
         loaded,
-        tuple(questions),
+        tuple(unseen),
         {name: answers[len(items) :] for name, answers in found.items()},
         {name: _pairs(loaded, items, found["base"], found[name]) for name in LEARNT_FROM},
     )
@@ -112,7 +112,8 @@ def _items(loaded: LoadedBrief, most: int) -> list[tuple[Asked, str]]:
     return chosen
 
 
-def _questions(count: int, seed: int) -> list[Question]:
+def questions(count: int, seed: int) -> list[Question]:
+    """Prompts that nobody has seen, with their truths."""
     file = CACHE / f"unseen-{count}-{seed}.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(SHOP / "traffic.py"), "--count", str(count), "--seed", str(seed)]
@@ -145,7 +146,7 @@ def _pairs(
     return found
 
 
-def _naive() -> Path:
+def naive() -> Path:
     """The demo's naive fine-tune: the target's dialogues alone."""
     folder = CACHE / "home" / "models" / "naive"
     if (folder / "manifest.json").is_file():

@@ -162,7 +162,7 @@ class RouterSettings(TlsSettings):
     shadows_until: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
     paths: tuple[Annotated[str, Field(pattern=PATTERN)], ...] = DEFAULT
     ask_usage: bool = True
-    couple_pairs: bool = True
+    couple_pairs: bool = False
     breaker: BreakerSettings = BreakerSettings()
     replicas: ReplicaSettings = ReplicaSettings()
     keys_file: Path | None = None

@@ -272,7 +272,6 @@ async def running(
             "rollout_file": folder / "rollout.json",
             "spool_folder": folder / "spool",
             "expose_arm": True,
-            "couple_pairs": False,  # tests compare what engines are asked with what clients sent
         }
         | changes
     )
