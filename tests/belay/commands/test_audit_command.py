@@ -29,6 +29,7 @@ from belay.steps.asking import Asking, ModelAt
 from evaluator.audit.result import load_audit
 from evaluator.briefs.brief import load_brief
 from serving.engines.address import ModelAddress
+from serving.engines.identity_probes import PROBES, save_identity, take_identity
 from serving.models.manifest import MANIFEST, EngineOfOthers, read_manifest, write_manifest
 from serving.models.store import StoredModel
 from telemetry.errors import BaselineError, EngineFailed, UsageError
@@ -70,6 +71,9 @@ def engine() -> Iterator[Engine]:
                 self.reply(404, {"error": "no such thing here"})
                 return
             prompt = body["messages"][-1]["content"]
+            if prompt in PROBES:  # who it is may be asked at any time, and is no item
+                self.reply(200, {"choices": [{"message": {"content": prompt}, "finish_reason": "stop"}]})
+                return
             script.lives -= 1
             if script.lives < 0:
                 self.reply(400, {"error": "the engine has enough"})
@@ -194,6 +198,8 @@ def of_others(home: Home, brief_file: Path, engine: Engine) -> Home:
     theirs = EngineOfOthers(url=engine.url, model="support")
     base = write_manifest(home.base_model, kind="base", name="base", engine=theirs)
     write_manifest(home.model("mine"), kind="candidate", name="mine", base_sha256=base.sha256, engine=theirs)
+    for folder in (home.base_model, home.model("mine")):
+        save_identity(folder, take_identity(ModelAddress.of(theirs)))
     record(home, brief_file, engine)
     return home
 
