@@ -44,6 +44,7 @@ def serving(answer: Answer) -> Iterator[Fake]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are two writes, between which it waits 40 ms
 
         def do_GET(self) -> None:
             self._reply({})
