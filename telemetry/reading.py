@@ -34,6 +34,16 @@ class Unreadable:
         return lines
 
 
+def event_in(record: Record) -> Event | None:
+    """The event in a record; None where it is a tombstone, or cannot be read."""
+    if record.is_tombstone:
+        return None
+    try:
+        return codec.decode(record)
+    except UnreadableRecord:
+        return None
+
+
 def events_in(bus: Bus, topic: str, unreadable: Unreadable) -> Iterator[tuple[Record, Event]]:
     """Each event that the topic holds now with its record, in offset order; what is none goes to `unreadable`.
 

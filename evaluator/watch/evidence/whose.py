@@ -10,13 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from evaluator.watch.evidence.sequential import (
-    CEILING,
-    DropProcess,
-    History,
-    pair_factors,
-    unpaired_factors,
-)
+from evaluator.watch.evidence.sequential import CEILING, DropProcess, History
 
 Asked = Literal["subjects", "traffic"]
 PARTS: Final[dict[Asked, float]] = {"subjects": 0.15, "traffic": 0.15}
@@ -59,26 +53,24 @@ class DropTests:
 
     def unpaired(self, past: History, pi: float, candidate: bool, y: float) -> list[float]:
         """Settle one unit, bets set by `past` only; returns the components' factors."""
-        a, b, both = past.control, past.candidate, self.both
-        factors = unpaired_factors(
-            pi, candidate, y, self.delta, a.mean, a.squares / a.n, b.squares / b.n, both.grid
-        )
-        return self._multiply("subjects", factors)
+        self._meet("subjects")
+        return self._apart("subjects", self.both.unpaired(past, pi, candidate, y))
 
     def pair(self, past: History, difference: float) -> list[float]:
         """Settle one pair, bets set by `past` only; returns the components' factors."""
-        return self._multiply(
-            "traffic", pair_factors(difference, self.delta, past.second_moment, self.both.grid)
-        )
+        self._meet("traffic")
+        return self._apart("traffic", self.both.pair(past, difference))
 
-    def _multiply(self, asked: Asked, factors: list[float]) -> list[float]:
+    def _meet(self, asked: Asked) -> None:
         if self.only is None:
             self.only = asked
         elif self.only != asked and not self.alone:
             self._share_out(asked)
+
+    def _apart(self, asked: Asked, factors: list[float]) -> list[float]:
         if self.alone:
             self.alone[asked].multiply(factors)
-        return self.both.multiply(factors)
+        return factors
 
     def _share_out(self, new: Asked) -> None:
         """What was of one kind goes on as it is; the other begins with as much."""

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from router.control.actor import NotThere
-from telemetry import codec, topics
+from telemetry import topics
 from telemetry.bus.protocols import Bus, Record
-from telemetry.errors import UnreadableRecord
 from telemetry.events import InteractionRecorded, LogPlace, ShadowAnswered
+from telemetry.reading import event_in
 
 PATIENCE_S: Final = 10.0
 BACK: Final = (200, 2_000, 20_000)
@@ -53,7 +53,7 @@ class Library:
             for record in self._records(
                 self._bus, place.partition, max(0, place.offset - back), place.offset
             ):
-                event = _event(record)
+                event = event_in(record)
                 if isinstance(event, ShadowAnswered) and event.interaction_id == interaction_id:
                     shadow = event
                 elif isinstance(event, InteractionRecorded) and event.event_id == interaction_id:
@@ -80,12 +80,3 @@ class Library:
                 if not polled and not reader.holds_from(topics.INTERACTIONS, partition, first):
                     break
         yield from reversed(found)
-
-
-def _event(record: Record) -> object:
-    if record.is_tombstone:
-        return None
-    try:
-        return codec.decode(record)
-    except UnreadableRecord:
-        return None

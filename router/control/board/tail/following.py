@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from router.control.board.tail.ring import Ring
-from telemetry import codec, topics
+from telemetry import topics
 from telemetry.bus.catching_up import Partition, skip_to_last
 from telemetry.bus.protocols import Bus, Reader, Record
-from telemetry.errors import UnreadableRecord
 from telemetry.events import InteractionRecorded, LogPlace, ScoreRecorded, ScoresRecorded
+from telemetry.reading import event_in
 
 POLL_S: Final = 0.25
 LOOK_S: Final = 1.0
@@ -69,12 +69,7 @@ def catch_up(reader: Reader) -> int:
 def take(ring: Ring, records: Iterable[Record]) -> None:
     """Put what records hold into the ring. What is unreadable is passed over."""
     for record in records:
-        if record.is_tombstone:
-            continue
-        try:
-            event = codec.decode(record)
-        except UnreadableRecord:
-            continue  # the worker puts it to the dead letters
+        event = event_in(record)  # what is none the worker puts to the dead letters
         place = LogPlace(partition=record.partition, offset=record.offset)
         if isinstance(event, InteractionRecorded):
             ring.see(event, place)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from router.control.board.texts import NoTexts
-from telemetry import codec, topics
+from telemetry import topics
 from telemetry.bus.protocols import Bus, Reader, Record
-from telemetry.errors import UnreadableRecord
 from telemetry.events import (
     Event,
     InteractionRecorded,
@@ -22,6 +21,7 @@ from telemetry.events import (
     ScoresRecorded,
     ShadowAnswered,
 )
+from telemetry.reading import event_in
 
 PATIENCE_S: Final = 10.0
 CHUNK: Final = 2_000
@@ -205,13 +205,13 @@ class Finder:
     def _is_it(self, record: Record) -> InteractionRecorded | None:
         if ("ce_id", self._id.encode()) not in record.headers:
             return None
-        event = _event(record)
+        event = event_in(record)
         return event if isinstance(event, InteractionRecorded) else None
 
     def _is_shadow(self, record: Record) -> ShadowAnswered | None:
         if self._id.encode() not in (record.value or b""):
             return None
-        event = _event(record)
+        event = event_in(record)
         return event if isinstance(event, ShadowAnswered) and event.interaction_id == self._id else None
 
     def _score(self, record: Record) -> ScoreRecorded | None:
@@ -231,7 +231,7 @@ def _before(end: int) -> Iterator[tuple[int, int]]:
 
 
 def _scores_in(record: Record) -> tuple[ScoreRecorded, ...]:
-    event = _event(record)
+    event = event_in(record)
     if isinstance(event, ScoresRecorded):
         return event.scores
     return (event,) if isinstance(event, ScoreRecorded) else ()
@@ -239,12 +239,3 @@ def _scores_in(record: Record) -> tuple[ScoreRecorded, ...]:
 
 def _at(record: Record) -> At:
     return At(LogPlace(partition=record.partition, offset=record.offset), record.timestamp_ms)
-
-
-def _event(record: Record) -> Event | None:
-    if record.is_tombstone:
-        return None
-    try:
-        return codec.decode(record)
-    except UnreadableRecord:
-        return None

@@ -21,11 +21,20 @@ from _control.served import Served, under_way  # noqa: E402 - found by the line 
 
 from belay.steps.page_forms import PagePlanner  # noqa: E402 - behind what is found
 from router.control.api import Forms  # noqa: E402 - behind what is found
+from telemetry.bus.memory_bus import MemoryBus  # noqa: E402 - behind what is found
 from tests.router.control.board.forms_fake import FakeDrafting  # noqa: E402 - it stands on the story
 
 CHROMIUM = os.environ.get("BELAY_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+
+
+@pytest.fixture
+def bus() -> MemoryBus:
+    """An empty broker with our topics."""
+    made = MemoryBus()
+    made.ensure_topics()
+    return made
 
 
 @pytest.fixture(scope="module")

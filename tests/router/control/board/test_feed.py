@@ -16,7 +16,7 @@ from telemetry import codec, topics
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.bus.protocols import Encoded
 from telemetry.events import Event
-from tests.router.control.board.values import report, state, worker
+from tests.router.control.board.values import publish, report, state, worker
 from tests.router.values import decision
 
 
@@ -25,20 +25,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeding, "RETRY_S", 0.02)
     monkeypatch.setattr(feeding, "ASK_S", 0.02)
     monkeypatch.setattr(feeding, "POLL_S", 0.02)
-
-
-@pytest.fixture
-def bus() -> MemoryBus:
-    made = MemoryBus()
-    made.ensure_topics()
-    return made
-
-
-def publish(bus: MemoryBus, *events: Event) -> None:
-    with bus.publisher() as publisher:
-        for event in events:
-            publisher.send(codec.encode(event))
-        publisher.flush()
 
 
 class Watched(View):

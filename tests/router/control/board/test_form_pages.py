@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import axe_playwright_python
 import pytest
 from _control.served import Served, publish, under_way
 from playwright.sync_api import Browser, Page, expect
@@ -16,10 +15,9 @@ from router.control.settings import AccessSettings
 from router.control.tokens import hashed
 from telemetry import codec, topics
 from telemetry.events import AnswerGraded, InteractionRecorded, LogPlace, ScoreRecorded
+from tests.router.control.board.looking import AXE
 
 pytestmark = pytest.mark.slow
-
-AXE = Path(str(axe_playwright_python.__file__)).with_name("axe.min.js")
 
 
 def scored(served: Served, pairs: int) -> None:

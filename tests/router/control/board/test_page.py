@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
-import axe_playwright_python
 import pytest
 from _control.served import Served, publish, under_way
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -17,10 +15,9 @@ from router.control.settings import AccessSettings
 from router.control.tokens import hashed
 from telemetry import codec, topics
 from telemetry.events import WatchReported, now
+from tests.router.control.board.looking import fits_a_phone_and_passes_axe
 
 pytestmark = pytest.mark.slow
-
-AXE = Path(str(axe_playwright_python.__file__)).with_name("axe.min.js")
 
 
 def state(page: Page) -> Locator:
@@ -134,7 +131,6 @@ def test_every_view_fits_a_phone_and_passes_axe_in_light_and_in_dark(
     browser: Browser, served: Served
 ) -> None:
     page = browser.new_page(viewport={"width": 360, "height": 780})
-    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     page.goto(served.url)
     page.evaluate("localStorage.setItem('belay-name', 'ada')")
     for path in ("", "#/rollouts/support-2", *inner(served), "#/plan", "#/start", "#/grade"):
@@ -143,12 +139,7 @@ def test_every_view_fits_a_phone_and_passes_axe_in_light_and_in_dark(
             page.get_by_role("button", name="Draft it").click()
         expect(page.locator("[aria-busy]")).to_have_count(0)
         expect(page.locator("main :is(section, form, ol)").first).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        for scheme in schemes:
-            page.emulate_media(color_scheme=scheme)
-            found = page.evaluate("axe.run().then((r) => r.violations.map((v) => [v.id, v.nodes[0].html]))")
-            assert found == [], (path, scheme)
+        fits_a_phone_and_passes_axe(page, path)
     page.close()
 
 

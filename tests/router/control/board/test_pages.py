@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Literal
 
-import axe_playwright_python
 import pytest
 from _control.served import Served, publish
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from telemetry.events import ShadowDraw, now
+from tests.router.control.board.looking import fits_a_phone_and_passes_axe
 from tests.router.control.board.reports.values import audited, trained
 from tests.router.control.board.tail.values import WHO, answer, interaction, score, shadow
 
 pytestmark = pytest.mark.slow
 
-AXE = Path(str(axe_playwright_python.__file__)).with_name("axe.min.js")
 ROLLOUT = "support-2"
 CAPABILITY = "multi_step_reasoning"
 
@@ -134,14 +131,8 @@ def test_every_other_page_fits_a_phone_and_passes_axe_in_light_and_in_dark(
     audited(served.folder, "phone-0")
     trained(served.folder, "phone-0")
     page = browser.new_page(viewport={"width": 360, "height": 780})
-    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for path in ("#/live?outcome=fallback", "#/interactions/phone-0", "#/audits", "#/trainings"):
         page.goto(served.url + path)
         expect(page.locator("main section").first).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        for scheme in schemes:
-            page.emulate_media(color_scheme=scheme)
-            found = page.evaluate("axe.run().then((r) => r.violations.map((v) => [v.id, v.nodes[0].html]))")
-            assert found == [], (path, scheme)
+        fits_a_phone_and_passes_axe(page, path)
     page.close()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from uuid import uuid4
 
 from router.control.board.tail.tail import Tail, Told
 from router.control.board.tail.wanted import Wanted
 from router.control.board.way.finding import Finder
-from telemetry import codec
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
-from telemetry.events import Event, ShadowDraw
+from telemetry.events import ShadowDraw
 from tests.router.control.board.tail.values import interaction, score, shadow
+from tests.router.control.board.values import publish
 
 DRAWN = ShadowDraw(capability="support", fraction=0.2, drawn=True)
 
@@ -37,13 +36,6 @@ def test_what_a_broker_holds_is_followed_and_found_again_by_its_id(broker: str) 
             row.where,
             row.scored_at,
         )
-
-
-def publish(bus: KafkaBus, *events: Event) -> None:
-    with closing(bus.publisher()) as publisher:
-        for event in events:
-            publisher.send(codec.encode(event))
-        publisher.flush()
 
 
 def seen(tail: Tail, rollout: str) -> Told:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from telemetry import codec
+from telemetry.bus.protocols import Bus
 from telemetry.events import (
     ArmCount,
     CapabilityEvidence,
     Change,
+    Event,
     LogPlace,
     RolloutChanged,
     WatchReported,
@@ -16,6 +19,14 @@ from telemetry.events import (
     WorkerReported,
 )
 from tests.router.values import NOON, started
+
+
+def publish(bus: Bus, *events: Event) -> None:
+    """Put events on their topics."""
+    with bus.publisher() as publisher:
+        for event in events:
+            publisher.send(codec.encode(event))
+        publisher.flush()
 
 
 def later(seconds: float) -> datetime:

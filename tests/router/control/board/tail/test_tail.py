@@ -29,25 +29,12 @@ from router.control.tokens import hashed
 from telemetry import codec, topics
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.bus.protocols import Encoded
-from telemetry.events import Event, LogPlace, ScoresRecorded
+from telemetry.events import LogPlace, ScoresRecorded
 from tests.router.control.board.tail.values import interaction, score
+from tests.router.control.board.values import publish
 from tests.router.values import spec
 
 T = TypeVar("T")
-
-
-@pytest.fixture
-def bus() -> MemoryBus:
-    made = MemoryBus()
-    made.ensure_topics()
-    return made
-
-
-def publish(bus: MemoryBus, *events: Event) -> None:
-    with closing(bus.publisher()) as publisher:
-        for event in events:
-            publisher.send(codec.encode(event))
-        publisher.flush()
 
 
 def soon(look: Callable[[], T], holds: Callable[[T], bool]) -> T:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,29 +17,14 @@ from router.control.board.way.finding import Finder
 from router.control.gate import Gate
 from router.control.settings import AccessSettings
 from router.control.tokens import hashed
-from telemetry import codec
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.events import Event, Judged, LogPlace, ScoresRecorded, ShadowDraw
 from tests.router.control.board.tail.values import WHO, interaction, score, shadow
 from tests.router.control.board.test_api import heavy
-from tests.router.control.board.values import report
+from tests.router.control.board.values import publish, report
 from tests.router.values import spec
 
 DRAWN = ShadowDraw(capability="support", fraction=0.2, drawn=True)
-
-
-@pytest.fixture
-def bus() -> MemoryBus:
-    made = MemoryBus()
-    made.ensure_topics()
-    return made
-
-
-def publish(bus: MemoryBus, *events: Event) -> None:
-    with closing(bus.publisher()) as publisher:
-        for event in events:
-            publisher.send(codec.encode(event))
-        publisher.flush()
 
 
 def others(count: int) -> list[Event]:
