@@ -84,6 +84,7 @@ def test_when_control_is_away_the_page_says_how_old_it_is_and_comes_back_by_itse
     page: Page, served: Served
 ) -> None:
     open_rollout(page, served)
+    expect(page.locator(".chart path.one").first).to_be_attached()
     points = page.evaluate("document.querySelectorAll('.chart path.one').length")
     served.stop()
     expect(page.get_by_role("status").first).to_contain_text("Rollbacks by evidence go on without this page")
