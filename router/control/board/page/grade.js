@@ -42,35 +42,40 @@ function Sitting({ id }) {
 }
 
 function Cases({ id, name }) {
-  const [one, show] = useState(null);
-  const [before, keep] = useState(null);
-  const [note, setNote] = useState("");
+  // Keys come faster than the page is drawn: what they act on is kept here, not in what was drawn last.
+  const now = useRef({ one: null, before: null, note: "", busy: false }).current;
+  const [, draw] = useState(0);
+  const keep = (change) => (Object.assign(now, change), draw((n) => n + 1));
   const [wrong, blame] = useState("");
   const [said, say] = useState("");
   const [done, add] = useState(0);
-  const busy = useRef(false);
   const heading = useRef(null);
   const at = `rollouts/${encodeURIComponent(id)}/review`;
   const who = known.me.name ? "" : `?actor=${encodeURIComponent(name)}`;
-  const next = () => ask(`${at}${who}`).then((told) => (show(told), setNote(""), blame("")), (error) => blame(error.message));
+  const next = () => ask(`${at}${who}`).then((one) => (keep({ one, note: "" }), blame("")), (error) => blame(error.message));
   useEffect(() => (next(), undefined), [id]);
   async function grade(key) {
-    if (!one?.case || busy.current) return;
-    busy.current = true;
+    const { one, note } = now;
+    if (!one?.case || now.busy) return;
+    now.busy = true;
     try {
       await ask(`${at}/${encodeURIComponent(one.case)}`, { grade: valueOf(key), note, actor: known.me.name ? null : name }, once());
       say(`${GRADES[key - 1]}, recorded`);
       add((n) => n + (one.again ? 0 : 1));
-      keep({ ...one, grade: valueOf(key), note, again: true });
+      keep({ before: { ...one, grade: valueOf(key), note, again: true } });
       await next();
       heading.current?.focus({ preventScroll: true });
       scrollTo(0, 0);
     } catch (error) {
       blame(error.message);
     }
-    busy.current = false;
+    now.busy = false;
   }
-  const back = () => before && (show(before), setNote(before.note), keep(null), say("The one before; another grade takes the place of the first."));
+  function back() {
+    if (!now.before || now.busy) return;
+    keep({ one: now.before, note: now.before.note, before: null });
+    say("The one before; another grade takes the place of the first.");
+  }
   useEffect(() => {
     const pressed = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
@@ -84,7 +89,8 @@ function Cases({ id, name }) {
     };
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);
-  });
+  }, []);
+  const { one, before, note } = now;
   return html`
     <nav class="crumbs" aria-label="Where you are"><a href="#/grade">Grade</a><span aria-hidden="true">/</span><span aria-current="page">${id}</span></nav>
     <h1 ref=${heading} tabindex="-1">${one?.case ? plain(one.capability) : "Grade answers"}</h1>
@@ -93,7 +99,7 @@ function Cases({ id, name }) {
     ${wrong && html`<p class="banner bad" role="alert">${wrong} <button type="button" onClick=${next}>Try again</button></p>`}
     ${!one && !wrong && html`<p class="empty" aria-busy="true">Looking for answers</p>`}
     ${one && !one.case && html`<p class="empty">None now. Shown are requests that both arms answered and that were scored, while the log holds their texts. <button type="button" onClick=${next}>Look again</button></p>`}
-    ${one?.case && html`<${Case} ...${{ one, note, setNote, grade, back: before && back }} />`}
+    ${one?.case && html`<${Case} ...${{ one, note, setNote: (typed) => keep({ note: typed }), grade, back: before && back }} />`}
     <${Effect} id=${id} />
   `;
 }

@@ -40,6 +40,14 @@ def scored(served: Served, pairs: int) -> None:
     publish(served.bus, found[:pairs])
 
 
+def graded(served: Served) -> list[AnswerGraded]:
+    """What people's grades the bus holds, in their order."""
+    assert served.bus is not None
+    logs = [log for (topic, _), log in served.bus.logs.items() if topic == topics.GRADES]
+    found = [codec.decode(record) for log in logs for record in log]
+    return [one for one in found if isinstance(one, AnswerGraded)]
+
+
 def test_answers_are_graded_by_keyboard_without_their_arm_and_one_can_go_back(
     page: Page, served: Served
 ) -> None:
@@ -63,18 +71,38 @@ def test_answers_are_graded_by_keyboard_without_their_arm_and_one_can_go_back(
     expect(page.get_by_role("button", name="poor")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("5")
     expect(page.get_by_role("button", name="as good as can be")).not_to_have_attribute("aria-pressed", "true")
-    grades = [
-        codec.decode(record)
-        for (topic, _), log in served.bus.logs.items()
-        if topic == topics.GRADES
-        for record in log
-    ]
-    found = [(one.grader, one.grade, one.note) for one in grades if isinstance(one, AnswerGraded)]
+    found = [(one.grader, one.grade, one.note) for one in graded(served)]
     note = "4 is no grade while a note is written"
     assert found == [("bea", 0.25, note), ("bea", 1.0, note)]
     assert not re.search(
         "candidate|control", page.locator("main").inner_text().split("WHAT GRADES DO")[0], re.IGNORECASE
     )
+
+
+TYPED_AT_ONCE = """() => {
+  const note = document.getElementById("field-note");
+  const press = (on, key) => on.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  note.focus();
+  note.value = "the last letter counts";
+  note.dispatchEvent(new Event("input", { bubbles: true }));
+  press(note, "Escape");
+  press(document.body, "2");
+}"""
+
+
+def test_a_grade_takes_the_note_as_it_stands_when_its_key_is_pressed_not_as_it_was_drawn_last(
+    page: Page, served: Served
+) -> None:
+    scored(served, pairs=30)
+    page.goto(served.url)
+    page.evaluate("localStorage.setItem('belay-name', 'dan')")
+    page.goto(f"{served.url}#/grade/support-2")
+    expect(page.get_by_label("A note, kept with the grade")).to_be_visible()
+    page.evaluate(TYPED_AT_ONCE)
+    expect(page.get_by_role("status").filter(has_text="poor, recorded")).to_be_attached()
+    assert [(one.grade, one.note) for one in graded(served) if one.grader == "dan"] == [
+        (0.25, "the last letter counts")
+    ]
 
 
 def test_the_page_on_which_people_grade_fits_a_phone_and_passes_axe(browser: Browser, served: Served) -> None:
