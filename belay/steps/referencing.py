@@ -7,7 +7,7 @@ from rich.markup import escape
 from belay.steps.asking import Asking, ModelAt
 from serving.engines.attestation import attestation_of
 from serving.engines.identity import Identity
-from serving.engines.identity_probes import TOKENS, TOKENS_OF_OURS, ask_probes, engine_of, take_identity
+from serving.engines.identity_probes import TOKENS_OF_OURS, ask_probes, engine_of, take_identity
 from serving.engines.references import keep_reference, reference_of
 from telemetry.errors import AttestationError
 
@@ -34,8 +34,6 @@ def keep_reference_of(where: ModelAt, asking: Asking) -> None:
             )
         return
     identity = take_identity(address, TOKENS_OF_OURS)
-    if not identity.tells_logprobs:
-        identity = take_identity(address, TOKENS)
     keep_reference(model.folder, identity)
     by = (
         f"its first tokens within {identity.tolerance:.3g} nats"

@@ -52,8 +52,13 @@ class NotServed(EngineFailed):
 
 
 def take_identity(address: ModelAddress, tokens: int = TOKENS) -> Identity:
-    """Ask every probe three times, alone and under load, and hold fast what was said. Raises EngineFailed."""
+    """Ask every probe three times, alone and under load, and hold fast what was said. Raises EngineFailed.
+
+    An engine that tells no log-probabilities is known by its words alone: it gives `TOKENS` of them, whatever is asked.
+    """
     first = ask_probes(address, tokens)
+    if tokens < TOKENS and not all(answer.first for answer in first):
+        return take_identity(address, TOKENS)
     again = [ask_probes(address, tokens), ask_probes(address, tokens, at_once=AT_ONCE)]
     return Identity(
         version=VERSION,

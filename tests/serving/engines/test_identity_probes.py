@@ -15,6 +15,8 @@ import pytest
 from serving.engines.address import ModelAddress
 from serving.engines.identity_probes import (
     PROBES,
+    TOKENS,
+    TOKENS_OF_OURS,
     check_identity,
     engine_of,
     load_identity,
@@ -99,6 +101,21 @@ def test_an_engine_without_logprobs_is_known_by_its_answers() -> None:
         assert check_identity(address, known).same
     with engine(model("b", logprobs=False)) as address:
         assert not check_identity(address, known).same
+
+
+def test_an_engine_without_logprobs_is_asked_one_probe_round_more_not_three() -> None:
+    lengths: list[int] = []
+    answer = model("a", logprobs=False)
+
+    def counted(path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        status, said = answer(path, body)
+        if body and status == 200:
+            lengths.append(body["max_tokens"])
+        return status, said
+
+    with engine(counted) as address:
+        assert take_identity(address, TOKENS_OF_OURS).tokens == TOKENS
+    assert lengths == [TOKENS_OF_OURS] * len(PROBES) + [TOKENS] * 3 * len(PROBES)
 
 
 def test_an_engine_without_a_version_speaks_the_api_at_least() -> None:
