@@ -31,6 +31,7 @@ from telemetry.events import (
     Guardrail,
     InteractionRecorded,
     JudgeAsked,
+    JudgeTokens,
     LogPlace,
     Message,
     ModelRef,
@@ -202,7 +203,15 @@ class Story:
             arms=tuple(self.counts.answers()),
             judges=(
                 JudgeAsked(
-                    judge="support-judge-3", ended={"answered": number // 9}, seconds=0.7 * (number // 9)
+                    judge="support-judge-3",
+                    ended={"answered": number // 9},
+                    seconds=0.7 * (number // 9),
+                    tokens=JudgeTokens(
+                        prompt=812 * (number // 9),
+                        completion=38 * (number // 9),
+                        metered=number // 9,
+                        unmetered=0,
+                    ),
                 ),
             ),
             scorer_lag=number % 5,

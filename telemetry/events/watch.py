@@ -94,12 +94,25 @@ class ArmAnswers(Value):
     seconds: dict[str, int]
 
 
+class JudgeTokens(Value):
+    """Tokens of the `metered` replies of a judging model, whose server said how many; of the `unmetered` it did not."""
+
+    prompt: int
+    completion: int
+    metered: int
+    unmetered: int
+
+
 class JudgeAsked(Value):
-    """Questions to one judging model, by how they ended, and how long all of them together took."""
+    """Questions to one judging model, by how they ended, and how long all of them together took.
+
+    `tokens` is None where the worker does not count them.
+    """
 
     judge: str
     ended: dict[str, int]
     seconds: float
+    tokens: JudgeTokens | None = None
 
 
 class WorkerReported(Event):

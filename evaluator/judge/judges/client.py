@@ -28,6 +28,7 @@ import httpx
 
 from evaluator.judge.judges.budget import HourlyBudget
 from evaluator.judge.judges.standing import Standing
+from evaluator.judge.judges.usage import Usage, usage_of
 from evaluator.judge.judges.within import within
 from evaluator.verifiers.judgement import Code, Failure
 from telemetry.errors import SettingsError
@@ -63,6 +64,7 @@ class Reply(NamedTuple):
 
     `code` counts why there is no text. `refuses_schema`: it was not asked at all, since it takes no JSON schema;
     `refuses_keys`: nor does it know a further key of the request. `whole` is all that came where such keys were sent.
+    `came`: there was a chat completion, with or without a text, that took tokens; `usage` is how many, where it says.
     """
 
     text: str | None
@@ -72,6 +74,8 @@ class Reply(NamedTuple):
     refuses_schema: bool = False
     refuses_keys: bool = False
     whole: Mapping[str, Any] | None = None
+    came: bool = False
+    usage: Usage | None = None
 
 
 class Asks(Protocol):
@@ -253,16 +257,13 @@ class JudgeClient:
                 began, f"it sent no chat completion: {self._without_key(response.text)[:_SHOWN]}"
             )
         self._standing.answered()
-        kept = said if whole else None
+        reply = Reply(None, whole=said if whole else None, came=True, usage=usage_of(said))
         if text.strip():
-            return Reply(self._without_key(text), whole=kept)
+            return reply._replace(text=self._without_key(text))
         if refusal or choice.get("finish_reason") == "content_filter":
-            return Reply(
-                None,
-                why=f"the judge declines: {self._without_key(str(refusal or ''))[:_SHOWN]}",
-                code="declined",
-            )
-        return Reply(None, why="the judge's reply is empty", code="no_grade", whole=kept)
+            why = f"the judge declines: {self._without_key(str(refusal or ''))[:_SHOWN]}"
+            return reply._replace(why=why, code="declined", whole=None)
+        return reply._replace(why="the judge's reply is empty", code="no_grade")
 
     def _trouble(self, began: float, reason: str, *, for_all: bool = False) -> _Trouble:
         self._standing.failed(began, now(), reason, for_all=for_all, ended=time.monotonic())

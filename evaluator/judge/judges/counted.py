@@ -1,4 +1,4 @@
-"""How often a judging model was asked, how that went and how long it took: for whoever watches it."""
+"""How often a judging model was asked, how that went, how long it took and how many tokens: for whoever watches it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ ANSWERED: Final = "answered"
 class Asked:
     """Questions to one model, by how they ended: `answered`, or the code of why there is no text. Thread-safe.
 
-    `seconds` is how long each took, waiting for another attempt included.
+    `seconds` is how long each took, waiting for another attempt included. `prompt_tokens` and `completion_tokens` are
+    those of the `metered` replies, whose server said how many; of the `unmetered` nobody knows.
     """
 
     def __init__(self) -> None:
         self.ended: Counter[str] = Counter()
         self.seconds = Buckets()
+        self.metered = self.unmetered = 0
+        self.prompt_tokens = self.completion_tokens = 0
         self._lock = threading.Lock()
 
     def count(self, reply: Reply, seconds: float) -> None:
@@ -31,6 +34,12 @@ class Asked:
         with self._lock:
             self.ended[reply.code or ("refuses_schema" if reply.refuses_schema else ANSWERED)] += 1
             self.seconds.see(seconds)
+            if reply.usage is not None:
+                self.metered += 1
+                self.prompt_tokens += reply.usage.prompt
+                self.completion_tokens += reply.usage.completion
+            elif reply.came:
+                self.unmetered += 1
 
 
 class CountedClient(JudgeClient):

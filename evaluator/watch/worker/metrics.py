@@ -115,12 +115,23 @@ def _of_judges(asked: Mapping[str, Asked]) -> Iterator[Metric]:
     seconds = HistogramMetricFamily(
         "belay_judge_request_seconds", "How long a question to a judging model took.", labels=["judge"]
     )
+    tokens = CounterMetricFamily(
+        "belay_judge_tokens",
+        "Tokens of a judging model, as its server counts them.",
+        labels=["judge", "kind"],
+    )
+    unmetered = CounterMetricFamily(
+        "belay_judge_replies_unmetered", "Replies whose server told no tokens.", labels=["judge"]
+    )
     for judge, each in asked.items():
         for result, count in each.ended.copy().items():
             ended.add_metric([judge, result], count)
         each.seconds.into(seconds, [judge])
-    yield ended
-    yield seconds
+        unmetered.add_metric([judge], each.unmetered)
+        if each.metered:
+            tokens.add_metric([judge, "prompt"], each.prompt_tokens)
+            tokens.add_metric([judge, "completion"], each.completion_tokens)
+    yield from (ended, seconds, tokens, unmetered)
 
 
 def _of_both(figures: WorkerFigures, decider: DeciderFigures | None) -> Iterator[Metric]:

@@ -19,6 +19,7 @@ from telemetry.events import (
     Change,
     Imbalanced,
     JudgeAsked,
+    JudgeTokens,
     LogPlace,
     WatchReported,
     Weighed,
@@ -119,10 +120,7 @@ def watch_report(tracked: Tracked) -> WatchReported:
 
 def judges_asked(asked: Mapping[str, Asked]) -> tuple[JudgeAsked, ...]:
     """The judging models that were asked, by name."""
-    return tuple(
-        JudgeAsked(judge=name, ended=dict(each.ended), seconds=each.seconds.told()[SUM] / 1e6)
-        for name, each in sorted(asked.items())
-    )
+    return tuple(_judge_asked(name, each) for name, each in sorted(asked.items()))
 
 
 def worker_report(worker: str, status: WorkerStatus, beside: Beside = NOTHING_BESIDE) -> WorkerReported:
@@ -147,6 +145,18 @@ def worker_report(worker: str, status: WorkerStatus, beside: Beside = NOTHING_BE
         unannounced=status.unannounced,
         arms=status.arms,
         **beside._asdict(),
+    )
+
+
+def _judge_asked(name: str, asked: Asked) -> JudgeAsked:
+    tokens = JudgeTokens(
+        prompt=asked.prompt_tokens,
+        completion=asked.completion_tokens,
+        metered=asked.metered,
+        unmetered=asked.unmetered,
+    )
+    return JudgeAsked(
+        judge=name, ended=dict(asked.ended), seconds=asked.seconds.told()[SUM] / 1e6, tokens=tokens
     )
 
 

@@ -29,12 +29,18 @@ class Agreement(Value):
 
 
 class Cost(Value):
-    """Questions to one judging model since its workers began, by how they ended; `mean_s` is how long one took."""
+    """Questions to one judging model since its workers began, by how they ended; `mean_s` is how long one took.
+
+    `prompt_tokens` and `completion_tokens` are None where nobody told any; of `unmetered` replies they are unknown.
+    """
 
     judge: str
     asked: int
     ended: dict[str, int]
     mean_s: float | None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    unmetered: int = 0
 
 
 def agreements(
@@ -62,18 +68,31 @@ def _agreement(one: CapabilityWatch, evidence: CapabilityEvidence | None) -> Agr
 
 def costs(told: Iterable[JudgeAsked]) -> tuple[Cost, ...]:
     """What every judging model was asked, over all workers, the one that was asked most first."""
-    ended: dict[str, Counter[str]] = {}
-    seconds: Counter[str] = Counter()
+    by_judge: dict[str, list[JudgeAsked]] = {}
     for each in told:
-        ended.setdefault(each.judge, Counter()).update(each.ended)
-        seconds[each.judge] += each.seconds  # type: ignore[assignment]  # a Counter adds up floats as well
-    found = [
-        Cost(
-            judge=judge,
-            asked=count.total(),
-            ended=dict(count),
-            mean_s=seconds[judge] / count.total() if count.total() else None,
-        )
-        for judge, count in ended.items()
-    ]
-    return tuple(sorted(found, key=lambda one: -one.asked))
+        by_judge.setdefault(each.judge, []).append(each)
+    return tuple(
+        sorted((_cost(judge, asked) for judge, asked in by_judge.items()), key=lambda one: -one.asked)
+    )
+
+
+def _cost(judge: str, asked: Sequence[JudgeAsked]) -> Cost:
+    ended: Counter[str] = Counter()
+    for each in asked:
+        ended.update(each.ended)
+    count = ended.total()
+    metered = [one.tokens for one in asked if one.tokens is not None and one.tokens.metered]
+    return Cost(
+        judge=judge,
+        asked=count,
+        ended=dict(ended),
+        mean_s=sum(one.seconds for one in asked) / count if count else None,
+        prompt_tokens=sum(one.prompt for one in metered) if metered else None,
+        completion_tokens=sum(one.completion for one in metered) if metered else None,
+        unmetered=sum(_unmetered(one) for one in asked),
+    )
+
+
+def _unmetered(asked: JudgeAsked) -> int:
+    """Replies without known tokens; a worker that does not count tokens knows those of none of its answers."""
+    return asked.ended.get("answered", 0) if asked.tokens is None else asked.tokens.unmetered

@@ -54,7 +54,7 @@ export function Judges({ rollout }) {
       )}
     <//>
     ${rollout.costs.length > 0 &&
-    html`<${Table} id="costs" title="What judging models were asked" heads=${["model", "questions", "answered", "not answered", "each took"]}>
+    html`<${Table} id="costs" title="What judging models were asked" heads=${["model", "questions", "answered", "not answered", "each took", "tokens read", "tokens written"]}>
       ${rollout.costs.map((one) => {
         const answered = one.ended.answered ?? 0;
         const rest = Object.entries(one.ended).filter(([how]) => how !== "answered");
@@ -62,10 +62,16 @@ export function Judges({ rollout }) {
           <th scope="row">${one.judge}</th><td data-label="questions">${count(one.asked)}</td><td data-label="answered">${count(answered)}</td>
           <td data-label="not answered">${rest.length ? rest.map(([how, n]) => `${plain(how)} ${count(n)}`).join(", ") : "none"}</td>
           <td data-label="each took">${one.mean_s === null ? "–" : `${one.mean_s.toFixed(2)} s`}</td>
+          <td data-label="tokens read">${tokens(one.prompt_tokens, one)}</td><td data-label="tokens written">${tokens(one.completion_tokens, one)}</td>
         </tr>`;
       })}
     <//>`}
   `;
+}
+
+function tokens(known, one) {
+  if (known === null) return one.unmetered ? "unknown" : "–";
+  return html`${count(known)}${one.unmetered > 0 && html`<small class="by">unknown of ${count(one.unmetered)} answers</small>`}`;
 }
 
 function hides(one) {

@@ -4,7 +4,7 @@ from evaluator.briefs.brief import JudgeEndpoint
 from evaluator.judge.judges.clients import Clients
 from evaluator.judge.judges.counted import CountedClient
 from telemetry.events import Message
-from tests.evaluator.support.fake_openai import serving
+from tests.evaluator.support.fake_openai import chat_completion, serving
 from tests.evaluator.support.judge_client import graded, saying
 
 HELLO = [Message(role="user", content="hello")]
@@ -17,6 +17,21 @@ def test_every_question_is_counted_by_how_it_ended_with_the_time_that_it_took() 
         assert client.ask(HELLO, 8).code == "failed"
     assert dict(client.asked.ended) == {"answered": 1, "failed": 1}
     assert client.asked.seconds.count == 2
+
+
+def test_tokens_are_those_that_the_server_tells_and_a_reply_that_tells_none_is_counted_as_such() -> None:
+    told = chat_completion("fine") | {"usage": {"prompt_tokens": 812, "completion_tokens": 40}}
+    empty = chat_completion("") | {"usage": {"prompt_tokens": 800, "completion_tokens": 0}}
+    silent, odd = ({**chat_completion("fine"), "usage": usage} for usage in (None, {"prompt_tokens": "9"}))
+    with serving(
+        saying((200, told), (200, empty), (200, silent), (200, odd), (400, {"error": "no"}))
+    ) as fake:
+        client = CountedClient(fake.url, "grader", attempts=1, first_pause_s=0.0)
+        for _ in range(5):
+            client.ask(HELLO, 8)
+    found = client.asked
+    assert (found.prompt_tokens, found.completion_tokens) == (1612, 40)
+    assert (found.metered, found.unmetered) == (2, 2)
 
 
 def test_a_model_that_is_asked_on_two_terms_has_two_names() -> None:

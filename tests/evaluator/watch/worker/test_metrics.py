@@ -11,6 +11,7 @@ import pytest
 from evaluator.judge.judges.client import Reply
 from evaluator.judge.judges.counted import Asked
 from evaluator.judge.judges.judge import Judge
+from evaluator.judge.judges.usage import Usage
 from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.metrics import WorkerFigures, WorkerMetrics, decider_figures
 from evaluator.watch.worker.scoring import Scorer
@@ -118,6 +119,17 @@ def test_judging_models_are_counted_by_how_they_answered() -> None:
     assert found["belay_judge_requests_total", "grader", "answered"] == 1
     assert found["belay_judge_requests_total", "grader", "failed"] == 1
     assert found["belay_judge_request_seconds_sum", "grader"] == 120.4
+
+
+def test_a_judges_tokens_are_counted_and_have_no_series_while_nobody_tells_any() -> None:
+    told, silent = Asked(), Asked()
+    told.count(Reply("7", came=True, usage=Usage(812, 40)), 0.4)
+    told.count(Reply("7", came=True, usage=Usage(800, 10)), 0.4)
+    silent.count(Reply("7", came=True), 0.4)
+    found = exported(WorkerMetrics(WorkerFigures(), lambda: {"told": told, "silent": silent}))
+    tokens = {key[1:]: value for key, value in found.items() if key[0] == "belay_judge_tokens_total"}
+    assert tokens == {("told", "prompt"): 1612, ("told", "completion"): 50}
+    assert found["belay_judge_replies_unmetered_total", "silent"] == 1
 
 
 def test_a_worker_at_work_can_be_scraped_at_any_moment(bus: MemoryBus, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from router.control.board.judging import agreements, costs
-from telemetry.events import CapabilityWatch, JudgeAsked, PeopleSay
+from telemetry.events import CapabilityWatch, JudgeAsked, JudgeTokens, PeopleSay
 from tests.router.control.board.values import evidence
 
 
@@ -43,3 +43,22 @@ def test_the_cost_of_a_model_is_added_up_over_workers() -> None:
     busy, idle = costs(told)
     assert (busy.asked, busy.ended, busy.mean_s) == (10, {"answered": 9, "failed": 1}, 1.0)
     assert (idle.asked, idle.mean_s) == (0, None)
+
+
+def asked(answered: int, tokens: JudgeTokens | None) -> JudgeAsked:
+    return JudgeAsked(judge="m", ended={"answered": answered, "failed": 2}, seconds=1.0, tokens=tokens)
+
+
+def test_tokens_are_added_up_over_workers_beside_how_many_answers_told_none() -> None:
+    told = [
+        asked(8, JudgeTokens(prompt=800, completion=80, metered=7, unmetered=1)),
+        asked(3, JudgeTokens(prompt=300, completion=30, metered=3, unmetered=0)),
+        asked(5, None),
+    ]
+    (found,) = costs(told)
+    assert (found.prompt_tokens, found.completion_tokens, found.unmetered) == (1100, 110, 6)
+
+
+def test_a_judge_that_tells_no_tokens_has_unknown_ones_and_not_none() -> None:
+    (found,) = costs([asked(4, JudgeTokens(prompt=0, completion=0, metered=0, unmetered=4))])
+    assert (found.prompt_tokens, found.completion_tokens, found.unmetered) == (None, None, 4)
