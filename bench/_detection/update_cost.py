@@ -6,25 +6,17 @@ import random
 import time
 from math import log, sqrt
 
+from _scores import rollout, score
 from _shape import Figure, Result
 
 from _detection.world import ALPHA, DELTA
 from evaluator.watch.evidence.fold import RolloutEvidence
-from evaluator.watch.evidence.sequential import BroadPool, DropProcess, History, combine
-from telemetry.events import (
-    Assignment,
-    AuditRef,
-    CapabilityWatch,
-    ModelRef,
-    RolloutSpec,
-    ScoreRecorded,
-    Stage,
-    now,
-)
+from evaluator.watch.evidence.sequential import BroadPool, History, combine
+from evaluator.watch.evidence.whose import DropTests
 
 
 def update_cost(result: Result) -> None:
-    """CPU of one update on the product: one process, its past, the pool and M over ten capabilities."""
+    """CPU of one update on the product: one capability's tests, their past, the pool and M over ten capabilities."""
     early, late = _cost(1_000), _cost(60_000 if result.quick else 300_000)
     value = max(early, late)
     result.add(
@@ -44,17 +36,25 @@ def update_cost(result: Result) -> None:
 
 
 def _cost(before: int) -> float:
+    """A tenth of the scores are pairs, so that subjects and traffic are bet on apart and together, as in a rollout."""
     rng = random.Random(1)
-    process, past, pool = DropProcess(DELTA), History(), BroadPool()
+    tests, past, pool = DropTests(DELTA), History(), BroadPool()
     others, weights = [1.0] * 9, [0.1] * 10
 
     def updates(n: int) -> float:
-        scores = [(rng.random() < 0.5, float(rng.random() < 0.8)) for _ in range(n)]
+        scores = [
+            (rng.random() < 0.1, rng.random() < 0.5, float(rng.random() < 0.8), float(rng.random() < 0.8))
+            for _ in range(n)
+        ]
         begin = time.process_time()
-        for candidate, y in scores:
-            pool.multiply(process.unpaired(past, 0.5, candidate, y))
-            past.add(candidate, y)
-            combine(weights, [process.e_value, *others], pool.e_value)
+        for pair, candidate, y, other in scores:
+            if pair:
+                pool.multiply(tests.pair(past, other - y))
+                past.add_pair(other, y)
+            else:
+                pool.multiply(tests.unpaired(past, 0.5, candidate, y))
+                past.add(candidate, y)
+            combine(weights, [tests.e_value, *others], pool.e_value)
         return (time.process_time() - begin) / n * 1e6
 
     updates(before)
@@ -80,30 +80,15 @@ def _growthbook_cost() -> float:
 def _settle_cost() -> float:
     """CPU of `RolloutEvidence.settle` a score, ten capabilities, every subject new; best of 10 times 500."""
     names = [f"capability-{n}" for n in range(10)]
-    nobody = ModelRef(name="bench", sha256="0" * 64)
-    evidence = RolloutEvidence(
-        RolloutSpec(
-            rollout_id="bench", model_alias="bench", base=nobody, candidate=nobody, salt="bench",
-            capabilities=tuple(
-                CapabilityWatch(name=n, role="adjacent", threshold=DELTA, weight=0.1) for n in names
-            ),
-            stages=(Stage(share=0.5),), advance="manual", brief_sha256="0" * 64,
-            audit=AuditRef(verdict="pass", sha256="0" * 64),
+    evidence = RolloutEvidence(rollout(dict.fromkeys(names, DELTA)))
+    rng = random.Random(1)
+    scores = [
+        score(
+            number, rng.choice(names), float(rng.random() < 0.8), None,
+            subject=f"s{number}", arm=rng.choice(("control", "candidate")),
         )
-    )  # fmt: skip
-    rng, at, scores = random.Random(1), now(), []
-    for number in range(5_000):
-        arm = rng.choice(("control", "candidate"))
-        who = Assignment(
-            subject=f"s{number}", subject_source="session", arm=arm, share=0.5, stage=0, revision=1
-        )
-        scores.append(
-            ScoreRecorded(
-                event_id=f"e{number}", time=at, source="bench", rollout_id="bench", interaction_id=f"i{number}",
-                interaction_time=at, assignment=who, capability=rng.choice(names), tag_confidence=1.0,
-                value=float(rng.random() < 0.8), judge="bench",
-            )
-        )  # fmt: skip
+        for number in range(5_000)
+    ]  # fmt: skip
     best = float("inf")
     for start in range(0, len(scores), 500):
         begin = time.process_time()

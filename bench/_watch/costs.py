@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from _scores import rollout
 from _shape import Figure, Result, say
 
 from _watch.world import SHOP
@@ -34,14 +35,9 @@ from telemetry.bus.protocols import Bus
 from telemetry.events import (
     Answer,
     Assignment,
-    AuditRef,
-    CapabilityWatch,
     InteractionRecorded,
     Message,
-    ModelRef,
     RolloutChanged,
-    RolloutSpec,
-    Stage,
     now,
 )
 
@@ -152,22 +148,7 @@ def _drained(bus: Bus, count: int) -> float:
 
 
 def _announce(bus: Bus, loaded: LoadedBrief) -> None:
-    names = [c.name for c in loaded.brief.capabilities]
-    model = ModelRef(name="m", sha256="0" * 64)
-    spec = RolloutSpec(
-        rollout_id="bench",
-        model_alias="m",
-        base=model,
-        candidate=model,
-        salt="0",
-        capabilities=tuple(
-            CapabilityWatch(name=name, role="adjacent", threshold=0.1, weight=1.0 / len(names))
-            for name in names
-        ),
-        stages=(Stage(share=0.5),),
-        brief_sha256="0",
-        audit=AuditRef(verdict="pass", sha256="0"),
-    )
+    spec = rollout({c.name: 0.1 for c in loaded.brief.capabilities})
     changed = RolloutChanged(
         source="bench",
         spec=spec,
