@@ -8,17 +8,24 @@ What is part of a trace has W3C's `traceparent` among its headers.
 
 from __future__ import annotations
 
-from typing import Final
+import logging
+from typing import Final, TypeVar
 from urllib.parse import quote, unquote
 
 import pydantic_core
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from telemetry.bus.protocols import Encoded, Headers, Record
 from telemetry.errors import UnreadableRecord
 from telemetry.events import EVENTS, Event
+from telemetry.events.base import WHOLE
 from telemetry.tracing.context import TRACEPARENT, Context, context_of
 
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T", bound=BaseModel)
+_MOST_TOLD: Final = 100
+_told: set[tuple[str, str]] = set()
 _BY_TYPE: Final = {event.TYPE: event for event in EVENTS}
 IN_HEADERS: Final = {"event_id", "time", "source"}
 """The fields of every event that are attributes of a CloudEvent."""
@@ -88,9 +95,45 @@ def decode(record: Record) -> Event:
         "source": unquote(headers["ce_source"]),
     }
     try:
-        return kind.model_validate(fields)
+        return understood(kind, fields, kind.EXACT)
     except ValidationError as error:
         raise _unreadable(record, f"not a valid {kind.TYPE}: {explain(error)}") from error
+
+
+def understood(kind: type[_T], fields: object, exact: str = "") -> _T:
+    """The value in what a writer of this version, an older or a newer one has written. Raises ValidationError.
+
+    Fields that are unknown here are passed over, and told once, unless they stand in the field `exact`, or `exact` is
+    `WHOLE`. What this version wrote is validated once; only what a newer one wrote costs a second time.
+    """
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        unknown = [
+            detail["loc"]
+            for detail in error.errors(include_url=False, include_input=False)
+            if detail["type"] == "extra_forbidden"
+        ]
+        refused = exact == WHOLE or any(place[0] == exact for place in unknown)
+        if refused or not unknown:
+            raise
+        # Whatever else is wrong is told by this one: a list of values with unknown fields is "too short" as well.
+        found = kind.model_validate(fields, extra="ignore")
+    _tell_once(kind.__name__, unknown)
+    return found
+
+
+def _tell_once(kind: str, unknown: list[tuple[int | str, ...]]) -> None:
+    names = {".".join(str(part) for part in place if isinstance(part, str)) for place in unknown}
+    new = sorted((kind, name) for name in names if (kind, name) not in _told)
+    # Whoever writes may name fields without end, and each is remembered.
+    if new and len(_told) < _MOST_TOLD:
+        _told.update(new)
+        log.warning(
+            "%s from a newer version: passing over what is unknown here: %s",
+            kind,
+            ", ".join(name[:60] for _, name in new[:10]),
+        )
 
 
 def explain(error: ValidationError) -> str:

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+import pydantic_core
 from pydantic import ValidationError
 
-from telemetry.codec import explain
+from telemetry.codec import explain, understood
 from telemetry.errors import InfrastructureError, UnreadableRecord
 from telemetry.events import DEFAULT_ROUTE, RolloutChanged
 from telemetry.files import write_renamed
@@ -124,10 +125,11 @@ def read_rollout(path: Path) -> RolloutChanged | None:
 def parse_rollout(content: bytes, path: Path) -> RolloutChanged:
     """The state in this content of the file at `path`. Raises UnreadableRecord."""
     try:
-        return RolloutChanged.model_validate_json(content)
-    except ValidationError as error:
+        return understood(RolloutChanged, pydantic_core.from_json(content), RolloutChanged.EXACT)
+    except ValueError as error:
+        reason = explain(error) if isinstance(error, ValidationError) else f"it is not JSON: {error}"
         raise UnreadableRecord(
-            f"{path} holds no rollout state: {explain(error)}",
+            f"{path} holds no rollout state: {reason}",
             hint="Control writes it anew at its next transition; delete the file to route all to base.",
         ) from error
 

@@ -6,7 +6,7 @@ import os
 import uuid
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -60,12 +60,21 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
+WHOLE: Final = "*"
+
+
 class Event(Value):
-    """Something that happened. `event_id` is what consumers deduplicate by; scores say where they come from instead."""
+    """Something that happened. `event_id` is what consumers deduplicate by; scores say where they come from instead.
+
+    A newer writer may have written fields that this version does not know. They are passed over (`codec.understood`),
+    but for those in a field that `EXACT` names, or `WHOLE` for all of them: what is unknown there could change what
+    everything else is judged by. So a further field never changes what the others mean; what does is another `TYPE`.
+    """
 
     TYPE: ClassVar[str]
     TOPIC: ClassVar[str]
     KEY: ClassVar[str]
+    EXACT: ClassVar[str] = ""
 
     event_id: str = Field(default_factory=new_id)
     time: AwareDatetime = Field(default_factory=now)

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from telemetry import topics
-from telemetry.events.base import Event, Fraction, Status, Value
+from telemetry.events.base import WHOLE, Event, Fraction, Status, Value
 from telemetry.events.specs import RolloutSpec
 
 
@@ -33,6 +33,7 @@ class RolloutChanged(Event):
     TYPE = "belay.rollout.changed"
     TOPIC = topics.ROLLOUTS
     KEY = "spec.rollout_id"
+    EXACT = "spec"
 
     spec: RolloutSpec
     revision: int
@@ -73,6 +74,7 @@ class ChangeAudited(Event):
     TYPE = "belay.change.audited"
     TOPIC = topics.AUDIT_LOG
     KEY = "rollout_id"
+    EXACT = WHOLE  # its hash is over all of it
 
     number: int = Field(ge=1)
     previous: str

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from telemetry import topics
-from telemetry.events.base import Event, LogPlace
+from telemetry.events.base import WHOLE, Event, LogPlace
 
 
 class SnapshotTaken(Event):
@@ -37,6 +37,7 @@ class SnapshotHead(Event):
     TYPE = "belay.snapshot.head"
     TOPIC = topics.SNAPSHOTS
     KEY = "place"
+    EXACT = WHOLE  # without all of it nobody can go on from here
 
     rollout_id: str
     slot: Literal["a", "b"]
@@ -64,6 +65,7 @@ class SubjectsMet(Event):
     TYPE = "belay.snapshot.subjects"
     TOPIC = topics.SNAPSHOTS
     KEY = "place"
+    EXACT = WHOLE  # without all of it nobody can go on from here
 
     rollout_id: str
     chunk: int = Field(ge=0)

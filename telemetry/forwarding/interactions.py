@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from telemetry.codec import explain
+from telemetry.codec import explain, understood
 from telemetry.errors import UnreadableRecord
 from telemetry.events import Answer, InteractionRecorded, Message, ShadowDraw, SpoolPlace, TextPolicy
 from telemetry.forwarding.completion import parse_answer, parse_json
@@ -40,7 +40,7 @@ def to_interaction(
     refused it, and that is known.
     """
     try:
-        meta = RawMeta.model_validate(raw.meta)
+        meta = understood(RawMeta, raw.meta)
     except ValidationError as error:
         raise UnreadableRecord(f"a raw record's meta: {explain(error)}") from error
     request = parse_json(raw.request_body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from telemetry.codec import explain
+from telemetry.codec import explain, understood
 from telemetry.errors import UnreadableRecord
 from telemetry.events import ShadowAnswered, SpoolPlace, TextPolicy, derived_id
 from telemetry.forwarding.interactions import to_answer
@@ -17,7 +17,7 @@ def to_shadow_answer(raw: RawRecord, policy: TextPolicy, place: SpoolPlace | Non
     `place` is where the spool held it.
     """
     try:
-        meta = ShadowMeta.model_validate(raw.meta)
+        meta = understood(ShadowMeta, raw.meta)
     except ValidationError as error:
         raise UnreadableRecord(f"a raw shadow record's meta: {explain(error)}") from error
     return ShadowAnswered(
