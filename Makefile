@@ -27,7 +27,8 @@ lint: setup ## ruff, mypy strict and import-linter (under a minute)
 check: lint audit ## the same, and the quick tests (two to six minutes)
 	@$(PY)/pytest $(QUICK)
 
-audit: setup ## bandit over our packages: what code should not do (10 seconds)
+audit: setup ## bandit over our packages, and what is known of those we use, where advisories can be had (10 seconds)
+	@$(PY)/python scripts/advisories.py
 	@$(PY)/bandit --quiet --configfile pyproject.toml --recursive telemetry serving router evaluator trainer belay
 
 bench: setup ## every benchmark with --quick
