@@ -1,41 +1,63 @@
-"""Draw docs/img/dashboard.png: the dashboard at the moment of a rollback, in a headless Chromium.
+"""Draw docs/img/dashboard.png: the dashboard of a real `belay demo`, moments after its rollback.
 
-    PYTHONPATH=bench python scripts/draw_dashboard.py
+    python scripts/draw_dashboard.py         # as long as the demo takes; models of an earlier one are used again
 
-The scores are drawn from known means (`bench/_control/story.py`); the evidence, the decision and the rollback are real.
+Nothing in the picture is staged: two vLLM engines, a broker, the traffic that the demo sends.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "img" / "dashboard.png"
-sys.path.insert(0, str(ROOT / "bench"))
+ADDRESS = re.compile(r"The dashboard, as long as it runs: (http://\S+)")
+PATIENCE_MS = 600_000
 
-from _control.served import shop  # noqa: E402 - it lies beside the benchmarks
+
+def main() -> int:
+    """Run the demo, take the picture when its rollout is rolled back, and see the demo to its end."""
+    demo = subprocess.Popen(
+        [Path(sys.executable).with_name("belay"), "demo"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        for line in demo.stdout or ():
+            print(line, end="")
+            if found := ADDRESS.search(line):
+                photograph(found[1])
+        return demo.wait()
+    finally:
+        demo.terminate()
+        demo.wait()
 
 
-def main() -> None:
-    """Tell the story up to a few seconds after its rollback, and take the picture."""
-    with tempfile.TemporaryDirectory() as folder:
-        served, _ = shop(Path(folder), after=12)
-        with served, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-            )
-            page = browser.new_page(viewport={"width": 1400, "height": 1240}, timezone_id="UTC")
-            page.goto(f"{served.url}#/rollouts/support-2")
-            page.locator("tr", has_text="multi step reasoning").wait_for()
-            page.get_by_text("live", exact=True).wait_for()
-            page.screenshot(path=PICTURE)
-            browser.close()
+def photograph(url: str) -> None:
+    """The page of the only rollout at `url`, once it is rolled back."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("BELAY_CHROMIUM") or shutil.which("chromium"),
+            args=["--no-sandbox"],
+        )
+        page = browser.new_page(viewport={"width": 1400, "height": 1240}, timezone_id="UTC")
+        page.goto(url)
+        page.locator("a[href^='#/rollouts/']").first.click()
+        expect(page.locator("h1 .state")).to_have_text("rolled back", timeout=PATIENCE_MS)
+        page.wait_for_timeout(500)  # what decided is drawn with the next event of the stream
+        page.screenshot(path=PICTURE)
+        browser.close()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

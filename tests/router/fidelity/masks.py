@@ -15,11 +15,11 @@ DRAWN: Final = re.compile(
     rb"""
     (?P<id> \b (?: chatcmpl-tool | chatcmpl | cmpl | resp | rs | msg | call | fc | embd | rerank | score | modelperm )
             [-_] [0-9A-Za-z_.:-]*[0-9A-Za-z] )
-  | (?P<time> " (?: created | created_at | completed_at ) " \s* : \s* [0-9.]+ )
+  | (?P<time> " (?: created | created_at | completed_at ) \\? " \s* : \s* [0-9.]+ )
     """,
     re.VERBOSE,
 )
-"""Names and times, which an engine draws anew for every answer."""
+"""Names and times, which an engine draws anew for every answer; also where an answer stands in a string of JSON."""
 
 ADDED: Final = {
     "x-request-id": "echoed, or made: a request is found again by it",

@@ -14,7 +14,7 @@ import pytest
 
 from tests.router.fidelity.forms import Form, all_forms
 from tests.router.fidelity.forms.form import CHAT, chat, head, post
-from tests.router.fidelity.masks import ADDED, masked
+from tests.router.fidelity.masks import ADDED, masked, without_drawn
 from tests.router.fidelity.recorder import compare
 from tests.router.fidelity.wire import Answer, ask
 
@@ -52,6 +52,12 @@ def saying(*answers: bytes) -> Iterator[str]:
 def whole(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
     lines = [b"HTTP/1.1 " + status, b"content-length: %d" % len(body), *headers]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def test_times_are_masked_also_where_an_answer_is_quoted_in_a_string() -> None:
+    first, second = (json.dumps({"value": f'{{"created":{at},"n":{at % 10}}}'}).encode() for at in (15, 25))
+    assert first != second
+    assert without_drawn(first) == without_drawn(second)
 
 
 def test_names_and_times_that_are_drawn_anew_are_no_difference() -> None:
