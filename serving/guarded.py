@@ -31,7 +31,9 @@ from serving.refusals import (
     body_too_large,
     head_too_large,
     too_slow,
+    trailers_too_large,
 )
+from serving.upgrades import body_parser, framing_of
 
 _MOST_WAITING: Final = 16
 """Requests that may wait on one connection for the answer to the first; each costs a few kilobytes."""
@@ -127,6 +129,7 @@ class Guarded(HttpToolsProtocol):
         self._body_bytes = 0
         self._body_before = 0
         self._barren = 0  # bytes since the last one that was body
+        self._unread: bytes | None = None  # how the body is framed that the parser stopped before
 
     # What the transport tells.
 
@@ -162,10 +165,9 @@ class Guarded(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError as error:
-            told = error.__context__
-            self._refuse(told.refusal if isinstance(told, Refused) else MALFORMED)
-        except httptools.HttpParserUpgrade:
-            pass  # the request is answered as if it had not asked, and the connection ends with it
+            self._refuse_for(error)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._read_on(data[upgrade.args[0] :])
         if self._phase != _WHOLE and not self._ended:
             self._mind()
         elif self._timer is not None and not self._ended:
@@ -210,10 +212,12 @@ class Guarded(HttpToolsProtocol):
         self._phase = _BODY
         self._fed = 0
         if self.scope["http_version"] == "1.0":
+            self.cycle.waiting_for_100_continue = False  # it knows no interim answers (RFC 9110, 10.1.1)
             self.cycle.send = partial(_unchunked, self.cycle)  # type: ignore[method-assign]  # of this answer alone
         if self.parser.should_upgrade():
-            # The parser reads nothing behind such a request.
+            # It is answered as if it had not asked, and is the last one; of its body the parser reads nothing.
             self.cycle.keep_alive = False
+            self._unread = framing_of(self.scope)
 
     def _begin_cycle(self) -> None:
         """What uvicorn does with a whole head, for less."""
@@ -240,7 +244,11 @@ class Guarded(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is whole, unless the parser stopped before the body of one that asks for another protocol."""
+        if self._unread is not None:
+            return
+        if self.headers:
+            self._check_trailers()
         self._phase = _WHOLE
         cycle = self.cycle
         if cycle.response_complete:  # answered before it was whole: nothing is asked any more
@@ -249,6 +257,16 @@ class Guarded(HttpToolsProtocol):
         cycle.more_body = False
         cycle.message_event.set()
         self._crowd.waiting.pop(self, None)
+
+    def _read_on(self, data: bytes) -> None:
+        """The body of a request that asks for another protocol; nothing behind it is read."""
+        if self._unread is None:
+            return
+        self.parser, self._unread = body_parser(self, self._unread), None
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._refuse_for(error)
 
     def shutdown(self) -> None:
         """The server ends: close, or answer what is being answered. A connection just made may be about to ask."""
@@ -309,6 +327,15 @@ class Guarded(HttpToolsProtocol):
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
+    def _check_trailers(self) -> None:
+        """They reach nobody, and are bounded as heads are, in however few pieces they come."""
+        if len(self.headers) > self._most_headers:
+            raise Refused(trailers_too_large(self._most_headers, "headers"))
+        if sum(len(name) + len(value) + 4 for name, value in self.headers) > self._most_head_bytes:
+            raise Refused(trailers_too_large(self._most_head_bytes, "bytes"))
+        if not self.parser.should_keep_alive():  # one of them said so, and the parser reads nothing more
+            self.cycle.keep_alive = False
+
     def _mind(self) -> None:
         """The request is not complete yet."""
         if self._phase == _HEAD and self._fed > self._most_head_bytes:
@@ -339,6 +366,10 @@ class Guarded(HttpToolsProtocol):
             self._timer = self.loop.call_later(self._seconds(), self._late)
         else:
             self._refuse(too_slow("head" if self._phase == _HEAD else "body", self._seconds()))
+
+    def _refuse_for(self, error: httptools.HttpParserError) -> None:
+        told = error.__context__
+        self._refuse(told.refusal if isinstance(told, Refused) else MALFORMED)
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer with a refusal and close; what was asked before is answered first, and nothing is after it."""

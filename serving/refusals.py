@@ -53,6 +53,11 @@ def head_too_large(most: int, what: str) -> Refusal:
     return Refusal(431, "RequestTooLargeError", f"The request's head exceeds {most} {what}.")
 
 
+def trailers_too_large(most: int, what: str) -> Refusal:
+    """What stands behind the request's chunks is more than is taken of a head."""
+    return Refusal(431, "RequestTooLargeError", f"The request's trailers exceed {most} {what}.")
+
+
 def body_too_large(most: int) -> Refusal:
     """The request's body is larger than what is kept in memory."""
     return Refusal(413, "RequestTooLargeError", f"The request's body exceeds {most} bytes.")

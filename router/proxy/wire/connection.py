@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # it makes connections
 # Bytes that an answer may run ahead of its reader before the engine's socket is left to fill.
 HIGH_WATER: Final = 256 * 1024
 
+MOST_FRAMING: Final = 256 * 1024
+"""Bytes without one of a body: a head, chunk sizes, trailers. What an engine says beyond would be read for ever."""
+
 
 class Connection(asyncio.Protocol):
     """One connection; it carries one exchange at a time and goes back to the pool by itself."""
@@ -39,6 +42,7 @@ class Connection(asyncio.Protocol):
         self._answered = False
         self._keep = False
         self._excess = False
+        self._barren = 0
 
     def is_silent(self) -> bool:
         """Whether it is open and nothing lies in its socket, which would be taken for the next request's answer."""
@@ -47,6 +51,7 @@ class Connection(asyncio.Protocol):
     def send(self, exchange: Exchange, upstream: Upstream) -> None:
         """Write the exchange's request."""
         self._exchange = exchange
+        self._barren = 0
         method, target, headers, body = exchange.request
         length = b"content-length: %d\r\n" % len(body) if body or method == b"POST" else b""
         self.transport.write(
@@ -87,6 +92,7 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
             return
         exchange.heard_at = self._loop.time()
+        self._barren += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -94,6 +100,10 @@ class Connection(asyncio.Protocol):
             self._lose(f"{self._upstream.url} sent what is not HTTP: {error}", "garbled")
         if self._answered:
             self._rest()
+        elif self._barren > MOST_FRAMING:
+            self._lose(
+                f"{self._upstream.url} sent {self._barren} bytes without any of an answer's body", "garbled"
+            )
         if exchange.size > HIGH_WATER and self._exchange is exchange and not self._paused:
             self._paused = True
             self.transport.pause_reading()
@@ -139,7 +149,7 @@ class Connection(asyncio.Protocol):
         exchange.status = status
         if self._named:
             self._headers = [pair for pair in self._headers if pair[0] not in self._named]
-        exchange.headers = self._headers
+        exchange.headers, self._headers = self._headers, []  # trailers are no part of it (RFC 9110, 6.5.1)
         if exchange.request.method == b"HEAD":
             # Its content-length announces a body that never comes, which the parser cannot know.
             exchange.finish()
@@ -147,6 +157,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
+        self._barren = 0
         if self._exchange is not None:
             self._exchange.add(body)
 

@@ -10,6 +10,7 @@ Headers = list[tuple[bytes, bytes]]
 _HOP_BY_HOP: Final = frozenset(
     {
         b"connection",
+        b"http2-settings",
         b"keep-alive",
         b"proxy-authenticate",
         b"proxy-authorization",
@@ -19,7 +20,7 @@ _HOP_BY_HOP: Final = frozenset(
         b"transfer-encoding",
         b"upgrade",
     }
-)  # RFC 9110, 7.6.1
+)  # RFC 9110, 7.6.1; RFC 7540, 3.2.1
 
 # `router.proxy.wire.connection` says these itself, or has already dealt with them. Without
 # `accept-encoding` an answer comes uncompressed, so that the record of it can be read.
