@@ -15,7 +15,7 @@ from router.control.notify.settings import NotifySettings
 from router.control.settings import AccessSettings, AttestationPolicy
 from telemetry.bus.settings import BusSettings, Servers
 from telemetry.environment import overlay
-from telemetry.errors import SettingsError
+from telemetry.errors import SettingsError, UsageError
 from telemetry.events import DEFAULT_ROUTE, AdvancePolicy, TextPolicy
 from telemetry.mistakes import explain
 from telemetry.settings import Port, Settings, mapping_in
@@ -215,3 +215,17 @@ def defaults_of_route(project: Project, name: str) -> dict[str, Any]:
         return {}
     given = {"brief": route.brief, "stages": route.stages, "advance": route.advance, "shadow": route.shadow}
     return {"model": name} | {key: value for key, value in given.items() if value is not None}
+
+
+def brief_of_route(project: Project, name: str | None) -> Path:
+    """The brief of the file's own route (None is that), or of one of its `routes`. UsageError for any other name."""
+    if name is None or name == project.route:
+        return project.brief
+    known = [project.route, *project.routes, *(project.router.get("routes") or {})]
+    if name not in known:
+        raise UsageError(
+            f"{FILE} has no route {name!r}; its routes are {', '.join(known)}",
+            hint="Give one of those, or add it under `routes`.",
+        )
+    route = project.routes.get(name)
+    return project.brief if route is None or route.brief is None else route.brief

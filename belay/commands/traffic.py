@@ -27,16 +27,20 @@ def traffic(
             show_default="the brief's items",
         ),
     ] = None,
+    route: Annotated[
+        str | None,
+        typer.Option("--route", help="One of `routes` in belay.yaml.", show_default="the file's own"),
+    ] = None,
 ) -> None:
     """Send the brief's `traffic` items through the router of belay.yaml, until done or until its rollout ends.
 
     For trying a route out where it has no users yet; it asks 127.0.0.1 alone. Capabilities come by their share.
     A file of prompts is sent in its own order, at most `--count` of them.
 
-    Example: `belay traffic --count 1000` or `belay traffic --prompts traffic.jsonl`
+    Example: `belay traffic --count 1000` or `belay traffic --route acme/sql --prompts traffic.jsonl`
     """
     from belay.launcher.traffic import send_traffic, turns_for
 
     project = load_project(file)
-    turns = turns_for(project, prompts, count=count, seed=seed)
-    send_traffic(project, turns, at_once=at_once, console=console_of())
+    turns = turns_for(project, prompts, count=count, seed=seed, route=route)
+    send_traffic(project, turns, at_once=at_once, console=console_of(), route=route)

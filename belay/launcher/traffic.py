@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from rich.console import Console
 from belay.launcher.turns import Turn, plan_traffic, read_turns
 from belay.launcher.view import router_status
 from belay.progress import Report, bar
-from belay.project import Project
+from belay.project import Project, brief_of_route
 from evaluator.briefs.brief import load_brief
 from evaluator.verifiers import VERIFIERS
 from evaluator.watch.reporting.against_truth import Known
@@ -141,20 +141,25 @@ def known_of(answered: Answered) -> Known | None:
     return Known(answered.interaction_id, truth.capability, value)
 
 
-def send_traffic(project: Project, turns: Sequence[Turn], *, at_once: int, console: Console) -> TrafficCount:
-    """Send `turns` through the project's router; no more once the rollout under way has ended.
+def send_traffic(
+    project: Project, turns: Sequence[Turn], *, at_once: int, console: Console, route: str | None = None
+) -> TrafficCount:
+    """Send `turns` through the project's router to its own route, or to another; no more once its rollout has ended.
 
-    Raises InfrastructureError where the router is away, EngineFailed where nothing at all is answered.
+    Raises InfrastructureError where the router is away or has no such route, EngineFailed where nothing is answered.
     """
-    url = project.router_url
+    route = None if route == project.route else route
     with httpx.Client(timeout=5.0) as http:
-        if not router_status(http, url):
-            raise InfrastructureError(f"no router answers at {url}", hint="Start it: `belay up`.")
-        client = ReplayClient(url, project.route, turns, at_once)
+
+        def rollout() -> str:
+            return str(_of_route(router_status(http, project.status_url), route).get("rollout"))
+
+        _check_route(router_status(http, project.status_url), project, route)
+        client = ReplayClient(project.router_url, route or project.route, turns, at_once)
         with bar(console, "   traffic") as report:
             client.start()
             try:
-                ended = _until_ended(client, lambda: str(router_status(http, url).get("rollout")), report)
+                ended = _until_ended(client, rollout, report)
             finally:
                 client.stop()
     found = client.count
@@ -167,14 +172,34 @@ def send_traffic(project: Project, turns: Sequence[Turn], *, at_once: int, conso
     return found
 
 
-def turns_for(project: Project, prompts: Path | None, *, count: int, seed: int) -> list[Turn]:
-    """`count` turns: out of a file of prompts, or the brief's own. UsageError where the brief has no traffic."""
+def _check_route(told: Mapping[str, Any], project: Project, route: str | None) -> None:
+    if not told:
+        where = f"{project.router_url} (it would say so at {project.status_url})"
+        raise InfrastructureError(f"no router answers at {where}", hint="Start it: `belay up`.")
+    if route is not None and not _of_route(told, route):
+        raise InfrastructureError(
+            f"the router at {project.router_url} has no route {route!r}; it has {', '.join(told.get('routes', ()))}",
+            hint="It was started before the route was added: `belay up router`.",
+        )
+
+
+def _of_route(told: Mapping[str, Any], route: str | None) -> Mapping[str, Any]:
+    """What the router says of a route; of its default one at the top, where that is None."""
+    found: Mapping[str, Any] = told if route is None else told.get("routes", {}).get(route, {})
+    return found
+
+
+def turns_for(
+    project: Project, prompts: Path | None, *, count: int, seed: int, route: str | None = None
+) -> list[Turn]:
+    """`count` turns: out of a file of prompts, or of the route's brief. UsageError where that has no traffic."""
+    brief = brief_of_route(project, route)
     if prompts is not None:
         return read_turns(prompts, count, seed)
-    loaded = load_brief(project.brief, project.judges)
+    loaded = load_brief(brief, project.judges)
     if mute := [c.name for c in loaded.brief.capabilities if not loaded.items_of(c.name, "traffic")]:
         raise UsageError(
-            f"{project.brief} has no item with split 'traffic' of {', '.join(mute)}",
+            f"{brief} has no item with split 'traffic' of {', '.join(mute)}",
             hint="Add some to its items, or send prompts of your own: `--prompts FILE`.",
         )
     return plan_traffic(loaded, count, seed)

@@ -19,7 +19,7 @@ from belay.launcher.traffic import INTERACTION, ReplayClient, send_traffic, turn
 from belay.launcher.turns import Truth, Turn
 from belay.project import Project, load_project
 from evaluator.watch.reporting.against_truth import Known
-from telemetry.errors import EngineFailed, InfrastructureError, UsageError
+from telemetry.errors import BriefError, EngineFailed, InfrastructureError, UsageError
 from telemetry.events import Message
 from tests.conftest import a_free_port
 from tests.places import BRIEF
@@ -30,10 +30,12 @@ class Router:
     """What stands in for the router: it fails the first `refused`, and is rolled back after `lasts` requests."""
 
     port: int = 0
+    own: int = 0
     refused: int = 0
     lasts: int | None = None
     began: str = "ramping"
     tells: bool = True
+    only_sql: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def status(self) -> str:
@@ -47,7 +49,12 @@ def router() -> Iterator[Router]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._say(200, json.dumps({"rollout": state.status()}).encode())
+            if self.server.server_port != state.own:  # type: ignore[attr-defined]  # typeshed: any BaseServer
+                self._say(404, b'{"error": {"message": "it says nothing of itself to clients"}}')
+                return
+            routes = {"sql": {"rollout": state.status()}, "default": {"rollout": "none"}}
+            own = {"rollout": "none" if state.only_sql else state.status()}
+            self._say(200, json.dumps({**own, "routes": routes}).encode())
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -79,34 +86,39 @@ def router() -> Iterator[Router]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    state.port = server.server_port
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), Handler) for _ in range(2)]
+    threads = [threading.Thread(target=server.serve_forever) for server in servers]
+    for thread in threads:
+        thread.start()
+    state.port, state.own = (server.server_port for server in servers)
     yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    for server, thread in zip(servers, threads, strict=True):
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
-def project(folder: Path, port: int, brief: Path = BRIEF) -> Project:
+def project(folder: Path, router: Router, brief: Path = BRIEF, **more: Any) -> Project:
     path = folder / "belay.yaml"
+    ports = {"router": router.port, "status": router.own}
     path.write_text(
-        yaml.safe_dump({"route": "shop", "base": "b", "brief": str(brief), "ports": {"router": port}})
+        yaml.safe_dump({"route": "shop", "base": "b", "brief": str(brief), "ports": ports, **more})
     )
     return load_project(path)
 
 
-def send(found: Project, count: int = 20, prompts: Path | None = None) -> tuple[int, int, str]:
+def send(
+    found: Project, count: int = 20, prompts: Path | None = None, route: str | None = None
+) -> tuple[int, int, str]:
     console = Console(record=True, width=200, file=None, quiet=False)
     with console.capture() as said:
-        turns = turns_for(found, prompts, count=count, seed=7)
-        counted = send_traffic(found, turns, at_once=4, console=console)
+        turns = turns_for(found, prompts, count=count, seed=7, route=route)
+        counted = send_traffic(found, turns, at_once=4, console=console, route=route)
     return counted.answered, counted.failed, said.get()
 
 
 def test_so_many_prompts_of_the_brief_go_to_the_route(router: Router, tmp_path: Path) -> None:
-    answered, failed, said = send(project(tmp_path, router.port))
+    answered, failed, said = send(project(tmp_path, router))
     assert (answered, failed) == (20, 0)
     assert "20 of 20 answered, 0 failed" in said
     assert {body["model"] for body in router.asked} == {"shop"}
@@ -118,7 +130,7 @@ def test_a_file_of_prompts_is_sent_as_it_stands(router: Router, tmp_path: Path) 
     talks = [[*opened, {"role": "user", "content": f"Question {number}"}] for number in range(5)]
     prompts = tmp_path / "prompts.jsonl"
     prompts.write_text("".join(f"{json.dumps({'messages': talk, 'max_tokens': 7})}\n" for talk in talks))
-    answered, failed, _ = send(project(tmp_path, router.port), prompts=prompts)
+    answered, failed, _ = send(project(tmp_path, router), prompts=prompts)
     assert (answered, failed) == (5, 0)
     assert sorted(body["messages"][-1]["content"] for body in router.asked) == [
         talk[-1]["content"] for talk in talks
@@ -164,7 +176,7 @@ def test_where_the_router_names_no_interaction_nothing_is_known(router: Router) 
 
 def test_no_more_are_sent_once_the_rollout_is_taken_back(router: Router, tmp_path: Path) -> None:
     router.lasts = 30
-    answered, failed, said = send(project(tmp_path, router.port), count=5000)
+    answered, failed, said = send(project(tmp_path, router), count=5000)
     assert 30 <= answered < 2000
     assert failed == 0
     assert "the rollout is rolled back, so no more were sent" in said
@@ -172,12 +184,12 @@ def test_no_more_are_sent_once_the_rollout_is_taken_back(router: Router, tmp_pat
 
 def test_a_rollout_that_had_ended_before_stops_nothing(router: Router, tmp_path: Path) -> None:
     router.began = "rolled_back"
-    assert send(project(tmp_path, router.port))[:2] == (20, 0)
+    assert send(project(tmp_path, router))[:2] == (20, 0)
 
 
 def test_requests_that_fail_are_counted_and_told(router: Router, tmp_path: Path) -> None:
     router.refused = 3
-    answered, failed, said = send(project(tmp_path, router.port))
+    answered, failed, said = send(project(tmp_path, router))
     assert (answered, failed) == (17, 3)
     assert "no engine" in said
 
@@ -185,12 +197,12 @@ def test_requests_that_fail_are_counted_and_told(router: Router, tmp_path: Path)
 def test_where_nothing_is_answered_it_is_an_error(router: Router, tmp_path: Path) -> None:
     router.refused = 100
     with pytest.raises(EngineFailed, match="none of 20 requests was answered"):
-        send(project(tmp_path, router.port))
+        send(project(tmp_path, router))
 
 
 def test_where_no_router_answers_nothing_is_sent(tmp_path: Path) -> None:
     with pytest.raises(InfrastructureError, match="no router answers"):
-        send(project(tmp_path, a_free_port()))
+        send(project(tmp_path, Router(a_free_port(), a_free_port())))
 
 
 def test_a_brief_without_traffic_is_told(router: Router, tmp_path: Path) -> None:
@@ -209,5 +221,38 @@ def test_a_brief_without_traffic_is_told(router: Router, tmp_path: Path) -> None
         )
     )
     with pytest.raises(UsageError, match="no item with split 'traffic' of one"):
-        send(project(tmp_path, router.port, brief))
+        send(project(tmp_path, router, brief))
+    assert router.asked == []
+
+
+def with_sql(folder: Path, router: Router) -> Project:
+    """A project with a second route, whose brief has a name of its own."""
+    route = {"base": {"url": "http://127.0.0.1:9"}, "brief": str(folder / "sql.yaml")}
+    return project(folder, router, routes={"sql": route, "other": {"base": "b"}})
+
+
+def test_another_route_gets_what_is_sent_and_its_own_rollout_ends_it(router: Router, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.jsonl"
+    prompts.write_text('{"messages": [{"role": "user", "content": "Which?"}]}\n' * 3000)
+    router.lasts, router.only_sql = 30, True
+    answered, _, said = send(with_sql(tmp_path, router), 3000, prompts, route="sql")
+    assert {body["model"] for body in router.asked} == {"sql"}
+    assert 30 <= answered < 2000
+    assert "the rollout is rolled back" in said
+
+
+def test_a_route_has_the_items_of_its_own_brief(router: Router, tmp_path: Path) -> None:
+    with pytest.raises(BriefError, match=r"sql\.yaml"):
+        turns_for(with_sql(tmp_path, router), None, count=5, seed=7, route="sql")
+    assert len(turns_for(with_sql(tmp_path, router), None, count=5, seed=7, route="other")) == 5
+
+
+def test_a_route_that_the_file_has_not_is_told_with_those_that_it_has(router: Router, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no route 'sq'; its routes are shop, other, sql"):
+        turns_for(with_sql(tmp_path, router), None, count=5, seed=7, route="sq")
+
+
+def test_a_route_that_the_router_has_not_is_told(router: Router, tmp_path: Path) -> None:
+    with pytest.raises(InfrastructureError, match="has no route 'other'; it has sql, default"):
+        send(with_sql(tmp_path, router), route="other")
     assert router.asked == []
