@@ -114,10 +114,12 @@ class _Drafting:
 
 
 def _forms(settings: ControlSettings) -> Forms:
-    """What stands behind the page's forms: drafts only where brief and models are known."""
+    """What stands behind the page's forms: drafts only where a brief and a home are known."""
     from router.control.api import Forms
 
-    drafting = None
-    if settings.brief is not None and settings.models_folder is not None:
-        drafting = _Drafting(settings.models_folder.parent, settings.brief)
-    return Forms(_Planner(), drafting)
+    home, models = settings.home, settings.models_folder
+    if home is None and models is not None:
+        home = models.parent
+    if settings.brief is None or home is None:
+        return Forms(_Planner(), None)
+    return Forms(_Planner(), _Drafting(home, settings.brief))

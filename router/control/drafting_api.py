@@ -82,7 +82,7 @@ class Drafting(Protocol):
 
 
 class NobodyDrafts(NotThere):
-    """This control was started without a brief and a folder of models to draft from."""
+    """This control was started without a brief and a home to draft from."""
 
 
 def add_drafting(app: FastAPI, control: Control, drafting: Drafting | None) -> None:
@@ -93,7 +93,7 @@ def add_drafting(app: FastAPI, control: Control, drafting: Drafting | None) -> N
         if drafting is None:
             raise NobodyDrafts(
                 "this control drafts no rollouts: it knows no brief",
-                hint="Give it `brief` and `models_folder`, or write one with `belay rollout draft`.",
+                hint="Give it `brief`, and `home` or `models_folder`, or write one with `belay rollout draft`.",
             )
         return drafting
 

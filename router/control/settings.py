@@ -57,7 +57,8 @@ class ControlSettings(MetricsSettings, TlsSettings):
     remove those of a rollout as long as it may be rolled back. The page shows the trainings that lie there, and the
     audits in `audits` beside it.
 
-    With `brief` and `models_folder` the page drafts rollouts, out of the models, audits and baselines that lie there.
+    With `brief` the page drafts rollouts, out of the models, audits and baselines of a home (`.belay`): of `home`,
+    which is only read, or else of the one that `models_folder` lies in.
 
     `notify` says who is told when a rollout is rolled back, paused or fully rolled out.
 
@@ -77,6 +78,7 @@ class ControlSettings(MetricsSettings, TlsSettings):
     folder: Path
     models_folder: Path | None = None
     brief: Path | None = None
+    home: Path | None = None
     access: AccessSettings | None = None
     notify: NotifySettings = NotifySettings()
     arms: dict[str, ArmsOfRoute] = Field(default_factory=dict)

@@ -55,7 +55,7 @@ EVERYTHING: dict[str, Any] = {
         "keda": {"enabled": True, "authentication": "kafka"},
     },
     "control": {
-        "models": {"existingClaim": "models"},
+        "models": {"existingClaim": "home", "folder": "models"},
         "settings": {"attest_every_s": 60},
         "tls": {"secret": "control-tls"},
     },

@@ -259,6 +259,10 @@ def test_the_values_on_the_page_are_taken_by_helm_and_what_comes_of_them_by_the_
         ({"kafka": {"settings": {"sasl_password": "secret"}}}, "sasl_password"),
         ({"kafka": {"namespace": "a b"}}, "namespace"),
         ({"control": {"replicas": 2}}, "replicas"),
+        ({"control": {"models": {"folder": "/models"}}}, "folder"),
+        ({"control": {"askArms": "yes"}}, "askArms"),
+        ({"control": {"brief": {"path": "brief.yaml"}}}, "path"),
+        ({"control": {"brief": {"path": "/briefs/b.yaml"}}}, "control.models.folder say of no home to draft"),
         ({"control": {"tokens": {"secret": ""}}}, "control.settings.access says nothing of who may act"),
         ({"engines": {"control": {"url": "vllm:8000"}}}, "url"),
         ({"engines": {"control": {"url": ""}}}, "engines.control.url is empty"),
@@ -376,3 +380,46 @@ def test_the_forwarder_leaves_the_word_table_where_its_router_looks_for_it(chart
         for one in containers(chart.pods()["router"])
     ]
     assert mounts == [{"spool"}, {"spool"}]
+
+
+HOME = {"existingClaim": "home", "folder": "models"}
+
+
+def control_of(values: dict[str, Any], folder: Path) -> tuple[Rendered, ControlSettings]:
+    chart = taken(values, folder)
+    (folder / "control.yaml").write_text(chart.settings("control", "control.yaml"), encoding="utf-8")
+    return chart, load_settings(folder / "control.yaml", ControlSettings)
+
+
+def test_control_drafts_out_of_a_home_by_the_workers_brief_or_by_its_own(tmp_path: Path) -> None:
+    claim = {"persistentVolumeClaim": {"claimName": "briefs"}}
+    brief = {"path": "/briefs/b.yaml", "volume": claim}
+    for part in ("worker", "control"):
+        values = {"control": {"models": HOME}}
+        values[part] = values.get(part, {}) | {"brief": brief}
+        chart, control = control_of(values, tmp_path)
+        assert (control.models_folder, control.brief) == (
+            Path("/var/lib/belay-models/models"),
+            Path("/briefs/b.yaml"),
+        )
+        pod = chart.pods()["control"]
+        assert {"name": "brief", **claim} in pod["volumes"]
+        (container,) = pod["containers"]
+        mount = {"name": "brief", "mountPath": "/briefs", "readOnly": True}
+        assert mount in container["volumeMounts"]
+
+
+def test_control_without_a_home_drafts_nothing(tmp_path: Path) -> None:
+    _, control = control_of({"control": {"models": {"existingClaim": "models"}}}, tmp_path)
+    assert (control.models_folder, control.brief) == (Path("/var/lib/belay-models"), None)
+
+
+def test_control_that_has_models_asks_the_arms_that_the_router_has(tmp_path: Path) -> None:
+    values = {"routes": {"sql": ARMS}, "control": {"models": HOME}}
+    chart, control = control_of(values, tmp_path)
+    assert {name: (arms.control, arms.candidate) for name, arms in control.arms.items()} == {
+        name: (arms.control, arms.candidate) for name, arms in router_of(chart, tmp_path).each_route().items()
+    }
+    assert sorted(control.arms) == ["default", "sql"]
+    for unasked in ({"askArms": False}, {"models": {"existingClaim": ""}}):
+        assert control_of(values | {"control": {"models": HOME} | unasked}, tmp_path)[1].arms == {}

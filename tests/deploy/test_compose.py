@@ -156,3 +156,22 @@ def test_forwarder_and_router_share_what_comes_over_kafka_and_the_router_is_aske
         assert router[key] == forwarder[key]
     own_address = f"http://127.0.0.1:{router['status_port']}/belay/healthz"
     assert own_address in services()["router"]["healthcheck"]["test"][-1]
+
+
+def test_control_drafts_by_a_brief_of_its_image_out_of_a_home_that_it_only_reads() -> None:
+    control = load_settings(SETTINGS / "control.yaml", ControlSettings)
+    assert control.home is not None
+    assert control.brief is not None
+    mounts = [v.rsplit(":", 2) for v in services()["control"]["volumes"]]
+    assert [mode for _, path, mode in (m for m in mounts if len(m) == 3) if path == str(control.home)] == [
+        "ro"
+    ]
+    folder = control.brief.relative_to("/usr/share/belay").parent
+    image = (
+        (DEPLOY / "Dockerfile")
+        .read_text(encoding="utf-8")
+        .partition("AS control\n")[2]
+        .partition("\nFROM")[0]
+    )
+    assert f"COPY {folder} /usr/share/belay/{folder}\n" in image
+    assert (ROOT / control.brief.relative_to("/usr/share/belay")).exists()

@@ -60,6 +60,26 @@
 {{- toYaml $found -}}
 {{- end -}}
 
+{{/* The arms of every route, as control asks them who they are. */}}
+{{- define "belay.allArms" -}}
+{{- $found := include "belay.routes" . | fromYaml -}}
+{{- if include "belay.hasDefault" . -}}
+{{- $arms := dict -}}
+{{- range $arm := list "control" "candidate" }}{{ $_ := set $arms $arm (include "belay.arm" (list $ $arm) | fromYaml) }}{{ end -}}
+{{- $_ := set $found "default" $arms -}}
+{{- end -}}
+{{- toYaml $found -}}
+{{- end -}}
+
+{{/* The brief that control drafts by, path and volume: its own or the worker's. Nothing where it has no home to draft
+     from, which is a claim of models that says where in it they lie. */}}
+{{- define "belay.controlBrief" -}}
+{{- $control := .Values.control -}}
+{{- $home := and $control.models.existingClaim $control.models.folder -}}
+{{- if and $control.brief.path (not $home) }}{{ fail "control.brief.path is given, and control.models.existingClaim and control.models.folder say of no home to draft from" }}{{ end -}}
+{{- if $home }}{{ toYaml (ternary $control.brief .Values.worker.brief (ne $control.brief.path "")) }}{{ end -}}
+{{- end -}}
+
 {{/* Certificate and key of a server of ours, out of its Secret. */}}
 {{- define "belay.tlsSettings" -}}
 {{- $found := dict -}}
@@ -124,7 +144,13 @@
     "metrics_port" 8104
     "bootstrap_servers" .Values.kafka.bootstrapServers
     "kafka" (include "belay.bus" . | fromYaml) -}}
-{{- if .Values.control.models.existingClaim }}{{ $_ := set $found "models_folder" "/var/lib/belay-models" }}{{ end -}}
+{{- with .Values.control.models -}}
+{{- if .existingClaim -}}
+{{- $_ := set $found "models_folder" (printf "/var/lib/belay-models%s" (ternary (printf "/%s" .folder) "" (ne .folder ""))) -}}
+{{- if $.Values.control.askArms }}{{ $_ := set $found "arms" (include "belay.allArms" $ | fromYaml) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- with include "belay.controlBrief" . | fromYaml }}{{ $_ := set $found "brief" .path }}{{ end -}}
 {{- if .Values.control.tokens.secret }}{{ $_ := set $found "access" (dict "tokens" (printf "/etc/belay/access/%s" .Values.control.tokens.key)) }}{{ end -}}
 {{- $found = merge $found (include "belay.tlsSettings" .Values.control.tls | fromYaml) -}}
 {{- $found = mergeOverwrite $found (deepCopy .Values.control.settings) -}}
