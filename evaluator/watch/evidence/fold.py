@@ -197,7 +197,8 @@ class RolloutEvidence(EvidenceState):
         rails = sum(rail.weight * rail.drop.e_value for rail in self._rails)
         self.e_value = max(self._part * m, rails, wealth_of(self._graded, self._peoples))
         self.peak = max(self.peak, self.e_value)
-        entry = Heavy(max(self.e_value / before, before / self.e_value), -self.settled, *_shown(score))
+        factor = max(self.e_value / before, before / self.e_value)
+        entry = Heavy(factor, -self.settled, *_shown(score), traceparent=score.traceparent)
         if len(self._heaviest) < HEAVIEST:
             heapq.heappush(self._heaviest, entry)
         elif entry > self._heaviest[0]:

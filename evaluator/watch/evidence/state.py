@@ -27,7 +27,10 @@ RUN_LENGTH = 100_000.0
 
 
 class Heavy(NamedTuple):
-    """An interaction that moved M by the factor `factor`; of two alike the earlier one (`after` is negative) counts."""
+    """An interaction that moved M by the factor `factor`; of two alike the earlier one (`after` is negative) counts.
+
+    `traceparent` is its client's, which is kept for the links of decisions' traces.
+    """
 
     factor: float
     after: int
@@ -38,6 +41,7 @@ class Heavy(NamedTuple):
     other_value: float | None
     partition: int
     offset: int
+    traceparent: str | None = None
 
 
 class EvidenceState:
@@ -207,7 +211,8 @@ class EvidenceState:
             "graded": sorted(self.graded),
             "tags": dict(sorted(self.tags.items())),
             "full": self.full,
-            "heaviest": [list(entry) for entry in self.weighed()],
+            "heaviest": [list(entry[:-1]) for entry in self.weighed()],
+            "traces": {one.interaction_id: one.traceparent for one in self.weighed() if one.traceparent},
             "settled": self.settled,
             "untagged": self.untagged,
             "e_value": self.e_value,
@@ -258,7 +263,12 @@ class EvidenceState:
         self.graded = {str(short) for short in state["graded"]}
         self.tags = {str(name): int(count) for name, count in state["tags"].items()}
         self.full = bool(state["full"])
-        self._heaviest = [Heavy(float(w), int(n), str(i), *rest) for w, n, i, *rest in state["heaviest"]]
+        # Snapshots had no traces once, and those who wrote them still read ours beside us.
+        traces = state.get("traces", {})
+        self._heaviest = [
+            Heavy(float(w), int(n), str(i), *rest)._replace(traceparent=traces.get(i))
+            for w, n, i, *rest in state["heaviest"]
+        ]
         heapq.heapify(self._heaviest)
         self.settled, self.untagged = int(state["settled"]), int(state["untagged"])
         self.e_value, self.peak = float(state["e_value"]), float(state["peak"])

@@ -79,7 +79,7 @@ class Announcer:
         last = tracked.evidence.last_score
         span = self.traces.of(decision, last)
         self.send([codec.encode(decision, span.traceparent if span is not None else None)])
-        self.traces.said(decision, last, began)
+        self.traces.said(decision, last, tracked.evidence.weighed(), began)
         self._published[decision.event_id] = None
         tracked.said[decision.action] += 1
         ids = {"rollout_id": decision.rollout_id, "decision_id": decision.event_id}

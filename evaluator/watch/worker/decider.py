@@ -228,7 +228,6 @@ class Decider:
         if not tracked.unsaved:
             tracked.next, tracked.read_then = record.offset, self._read
         tracked.unsaved += 1
-        self._says.traces.settles(score)
         self._says.decide(tracked)
         self._on_settled(tracked)
 

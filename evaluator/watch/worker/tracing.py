@@ -10,18 +10,16 @@ of its own; it links to the interactions that weighed most either way.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from evaluator.watch.evidence.state import Heavy
 from telemetry import topics
 from telemetry.events import Arm, DecisionMade, InteractionRecorded, ScoreRecorded
 from telemetry.tracing.context import Context, Sampling, role_id, step_id, trace_of
 from telemetry.tracing.export import NO_TRACES, Traces
 from telemetry.tracing.spans import Happened, Span, known, ns
 
-_KNOWN: Final = 10_000
-"""Interactions of traces that clients began whose traces are remembered, for the links of decisions."""
 _OTHER: Final[dict[Arm, Arm]] = {"control": "candidate", "candidate": "control"}
 
 
@@ -75,14 +73,6 @@ class DecisionTraces:
 
     def __init__(self, traces: Traces = NO_TRACES) -> None:
         self._traces = traces
-        self._clients: OrderedDict[str, str] = OrderedDict()
-
-    def settles(self, score: ScoreRecorded) -> None:
-        """Remember of whose trace an interaction is, where its own id does not tell."""
-        if self._traces.sampling is not None and score.traceparent is not None:
-            self._clients[score.interaction_id] = score.traceparent
-            if len(self._clients) > _KNOWN:
-                self._clients.popitem(last=False)
 
     def of(self, decision: DecisionMade, last: ScoreRecorded | None) -> Context | None:
         """The span of a decision that the score `last` brought about; None where nobody traces."""
@@ -93,18 +83,27 @@ class DecisionTraces:
         trace_id = decision.event_id if parent is None else parent.trace_id
         return Context(trace_id, step_id("decide", decision.event_id))
 
-    def said(self, decision: DecisionMade, last: ScoreRecorded | None, began: int) -> None:
-        """A decision is published that was looked at from `began` on (nanoseconds since 1970)."""
+    def said(
+        self, decision: DecisionMade, last: ScoreRecorded | None, weighed: Sequence[Heavy], began: int
+    ) -> None:
+        """A decision is published that was looked at from `began` on (nanoseconds since 1970).
+
+        `weighed` are the interactions that weighed most: of some the client began the trace, which their ids do not
+        tell, and which a decider that was started anew has not heard of otherwise.
+        """
         if self._traces.sampling is not None:
-            self._traces.emit(self._span(decision, last, began, self._traces.sampling))
+            links = tuple(
+                trace_of(one.interaction_id, one.traceparent, self._traces.sampling) for one in weighed
+            )
+            self._traces.emit(self._span(decision, last, links, began))
 
     def _span(
-        self, decision: DecisionMade, last: ScoreRecorded | None, began: int, sampling: Sampling
+        self, decision: DecisionMade, last: ScoreRecorded | None, links: tuple[Context, ...], began: int
     ) -> Iterator[Span]:
         own, proof = self.of(decision, last), decision.proof
-        if own is None:
+        sampling = self._traces.sampling
+        if own is None or sampling is None:
             return
-        weighed = (trace_of(each, self._clients.get(each), sampling) for each in proof.heaviest)
         yield Span(
             f"decide {decision.action}",
             "internal",
@@ -125,7 +124,7 @@ class DecisionTraces:
                     "belay.score.id": proof.deciding_score or None,
                 }
             ),
-            links=tuple(weighed),
+            links=links,
         )
 
 

@@ -99,6 +99,23 @@ def test_a_decision_goes_on_with_the_trace_that_it_fell_on_and_begins_one_where_
     assert span.context in [codec.trace_in(record) for record in records(bus, topics.DECISIONS)]
 
 
+def test_a_decider_that_was_started_anew_links_to_the_traces_that_clients_began_before_that() -> None:
+    bus = MemoryBus()
+    bus.ensure_topics()
+    scores = [score.model_copy(update={"traceparent": CLIENT}) for score in regression()]
+    kept = Kept()
+    for traces, events in ((Kept(), [announced(rollout()), *scores[:130]]), (kept, scores[130:])):
+        publish(bus, events)
+        decider = Decider(bus, traces=traces)
+        decider.restore()
+        while decider.step(0.0):
+            pass
+        decider.close()
+    links = kept.named("decide roll_back").links
+    assert len(links) == 10
+    assert {link.trace_id for link in links} == {CLIENT[3:35]}
+
+
 def test_decisions_are_the_same_with_and_without_traces() -> None:
     traced, plain = decided(Kept()), decided(Kept(Sampling(0.0)))
     assert [record.value for record in records(traced, topics.DECISIONS)] == [
