@@ -55,9 +55,15 @@ class Ring:
             self._put(row)
 
     def score(self, score: ScoreRecorded, scored_at: LogPlace) -> None:
-        """Take in a score, with or without its interaction."""
+        """Take in a score, with or without its interaction; of several the first, which the evidence has too.
+
+        After a restart a worker scores again what it had not committed. What people say comes later and counts.
+        """
         with self._lock:
-            self._put(scored(score, self._known(score.interaction_id), scored_at))
+            known = self._known(score.interaction_id)
+            if known is not None and known.scored and score.corrects is None:
+                return
+            self._put(scored(score, known, scored_at))
 
     def find(self, interaction_id: str) -> Row | None:
         """A row that is kept."""

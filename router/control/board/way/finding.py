@@ -33,6 +33,8 @@ BEFORE: Final = 2_000
 """Records before a score among which one of the same subject is looked for."""
 _SLACK_MS: Final = 60_000
 """How far the clocks of two machines may be apart when it is said that a score cannot lie further back."""
+_CLOSE_MS: Final = 5_000
+"""The same once a score of it was found, and an earlier one is looked for."""
 
 Found = TypeVar("Found", bound=Event)
 
@@ -122,22 +124,33 @@ class Finder:
         self, reader: Reader, since: At, place: LogPlace | None
     ) -> tuple[tuple[ScoreRecorded, At] | None, tuple[ScoreRecorded, At] | None]:
         """Its score, and people's grades of it, which come behind."""
-        graded = None
         if place is not None:
             at = place.offset
             hit = self._last(reader, topics.SCORES, place.partition, at, at + 1, self._score)
             if hit is not None and hit[0].corrects is None:
                 return hit, None
+        return self._first_score(reader, since)
+
+    def _first_score(
+        self, reader: Reader, since: At
+    ) -> tuple[tuple[ScoreRecorded, At] | None, tuple[ScoreRecorded, At] | None]:
+        """The first score of an interaction, and the last of people's grades of it.
+
+        After a restart a worker scores again what it had not committed. The evidence has the first; the decisions that
+        rest on it are not those behind the second.
+        """
+        found = graded = None
         for partition, first, last in self._backwards(reader):
             for record in self._records(reader, topics.SCORES, partition, first, last):
                 score = self._score(record)
                 if score is not None and score.corrects is not None:
                     graded = graded or (score, _at(record))
                 elif score is not None:
-                    return (score, _at(record)), graded
-                if record.timestamp_ms < since.written_ms - _SLACK_MS:
-                    return None, graded
-        return None, graded
+                    found = score, _at(record)
+                slack = _SLACK_MS if found is None else _CLOSE_MS
+                if record.timestamp_ms < since.written_ms - slack:
+                    return found, graded
+        return found, graded
 
     def _earlier(self, reader: Reader, score: ScoreRecorded, at: At) -> str | None:
         who = score.assignment

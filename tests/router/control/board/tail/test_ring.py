@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from router.control.board.tail.ring import WINDOW, Ring
 from router.control.board.tail.rows import Row
-from telemetry.events import LogPlace
+from telemetry.events import Judged, LogPlace
 from tests.router.control.board.tail.values import interaction, score
 
 PLACE = LogPlace(partition=0, offset=0)
@@ -69,6 +69,21 @@ def test_an_interaction_that_comes_twice_changes_nothing() -> None:
     row = ring.find("i0")
     assert row is not None
     assert (ring.version, row.value) == (before, 0.75)
+
+
+def test_of_an_interaction_that_was_scored_again_the_first_score_stays_until_people_grade_it() -> None:
+    ring = Ring()
+    ring.see(interaction(), PLACE)
+    ring.score(score(), LogPlace(partition=0, offset=7))
+    ring.score(score(value=0.0), LogPlace(partition=0, offset=900))
+    found = ring.find("i0")
+    assert found is not None
+    assert (found.value, found.scored_at) == (0.75, LogPlace(partition=0, offset=7))
+    by_people = score(value=0.0, other_value=1.0, corrects=Judged(value=0.75, other_value=None))
+    ring.score(by_people, LogPlace(partition=0, offset=901))
+    graded = ring.find("i0")
+    assert graded is not None
+    assert (graded.value, graded.judge) == (0.0, "people")
 
 
 def test_what_was_read_and_skipped_is_of_the_last_minute_however_long_one_looks() -> None:

@@ -81,6 +81,15 @@ def test_another_interaction_of_the_subject_that_was_scored_before_is_named(bus:
     assert Finder(bus, "i1").find().earlier is None
 
 
+def test_of_an_interaction_that_was_scored_again_the_first_score_is_told_which_the_evidence_has(
+    bus: MemoryBus,
+) -> None:
+    publish(bus, interaction(), score("before"), score(), score("behind"), score(), score("last"))
+    found = Finder(bus, "i0").find()
+    assert found.score_at is not None
+    assert (found.score, found.score_at.place.offset) == (score(), 1)
+
+
 # --- over HTTP ---------------------------------------------------------------------------------------
 
 
