@@ -25,10 +25,10 @@ class Account:
     `under_way` are those of this process; what all have spent, and are answering, is in `row`.
     """
 
-    __slots__ = ("_limits", "_row", "_words", "key", "under_way")
+    __slots__ = ("_limits", "_words", "key", "row", "under_way")
 
     def __init__(self, key: ApiKey, row: Row, at: float) -> None:
-        self._row, self._words = row, row.words
+        self.row, self._words = row, row.words
         self.under_way = 0
         self.take_on(key, at)
 
@@ -37,15 +37,15 @@ class Account:
         self.key = key
         self._limits: Headers = []
         for name, limit, place in (
-            (b"x-ratelimit-limit-requests", key.requests_per_minute, self._row.requests),
-            (b"x-ratelimit-limit-tokens", key.tokens_per_minute, self._row.tokens),
+            (b"x-ratelimit-limit-requests", key.requests_per_minute, self.row.requests),
+            (b"x-ratelimit-limit-tokens", key.tokens_per_minute, self.row.tokens),
         ):
             if limit is not None:
                 self._limits.append((name, b"%d" % limit))
                 self._limit(limit, place, at)
 
     def _limit(self, limit: int, place: int, at: float) -> None:
-        words, its_limit = self._words, place + self._row.apart
+        words, its_limit = self._words, place + self.row.apart
         before = words[its_limit]
         if before not in (0.0, limit):
             words[place] = under(limit, before, words[place], at)
@@ -58,7 +58,7 @@ class Account:
 
     def enter(self, at: float) -> Exceeded | None:
         """Let a request in; or why it may not come in, and then nothing is taken."""
-        key, row, words = self.key, self._row, self._words
+        key, row, words = self.key, self.row, self._words
         if key.at_once is not None and row.under_way() >= key.at_once:
             return Exceeded("at_once", key.at_once, 1.0)
         requests, tokens = key.requests_per_minute, key.tokens_per_minute
@@ -74,7 +74,7 @@ class Account:
 
     def leave(self, at: float, tokens: int) -> None:
         """A request has ended, and has cost so many tokens."""
-        row, limit = self._row, self.key.tokens_per_minute
+        row, limit = self.row, self.key.tokens_per_minute
         self.under_way -= 1
         self._words[row.mine] = self.under_way
         if limit is not None:
@@ -82,7 +82,7 @@ class Account:
 
     def headers(self, at: float) -> Headers:
         """What is left, as OpenAI's clients read it."""
-        key, row, words = self.key, self._row, self._words
+        key, row, words = self.key, self.row, self._words
         told = [*self._limits]
         if key.requests_per_minute is not None:
             told += _left(_REQUESTS, key.requests_per_minute, words[row.requests], at)

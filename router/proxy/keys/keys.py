@@ -116,11 +116,13 @@ class Keys:
         """Keep no account of a key that is not there any more."""
         known = {key.sha256 for key in file.entries()}
         log.info("%d API keys are known", len(known))
-        self._accounts = {
-            name: account
-            for name, account in self._accounts.items()
-            if name in known or account.under_way or account.key is self._single
-        }
+        kept = {}
+        for name, account in self._accounts.items():
+            if name in known or account.under_way or account.key is self._single:
+                kept[name] = account
+            else:
+                self._rows.release(account.row)
+        self._accounts = kept
 
     async def follow(self) -> None:
         """Look for ever, whatever a look runs into; in a thread, for a file of many keys takes its time."""
@@ -142,8 +144,9 @@ class Keys:
     def _account_of(self, key: ApiKey) -> Account:
         account = self._accounts.get(key.sha256)
         if account is None:
-            row = self._rows.row(key.sha256)
-            account = self._accounts[key.sha256] = Account(key, row, self._clock())
+            at = self._clock()
+            row = self._rows.row(key.sha256, at)
+            account = self._accounts[key.sha256] = Account(key, row, at)
         elif account.key is not key:  # the file was read anew
             account.take_on(key, self._clock())
         return account

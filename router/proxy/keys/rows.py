@@ -3,6 +3,9 @@
 Each word of a row is read and written whole. Budgets are charged without a lock: of two workers that charge one key in
 the same fraction of a microsecond both may start from the same word, and one of the charges is lost. How many requests
 a worker is answering is a word of its own, which it alone writes, so that none of these is ever lost.
+
+A row that no worker holds and whose budgets are full again says nothing that a new one would not: whoever needs a row
+takes it over. Workers hold the rows of the keys that they know, and let go of those that the file names no more.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ log = logging.getLogger(__name__)
 _MAGIC: Final = 0x6B65795F726F7731
 _HEAD: Final = 4
 _ROWS: Final = 1 << 14
-"""Keys that one run of a router may know, revoked ones included; whatever is beyond has limits of each process."""
+"""Keys that a router's workers may use at a time; whatever is beyond has limits of each process."""
+_VERSION: Final = 2
 _FIELDS: Final = 5
 _SPARE: Final = 8
 """Workers beside those that are wanted: one that drains while its successor has begun."""
@@ -49,15 +53,18 @@ class Row(NamedTuple):
 class Rows:
     """Rows of this process alone."""
 
-    def row(self, sha256: str) -> Row:  # noqa: ARG002 - who asks keeps it
-        """A new row for the key of this hash."""
+    def row(self, sha256: str, at: float) -> Row:  # noqa: ARG002 - who asks keeps it
+        """The row of the key of this hash, from now on; times are of the clock that budgets have."""
         return Row(memoryview(bytearray(_FIELDS * _WORD)).cast("d"), 0, 2, 1, 4, 5, 4)
+
+    def release(self, row: Row) -> None:
+        """Whoever had this row uses it no more, and has no request under way."""
 
 
 class Shared(Rows):
     """Rows that several workers share, seen by the one of this number.
 
-    A row is claimed under a lock on the file, once a key and worker, and never given back.
+    A row is claimed under a lock on the file, once a key and worker.
     """
 
     def __init__(self, file: int, number: int) -> None:
@@ -77,8 +84,8 @@ class Shared(Rows):
         else:
             with tempfile.TemporaryFile() as beside:
                 file = os.dup(beside.fileno())
-        os.ftruncate(file, (_HEAD + (_FIELDS + columns) * _ROWS) * _WORD)
-        head = b"".join(word.to_bytes(_WORD, "little") for word in (_MAGIC, 1, _ROWS, columns))
+        os.ftruncate(file, (_HEAD + (_FIELDS + 2 * columns) * _ROWS) * _WORD)
+        head = b"".join(word.to_bytes(_WORD, "little") for word in (_MAGIC, _VERSION, _ROWS, columns))
         os.pwrite(file, head, 0)
         return file
 
@@ -86,45 +93,79 @@ class Shared(Rows):
     def of(cls, file: int, number: int) -> Self | None:
         """The rows in this file; None where another version of Belay has made it."""
         head = os.pread(file, 3 * _WORD, 0)
-        if head != b"".join(word.to_bytes(_WORD, "little") for word in (_MAGIC, 1, _ROWS)):
+        if head != b"".join(word.to_bytes(_WORD, "little") for word in (_MAGIC, _VERSION, _ROWS)):
             log.warning("limits of keys hold for each worker until the router is started anew")
             return None
         return cls(file, number)
 
-    def row(self, sha256: str) -> Row:
-        """The row of the key of this hash."""
-        at = self._claim(int(sha256[:16], 16) or 1) if self._number < self._columns else None
-        if at is None:
+    def row(self, sha256: str, at: float) -> Row:
+        """The row of the key of this hash, held until it is released."""
+        place = self._claim(int(sha256[:16], 16) or 1, at) if self._number < self._columns else None
+        if place is None:
             if not self._told:
                 log.warning("no room for more keys: the limits of further ones hold for each worker")
                 self._told = True
-            return super().row(sha256)
-        first = _HEAD + _FIELDS * _ROWS + at
+            return super().row(sha256, at)
+        first = _HEAD + _FIELDS * _ROWS + place
         return Row(
             self._words,
-            requests=_HEAD + _ROWS + at,
-            tokens=_HEAD + 3 * _ROWS + at,
+            requests=_HEAD + _ROWS + place,
+            tokens=_HEAD + 3 * _ROWS + place,
             apart=_ROWS,
             first=first,
             last=first + self._columns * _ROWS,
             mine=first + self._number * _ROWS,
         )
 
-    def forget(self, number: int) -> None:
-        """The worker of this number has ended: it answers nothing any more."""
-        if number < self._columns:
-            begin = _HEAD + (_FIELDS + number) * _ROWS
-            self._words[begin : begin + _ROWS] = memoryview(bytes(_ROWS * _WORD)).cast("d")
+    def release(self, row: Row) -> None:
+        """Have whoever needs the row take it over, once no other worker holds it and its budgets are full."""
+        if row.words is self._words:
+            self._words[row.mine + self._columns * _ROWS] = 0.0
 
-    def _claim(self, owner: int) -> int | None:
+    def forget(self, number: int) -> None:
+        """The worker of this number has ended: it answers nothing any more, and holds no row."""
+        if number < self._columns:
+            for column in (number, self._columns + number):
+                begin = _HEAD + (_FIELDS + column) * _ROWS
+                self._words[begin : begin + _ROWS] = memoryview(bytes(_ROWS * _WORD)).cast("d")
+
+    def _claim(self, owner: int, at: float) -> int | None:
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
-            for step in range(_ROWS):
-                at = (owner + step) % _ROWS
-                found = self._owners[_HEAD + at]
-                if found in (0, owner):
-                    self._owners[_HEAD + at] = owner
-                    return at
-            return None
+            place = self._place_for(owner, at)
+            if place is not None:
+                self._words[_HEAD + (_FIELDS + self._columns + self._number) * _ROWS + place] = 1.0
+            return place
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+    def _place_for(self, owner: int, at: float) -> int | None:
+        """Where the owner is, or can be; None where there is no room.
+
+        A row changes its owner but never becomes nobody's again, so that who lies behind it is still found.
+        """
+        spare: int | None = None
+        for step in range(_ROWS):
+            place = (owner + step) % _ROWS
+            found = self._owners[_HEAD + place]
+            if found == owner:
+                return place
+            if found == 0:
+                spare = place if spare is None else spare
+                break
+            if spare is None and self._is_spent(place, at):
+                spare = place
+        if spare is not None:
+            for field in range(1, _FIELDS):
+                self._words[_HEAD + field * _ROWS + spare] = 0.0
+            self._owners[_HEAD + spare] = owner
+        return spare
+
+    def _is_spent(self, place: int, at: float) -> bool:
+        """Whether nobody holds the row and nothing of what was taken from its budgets is missing any more."""
+        words, columns = self._words, _HEAD + _FIELDS * _ROWS + place
+        return (
+            words[_HEAD + _ROWS + place] <= at
+            and words[_HEAD + 3 * _ROWS + place] <= at
+            and not any(words[columns : columns + 2 * self._columns * _ROWS : _ROWS])
+        )
