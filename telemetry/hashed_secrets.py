@@ -89,16 +89,30 @@ def write_document(path: Path, document: Settings) -> None:
 class SecretsFile(Generic[D, E]):
     """A file of secrets, followed: a document of one `kind`, whose entries `entries_of` takes out.
 
-    One that breaks or goes takes nobody's secret away, and what was revoked before stays so. Raises SettingsError where
-    it cannot be used at the start.
+    One that breaks or goes takes nobody's secret away, and what was revoked before stays so. `keep` is told each text
+    that was taken on. Raises SettingsError where the file cannot be used at the start and no text is there `instead`.
     """
 
     def __init__(
-        self, path: Path, kind: type[D], entries_of: Callable[[D], tuple[E, ...]], word: str
+        self,
+        path: Path,
+        kind: type[D],
+        entries_of: Callable[[D], tuple[E, ...]],
+        word: str,
+        *,
+        keep: Callable[[str], None] = lambda _: None,
+        instead: str | None = None,
     ) -> None:
         self._file, self._kind, self._entries_of, self._word = Followed(path), kind, entries_of, word
+        self._keep = keep
         news = self._file.news()
-        self._by_hash = self._read(news.content if news is not None else None)
+        try:
+            self._by_hash = self._read(news.content if news is not None else None)
+        except SettingsError as error:
+            if instead is None:
+                raise
+            log.error("the %ss are those that were known before: %s", word, error)  # noqa: TRY400 - as below
+            self._by_hash = self._read(instead.encode())
 
     def changed(self) -> bool:
         """Whether a look would read the file."""
@@ -143,4 +157,5 @@ class SecretsFile(Generic[D, E]):
             document = parse_document(content.decode(), self._kind, str(path))
         except UnicodeDecodeError as error:
             raise SettingsError(f"{path} is not valid YAML: {error}") from error
+        self._keep(content.decode())
         return {entry.sha256: entry for entry in self._entries_of(document)}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from belay.commands.processes import SettingsFile
 from belay.logs import log_to_stderr
 from router.proxy.app import run
-from router.proxy.settings import RouterSettings
-from telemetry.settings import load_settings
+from router.proxy.workers.worker import settings_in
 
 
 def router(settings: SettingsFile) -> None:
@@ -15,4 +14,4 @@ def router(settings: SettingsFile) -> None:
     Example: `belay router --settings .belay/runs/route-support/router.yaml`
     """
     log_to_stderr()
-    run(load_settings(settings, RouterSettings))
+    run(settings_in(settings))

@@ -31,6 +31,7 @@ from router.proxy.settings import RouterSettings
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, ClientLeft, Receive, Scope, Send, TooDeep, TooLarge
 from router.proxy.wire.headers import raw_path
+from router.proxy.workers.last_good import LastGood
 from telemetry.spool.losses import LOST, Ledger
 from telemetry.spool.writer import Spool
 
@@ -42,10 +43,12 @@ _RECORDED: Final[dict[str, EndpointKind]] = {"/v1/chat/completions": "chat", "/v
 class Gateway:
     """The application. Opens the spool when made (SpoolError); follows the rollout files while it runs.
 
-    `rows` is where keys' limits are counted, where others count there too.
+    `rows` is where keys' limits are counted, where others count there too; `last_good` has keys for want of a file.
     """
 
-    def __init__(self, settings: RouterSettings, rows: Rows | None = None) -> None:
+    def __init__(
+        self, settings: RouterSettings, rows: Rows | None = None, last_good: LastGood | None = None
+    ) -> None:
         self._settings = settings
         self._spool = Spool(settings.spool_folder, settings.spool_quota_bytes, sync=settings.spool_sync)
         self.load = Load(settings.in_flight, settings.shadows_until)
@@ -53,7 +56,9 @@ class Gateway:
         self._paths = Paths(settings.paths)
         self._since = int(time.time())
         self._keys = (
-            Keys(settings.keys_file, settings.api_key_env, rows=rows) if settings.wants_keys else None
+            Keys(settings.keys_file, settings.api_key_env, rows=rows, last_good=last_good)
+            if settings.wants_keys
+            else None
         )
         self._following: list[asyncio.Task[None]] = []
 

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ from router.proxy.keys.rows import Rows
 from router.proxy.wire import answers
 from router.proxy.wire.answers import Answer, Refused
 from router.proxy.wire.headers import Headers, secret_in
+from router.proxy.workers.last_good import KEYS, LastGood
 from telemetry.errors import SettingsError
 from telemetry.events import now
 from telemetry.hashed_secrets import SecretsFile, hashed
@@ -81,10 +83,11 @@ class Keys:
         env: str | None,
         *,
         rows: Rows | None = None,
+        last_good: LastGood | None = None,
         clock: Callable[[], float] = time.monotonic,
         today: Callable[[], datetime] = now,
     ) -> None:
-        self._file = None if file is None else SecretsFile(file, KeyFile, lambda f: f.keys, ApiKey.WORD)
+        self._file = None if file is None else _followed(file, last_good)
         self._single = None if env is None else _key_in(env)
         self._clock, self._today = clock, today
         self._rows = rows or Rows()
@@ -154,6 +157,17 @@ class Keys:
     def _refused(self, reason: str, answer: Answer) -> Refused:
         self.denied[reason] += 1
         return Refused(answer)
+
+
+def _followed(file: Path, last_good: LastGood | None) -> SecretsFile[KeyFile, ApiKey]:
+    if last_good is None:
+        return SecretsFile(file, KeyFile, _keys_of, ApiKey.WORD)
+    keep, instead = partial(last_good.keep, KEYS), last_good.text(KEYS)
+    return SecretsFile(file, KeyFile, _keys_of, ApiKey.WORD, keep=keep, instead=instead)
+
+
+def _keys_of(file: KeyFile) -> tuple[ApiKey, ...]:
+    return file.keys
 
 
 def _key_in(env: str) -> ApiKey:

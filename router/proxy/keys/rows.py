@@ -30,6 +30,14 @@ _SPARE: Final = 8
 _WORD: Final = 8
 
 
+def unnamed_file(what: str) -> int:
+    """A new file for this process and its children, which ends with them; its descriptor."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create(what)
+    with tempfile.TemporaryFile() as beside:
+        return os.dup(beside.fileno())
+
+
 class Row(NamedTuple):
     """Where a key's numbers are in `words`.
 
@@ -79,11 +87,7 @@ class Shared(Rows):
     def made(workers: int) -> int:
         """A file that has no name, for so many workers; its descriptor."""
         columns = workers + _SPARE
-        if hasattr(os, "memfd_create"):
-            file = os.memfd_create("belay-keys")
-        else:
-            with tempfile.TemporaryFile() as beside:
-                file = os.dup(beside.fileno())
+        file = unnamed_file("belay-keys")
         os.ftruncate(file, (_HEAD + (_FIELDS + 2 * columns) * _ROWS) * _WORD)
         head = b"".join(word.to_bytes(_WORD, "little") for word in (_MAGIC, _VERSION, _ROWS, columns))
         os.pwrite(file, head, 0)

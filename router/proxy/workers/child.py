@@ -21,19 +21,22 @@ class WorkerFailed(InfrastructureError):
     """A worker could not begin."""
 
 
-async def begin(number: int, listener: socket.socket, rows: int) -> Child:
+async def begin(
+    number: int, listener: socket.socket, rows: int, last_good: int, *, replaces: bool = False
+) -> Child:
     """Start a worker: this process's own command, with a place. It reads settings and code anew.
 
-    `rows` is the descriptor of what all workers know of their keys.
+    `rows` is the descriptor of what all workers know of their keys, `last_good` of what files said when they were; one
+    that `replaces` a dead worker begins with that where they are not.
     """
     ours, theirs = socket.socketpair()
     with theirs:
-        given = (theirs.fileno(), listener.fileno(), rows)
+        given = (theirs.fileno(), listener.fileno(), rows, last_good)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *sys.orig_argv[1:],
             pass_fds=given,
-            env=Place(number, *given).environment(),
+            env=Place(number, *given, replaces=int(replaces)).environment(),
             stdin=asyncio.subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C in a terminal reaches the supervisor alone
         )

@@ -5,7 +5,8 @@ while a seat's worker is replaced waits in its queue and is refused by nobody.
 
 SIGTERM, SIGINT   every worker drains
 SIGHUP            every worker is replaced, one after the other, by one that reads settings and code anew
-a worker's death  it is replaced after a pause that grows, and counted
+a worker's death  it is replaced after a pause that grows, and counted; where settings or keys cannot be used by then,
+                  with the last good ones
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from router.proxy.settings import RouterSettings
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, Receive, Scope, Send
 from router.proxy.workers.child import Child, WorkerFailed, begin
+from router.proxy.workers.last_good import LastGood
 from router.proxy.workers.sums import counts_of, summed
 from serving.limits import Limits, raise_file_limit
 from serving.server import Unsignalled, config_of, listen
@@ -71,6 +73,7 @@ class Supervisor:
         self._settings = settings
         self._listeners = listeners
         self._rows = Shared.made(settings.workers)
+        self._last_good = LastGood.made()
         self._spent = Shared(self._rows, 0)
         self._port: int = listeners[0].getsockname()[1]
         self._numbers: set[int] = set()
@@ -134,11 +137,11 @@ class Supervisor:
             server.should_exit = True
             await asyncio.gather(*tasks[-1:])
 
-    async def _sit(self, seat: int) -> None:
+    async def _sit(self, seat: int, *, replaces: bool = False) -> None:
         """Put a new worker into a seat. Raises WorkerFailed."""
         number = next(n for n in range(1 << 16) if n not in self._numbers)
         self._numbers.add(number)
-        child = await begin(number, self._listeners[seat], self._rows)
+        child = await begin(number, self._listeners[seat], self._rows, self._last_good, replaces=replaces)
         self._living.add(child)
         try:
             await child.is_ready()
@@ -173,7 +176,7 @@ class Supervisor:
         try:
             if not keeps:
                 self._listeners[seat] = listen(self._settings.host, self._port, shared=True)
-            await self._sit(seat)
+            await self._sit(seat, replaces=True)
         except (BelayError, OSError) as error:  # no port, no memory, no descriptor: there may be one later
             log.error("%s", error)  # noqa: TRY400 - the worker's own log has the rest
             return False

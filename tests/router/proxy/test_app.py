@@ -34,9 +34,8 @@ from tests.router.values import spec, with_share
 
 ROUTER = (
     "import sys, logging; from pathlib import Path; logging.basicConfig(level=logging.INFO);"
-    "from router.proxy.settings import RouterSettings; from telemetry.settings import load_settings;"
-    "from router.proxy.app import run;"
-    "run(load_settings(Path(sys.argv[1]), RouterSettings))"
+    "from router.proxy.workers.worker import settings_in; from router.proxy.app import run;"
+    "run(settings_in(Path(sys.argv[1])))"
 )
 CONTROL = (
     "import sys, logging; from pathlib import Path; logging.basicConfig(level=logging.INFO);"

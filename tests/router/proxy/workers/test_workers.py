@@ -184,6 +184,40 @@ def test_sighup_takes_on_new_routes_under_load_and_a_broken_file_keeps_the_old(
 
 
 @pytest.mark.slow
+def test_a_worker_that_dies_while_settings_and_keys_are_broken_begins_with_the_last_good_ones(
+    tmp_path: Path, engine: int
+) -> None:
+    port, own, keys = free_port(), free_port(), tmp_path / "keys.yaml"
+    secret = add_key(keys, "shop").encode()
+    settings = settings_of(tmp_path, port, engine) | {
+        "status_port": own, "workers": 1, "supervised": True, "keys_file": str(keys)
+    }  # fmt: skip
+    asked = ASK.replace(b"host: x", b"host: x\r\nx-api-key: " + secret) % b"s"
+
+    def told() -> dict[str, Any]:
+        found: dict[str, Any] = httpx.get(f"http://127.0.0.1:{own}/belay/status", timeout=20).json()
+        return found.get("workers", {})
+
+    with process(ROUTER, tmp_path, settings, "/belay/healthz") as (child, _):
+        assert said_to(port, asked).startswith(b"HTTP/1.1 200")
+        later = add_key(keys, "later").encode()  # what was good last, not at the start
+        until(lambda: said_to(port, asked.replace(secret, later)).startswith(b"HTTP/1.1 200"))
+        (tmp_path / "settings.yaml").write_text("workers: [", encoding="utf-8")
+        keys.write_text("keys: [", encoding="utf-8")
+        os.kill(told()["pids"]["0"], signal.SIGKILL)
+        until(lambda: told().get("restarts") == 1 and told()["alive"] == 1, 30.0)
+        for known in (secret, later):
+            assert said_to(port, asked.replace(secret, known)).startswith(b"HTTP/1.1 200")
+        assert said_to(port, asked.replace(secret, b"unknown")).startswith(b"HTTP/1.1 401")
+        child.send_signal(signal.SIGHUP)
+        until(lambda: "the workers that are left stay as they are" in (tmp_path / "log").read_text())
+        assert told()["restarts"] == 1
+    log = (tmp_path / "log").read_text()
+    assert "begins with the settings that were good before" in log
+    assert "the keys are those that were known before" in log
+
+
+@pytest.mark.slow
 def test_workers_end_with_a_supervisor_that_was_killed(tmp_path: Path, engine: int) -> None:
     own = free_port()
     settings = settings_of(tmp_path, free_port(), engine) | {"status_port": own, "workers": 2}
@@ -212,7 +246,7 @@ def test_what_keeps_a_worker_from_beginning_ends_the_router(tmp_path: Path, engi
 async def test_a_seat_is_tried_again_whatever_keeps_its_worker_from_beginning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    async def fails(*_: object) -> None:
+    async def fails(*_: object, **__: object) -> None:
         raise failure
 
     monkeypatch.setattr(supervisor, "begin", fails)
