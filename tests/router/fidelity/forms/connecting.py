@@ -37,8 +37,9 @@ def connections(model: str) -> Iterator[Form]:
     for name, headers in _HEADERS.items():
         yield Form(f"headers: {name}", (post(CHAT, body, *headers),))
         yield Form(f"headers of a stream: {name}", (post(CHAT, stream, *headers),))
-    why = "a request that wants another protocol is answered, and ends its connection"
-    yield Form("HTTP/2 wanted", (post(CHAT, body, *_UPGRADE),), ("POST",), frozenset({"kept"}), why)
+    why = "a request that wants another protocol keeps its body, which vLLM drops, and ends its connection"
+    ours = frozenset({"kept", "status", "reason", "headers", "body"})
+    yield Form("HTTP/2 wanted", (post(CHAT, body, *_UPGRADE),), ("POST",), ours, why)
     yield Form("its own name", (post(CHAT, body, "X-Request-Id: shop-1"),))
     yield Form("its own name, stream", (post(CHAT, stream, "X-Request-Id: shop-2"),))
     yield from _old(body, stream)
