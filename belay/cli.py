@@ -130,6 +130,16 @@ COMMANDS = {
         _ONLINE,
         "Delete what one subject asked and was answered, and say what else there is of it and when that goes.",
     ),
+    "backup": Entry(
+        "belay.commands.backup:backup",
+        _ONLINE,
+        "Write what Belay's topics hold into a new folder, with hashes; everything may go on running.",
+    ),
+    "restore": Entry(
+        "belay.commands.backup:restore",
+        _ONLINE,
+        "Write a backup into the broker's topics, which have to be empty, every record at the offset where it was.",
+    ),
     "serve": Entry(
         "belay.commands.serve:serve",
         _ONLINE,

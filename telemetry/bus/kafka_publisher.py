@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, Self
 
 from telemetry.bus.kafka_clients import KafkaClients, KafkaProducer
-from telemetry.bus.protocols import Encoded
+from telemetry.bus.protocols import Encoded, Record
 from telemetry.errors import BelayError, RecordTooLarge
 
 _GIVE_UP_S: Final = 2.0
@@ -21,15 +21,23 @@ class KafkaPublisher:
 
     def send(self, encoded: Encoded) -> None:
         """Queue a record. Raises BrokerUnavailable and RecordTooLarge."""
+        self._send(encoded)
+
+    def send_to(self, record: Record) -> None:
+        """Queue a record for its own partition, with its own timestamp."""
+        self._send(record, partition=record.partition, timestamp_ms=record.timestamp_ms)
+
+    def _send(self, what: Encoded | Record, **place: int) -> None:
         try:
-            with self._clients.failures(f"sending to {encoded.topic}"):
+            with self._clients.failures(f"sending to {what.topic}"):
                 if self._producer is None:
                     self._producer = self._clients.producer()
                 future = self._producer.send(
-                    self._clients.names.topic(encoded.topic),
-                    value=encoded.value,
-                    key=encoded.key,
-                    headers=list(encoded.headers),
+                    self._clients.names.topic(what.topic),
+                    value=what.value,
+                    key=what.key,
+                    headers=list(what.headers),
+                    **place,
                 )
         except RecordTooLarge:
             raise

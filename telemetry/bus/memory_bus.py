@@ -83,6 +83,11 @@ class MemoryBus:
             self.begins[where] = max(self.first(where), min(before, self.end(where)))
             self.logs[where] = [record for record in self.logs[where] if record.offset >= before]
 
+    def delete_before(self, topic: str, offsets: Mapping[int, int]) -> None:
+        """As `forget`, of several partitions."""
+        for partition, before in offsets.items():
+            self.forget(topic, partition, before)
+
     def compact(self, topic: str) -> None:
         """Keep the latest record of each key and no tombstone, as Kafka does in the end; offsets stay as they are."""
         with self.changed:
@@ -127,7 +132,7 @@ class MemoryPublisher:
 
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
-        self._queued: list[Encoded] = []
+        self._queued: list[Encoded | Record] = []
 
     def send(self, encoded: Encoded) -> None:
         """Queue a record. Raises RecordTooLarge."""
@@ -136,6 +141,10 @@ class MemoryPublisher:
                 f"a record of {encoded.size} bytes for {encoded.topic}: a broker takes {BROKER_RECORD_BYTES}"
             )
         self._queued.append(encoded)
+
+    def send_to(self, record: Record) -> None:
+        """Queue a record for its own partition, with its own timestamp."""
+        self._queued.append(record)
 
     def flush(self, timeout_s: float = 10.0) -> None:  # noqa: ARG002 (the protocol's; nothing here waits)
         """Write what was queued."""
@@ -150,13 +159,15 @@ class MemoryPublisher:
         """Drop what was not flushed."""
         self._queued.clear()
 
-    def _write(self, encoded: Encoded) -> None:
-        partitions = self._bus.partitions(encoded.topic)
-        where = partitions[zlib.crc32(encoded.key) % len(partitions)]
-        offset, now_ms = self._bus.end(where), time.time_ns() // 1_000_000
-        self._bus.logs[where].append(
-            Record(*where, offset, encoded.key, encoded.headers, encoded.value, now_ms)
-        )
+    def _write(self, what: Encoded | Record) -> None:
+        partitions = self._bus.partitions(what.topic)
+        if isinstance(what, Record):
+            where, at_ms = (what.topic, what.partition), what.timestamp_ms
+        else:
+            where = partitions[zlib.crc32(what.key) % len(partitions)]
+            at_ms = time.time_ns() // 1_000_000
+        offset = self._bus.end(where)
+        self._bus.logs[where].append(Record(*where, offset, what.key, what.headers, what.value, at_ms))
         self._bus.ends[where] = offset + 1
 
     def __enter__(self) -> Self:

@@ -1,0 +1,54 @@
+"""`belay backup` and `belay restore`: Belay's topics as files, and back into new ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from belay.commands.options import ProjectFile
+from belay.progress import console_of
+from belay.project import FILE, load_project
+
+if TYPE_CHECKING:
+    from telemetry.backup import Manifest
+
+Folder = Annotated[Path, typer.Argument(help="The backup's folder.")]
+
+
+def backup(folder: Folder, file: ProjectFile = FILE) -> None:
+    """Write what Belay's topics hold into a new folder, with hashes; everything may go on running.
+
+    The folder has users' texts, as the text policy left them. Models, audits and settings are files: copy them too.
+
+    Example: `belay backup /backups/2026-11-30`
+    """
+    from telemetry.backup import back_up
+    from telemetry.bus.kafka_bus import KafkaBus
+    from telemetry.topics import layout
+
+    bus = KafkaBus(load_project(file).bus())
+    _tell(back_up(bus, layout(bus.settings.topics), folder), f"In {folder}:")
+
+
+def restore(folder: Folder, file: ProjectFile = FILE) -> None:
+    """Write a backup into the broker's topics, which have to be empty, every record at the offset where it was.
+
+    Nothing of Belay may run meanwhile. Workers then score interactions again, which changes nothing, and fold the
+    scores from the beginning.
+
+    Example: `belay restore /backups/2026-11-30`
+    """
+    from telemetry import backup as backups
+    from telemetry.bus.kafka_bus import KafkaBus
+
+    _tell(backups.restore(KafkaBus(load_project(file).bus()), folder), "Restored:")
+
+
+def _tell(manifest: Manifest, title: str) -> None:
+    console = console_of()
+    console.print(title, markup=False)
+    for topic in dict.fromkeys(part.topic for part in manifest.parts):
+        count = sum(part.records for part in manifest.parts if part.topic == topic)
+        console.print(f"  {topic}: {count} records", markup=False)
