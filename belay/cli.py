@@ -54,6 +54,11 @@ COMMANDS = {
         _OFFLINE,
         "List the models of the home: origin, hash, audit, rollouts, pins and size.",
     ),
+    "artifacts": Entry(
+        "belay.commands.artifacts:ARTIFACT_COMMANDS",
+        _OFFLINE,
+        "Share models, baselines, audits and taggers with other machines, by a store at a URL.",
+    ),
     "brief": Entry(
         "belay.commands.brief:BRIEF_COMMANDS", _OFFLINE, "Show, check or write a capability brief."
     ),
@@ -222,6 +227,7 @@ _OWN_WAYS = frozenset(
 """Commands that read belay.yaml themselves, write it, or want nothing of it."""
 _TOKENS = ("new", "list", "revoke")
 _GROUPS = {
+    "artifacts": ("push", "pull", "list"),
     "brief": ("show", "check"),
     "map": ("measure",),
     "benchmark": ("lm-eval", "mt-bench"),

@@ -68,8 +68,9 @@ class Project(Settings):
     """The route of this file: the name that clients ask for, its models and brief, and how it is rolled out.
 
     It takes every name that is none of `routes`, which have models, and rollouts, of their own. `base` and `candidate`
-    are names in the home. `broker` is the embedded one, which forgets, or `host:port`; `kafka` are further settings of
-    it, `namespace` and `topics` among them (a password comes from the environment: BELAY_BUS__SASL_PASSWORD).
+    are names in the home. `artifacts` is the URL or path of a store by which machines share what homes hold. `broker`
+    is the embedded one, which forgets, or `host:port`; `kafka` are further settings of it, `namespace` and `topics`
+    among them (a password comes from the environment: BELAY_BUS__SASL_PASSWORD).
     `training` are a training's settings without name, base, data, output and brief. `gpu_memory` is each engine's share
     of a GPU's memory. `judges` say where those answer that the brief knows by name. What answers for
     both arms is asked who it is before a rollout starts, and every `attest_every_s` seconds while it is live; with
@@ -82,6 +83,7 @@ class Project(Settings):
     candidate: str | None = None
     brief: Path
     home: Path = Path(".belay")
+    artifacts: Annotated[str, Field(min_length=1)] | None = None
     broker: Literal["embedded"] | Servers = EMBEDDED
     kafka: dict[str, Any] = Field(default_factory=dict)
     ports: Ports = Ports()
@@ -158,6 +160,8 @@ def load_project(path: Path = FILE) -> Project:
     changes: dict[str, Any] = {name: there / getattr(found, name) for name in _PATHS}
     if found.access is not None and found.access.tokens is not None:
         changes["access"] = found.access.model_copy(update={"tokens": there / found.access.tokens})
+    if found.artifacts is not None and "://" not in found.artifacts:
+        changes["artifacts"] = str(there / found.artifacts)
     files = {name: str(there / found.router[name]) for name in _ROUTER_PATHS if found.router.get(name)}
     changes["router"] = found.router | files
     changes["routes"] = {
@@ -191,9 +195,11 @@ def defaults_of(project: Project) -> Mapping[str, Any]:
     access = project.access
     tokens = {"tokens": str(access.tokens)} if access is not None and access.tokens is not None else {}
     keys = {"keys": project.router["keys_file"]} if project.router.get("keys_file") else {}
+    store = {"store": project.artifacts} if project.artifacts is not None else {}
     return (
         tokens
         | keys
+        | store
         | {
             "home": str(project.home),
             "brief": str(project.brief),

