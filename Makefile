@@ -2,8 +2,10 @@
 .PHONY: help setup demo test lint check audit bench drills drills-long docs clean
 
 PY := .venv/bin
-# Two at a time, a file each: most of these wait for sockets and clocks. The slow ones use every core by themselves.
-QUICK := -m "not slow" -n 2 --dist loadfile
+# Three at a time on two cores, a file each: most of these wait for sockets and clocks. The slow ones use every core by
+# themselves; the slowest of them are told, for whoever wants to know where the minutes went.
+QUICK := -m "not slow" -n 3 --dist loadfile
+SLOW := -m slow --durations=20
 
 # An engine is three Python processes. Where bytecode is not kept, each compiles vLLM and PyTorch anew, every time:
 # some 16 s a process. Images for containers often forbid it.
@@ -19,7 +21,7 @@ demo: setup ## train a naive fine-tune, roll it out on real parts, watch it bein
 	@$(PY)/belay demo
 
 test: setup ## every test, the slow end-to-end ones on real parts included, with coverage (20 to 25 minutes)
-	@$(PY)/pytest --cov --cov-report= $(QUICK) && $(PY)/pytest --cov --cov-append -m slow
+	@$(PY)/pytest --cov --cov-report= $(QUICK) && $(PY)/pytest --cov --cov-append $(SLOW)
 
 lint: setup ## ruff, mypy strict and import-linter (under a minute)
 	@$(PY)/ruff format --check . && $(PY)/ruff check . && $(PY)/mypy && $(PY)/lint-imports
