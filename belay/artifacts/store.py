@@ -49,11 +49,9 @@ class ArtifactStore:
 
     def entries(self) -> list[tuple[Kind, str]]:
         """Kind and name of every artefact, sorted, read or not."""
-        top = f"{self._root}/entries/"
         with self._told("list"):
-            paths = self._files.find(
-                top
-            )  # of a prefix without anything nothing; without the bucket it raises
+            # Under a prefix without anything it finds nothing; without the bucket it raises.
+            paths = self._files.find(f"{self._root}/entries/")
         if len(paths) > MOST_ENTRIES:
             raise ArtifactError(f"{self.url} has {len(paths):,} entries, expected at most {MOST_ENTRIES:,}")
         names = [path.removesuffix(".json").split("/")[-2:] for path in paths if path.endswith(".json")]

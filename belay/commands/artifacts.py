@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from belay.commands.options import HOME, HomeFolder
 from belay.progress import console_of
+
+if TYPE_CHECKING:
+    from belay.steps.artifacts import Moving
 
 ARTIFACT_COMMANDS = typer.Typer(
     no_args_is_help=True,
@@ -49,10 +53,7 @@ def push(
     """
     from belay.steps import artifacts
 
-    moving = artifacts.Moving(
-        home.resolve(), artifacts.store_at(store), console_of(), replace, _bytes(limit_gb)
-    )
-    artifacts.push(moving, what)
+    artifacts.push(_moving(store, home, limit_gb, replace=replace), what)
 
 
 @ARTIFACT_COMMANDS.command()
@@ -70,10 +71,7 @@ def pull(
     """
     from belay.steps import artifacts
 
-    moving = artifacts.Moving(
-        home.resolve(), artifacts.store_at(store), console_of(), replace, _bytes(limit_gb)
-    )
-    artifacts.pull(moving, what)
+    artifacts.pull(_moving(store, home, limit_gb, replace=replace), what)
 
 
 @ARTIFACT_COMMANDS.command("list")
@@ -100,5 +98,8 @@ def list_artifacts(
         raise broken[0]
 
 
-def _bytes(gigabytes: float) -> int:
-    return int(gigabytes * 1e9)
+def _moving(store: str | None, home: Path, limit_gb: float, *, replace: bool) -> Moving:
+    from belay.steps import artifacts
+
+    limit = int(limit_gb * 1e9)
+    return artifacts.Moving(home.resolve(), artifacts.store_at(store), console_of(), replace, limit)
