@@ -33,16 +33,19 @@ def follow(
     ring: Ring,
     wanted: Callable[[], bool],
     wait: Callable[[float], object],
+    *,
+    begun: Callable[[], object] = lambda: None,
     cpu: Callable[[], float] = time.thread_time,
 ) -> None:
     """Read as long as somebody looks. `wait` is told how long to rest, `cpu` is what this thread has used, in seconds.
 
-    Raises BrokerUnavailable.
+    `begun` is called once, when everything is read that lay there at the start. Raises BrokerUnavailable.
     """
     with bus.reader([topics.INTERACTIONS, topics.SCORES], start="latest") as reader:
         past = reader.end_offsets()
         skip_to_last(reader, FIRST)
         look_at = time.monotonic() + LOOK_S
+        beginning = True
         while wanted():
             began = cpu()
             records = reader.poll(POLL_S)
@@ -52,6 +55,9 @@ def follow(
                 look_at = time.monotonic() + LOOK_S
             take(ring, records)
             ring.count(int(time.monotonic()), _new(records, past), skipped)
+            if beginning and _reached(reader, past):
+                beginning = False
+                begun()
             wait((cpu() - began) * (1 / CORE - 1))
 
 
@@ -78,6 +84,11 @@ def take(ring: Ring, records: Iterable[Record]) -> None:
         elif isinstance(event, ScoresRecorded):
             for score in event.scores:
                 ring.score(score, place)
+
+
+def _reached(reader: Reader, ends: Mapping[Partition, int]) -> bool:
+    at = reader.positions()
+    return all(at.get(where, end) >= end for where, end in ends.items())
 
 
 def _new(records: Iterable[Record], past: Mapping[Partition, int]) -> int:

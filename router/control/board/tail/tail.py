@@ -24,6 +24,9 @@ IDLE_S: Final = 30.0
 RETRY_S: Final = 1.0
 LEAST_S: Final = 0.5
 """Between two frames of a stream."""
+BEGIN_S: Final = 3.0
+"""So long a stream waits with its first frame until what lies there is read: what comes too late for that frame is new,
+and of new rows fewer are told."""
 MOST_CLIENTS: Final = 50
 FIRST_ROWS: Final = 100
 MOST_ROWS: Final = 40
@@ -56,6 +59,7 @@ class Tail:
         self._looked = 0.0
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
+        self._begun = threading.Event()
 
     def look(self, wanted: Wanted, *, texts: bool, most: int = FIRST_ROWS) -> Told:
         """What there is now; without `texts` no row has a preview."""
@@ -65,6 +69,7 @@ class Tail:
         """Server-sent events: what there is, then what is new, twice a second at most; a beat where nothing is."""
         self.clients += 1
         try:
+            await self._beginning()
             version, most = 0, FIRST_ROWS
             while not self._over.is_set():
                 version, told = self._told(wanted, version, most, texts=texts)
@@ -77,6 +82,15 @@ class Tail:
     def end(self) -> None:
         """End all streams and the reading."""
         self._over.set()
+
+    async def _beginning(self) -> None:
+        """Wait until what lies there is read, or it is known that nothing is."""
+        self._read()
+        until = time.monotonic() + BEGIN_S
+        while not self._begun.is_set() and self._away is None and time.monotonic() < until:
+            if self._over.is_set():
+                return
+            await asyncio.sleep(0.02)
 
     def _told(self, wanted: Wanted, version: int, most: int, *, texts: bool) -> tuple[int, Told]:
         self._read()
@@ -93,6 +107,7 @@ class Tail:
             return
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
+                self._begun.clear()
                 self._thread = threading.Thread(
                     target=self._follow, args=(self._bus,), name="tail", daemon=True
                 )
@@ -109,7 +124,7 @@ class Tail:
     def _follow(self, bus: Bus) -> None:
         while self._wanted():
             try:
-                follow(bus, self.ring, self._still_wanted, self._over.wait)
+                follow(bus, self.ring, self._still_wanted, self._over.wait, begun=self._begun.set)
             except BelayError as error:
                 self._away = error.message
             except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,9 @@ from httpx import Response
 from router.control.actor import Control
 from router.control.api import create_app
 from router.control.board.board import Board
+from router.control.board.tail import following
 from router.control.board.tail import tail as the_tail
-from router.control.board.tail.following import FIRST, MOST_BEHIND, catch_up, follow
+from router.control.board.tail.following import FIRST, MOST_BEHIND, catch_up, follow, take
 from router.control.board.tail.ring import Ring
 from router.control.board.tail.tail import Tail
 from router.control.board.tail.wanted import Wanted
@@ -28,7 +29,7 @@ from router.control.settings import AccessSettings
 from router.control.tokens import hashed
 from telemetry import codec, topics
 from telemetry.bus.memory_bus import MemoryBus
-from telemetry.bus.protocols import Encoded
+from telemetry.bus.protocols import Encoded, Record
 from telemetry.events import LogPlace, ScoresRecorded
 from tests.router.control.board.tail.values import interaction, score
 from tests.router.control.board.values import publish
@@ -114,7 +115,7 @@ def test_whoever_is_far_behind_begins_anew_near_the_end_and_says_what_it_skipped
 def test_reading_rests_three_times_as_long_as_it_works(bus: MemoryBus) -> None:
     cpu = iter((10.0, 10.2, 20.0, 20.0))
     rests: list[float] = []
-    follow(bus, Ring(), lambda: len(rests) < 2, rests.append, lambda: next(cpu))
+    follow(bus, Ring(), lambda: len(rests) < 2, rests.append, cpu=lambda: next(cpu))
     assert rests == [pytest.approx(0.6), 0.0]
 
 
@@ -172,6 +173,28 @@ async def test_a_stream_tells_what_there_is_then_what_is_new_and_no_more_than_a_
     tail.end()
     await anext(frames, None)
     assert tail.clients == 0
+
+
+async def test_the_first_frame_waits_for_what_lay_there(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(ring: Ring, records: Iterable[Record]) -> None:
+        time.sleep(0.2)
+        take(ring, records)
+
+    monkeypatch.setattr(following, "take", late)
+    tail = Tail(bus, lambda _: ())
+    publish(bus, *(interaction(f"i{n}") for n in range(150)))
+    first = told(await anext(tail.frames(Wanted(), texts=True)))
+    assert (len(first["rows"]), first["left_out"]) == (the_tail.FIRST_ROWS, 150 - the_tail.FIRST_ROWS)
+    tail.end()
+
+
+async def test_the_first_frame_waits_for_no_broker_that_is_away(bus: MemoryBus) -> None:
+    bus.down = True
+    tail = Tail(bus, lambda _: ())
+    assert told(await anext(tail.frames(Wanted(), texts=True)))["away"]
+    tail.end()
 
 
 def told(frame: bytes) -> dict[str, Any]:
