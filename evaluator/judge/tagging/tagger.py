@@ -14,6 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from evaluator.briefs.brief import LoadedBrief
+from evaluator.judge.tagging.features import Features
 from telemetry.errors import BriefError
 
 # Below this probability of the likeliest capability a prompt stays untagged: a wrong tag would let one
@@ -58,7 +59,7 @@ class Tagger:
         self, vectorisers: Sequence[TfidfVectorizer], model: LogisticRegression, version: str
     ) -> None:
         self.version = version
-        self._vectorisers = tuple(vectorisers)
+        self._features = tuple(Features(one) for one in vectorisers)
         self._model = model
         self._names: list[str] = [str(name) for name in model.classes_]
 
@@ -72,7 +73,8 @@ class Tagger:
         vectorisers = [_vectoriser(kind).fit(prompts) for kind in ("words", "characters")]
         # Every capability counts the same, however many exemplars it has.
         model = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=2000, random_state=seed)
-        model.fit(_features(vectorisers, prompts), [name for _, name in taught])
+        rows = hstack([one.transform(prompts) for one in vectorisers], format="csr")
+        model.fit(rows, [name for _, name in taught])
         said = json.dumps([taught, _SETTINGS, seed], ensure_ascii=True)
         return cls(vectorisers, model, f"tfidf-logistic@{hashlib.sha256(said.encode()).hexdigest()[:12]}")
 
@@ -82,7 +84,9 @@ class Tagger:
             return []
         # Checking our own settings and features at every call costs more than the tagging.
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-            likely = self._model.predict_proba(_features(self._vectorisers, [clipped(p) for p in prompts]))
+            ends = [clipped(prompt) for prompt in prompts]
+            rows = hstack([features.rows(ends) for features in self._features], format="csr")
+            likely = self._model.predict_proba(rows)
         return [self._tag(p, row) for p, row in zip(prompts, likely, strict=True)]
 
     def _tag(self, prompt: str, row: Any) -> Tag:
@@ -95,10 +99,6 @@ class Tagger:
 
 def _vectoriser(kind: str) -> TfidfVectorizer:
     return TfidfVectorizer(sublinear_tf=True, **_FEATURES[kind])
-
-
-def _features(vectorisers: Sequence[TfidfVectorizer], prompts: Sequence[str]) -> Any:
-    return hstack([vectoriser.transform(prompts) for vectoriser in vectorisers], format="csr")
 
 
 def clipped(prompt: str) -> str:
