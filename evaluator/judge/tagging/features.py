@@ -72,7 +72,8 @@ class Features:
         """The columns of those names that have one."""
         get = self._vocabulary.get
         every = np.array([get(name, _NONE) for name in names], _COLUMN)
-        return every[every != _NONE].tobytes()
+        columns: bytes = every[every != _NONE].tobytes()
+        return columns
 
 
 def scraps(word: str, shortest: int, longest: int) -> list[str]:
