@@ -304,6 +304,10 @@ class MadeReader:
         """They begin at the beginning."""
         return {(topic, 0): 0 for topic in self._at}
 
+    def offsets_at(self, time_ms: int) -> dict[tuple[str, int], int]:
+        """Nobody looks anything up by its time."""
+        raise NotImplementedError(f"what was written at {time_ms}")
+
     def positions(self) -> dict[tuple[str, int], int]:
         """How far it has read."""
         return {(topic, 0): at for topic, at in self._at.items()}

@@ -85,6 +85,16 @@ class KafkaReader:
             begins = self._asking().beginning_offsets(self._partitions, self._timeout_ms)
         return {self._ours(p): begin for p, begin in begins.items()}
 
+    def offsets_at(self, time_ms: int) -> dict[tuple[str, int], int]:
+        """What the broker's index of times says of every partition."""
+        asked = dict.fromkeys(self._partitions, max(0, time_ms))
+        with self._clients.failures("asking what was written when"):
+            told = self._asking().offsets_for_times(asked, self._timeout_ms)
+        ends = self.end_offsets()
+        # None, or a time of -1 from some brokers: nothing is that late.
+        found = {self._ours(p): at.offset for p, at in told.items() if at is not None and at.timestamp >= 0}
+        return ends | found
+
     def positions(self) -> dict[tuple[str, int], int]:
         """Where each partition that this reader holds will be fetched from."""
         with self._clients.failures("asking for the positions"):

@@ -237,6 +237,18 @@ class MemoryReader:
         with self._bus.changed:
             return {partition: self._bus.first(partition) for partition in self._all}
 
+    def offsets_at(self, time_ms: int) -> dict[Partition, int]:
+        """Where every partition has its first record of this time or a later one."""
+        self._bus.check_up()
+        with self._bus.changed:
+            return {
+                where: next(
+                    (r.offset for r in self._bus.logs[where] if r.timestamp_ms >= time_ms),
+                    self._bus.end(where),
+                )
+                for where in self._all
+            }
+
     def positions(self) -> dict[Partition, int]:
         """Where this reader stands."""
         return dict(self._positions)

@@ -98,6 +98,13 @@ class Reader(Protocol):
     def begin_offsets(self) -> dict[tuple[str, int], int]:
         """For each (topic, partition): the first offset that retention has left; the end, where it left none."""
 
+    def offsets_at(self, time_ms: int) -> dict[tuple[str, int], int]:
+        """For each (topic, partition): the first offset of a record of this time (ms since the epoch) or a later one.
+
+        The end, where there is none. A record's time is that of whoever wrote it, or the broker's own where the topic
+        is set so: records behind the offset may be earlier ones, by as much as clocks are apart.
+        """
+
     def positions(self) -> dict[tuple[str, int], int]:
         """For each partition that is read: what lies before this offset was returned, or is no more.
 

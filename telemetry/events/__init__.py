@@ -19,8 +19,6 @@ from telemetry.events.base import (
     SubjectSource,
     TextPolicy,
     Value,
-    derived_id,
-    new_id,
     now,
 )
 from telemetry.events.decisions import (
@@ -33,6 +31,7 @@ from telemetry.events.decisions import (
     PeopleSay,
     Proof,
 )
+from telemetry.events.ids import derived_id, new_id, time_ms_of
 from telemetry.events.interactions import (
     CUT_BY_ROUTER,
     REFUSED,
@@ -138,6 +137,7 @@ __all__ = [
     "derived_id",
     "new_id",
     "now",
+    "time_ms_of",
 ]
 
 EVENTS: tuple[type[Event], ...] = (

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from telemetry.events.ids import new_id
 
 Arm = Literal["control", "candidate"]
 SubjectSource = Literal["session", "end_user", "user", "api_key", "request"]
@@ -19,33 +19,6 @@ AdvancePolicy = Literal["manual", "schedule", "evidence"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = get_args(Day)
-
-
-_AT_ONCE = 64
-_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
-_ready: list[str] = []
-# A child that had its parent's would give the same ids.
-os.register_at_fork(after_in_child=_ready.clear)
-
-
-def new_id() -> str:
-    """A fresh event id (UUID4, hex). The kernel is asked for its randomness a few dozen at a time."""
-    try:
-        return _ready.pop()
-    except IndexError:
-        drawn = os.urandom(16 * _AT_ONCE).hex()
-        made = [_uuid4_of(drawn[at : at + 32]) for at in range(0, len(drawn), 32)]
-        _ready.extend(made[1:])
-        return made[0]
-
-
-def _uuid4_of(digits: str) -> str:
-    return f"{digits[:12]}4{digits[13:16]}{_VARIANT[digits[16]]}{digits[17:]}"
-
-
-def derived_id(*parts: str) -> str:
-    """An id that is the same whenever the same parts are given, so that a repeated effect is one effect."""
-    return uuid.uuid5(uuid.NAMESPACE_OID, "\x1f".join(parts)).hex
 
 
 def now() -> datetime:

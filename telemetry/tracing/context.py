@@ -20,12 +20,12 @@ _RANDOM_BITS: Final = 56
 
 Role = Literal["router", "control", "candidate", "shadow"]
 """Whose span in an interaction: the router's own, or that of an arm that it asked."""
-# None can be all zeros: each has the version or the variant of a UUID4 in it.
+# Of the random digits of a UUID7, behind its time. None can be all zeros: each has the id's variant in it.
 _PIECES: Final[dict[Role, slice]] = {
     "router": slice(16, 32),
-    "control": slice(8, 24),
-    "candidate": slice(0, 16),
-    "shadow": slice(4, 20),
+    "control": slice(15, 31),
+    "candidate": slice(14, 30),
+    "shadow": slice(13, 29),
 }
 
 
@@ -95,7 +95,7 @@ def trace_of(interaction_id: str, traceparent: str | None, sampling: Sampling) -
 
 
 def _digits(interaction_id: str) -> str:
-    """An interaction's id as 32 digits: it is one of ours, a UUID4, unless somebody else wrote the record."""
+    """An interaction's id as 32 digits: it is one of ours, a UUID7, unless somebody else wrote the record."""
     if _WHOLE.fullmatch(interaction_id) is not None:
         return interaction_id
     return hashlib.blake2b(interaction_id.encode(), digest_size=16).hexdigest()

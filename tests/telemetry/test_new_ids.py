@@ -1,18 +1,49 @@
-"""Fresh event ids: UUIDs of version 4, nobody's twice."""
+"""Fresh event ids: UUIDs of version 7, nobody's twice, that tell when they were made."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 import uuid
 
-from telemetry.events import new_id
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry.events import new_id, time_ms_of
 
 
-def test_an_id_is_a_uuid_of_version_4() -> None:
+def test_an_id_is_a_uuid_of_version_7() -> None:
     for text in (new_id() for _ in range(300)):
         read = uuid.UUID(text)
-        assert (read.version, read.variant, read.hex) == (4, uuid.RFC_4122, text)
+        assert (read.version, read.variant, read.hex) == (7, uuid.RFC_4122, text)
+
+
+def test_an_id_tells_the_millisecond_it_was_made_in() -> None:
+    for _ in range(300):
+        before = time.time_ns() // 1_000_000
+        told = time_ms_of(new_id())
+        assert told is not None
+        assert before <= told <= time.time_ns() // 1_000_000
+
+
+@given(st.integers(0, 2**48 - 1), st.uuids(version=4), st.booleans())
+def test_the_time_of_any_uuid_of_version_7_is_read_back_with_and_without_dashes(
+    ms: int, chance: uuid.UUID, dashes: bool
+) -> None:
+    made = uuid.UUID(hex=f"{ms:012x}7{chance.hex[13:]}")
+    assert time_ms_of(str(made) if dashes else made.hex) == ms
+
+
+@given(st.uuids(version=4).map(lambda one: one.hex) | st.uuids(version=5).map(str) | st.text(max_size=40))
+def test_an_id_of_another_kind_tells_no_time(event_id: str) -> None:
+    assert time_ms_of(event_id) is None
+
+
+def test_a_part_of_the_ids_by_their_last_digits_is_no_part_of_the_time() -> None:
+    drawn = [int(new_id()[-14:], 16) / (1 << 56) for _ in range(4_000)]
+    assert abs(sum(drawn) / len(drawn) - 0.5) < 0.05
+    assert len({new_id()[12:] for _ in range(4_000)}) == 4_000
 
 
 def test_no_two_threads_get_the_same_id() -> None:

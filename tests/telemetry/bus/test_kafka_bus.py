@@ -185,6 +185,19 @@ def test_a_reader_says_where_partitions_begin_where_it_stands_and_whether_there_
         assert not reader.holds_from(*where, end)
 
 
+def test_what_was_written_at_a_time_or_later_begins_at_an_offset(bus: KafkaBus) -> None:
+    where = (topics.DEAD_LETTERS, 0)
+    with bus.reader([topics.DEAD_LETTERS]) as reader:
+        begin = reader.end_offsets()[where]
+        publish(bus, [encoded(topics.DEAD_LETTERS, "k", str(n)) for n in range(3)])
+        written = [record for record in read_to_end(reader) if record.offset >= begin]
+        publish(bus, [encoded(topics.DEAD_LETTERS, "k", "later")])
+        first, last = written[0].timestamp_ms, next(read_to_end(reader)).timestamp_ms
+        assert reader.offsets_at(first - 1)[where] <= begin
+        assert begin <= reader.offsets_at(last)[where] <= begin + 3
+        assert reader.offsets_at(last + 60_000) == reader.end_offsets()
+
+
 @pytest.mark.kafka
 def test_what_the_broker_deleted_or_lost_is_not_waited_for(
     apache_kafka: str, caplog: pytest.LogCaptureFixture

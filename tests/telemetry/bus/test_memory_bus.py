@@ -54,6 +54,16 @@ def test_latest_skips_what_is_there_and_seek_goes_back(bus: MemoryBus) -> None:
     assert values(reader.poll(0)) == ["b", "c"]
 
 
+def test_what_was_written_at_a_time_or_later_begins_at_an_offset(bus: MemoryBus) -> None:
+    with bus.publisher() as publisher:
+        for ms in (10, 20, 20, 30):
+            publisher.send_to(Record(SCORES, 0, 0, b"k", (), b"v", ms))
+        publisher.flush()
+    bus.forget(SCORES, 0, 1)
+    reader = bus.reader([SCORES])
+    assert [reader.offsets_at(ms)[SCORES, 0] for ms in (0, 20, 21, 30, 31)] == [1, 1, 3, 3, 4]
+
+
 def test_a_group_goes_on_from_its_commit_and_shares_its_partitions(bus: MemoryBus) -> None:
     publish(bus, *"abcdefgh", topic=INTERACTIONS)
     with bus.reader([INTERACTIONS], group="g") as reader:

@@ -1,6 +1,6 @@
-"""Looks an interaction up in the log: by its place where that is known, else from the end backwards, up to a bound.
+"""Looks an interaction up in the log: by its place where that is known, else by the time in its id, else from the end.
 
-Kafka has no index by id. Ids stand in a record's header or text, so that a record is decoded only where it is the one.
+Ids stand in a record's header or text, so that a record is decoded only where it is the one.
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from router.control.board.texts import NoTexts
+from router.control.board.way.searching import CLOSE_MS, Search
 from telemetry import topics
-from telemetry.bus.protocols import Bus, Reader, Record
+from telemetry.bus.protocols import Bus, Record
 from telemetry.events import (
     Event,
     InteractionRecorded,
@@ -20,21 +22,19 @@ from telemetry.events import (
     ScoreRecorded,
     ScoresRecorded,
     ShadowAnswered,
+    time_ms_of,
 )
 from telemetry.reading import event_in
 
 PATIENCE_S: Final = 10.0
-CHUNK: Final = 2_000
-MOST: Final = 50_000
-"""Records that are looked through, of each topic."""
 BEHIND: Final = 2_000
 """Records behind an interaction among which its shadow's answer is looked for."""
 BEFORE: Final = 2_000
 """Records before a score among which one of the same subject is looked for."""
 _SLACK_MS: Final = 60_000
 """How far the clocks of two machines may be apart when it is said that a score cannot lie further back."""
-_CLOSE_MS: Final = 5_000
-"""The same once a score of it was found, and an earlier one is looked for."""
+_LAST_S: Final = 253_402_300_799
+_SHOWN: Final = "An older one can be opened from the interactions that weighed most in its rollout."
 
 Found = TypeVar("Found", bound=Event)
 
@@ -67,25 +67,20 @@ class Finder:
     def __init__(self, bus: Bus, interaction_id: str, patience_s: float = PATIENCE_S) -> None:
         self._bus, self._id = bus, interaction_id
         self._until = time.monotonic() + patience_s
-        self._looked = 0
-        self._ends: dict[tuple[str, int], int] = {}
 
     def find(self, place: LogPlace | None = None, scored_at: LogPlace | None = None) -> Trail:
         """Everything that there is. Raises NoTexts where there is nothing, BrokerUnavailable."""
         with self._bus.reader([topics.INTERACTIONS], start="latest") as reader:
-            self._ends |= reader.end_offsets()
-            found = self._interaction(reader, place)
+            search = Search(reader, topics.INTERACTIONS, self._until)
+            found = self._interaction(search, place)
             if found is None:
-                raise NoTexts(
-                    f"interaction {self._id} is not among the last {self._looked:,} records of {topics.INTERACTIONS}",
-                    hint="An older one can be opened from the interactions that weighed most in its rollout.",
-                )
+                raise _nowhere(self._id, search)
             interaction, interaction_at = found
-            answered = self._shadow(reader, interaction, interaction_at, place)
+            answered = self._shadow(search, interaction, interaction_at, place)
         with self._bus.reader([topics.SCORES], start="latest") as reader:
-            self._ends |= reader.end_offsets()
-            score, graded = self._scores(reader, interaction_at, scored_at)
-            earlier = None if score is None else self._earlier(reader, *score)
+            search = Search(reader, topics.SCORES, self._until)
+            score, graded = self._scores(search, interaction_at, scored_at)
+            earlier = None if score is None else self._earlier(search, *score)
         return Trail(
             interaction=interaction,
             interaction_at=interaction_at,
@@ -97,42 +92,47 @@ class Finder:
             earlier=earlier,
         )
 
-    def _interaction(self, reader: Reader, place: LogPlace | None) -> tuple[InteractionRecorded, At] | None:
-        if place is not None:
-            # A score names the last record of its interaction, which may be its shadow's answer.
-            for first, last in _before(place.offset + 1):
-                hit = self._last(reader, topics.INTERACTIONS, place.partition, first, last, self._is_it)
-                if hit is not None:
-                    return hit
-        for partition, first, last in self._backwards(reader):
-            hit = self._last(reader, topics.INTERACTIONS, partition, first, last, self._is_it)
+    def _interaction(self, search: Search, place: LogPlace | None) -> tuple[InteractionRecorded, At] | None:
+        for partition, first, last in self._pieces(search, place):
+            hit = _last(search.records(partition, first, last), self._is_it)
             if hit is not None:
                 return hit
         return None
 
+    def _pieces(self, search: Search, place: LogPlace | None) -> Iterator[tuple[int, int, int]]:
+        """Where it may lie, the likeliest first."""
+        if place is not None:
+            # A score names the last record of its interaction, which may be its shadow's answer.
+            for first, last in _before(place.offset + 1):
+                yield place.partition, first, last
+        made_ms = time_ms_of(self._id)
+        if made_ms is not None:
+            yield from search.forwards(made_ms)
+        yield from search.backwards()
+
     def _shadow(
-        self, reader: Reader, interaction: InteractionRecorded, at: At, place: LogPlace | None
+        self, search: Search, interaction: InteractionRecorded, at: At, place: LogPlace | None
     ) -> tuple[ShadowAnswered, At] | None:
         if interaction.draw is None or not interaction.draw.drawn:
             return None
         first = at.place.offset + 1
         last = first + BEHIND if place is None else max(first + BEHIND, place.offset + 1)
-        end = min(last, self._ends.get((topics.INTERACTIONS, at.place.partition), last))
-        return self._last(reader, topics.INTERACTIONS, at.place.partition, first, end, self._is_shadow)
+        end = min(last, search.ends.get((topics.INTERACTIONS, at.place.partition), last))
+        return _last(search.records(at.place.partition, first, end), self._is_shadow)
 
     def _scores(
-        self, reader: Reader, since: At, place: LogPlace | None
+        self, search: Search, since: At, place: LogPlace | None
     ) -> tuple[tuple[ScoreRecorded, At] | None, tuple[ScoreRecorded, At] | None]:
         """Its score, and people's grades of it, which come behind."""
         if place is not None:
             at = place.offset
-            hit = self._last(reader, topics.SCORES, place.partition, at, at + 1, self._score)
+            hit = _last(search.records(place.partition, at, at + 1), self._score)
             if hit is not None and hit[0].corrects is None:
                 return hit, None
-        return self._first_score(reader, since)
+        return self._first_score(search, since.written_ms)
 
     def _first_score(
-        self, reader: Reader, since: At
+        self, search: Search, since_ms: int
     ) -> tuple[tuple[ScoreRecorded, At] | None, tuple[ScoreRecorded, At] | None]:
         """The first score of an interaction, and the last of people's grades of it.
 
@@ -140,24 +140,29 @@ class Finder:
         rest on it are not those behind the second.
         """
         found = graded = None
-        for partition, first, last in self._backwards(reader):
-            for record in self._records(reader, topics.SCORES, partition, first, last):
-                score = self._score(record)
-                if score is not None and score.corrects is not None:
-                    graded = graded or (score, _at(record))
-                elif score is not None:
-                    found = score, _at(record)
-                slack = _SLACK_MS if found is None else _CLOSE_MS
-                if record.timestamp_ms < since.written_ms - slack:
-                    return found, graded
-        return found, graded
+        for partition, first, last in search.forwards(since_ms):
+            for hit in self._scores_of(search.records(partition, first, last)):
+                if hit[0].corrects is not None:
+                    graded = hit
+                else:
+                    found = found or hit
+            if found is not None:
+                break
+        first_score, newest = found, None
+        for partition, first, last in search.backwards(since_ms - (_SLACK_MS if found is None else CLOSE_MS)):
+            for hit in reversed(list(self._scores_of(search.records(partition, first, last)))):
+                if hit[0].corrects is not None:
+                    newest = newest or hit
+                elif first_score is None:
+                    found = hit
+        return found, newest or graded
 
-    def _earlier(self, reader: Reader, score: ScoreRecorded, at: At) -> str | None:
+    def _earlier(self, search: Search, score: ScoreRecorded, at: At) -> str | None:
         who = score.assignment
         if who.subject_source == "request":
             return None
         subject, end = who.subject.encode(), at.place.offset + 1
-        for record in self._records(reader, topics.SCORES, at.place.partition, max(0, end - 1 - BEFORE), end):
+        for record in reversed(search.records(at.place.partition, max(0, end - 1 - BEFORE), end)):
             if subject not in (record.value or b""):
                 continue
             for one in reversed(_scores_in(record)):
@@ -166,52 +171,6 @@ class Finder:
                 if same and before and one.value is not None and one.corrects is None:
                     return one.interaction_id
         return None
-
-    # --- records --------------------------------------------------------------------------------------
-
-    def _last(
-        self,
-        reader: Reader,
-        topic: str,
-        partition: int,
-        first: int,
-        last: int,
-        which: Callable[[Record], Found | None],
-    ) -> tuple[Found, At] | None:
-        """The last record from `first` to before `last` that is wanted."""
-        for record in self._records(reader, topic, partition, first, last):
-            event = which(record)
-            if event is not None:
-                return event, _at(record)
-        return None
-
-    def _records(self, reader: Reader, topic: str, partition: int, first: int, last: int) -> Iterator[Record]:
-        """The records from `first` to before `last`, the last one first; those that come in time."""
-        found: list[Record] = []
-        reader.seek(topic, partition, first)
-        at = first
-        while at < last and time.monotonic() < self._until:
-            polled = [record for record in reader.poll(0.2) if record.partition == partition]
-            found += [record for record in polled if record.offset < last]
-            at = max([at, *(record.offset + 1 for record in polled)])
-            if not polled and not reader.holds_from(topic, partition, at):
-                break
-        # What lies behind was read before, or is not wanted: a reader would go on with it.
-        reader.seek(topic, partition, self._ends.get((topic, partition), at))
-        self._looked += len(found)
-        yield from reversed(found)
-
-    def _backwards(self, reader: Reader) -> Iterator[tuple[int, int, int]]:
-        """Partition, first and last of pieces of a topic, from its end, all partitions in turn."""
-        begins, left = reader.begin_offsets(), reader.end_offsets()
-        most = MOST // max(1, len(left))
-        floor = {where: max(begins.get(where, 0), end - most) for where, end in left.items()}
-        while any(left[where] > floor[where] for where in left) and time.monotonic() < self._until:
-            for where in list(left):
-                last, first = left[where], max(floor[where], left[where] - CHUNK)
-                if first < last:
-                    yield where[1], first, last
-                left[where] = first
 
     # --- which record ---------------------------------------------------------------------------------
 
@@ -231,6 +190,41 @@ class Finder:
         if self._id.encode() not in (record.value or b""):
             return None
         return next((one for one in _scores_in(record) if one.interaction_id == self._id), None)
+
+    def _scores_of(self, records: list[Record]) -> Iterator[tuple[ScoreRecorded, At]]:
+        for record in records:
+            score = self._score(record)
+            if score is not None:
+                yield score, _at(record)
+
+
+def _nowhere(interaction_id: str, search: Search) -> NoTexts:
+    """What is told of an interaction that was not found, and whether it may be there all the same."""
+    made_ms = time_ms_of(interaction_id)
+    if made_ms is None:
+        return NoTexts(
+            f"interaction {interaction_id} is not among the last {search.looked:,} records of {topics.INTERACTIONS}",
+            hint=_SHOWN,
+        )
+    # 48 bits reach beyond the year 9999, where datetime ends.
+    made = datetime.fromtimestamp(min(made_ms // 1000, _LAST_S), UTC)
+    hint = "What was written since then was all looked at: it was never written, or retention has deleted it."
+    if search.bounded:
+        hint = f"There are more, where it lies if its router could not reach Kafka for long. {_SHOWN}"
+    return NoTexts(
+        f"interaction {interaction_id}, made at {made:%Y-%m-%d %H:%M:%S} UTC by its id, is not among the "
+        f"{search.looked:,} records of {topics.INTERACTIONS} that were looked at: from then on, and the last ones",
+        hint=hint,
+    )
+
+
+def _last(records: list[Record], which: Callable[[Record], Found | None]) -> tuple[Found, At] | None:
+    """The last of the records that is wanted."""
+    for record in reversed(records):
+        event = which(record)
+        if event is not None:
+            return event, _at(record)
+    return None
 
 
 def _before(end: int) -> Iterator[tuple[int, int]]:

@@ -12,18 +12,21 @@ from router.control.actor import Control
 from router.control.api import create_app
 from router.control.board.board import Board
 from router.control.board.texts import NoTexts
-from router.control.board.way import finding
+from router.control.board.way import searching
 from router.control.board.way.finding import Finder
 from router.control.gate import Gate
 from router.control.settings import AccessSettings
 from router.control.tokens import hashed
+from telemetry import codec
 from telemetry.bus.memory_bus import MemoryBus
-from telemetry.events import Event, Judged, LogPlace, ScoresRecorded, ShadowDraw
+from telemetry.bus.protocols import Record
+from telemetry.events import Event, Judged, LogPlace, ScoresRecorded, ShadowDraw, new_id
 from tests.router.control.board.tail.values import WHO, interaction, score, shadow
 from tests.router.control.board.test_api import heavy
 from tests.router.control.board.values import publish, report
-from tests.router.values import spec
+from tests.router.values import NOON, spec
 
+NOON_MS = int(NOON.timestamp() * 1000)
 DRAWN = ShadowDraw(capability="support", fraction=0.2, drawn=True)
 
 
@@ -63,12 +66,69 @@ def test_a_place_may_be_that_of_its_shadows_answer(bus: MemoryBus) -> None:
 def test_in_pieces_nothing_is_left_out_and_no_further_is_looked_than_said(
     bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finding, "CHUNK", 7)
+    monkeypatch.setattr(searching, "CHUNK", 7)
     publish(bus, interaction(), *others(100))
     assert Finder(bus, "i0").find().interaction.event_id == "i0"
-    monkeypatch.setattr(finding, "MOST", 40)
+    monkeypatch.setattr(searching, "MOST", 40)
     with pytest.raises(NoTexts, match=r"not among the last \d\d? records of belay.interactions"):
         Finder(bus, "i0").find()
+
+
+def written(bus: MemoryBus, at_ms: int, *events: Event) -> None:
+    """Put events into the first partitions of their topics, as of this time."""
+    with bus.publisher() as publisher:
+        for event in events:
+            one = codec.encode(event)
+            publisher.send_to(Record(one.topic, 0, 0, one.key, one.headers, one.value, at_ms))
+        publisher.flush()
+
+
+def id_of(at_ms: int) -> str:
+    return f"{at_ms:012x}{new_id()[12:]}"
+
+
+@pytest.mark.parametrize("late_ms", [40, 90_000, -3_000])
+def test_an_old_interaction_is_found_by_the_time_in_its_id_with_its_score(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch, late_ms: int
+) -> None:
+    """However much was written since; late by a spool that waited, or by a clock that is behind."""
+    for name, size in (("CHUNK", 7), ("AHEAD", 3), ("MOST", 40)):
+        monkeypatch.setattr(searching, name, size)
+    asked, name = NOON_MS + 600_000, id_of(NOON_MS + 600_000)
+    written(bus, NOON_MS, *others(90), *(score(f"other-{n}") for n in range(90)))
+    paired = score(name, other_value=0.5, draw=DRAWN)
+    grade = paired.model_copy(update={"event_id": "g", "corrects": Judged(value=0.75, other_value=0.5)})
+    written(bus, asked + late_ms, interaction(name), paired, grade)
+    written(bus, asked + 200_000, *others(90), *(score(f"other-{n}") for n in range(90)))
+    trail = Finder(bus, name).find()
+    assert (trail.interaction.event_id, trail.interaction_at.place.offset) == (name, 90)
+    assert (trail.score, trail.graded) == (paired, grade)
+
+
+def test_where_a_bound_was_reached_it_is_said_and_the_newest_are_looked_at_too(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "MOST", 40)
+    asked, late, absent = NOON_MS, id_of(NOON_MS), id_of(NOON_MS + 1)
+    written(bus, asked, *others(90), interaction(late))
+    assert Finder(bus, late).find().interaction.event_id == late
+    with pytest.raises(
+        NoTexts, match=r"made at 2\d{3}-.* UTC by its id, is not among the \d+ records"
+    ) as error:
+        Finder(bus, absent).find()
+    assert "There are more" in str(error.value.hint)
+    monkeypatch.setattr(searching, "MOST", 50_000)
+    with pytest.raises(NoTexts) as error:
+        Finder(bus, absent).find()
+    assert "never written, or retention has deleted it" in str(error.value.hint)
+
+
+def test_an_id_that_only_looks_as_if_it_told_a_time_is_found_among_the_newest(bus: MemoryBus) -> None:
+    for name in ("f" * 12 + "7" + "8" * 19, "0" * 12 + "7" + "8" * 19):
+        publish(bus, *others(30), interaction(name), *others(30))
+        assert Finder(bus, name).find().interaction.event_id == name
+        with pytest.raises(NoTexts, match="by its id"):
+            Finder(bus, name[:-1] + "9").find()
 
 
 def test_another_interaction_of_the_subject_that_was_scored_before_is_named(bus: MemoryBus) -> None:
