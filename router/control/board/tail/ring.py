@@ -55,9 +55,11 @@ class Ring:
             self._put(row)
 
     def score(self, score: ScoreRecorded, scored_at: LogPlace) -> None:
-        """Take in a score, with or without its interaction; of several the first, which the evidence has too.
+        """Take in a score, with or without its interaction; of several the first that is read.
 
-        After a restart a worker scores again what it had not committed. What people say comes later and counts.
+        After a restart a worker scores again what it had not committed; the evidence has the first. Where a tail began
+        to read behind that, no record tells that it is the second: the interaction's own page looks the first up.
+        What people say comes later and counts.
         """
         with self._lock:
             known = self._known(score.interaction_id)

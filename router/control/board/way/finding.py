@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from router.control.board.texts import NoTexts
-from router.control.board.way.searching import CLOSE_MS, Search
+from router.control.board.way.searching import CLOSE_MS, Search, before
 from telemetry import topics
 from telemetry.bus.protocols import Bus, Record
 from telemetry.events import (
@@ -103,7 +103,7 @@ class Finder:
         """Where it may lie, the likeliest first."""
         if place is not None:
             # A score names the last record of its interaction, which may be its shadow's answer.
-            for first, last in _before(place.offset + 1):
+            for first, last in before(place.offset + 1):
                 yield place.partition, first, last
         made_ms = time_ms_of(self._id)
         if made_ms is not None:
@@ -123,12 +123,16 @@ class Finder:
     def _scores(
         self, search: Search, since: At, place: LogPlace | None
     ) -> tuple[tuple[ScoreRecorded, At] | None, tuple[ScoreRecorded, At] | None]:
-        """Its score, and people's grades of it, which come behind."""
+        """Its score, and people's grades of it, which come behind.
+
+        At a place there may be a second score: whoever tells it may have begun to read behind the first.
+        """
         if place is not None:
-            at = place.offset
-            hit = _last(search.records(place.partition, at, at + 1), self._score)
-            if hit is not None and hit[0].corrects is None:
-                return hit, None
+            for first, last in search.towards(place, since.written_ms):
+                hits = self._scores_of(search.records(place.partition, first, last))
+                hit = next((one for one in hits if one[0].corrects is None), None)
+                if hit is not None:
+                    return hit, None
         return self._first_score(search, since.written_ms)
 
     def _first_score(
@@ -225,16 +229,6 @@ def _last(records: list[Record], which: Callable[[Record], Found | None]) -> tup
         if event is not None:
             return event, _at(record)
     return None
-
-
-def _before(end: int) -> Iterator[tuple[int, int]]:
-    """Ever longer pieces of a partition before an offset, none of them read twice."""
-    last = end
-    for back in (1, 200, 2_000, 20_000):
-        first = max(0, end - back)
-        if first < last:
-            yield first, last
-        last = first
 
 
 def _scores_in(record: Record) -> tuple[ScoreRecorded, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from telemetry.bus.protocols import Reader, Record
+from telemetry.events import LogPlace
 
 CHUNK: Final = 2_000
 AHEAD: Final = 500
@@ -69,6 +70,15 @@ class Search:
             self._reached[self._topic, partition] = last
             yield partition, first, last
 
+    def towards(self, place: LogPlace, time_ms: int) -> Iterator[tuple[int, int]]:
+        """Pieces of a place's partition from what was written at this time up to the place; last the place alone."""
+        for partition, first, last in self.forwards(time_ms):
+            if partition == place.partition:
+                if first > place.offset:
+                    break
+                yield first, min(last, place.offset + 1)
+        yield place.offset, place.offset + 1
+
     def backwards(self, not_before_ms: int | None = None) -> Iterator[Piece]:
         """Pieces from the end, all partitions in turn, but for what `forwards` went through."""
         begins = self._reader.begin_offsets()
@@ -90,6 +100,16 @@ class Search:
                     del left[where]
                 else:
                     yield where[1], *piece
+
+
+def before(end: int) -> Iterator[tuple[int, int]]:
+    """Ever longer pieces of a partition before an offset, none of them read twice."""
+    last = end
+    for back in (1, 200, 2_000, 20_000):
+        first = max(0, end - back)
+        if first < last:
+            yield first, last
+        last = first
 
 
 def _up(first: int, last: int) -> Iterator[tuple[int, int]]:

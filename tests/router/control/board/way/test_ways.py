@@ -148,6 +148,10 @@ def test_of_an_interaction_that_was_scored_again_the_first_score_is_told_which_t
     found = Finder(bus, "i0").find()
     assert found.score_at is not None
     assert (found.score, found.score_at.place.offset) == (score(), 1)
+    told = Finder(bus, "i0").find(None, LogPlace(partition=found.score_at.place.partition, offset=3))
+    assert (
+        told.score_at == found.score_at
+    )  # a tail that began to read behind the first knows the second's place
 
 
 # --- over HTTP ---------------------------------------------------------------------------------------
