@@ -182,3 +182,13 @@ def _checked(name: bytes) -> bytes:
     if len(_names) < _MOST_NAMES:
         _names[name] = name.lower()
     return name.lower()
+
+
+async def unchunked(cycle: Cycle, message: Any) -> None:
+    """Send to a client of HTTP/1.0, which knows no chunks: without a length the connection's end is the answer's."""
+    if message["type"] == "http.response.start":
+        if not any(name.lower() == b"content-length" for name, _ in message.get("headers", [])):
+            cycle.chunked_encoding = False
+    elif cycle.chunked_encoding is False and not cycle.expected_content_length:
+        cycle.expected_content_length = len(message.get("body", b""))
+    await Cycle.send(cycle, message)

@@ -18,9 +18,9 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from serving.cycle import Cycle
+from serving.crowd import Crowd, Places
+from serving.cycle import Cycle, unchunked
 from serving.handshake import Arriving
-from serving.limits import Limits
 from serving.refusals import (
     CROWDED,
     MALFORMED,
@@ -49,62 +49,6 @@ _LOOKS_S: Final = (0.001, 0.01, 0.1)
 """When it is looked, after a client closed its sending side, whether it has gone; then every second."""
 
 _WHOLE, _HEAD, _BODY = range(3)
-
-
-class Crowd:
-    """The connections of one server. `waiting` are those that have not given a whole request, the longest first.
-
-    With a context of TLS those belong to them too whose handshake is not complete.
-    """
-
-    def __init__(self, limits: Limits, tls: ssl.SSLContext | None = None) -> None:
-        self.limits = limits
-        self.most = limits.most_connections()
-        self.waiting: dict[Guarded | Arriving, None] = {}
-        self._tls = tls
-
-    def makes_room(self) -> bool:
-        """Close the connection that has waited longest; False where all are being answered."""
-        for connection in self.waiting:
-            del self.waiting[connection]
-            connection.abort()
-            return True
-        return False
-
-    def protocol(self) -> type[asyncio.Protocol]:
-        """What uvicorn calls for every connection."""
-        made = partial(Guarded, crowd=self)
-        return cast(
-            "type[asyncio.Protocol]", made if self._tls is None else partial(self._arriving, self._tls)
-        )
-
-    def _arriving(self, tls: ssl.SSLContext, *, server_state: ServerState, **named: Any) -> Arriving:
-        served = partial(Secured, crowd=self, server_state=server_state, **named)
-        return Arriving(tls, self.limits.head_s, Places(self, server_state.connections), served)
-
-
-class Places:
-    """Where a handshake is counted: among the server's connections, and those that keep it waiting."""
-
-    __slots__ = ("_connections", "_crowd")
-
-    def __init__(self, crowd: Crowd, connections: set[Any]) -> None:
-        self._crowd, self._connections = crowd, connections
-
-    def enter(self, waiting: Arriving) -> None:
-        """Count one that has just come.
-
-        Where all others are being answered it is one too many, until it can be told so or another comes.
-        """
-        if len(self._connections) >= self._crowd.most:
-            self._crowd.makes_room()
-        self._connections.add(waiting)
-        self._crowd.waiting[waiting] = None
-
-    def leave(self, waiting: Arriving) -> None:
-        """It is secure, or has gone."""
-        self._connections.discard(waiting)
-        self._crowd.waiting.pop(waiting, None)
 
 
 class Guarded(HttpToolsProtocol):
@@ -213,7 +157,7 @@ class Guarded(HttpToolsProtocol):
         self._fed = 0
         if self.scope["http_version"] == "1.0":
             self.cycle.waiting_for_100_continue = False  # it knows no interim answers (RFC 9110, 10.1.1)
-            self.cycle.send = partial(_unchunked, self.cycle)  # type: ignore[method-assign]  # of this answer alone
+            self.cycle.send = partial(unchunked, cast("Cycle", self.cycle))  # type: ignore[method-assign]  # of this answer alone
         if self.parser.should_upgrade():
             # It is answered as if it had not asked, and is the last one; of its body the parser reads nothing.
             self.cycle.keep_alive = False
@@ -440,11 +384,12 @@ def _parsed(url: bytes) -> tuple[str, bytes, bytes]:
 _known = lru_cache(maxsize=256)(_parsed)
 
 
-async def _unchunked(cycle: RequestResponseCycle, message: Any) -> None:
-    """Send to a client of HTTP/1.0, which knows no chunks: without a length the connection's end is the answer's."""
-    if message["type"] == "http.response.start":
-        if not any(name.lower() == b"content-length" for name, _ in message.get("headers", [])):
-            cycle.chunked_encoding = False
-    elif cycle.chunked_encoding is False and not cycle.expected_content_length:
-        cycle.expected_content_length = len(message.get("body", b""))
-    await Cycle.send(cast("Cycle", cycle), message)
+def protocol(crowd: Crowd, tls: ssl.SSLContext | None = None) -> type[asyncio.Protocol]:
+    """What uvicorn calls for every connection that belongs to `crowd`."""
+    made = partial(Guarded, crowd=crowd)
+    return cast("type[asyncio.Protocol]", made if tls is None else partial(_arriving, crowd, tls))
+
+
+def _arriving(crowd: Crowd, tls: ssl.SSLContext, *, server_state: ServerState, **named: Any) -> Arriving:
+    served = partial(Secured, crowd=crowd, server_state=server_state, **named)
+    return Arriving(tls, crowd.limits.head_s, Places(crowd, server_state.connections), served)

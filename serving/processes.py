@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -79,3 +80,11 @@ def _when_orphaned(number: signal.Signals | None, parent: int) -> Callable[[], N
             os.kill(os.getpid(), number)
 
     return prepare
+
+
+def unnamed_file(what: str) -> int:
+    """A new file for this process and its children, which ends with them; its descriptor."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create(what)
+    with tempfile.TemporaryFile() as beside:
+        return os.dup(beside.fileno())

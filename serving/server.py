@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import uvicorn
 
-from serving.guarded import Crowd
+from serving.crowd import Crowd
+from serving.guarded import protocol
 from serving.limits import Limits, raise_file_limit
 from serving.tls import Certificate, TlsFiles, context_of
 from telemetry.errors import PortTaken, SettingsError
@@ -68,7 +69,7 @@ def config_of(
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=Crowd(limits, tls).protocol(),
+        http=protocol(Crowd(limits), tls),
         ws="none",
         lifespan="on" if lifespan else "off",
         access_log=False,

@@ -21,6 +21,7 @@ from router.proxy.about import status
 from router.proxy.capture import EndpointKind
 from router.proxy.keys.keys import Admitted, Keys
 from router.proxy.keys.rows import Rows
+from router.proxy.last_good import LastGood
 from router.proxy.load import Load
 from router.proxy.own_address import ALIVE, HEALTH
 from router.proxy.passing import pass_to_base
@@ -31,7 +32,6 @@ from router.proxy.settings import RouterSettings
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, ClientLeft, Receive, Scope, Send, TooDeep, TooLarge
 from router.proxy.wire.headers import raw_path
-from router.proxy.workers.last_good import LastGood
 from telemetry.spool.losses import LOST, Ledger
 from telemetry.spool.writer import Spool
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import time
+import threading
+from typing import Any
 
 import pytest
 
@@ -10,10 +11,16 @@ from serving import progress
 def test_ticking_starts_at_zero_never_ends_early_and_ends_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_TICK_S", 0.01)
     seen: list[tuple[int, int, str]] = []
-    with progress.ticking(lambda *report: seen.append(report), 1, "working"):
-        time.sleep(0.1)
+    ticked = threading.Event()
+
+    def report(*told: Any) -> None:
+        seen.append(told)
+        if len(seen) > 3:
+            ticked.set()
+
+    with progress.ticking(report, 1, "working"):
+        assert ticked.wait(60)
     assert seen[0] == (0, 1, "working")
-    assert len(seen) > 3
     assert {done for done, _, _ in seen[:-1]} == {0}
     assert seen[-1] == (1, 1, "working")
 

@@ -22,10 +22,10 @@ from router.proxy.keys.accounts import Account, Exceeded, span
 from router.proxy.keys.key_file import ApiKey, KeyFile
 from router.proxy.keys.metering import Meter
 from router.proxy.keys.rows import Rows
+from router.proxy.last_good import KEYS, LastGood
 from router.proxy.wire import answers
 from router.proxy.wire.answers import Answer, Refused
 from router.proxy.wire.headers import Headers, secret_in
-from router.proxy.workers.last_good import KEYS, LastGood
 from telemetry.errors import SettingsError
 from telemetry.events import now
 from telemetry.hashed_secrets import SecretsFile, hashed

@@ -14,8 +14,9 @@ import fcntl
 import logging
 import mmap
 import os
-import tempfile
 from typing import Final, NamedTuple, Self
+
+from serving.processes import unnamed_file
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +29,6 @@ _FIELDS: Final = 5
 _SPARE: Final = 8
 """Workers beside those that are wanted: one that drains while its successor has begun."""
 _WORD: Final = 8
-
-
-def unnamed_file(what: str) -> int:
-    """A new file for this process and its children, which ends with them; its descriptor."""
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create(what)
-    with tempfile.TemporaryFile() as beside:
-        return os.dup(beside.fileno())
 
 
 class Row(NamedTuple):

@@ -22,12 +22,12 @@ from typing import Any, Final
 import uvloop
 
 from router.proxy.keys.rows import Shared
+from router.proxy.last_good import LastGood
 from router.proxy.own_address import OwnAddress
 from router.proxy.settings import RouterSettings
 from router.proxy.wire import answers
 from router.proxy.wire.client import Client, Receive, Scope, Send
 from router.proxy.workers.child import Child, WorkerFailed, begin
-from router.proxy.workers.last_good import LastGood
 from router.proxy.workers.sums import counts_of, summed
 from serving.limits import Limits, raise_file_limit
 from serving.server import Unsignalled, config_of, listen

@@ -18,9 +18,9 @@ from typing import Any, Final, NamedTuple, Self
 
 from router.proxy.gateway import Gateway
 from router.proxy.keys.rows import Rows, Shared
+from router.proxy.last_good import SETTINGS, LastGood
 from router.proxy.settings import RouterSettings
 from router.proxy.wire.client import Receive, Scope, Send
-from router.proxy.workers.last_good import SETTINGS, LastGood
 from serving.server import serve
 from telemetry.errors import BelayError, SettingsError
 from telemetry.settings import load_settings

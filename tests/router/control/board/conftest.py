@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.places import ROOT
 
@@ -42,6 +42,7 @@ def browser() -> Iterator[Browser]:
     """One a module: as long as it is there, no test of this thread can have an event loop."""
     if CHROMIUM is None:
         pytest.skip("no Chromium here: install one, or say where it is in BELAY_CHROMIUM")
+    expect.set_options(timeout=20_000)  # a busy machine is slow, and that is no fault of a page
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from router.proxy.keys.rows import unnamed_file
+from serving.processes import unnamed_file
 
 SETTINGS: Final = "settings"
 KEYS: Final = "keys"
