@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any, Final, NamedTuple
 
 import uvicorn
@@ -16,7 +16,7 @@ import uvicorn
 from serving.crowd import Crowd
 from serving.guarded import protocol
 from serving.limits import Limits, raise_file_limit
-from serving.tls import Certificate, TlsFiles, context_of
+from serving.tls import Certificate, Kept, TlsFiles, context_of
 from telemetry.errors import PortTaken, SettingsError
 
 _BESIDE: Final = 64
@@ -96,17 +96,23 @@ def serve(
     beside: Beside | None = None,
     ending: Callable[[], None] = lambda: None,
     tls: TlsFiles | None = None,
+    good: Kept | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; what is in flight then has `shutdown_s` seconds, at least one.
 
-    `ending` is called on the server's loop before that: it ends what would stream for ever. Raises SettingsError where
-    there is no TLS to be had of its files.
+    `ending` is called on the server's loop before that: it ends what would stream for ever. `good` keeps what the files
+    of TLS say, and has it where they cannot be used. Raises SettingsError where there is no TLS to be had of either.
     """
     raise_file_limit()
-    context = context_of(tls) if tls is not None else None
+    context = context_of(tls, good) if tls is not None else None
     config = config_of(app, limits or Limits(), shutdown_s, tls=context)
     with _quiet_signals(), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(_Ending(config, ending), listener, beside, tls, context))
+        followed = (
+            certificate_followed(tls, context, good)
+            if tls is not None and context is not None
+            else nullcontext()
+        )
+        runner.run(_serve(_Ending(config, ending), listener, beside, followed))
 
 
 class _Ending(uvicorn.Server):
@@ -126,20 +132,18 @@ async def _serve(
     server: uvicorn.Server,
     listener: socket.socket,
     beside: Beside | None,
-    tls: TlsFiles | None,
-    context: ssl.SSLContext | None,
+    followed: AbstractAsyncContextManager[None],
 ) -> None:
-    if tls is None or context is None:
-        await _serve_both(server, listener, beside)
-        return
-    async with certificate_followed(tls, context):
+    async with followed:
         await _serve_both(server, listener, beside)
 
 
 @asynccontextmanager
-async def certificate_followed(files: TlsFiles, context: ssl.SSLContext) -> AsyncIterator[None]:
+async def certificate_followed(
+    files: TlsFiles, context: ssl.SSLContext, good: Kept | None = None
+) -> AsyncIterator[None]:
     """While a server runs that speaks TLS by `context`, have it take on what changes in its files."""
-    following = asyncio.create_task(Certificate(files, context).follow())
+    following = asyncio.create_task(Certificate(files, context, good).follow())
     try:
         yield
     finally:

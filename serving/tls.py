@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import ssl
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from pydantic import model_validator
 
+from serving.processes import unnamed_file
 from telemetry.errors import SettingsError
 from telemetry.following import Followed, look_for_ever
 from telemetry.settings import Settings
@@ -24,6 +28,16 @@ class TlsFiles(NamedTuple):
     cert: Path
     key: Path
     client_ca: Path | None = None
+
+
+class Kept(Protocol):
+    """Where a text is kept that could be used, for a process that begins while its files cannot be."""
+
+    def keep(self, text: str) -> None:
+        """Keep it in the place of the one before."""
+
+    def text(self) -> str | None:
+        """What was kept last, where it is needed."""
 
 
 class TlsSettings(Settings):
@@ -61,13 +75,18 @@ class Certificate:
     Raises SettingsError where they cannot be had at the start.
     """
 
-    def __init__(self, files: TlsFiles, context: ssl.SSLContext) -> None:
-        self._files, self._context = files, context
+    def __init__(self, files: TlsFiles, context: ssl.SSLContext, good: Kept | None = None) -> None:
+        self._files, self._context, self._good = files, context, good
         self._followed = (Followed(files.cert), Followed(files.key))
         self._told: str | None = None
         for followed in self._followed:
             followed.news()
-        load_into(context, files)  # what it has may be older than what was just seen
+        try:
+            self._load()  # what the context has may be older than what was just seen
+        except SettingsError as error:
+            if good is None or good.text() is None:
+                raise
+            self._told = error.message  # it was said when the context was made of what is kept
 
     def look(self) -> None:
         """Take on what changed."""
@@ -75,9 +94,7 @@ class Certificate:
         if not any(news) and self._told is None:
             return
         try:
-            # Elsewhere first: a context that was given a certificate without its key has neither.
-            check(self._files)
-            load_into(self._context, self._files)
+            self._load()
         except SettingsError as error:
             if self._told != error.message:
                 self._told = error.message
@@ -85,6 +102,12 @@ class Certificate:
             return
         self._told = None
         log.info("%s was read again: new connections have that certificate", self._files.cert)
+
+    def _load(self) -> None:
+        # Elsewhere first: a context that was given a certificate without its key has neither.
+        check(self._files)
+        load_into(self._context, self._files)
+        keep(self._files, self._good)
 
     async def follow(self) -> None:
         """Look for ever, whatever a look runs into."""
@@ -96,8 +119,53 @@ def check(files: TlsFiles) -> None:
     context_of(files)
 
 
-def context_of(files: TlsFiles) -> ssl.SSLContext:
-    """How a server speaks TLS by these files. Raises SettingsError."""
+def context_of(files: TlsFiles, good: Kept | None = None) -> ssl.SSLContext:
+    """How a server speaks TLS by these files, or by what is kept of them where they cannot be used.
+
+    Raises SettingsError where neither can be.
+    """
+    try:
+        context = _context_of(files)
+    except SettingsError as error:
+        kept = good.text() if good is not None else None
+        if kept is None:
+            raise
+        log.error("TLS begins with the certificate that was good before: %s", error)  # noqa: TRY400 - all is said
+        return _of_texts(json.loads(kept))
+    keep(files, good)
+    return context
+
+
+def keep(files: TlsFiles, good: Kept | None) -> None:
+    """Keep what the files say, where somebody may need it and it can be used."""
+    if good is None:
+        return
+    try:
+        texts = [None if path is None else path.read_text(encoding="utf-8") for path in files]
+        _of_texts(texts)
+    except (OSError, ValueError) as error:  # they are being changed: what was kept before is the better
+        log.warning("what %s says is not kept for others: %s", files.cert, error)
+        return
+    good.keep(json.dumps(texts))
+
+
+def _of_texts(texts: list[str | None]) -> ssl.SSLContext:
+    """The same of what files said. OpenSSL's loaders want names, so each text has a file without one for a moment."""
+    with ExitStack() as open_files:
+        paths = [None if text is None else _lent(text, open_files) for text in texts]
+        cert, key, client_ca = paths
+        assert cert is not None and key is not None  # noqa: S101, PT018 -- whoever kept them had both; tells mypy
+        return _context_of(TlsFiles(cert, key, client_ca))
+
+
+def _lent(text: str, open_files: ExitStack) -> Path:
+    file = unnamed_file("belay-tls")
+    open_files.callback(os.close, file)
+    os.pwrite(file, text.encode(), 0)
+    return Path(f"/dev/fd/{file}")
+
+
+def _context_of(files: TlsFiles) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_into(context, files)
     if files.client_ca is not None:

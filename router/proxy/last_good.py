@@ -11,12 +11,13 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from serving.processes import unnamed_file
 
 SETTINGS: Final = "settings"
 KEYS: Final = "keys"
+TLS: Final = "tls"
 
 
 class LastGood:
@@ -46,6 +47,10 @@ class LastGood:
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, content, 0)
 
+    def of(self, what: str) -> Slot:
+        """The place of one of the texts."""
+        return Slot(self, what)
+
     def _read(self) -> dict[str, Any]:
         content = os.pread(self._file, os.fstat(self._file).st_size, 0)
         try:
@@ -61,3 +66,18 @@ class LastGood:
             yield
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+
+class Slot(NamedTuple):
+    """One of the texts."""
+
+    all: LastGood
+    what: str
+
+    def keep(self, text: str) -> None:
+        """Keep it in the place of the one before."""
+        self.all.keep(self.what, text)
+
+    def text(self) -> str | None:
+        """What was kept last; None where nothing was, or it is not needed."""
+        return self.all.text(self.what)

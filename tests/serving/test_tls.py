@@ -115,6 +115,41 @@ def test_a_certificate_without_its_key_changes_nothing_until_that_comes(
     assert served_name(context, authority) == "two"
 
 
+class Slot:
+    """A place in memory for what was good."""
+
+    def __init__(self) -> None:
+        self.kept: str | None = None
+
+    def keep(self, text: str) -> None:
+        self.kept = text
+
+    def text(self) -> str | None:
+        return self.kept
+
+
+def test_who_begins_while_files_are_broken_has_what_was_good_last(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, files = Slot(), TlsFiles(*authority.sign("one"), authority.ca)
+    first = Certificate(files, context_of(files, good), good)
+    authority.sign("two")
+    first.look()
+    files.key.write_text("no key", encoding="utf-8")
+    first.look()
+    with pytest.raises(SettingsError):
+        context_of(files, Slot())
+    context = context_of(files, good)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    context.verify_mode = ssl.CERT_NONE
+    second = Certificate(files, context, good)
+    assert served_name(context, authority) == "two"
+    authority.sign("three")
+    second.look()
+    assert served_name(context, authority) == "three"
+    assert caplog.text.count("begins with the certificate that was good before") == 1
+
+
 def served_name(context: ssl.SSLContext, authority: Authority) -> str:
     """The name in the certificate that a server with this context shows, without a network."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from router.proxy.gateway import Gateway
 from router.proxy.keys.rows import Rows, Shared
-from router.proxy.last_good import SETTINGS, LastGood
+from router.proxy.last_good import SETTINGS, TLS, LastGood
 from router.proxy.settings import RouterSettings
 from router.proxy.wire.client import Receive, Scope, Send
 from serving.server import serve
@@ -113,7 +113,14 @@ def work(settings: RouterSettings, place: Place) -> None:
         except BelayError as error:
             channel.sendall(_line({FAILED: str(error)}))
             raise
-        serve(gateway, listener, settings.timeouts.shutdown_s, settings.limits, tls=settings.tls)
+        serve(
+            gateway,
+            listener,
+            settings.timeouts.shutdown_s,
+            settings.limits,
+            tls=settings.tls,
+            good=None if good is None else good.of(TLS),
+        )
 
 
 class _Telling(Gateway):

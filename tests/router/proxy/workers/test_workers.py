@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -34,6 +35,7 @@ from telemetry.spool.raw_record import unpack
 from telemetry.spool.writer import Spool
 from tests.router.proxy.test_app import ROUTER, answers_at, engine, free_port, process, settings_of
 from tests.router.values import with_share
+from tests.serving.certificates import Authority
 
 __all__ = ["engine"]
 
@@ -215,6 +217,31 @@ def test_a_worker_that_dies_while_settings_and_keys_are_broken_begins_with_the_l
     log = (tmp_path / "log").read_text()
     assert "begins with the settings that were good before" in log
     assert "the keys are those that were known before" in log
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_while_certificate_and_key_are_two_speaks_tls_as_before(
+    tmp_path: Path, engine: int
+) -> None:
+    authority, port, own = Authority(tmp_path), free_port(), free_port()
+    cert, key = authority.sign("one")
+    settings = settings_of(tmp_path, port, engine) | {
+        "status_port": own, "workers": 1, "supervised": True, "tls_cert": str(cert), "tls_key": str(key)
+    }  # fmt: skip
+
+    def told() -> dict[str, Any]:
+        found: dict[str, Any] = httpx.get(f"http://127.0.0.1:{own}/belay/status", timeout=20).json()
+        return found.get("workers", {})
+
+    with process(ROUTER, tmp_path, settings, "/belay/healthz"):
+        authority.sign("two")
+        key.write_text("no key yet", encoding="utf-8")
+        os.kill(told()["pids"]["0"], signal.SIGKILL)
+        until(lambda: told().get("restarts") == 1 and told()["alive"] == 1, 30.0)
+        trusting = ssl.create_default_context(cafile=authority.ca)
+        asked = httpx.get(f"https://127.0.0.1:{port}/belay/healthz", verify=trusting, timeout=20)
+        assert asked.is_success
+    assert "TLS begins with the certificate that was good before" in (tmp_path / "log").read_text()
 
 
 @pytest.mark.slow
