@@ -180,7 +180,7 @@ def _content(
 ) -> bytes:
     said = {
         "version": measure.version,
-        "judge": judge.model_dump(mode="json", exclude={"api_key_env"}),
+        "judge": judge.model_dump(mode="json", exclude={"api_key_env", "price"}),
         "models": {
             name: {
                 "categories": [asdict(one) for one in category_scores(questions, answers)],

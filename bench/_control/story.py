@@ -41,6 +41,7 @@ from telemetry.events import (
     ShadowAnswered,
     ShadowDraw,
     Stage,
+    TokenPrice,
     WatchReported,
     WorkerReported,
 )
@@ -212,6 +213,7 @@ class Story:
                         metered=number // 9,
                         unmetered=0,
                     ),
+                    price=TokenPrice(prompt=0.15, completion=0.6, currency="EUR"),
                 ),
             ),
             scorer_lag=number % 5,

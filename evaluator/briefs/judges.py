@@ -2,7 +2,7 @@
 
 What a good answer is belongs to the brief, which people review and which is the same everywhere. Where the model that
 judges answers, and who holds its key, belongs to the place where Belay runs (`judges` in belay.yaml). So an endpoint
-may say `name: grader` in place of `url`, `model` and `api_key_env`.
+may say `name: grader` in place of `url`, `model`, `api_key_env` and `price`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from typing import Any, Final
 
 from evaluator.briefs.problems import Problem, capability_name
 from evaluator.briefs.schema import Said, Settings, Url
+from telemetry.events import TokenPrice
 from telemetry.mistakes import near_or_known
 
 
 class JudgeAddress(Settings):
-    """Where a model that judges answers; its key is read from the environment variable `api_key_env`."""
+    """Where a model that judges answers, and for how much; its key is in the environment variable `api_key_env`."""
 
     url: Url
     model: Said
     api_key_env: str | None = None
+    price: TokenPrice | None = None
 
 
 Judges = Mapping[str, JudgeAddress]

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from evaluator.verifiers import VERIFIERS
 from evaluator.verifiers.options import check_options
 from telemetry.errors import BriefError
+from telemetry.events import TokenPrice
 from telemetry.mistakes import did_you_mean
 
 UNFILLED = "TODO"
@@ -55,7 +56,7 @@ class JudgeEndpoint(Settings):
     `no_grade` is the score of an answer that it was asked about online and would not grade, settled here before any
     answer is seen; None leaves such an answer unscored. Where both arms answered it compares the two, in both orders,
     if `pairwise`, instead of grading each: the better one has 1, the other 0, a tie .5 and .5, and the capability's
-    threshold is one of these scores.
+    threshold is one of these scores. What its tokens cost by `price` is shown; no judgement depends on it.
     """
 
     url: Url
@@ -70,6 +71,7 @@ class JudgeEndpoint(Settings):
     budget_per_hour: Annotated[int, Field(gt=0)] | None = None
     no_grade: Annotated[float, Field(ge=0.0, le=1.0)] | None = 0.0
     pairwise: bool = False
+    price: TokenPrice | None = None
 
 
 class AskBase(Settings):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, Field
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, Field, field_validator
 
 from telemetry import topics
 from telemetry.events.base import Arm, Event, LogPlace, Value
 from telemetry.events.decisions import CapabilityEvidence
+
+MOST_OF_CURRENCY: Final = 8
 
 
 class Change(Value):
@@ -103,16 +107,42 @@ class JudgeTokens(Value):
     unmetered: int
 
 
+class TokenPrice(Value):
+    """What a judging model takes, in `currency`, for a million tokens that it reads (prompt) and writes (completion).
+
+    >>> TokenPrice(prompt=0.5, completion=2.0, currency="EUR").of(prompt=3_000_000, completion=500_000)
+    2.5
+    """
+
+    prompt: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    completion: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+    currency: str
+
+    @field_validator("currency")
+    @classmethod
+    def _label(cls, currency: str) -> str:
+        if not 1 <= len(currency) <= MOST_OF_CURRENCY or not currency.isprintable() or " " in currency:
+            raise ValueError(
+                f"a currency is a label of 1 to {MOST_OF_CURRENCY} characters without blanks, such as EUR"
+            )
+        return currency
+
+    def of(self, *, prompt: int, completion: int) -> float:
+        """What so many tokens cost."""
+        return (prompt * self.prompt + completion * self.completion) / 1e6
+
+
 class JudgeAsked(Value):
     """Questions to one judging model, by how they ended, and how long all of them together took.
 
-    `tokens` is None where the worker does not count them.
+    `tokens` is None where the worker does not count them, `price` where nobody told it one.
     """
 
     judge: str
     ended: dict[str, int]
     seconds: float
     tokens: JudgeTokens | None = None
+    price: TokenPrice | None = None
 
 
 class WorkerReported(Event):

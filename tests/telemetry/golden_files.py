@@ -34,7 +34,7 @@ _CHOSEN: Final[dict[str, Any]] = {
     # What a field's type does not tell.
     "ScoreRecorded.unscored": None, "guardrails": (), "watched": True, "holds": False, "part": 0, "parts": 1,
     "WordTableMade.table": table_of(("sums", "facts"), 3, (0, 2), {"who": (0, 300)}),
-    "stage": 0, "begin": "20:00", "end": "08:00", "event_id": "e" * 32, "subject": "ab" * 16,
+    "stage": 0, "begin": "20:00", "currency": "EUR", "end": "08:00", "event_id": "e" * 32, "subject": "ab" * 16,
 }  # fmt: skip
 
 

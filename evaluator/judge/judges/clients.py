@@ -11,23 +11,25 @@ from evaluator.judge.judges.counted import Asked, CountedClient
 
 
 class Clients:
-    """Clients by model, URL, key, deadline and budget, made when first asked for.
+    """Clients by model, URL, key, price, deadline and budget, made when first asked for.
 
     What one capability learns of a judge, all know that ask it on the same terms, and all share its budget.
     """
 
     def __init__(self, *, gives_up: bool = True) -> None:
         self._gives_up = gives_up
-        self._made: dict[tuple[str, str, str | None, float | None, int | None], CountedClient] = {}
+        self._made: dict[tuple[JudgeAddress, float | None, int | None], CountedClient] = {}
 
     def of(self, endpoint: JudgeEndpoint) -> JudgeClient:
         """The client of an endpoint. Raises SettingsError where its key is not set."""
-        address = JudgeAddress(url=endpoint.url, model=endpoint.model, api_key_env=endpoint.api_key_env)
+        address = JudgeAddress(
+            url=endpoint.url, model=endpoint.model, api_key_env=endpoint.api_key_env, price=endpoint.price
+        )
         return self.at(address, endpoint.deadline_s, endpoint.budget_per_hour)
 
     def at(self, address: JudgeAddress, deadline_s: float | None, budget_per_hour: int | None) -> JudgeClient:
         """The client of an address, on these terms. Raises SettingsError where its key is not set."""
-        key = (address.url, address.model, address.api_key_env, deadline_s, budget_per_hour)
+        key = (address, deadline_s, budget_per_hour)
         if key not in self._made:
             self._made[key] = CountedClient(
                 address.url,
@@ -37,6 +39,7 @@ class Clients:
                 gives_up=self._gives_up,
                 budget_per_hour=budget_per_hour,
             )
+            self._made[key].asked.price = address.price
         return self._made[key]
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from evaluator.judge.judges.client import NO_KEYS, JudgeClient, Reply
 from telemetry.buckets import Buckets
-from telemetry.events import Message
+from telemetry.events import Message, TokenPrice
 
 ANSWERED: Final = "answered"
 
@@ -20,6 +20,7 @@ class Asked:
 
     `seconds` is how long each took, waiting for another attempt included. `prompt_tokens` and `completion_tokens` are
     those of the `metered` replies, whose server said how many; of the `unmetered` nobody knows.
+    `price` is what a million of them cost, where somebody said so.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class Asked:
         self.seconds = Buckets()
         self.metered = self.unmetered = 0
         self.prompt_tokens = self.completion_tokens = 0
+        self.price: TokenPrice | None = None
         self._lock = threading.Lock()
 
     def count(self, reply: Reply, seconds: float) -> None:

@@ -123,6 +123,11 @@ def _of_judges(asked: Mapping[str, Asked]) -> Iterator[Metric]:
     unmetered = CounterMetricFamily(
         "belay_judge_replies_unmetered", "Replies whose server told no tokens.", labels=["judge"]
     )
+    cost = CounterMetricFamily(
+        "belay_judge_cost",
+        "What those tokens cost by the price in the settings.",
+        labels=["judge", "currency"],
+    )
     for judge, each in asked.items():
         for result, count in each.ended.copy().items():
             ended.add_metric([judge, result], count)
@@ -131,7 +136,10 @@ def _of_judges(asked: Mapping[str, Asked]) -> Iterator[Metric]:
         if each.metered:
             tokens.add_metric([judge, "prompt"], each.prompt_tokens)
             tokens.add_metric([judge, "completion"], each.completion_tokens)
-    yield from (ended, seconds, tokens, unmetered)
+            if each.price is not None:
+                spent = each.price.of(prompt=each.prompt_tokens, completion=each.completion_tokens)
+                cost.add_metric([judge, each.price.currency], spent)
+    yield from (ended, seconds, tokens, unmetered, cost)
 
 
 def _of_both(figures: WorkerFigures, decider: DeciderFigures | None) -> Iterator[Metric]:

@@ -155,9 +155,8 @@ def _judge_asked(name: str, asked: Asked) -> JudgeAsked:
         metered=asked.metered,
         unmetered=asked.unmetered,
     )
-    return JudgeAsked(
-        judge=name, ended=dict(asked.ended), seconds=asked.seconds.told()[SUM] / 1e6, tokens=tokens
-    )
+    seconds = asked.seconds.told()[SUM] / 1e6
+    return JudgeAsked(judge=name, ended=dict(asked.ended), seconds=seconds, tokens=tokens, price=asked.price)
 
 
 def _changes(evidence: RolloutEvidence) -> Iterator[Change]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from pydantic import Field
+
 from telemetry.events import CapabilityEvidence, CapabilityWatch, JudgeAsked, Value
 
 
@@ -32,6 +34,7 @@ class Cost(Value):
     """Questions to one judging model since its workers began, by how they ended; `mean_s` is how long one took.
 
     `prompt_tokens` and `completion_tokens` are None where nobody told any; of `unmetered` replies they are unknown.
+    `spent` is what those that are known cost, by currency; it lacks those of workers that were told no price.
     """
 
     judge: str
@@ -41,6 +44,7 @@ class Cost(Value):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     unmetered: int = 0
+    spent: dict[str, float] = Field(default_factory=dict)
 
 
 def agreements(
@@ -90,7 +94,17 @@ def _cost(judge: str, asked: Sequence[JudgeAsked]) -> Cost:
         prompt_tokens=sum(one.prompt for one in metered) if metered else None,
         completion_tokens=sum(one.completion for one in metered) if metered else None,
         unmetered=sum(_unmetered(one) for one in asked),
+        spent=_spent(asked),
     )
+
+
+def _spent(asked: Sequence[JudgeAsked]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for one in asked:
+        if one.price is not None and one.tokens is not None and one.tokens.metered:
+            cost = one.price.of(prompt=one.tokens.prompt, completion=one.tokens.completion)
+            found[one.price.currency] = found.get(one.price.currency, 0.0) + cost
+    return found
 
 
 def _unmetered(asked: JudgeAsked) -> int:

@@ -13,6 +13,7 @@ from evaluator.briefs.brief import load_brief
 from evaluator.briefs.judges import JudgeAddress, with_addresses
 from evaluator.judge.judges.judge import Judge
 from telemetry.errors import BriefError
+from telemetry.events import TokenPrice
 from tests.evaluator.briefs.test_brief import BRIEF, ITEMS, written
 
 GRADER = JudgeAddress(url="http://10.0.0.7:8000", model="judge-2026-01", api_key_env="JUDGE_KEY")
@@ -44,6 +45,42 @@ def test_another_place_is_another_judge_of_the_same_brief(
     )
     assert here.sha256 == there.sha256
     assert Judge(here).version != Judge(there).version
+
+
+PRICE = {"prompt": 0.15, "completion": 0.6, "currency": "EUR"}
+
+
+def test_a_price_changes_no_judge_and_where_it_stands_with_the_address_no_brief(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUDGE_KEY", "secret")
+    path = written(tmp_path, brief_with(NAMED), ITEMS)
+    price = TokenPrice.model_validate(PRICE)
+    free, paid = (
+        load_brief(path, {"grader": GRADER.model_copy(update={"price": one})}) for one in (None, price)
+    )
+    endpoint = paid.brief.capabilities[0].judge.endpoint
+    assert (endpoint and endpoint.price, free.sha256) == (price, paid.sha256)
+    assert Judge(free).version == Judge(paid).version
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"prompt": -1}, r"'replies'.judge.endpoint.price.prompt: .*greater than or equal to 0"),
+        ({"completion": "cheap"}, r"price.completion: .*valid number.*'cheap'"),
+        ({"completion": float("inf")}, r"price.completion: .*finite"),
+        ({"currency": ""}, r"price.currency: a currency is a label of 1 to 8 characters without blanks"),
+        ({"currency": "EU R"}, r"price.currency: a currency is a label of 1 to 8 .*'EU R'"),
+        ({"promt": 1.0}, r"price.*unknown key.*did you mean 'prompt'"),
+    ],
+)
+def test_a_price_that_is_none_is_told_with_its_place(
+    tmp_path: Path, changes: dict[str, Any], told: str
+) -> None:
+    endpoint = {"url": "http://x:1", "model": "m", "rubric": "Is it kind?", "price": PRICE | changes}
+    with pytest.raises(BriefError, match=told):
+        load_brief(written(tmp_path, brief_with(endpoint), ITEMS))
 
 
 def test_a_benchmarks_judge_may_be_named_too() -> None:

@@ -2,7 +2,7 @@
 
 import { html } from "./vendor/preact.js";
 import { now } from "./live.js";
-import { ago, count, percent, plain, points, span } from "./words.js";
+import { ago, count, money, percent, plain, points, span } from "./words.js";
 
 const Table = ({ id, title, lead, heads, children }) =>
   html`<section aria-labelledby=${id}>
@@ -36,6 +36,7 @@ export function Judges({ rollout }) {
   if (!rollout.agreements.length) return null;
   const programs = rollout.agreements.filter((one) => one.judge === "program" && one.graded === null && !one.idle);
   const others = rollout.agreements.filter((one) => !programs.includes(one));
+  const priced = rollout.costs.some((one) => Object.keys(one.spent).length);
   return html`
     <${Table} id="judges" title="Who judges" lead="A program is right by definition. What another judge may get wrong was measured, on verified scores or by people, before the rollout: so much its error may add to a drop, for which the threshold was moved, and so much it may hide."
       heads=${["capability", "judge", "may add", "may hide", "graded pairs", "off by"]}>
@@ -54,7 +55,7 @@ export function Judges({ rollout }) {
       )}
     <//>
     ${rollout.costs.length > 0 &&
-    html`<${Table} id="costs" title="What judging models were asked" heads=${["model", "questions", "answered", "not answered", "each took", "tokens read", "tokens written"]}>
+    html`<${Table} id="costs" title="What judging models were asked" heads=${["model", "questions", "answered", "not answered", "each took", "tokens read", "tokens written", ...(priced ? ["cost"] : [])]}>
       ${rollout.costs.map((one) => {
         const answered = one.ended.answered ?? 0;
         const rest = Object.entries(one.ended).filter(([how]) => how !== "answered");
@@ -63,6 +64,7 @@ export function Judges({ rollout }) {
           <td data-label="not answered">${rest.length ? rest.map(([how, n]) => `${plain(how)} ${count(n)}`).join(", ") : "none"}</td>
           <td data-label="each took">${one.mean_s === null ? "–" : `${one.mean_s.toFixed(2)} s`}</td>
           <td data-label="tokens read">${tokens(one.prompt_tokens, one)}</td><td data-label="tokens written">${tokens(one.completion_tokens, one)}</td>
+          ${priced && html`<td data-label="cost">${spent(one.spent)}</td>`}
         </tr>`;
       })}
     <//>`}
@@ -72,6 +74,11 @@ export function Judges({ rollout }) {
 function tokens(known, one) {
   if (known === null) return one.unmetered ? "unknown" : "–";
   return html`${count(known)}${one.unmetered > 0 && html`<small class="by">unknown of ${count(one.unmetered)} answers</small>`}`;
+}
+
+function spent(by) {
+  const told = Object.entries(by).map(([currency, amount]) => `${money(amount)} ${currency}`);
+  return told.length ? told.join(", ") : "–";
 }
 
 function hides(one) {

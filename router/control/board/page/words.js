@@ -2,9 +2,11 @@
 
 const EN = "en-GB";
 const whole = new Intl.NumberFormat(EN);
+const cents = new Intl.NumberFormat(EN, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
 export const plain = (name) => name.replace(/^guardrail:/, "").replaceAll(/[_:]/g, " ");
 export const count = (n) => whole.format(n);
+export const money = (n) => (n > 0 && n < 0.01 ? "under 0.01" : cents.format(n));
 export const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)}%`;
 
 export const onRoute = (line) => (line.route === "default" ? "" : ` on ${line.route}`);

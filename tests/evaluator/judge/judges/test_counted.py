@@ -3,7 +3,7 @@ from __future__ import annotations
 from evaluator.briefs.brief import JudgeEndpoint
 from evaluator.judge.judges.clients import Clients
 from evaluator.judge.judges.counted import CountedClient
-from telemetry.events import Message
+from telemetry.events import Message, TokenPrice
 from tests.evaluator.support.fake_openai import chat_completion, serving
 from tests.evaluator.support.judge_client import graded, saying
 
@@ -39,3 +39,11 @@ def test_a_model_that_is_asked_on_two_terms_has_two_names() -> None:
     for deadline_s in (10.0, 20.0):
         clients.of(JudgeEndpoint(url="http://127.0.0.1:9", model="grader", rubric="?", deadline_s=deadline_s))
     assert list(clients.asked) == ["grader", "grader-2"]
+
+
+def test_a_price_reaches_what_is_counted_and_another_price_is_another_term() -> None:
+    clients = Clients()
+    prices = [TokenPrice(prompt=price, completion=2.0, currency="EUR") for price in (0.5, 0.5, 0.6)]
+    for price in (*prices, None):
+        clients.of(JudgeEndpoint(url="http://127.0.0.1:9", model="grader", rubric="?", price=price))
+    assert [one.price for one in clients.asked.values()] == [prices[0], prices[2], None]

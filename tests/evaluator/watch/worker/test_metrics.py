@@ -19,6 +19,7 @@ from evaluator.watch.worker.status import worker_status
 from evaluator.watch.worker.worker import Worker, WorkerSettings
 from telemetry import topics
 from telemetry.bus.memory_bus import MemoryBus
+from telemetry.events import TokenPrice
 from tests.evaluator.support.briefs import brief
 from tests.evaluator.support.interactions import answer, interaction
 from tests.evaluator.support.logs import announced, publish, publish_raw
@@ -130,6 +131,17 @@ def test_a_judges_tokens_are_counted_and_have_no_series_while_nobody_tells_any()
     tokens = {key[1:]: value for key, value in found.items() if key[0] == "belay_judge_tokens_total"}
     assert tokens == {("told", "prompt"): 1612, ("told", "completion"): 50}
     assert found["belay_judge_replies_unmetered_total", "silent"] == 1
+
+
+def test_a_judges_tokens_cost_what_its_price_says_and_have_no_cost_without_one() -> None:
+    priced, unpriced = Asked(), Asked()
+    priced.price = TokenPrice(prompt=0.5, completion=2.0, currency="EUR")
+    for asked in (priced, unpriced):
+        asked.count(Reply("7", came=True, usage=Usage(2_000_000, 500_000)), 0.4)
+    found = exported(WorkerMetrics(WorkerFigures(), lambda: {"priced": priced, "unpriced": unpriced}))
+    assert {key[1:]: value for key, value in found.items() if key[0] == "belay_judge_cost_total"} == {
+        ("EUR", "priced"): 2.0
+    }
 
 
 def test_a_worker_at_work_can_be_scraped_at_any_moment(bus: MemoryBus, tmp_path: Path) -> None:

@@ -22,7 +22,15 @@ from evaluator.watch.worker.status import WorkerStatus
 from evaluator.watch.worker.tracked import Tracked
 from telemetry import codec
 from telemetry.bus.protocols import Encoded, Record
-from telemetry.events import Event, JudgeAsked, JudgeTokens, LogPlace, WatchReported, WorkerReported
+from telemetry.events import (
+    Event,
+    JudgeAsked,
+    JudgeTokens,
+    LogPlace,
+    TokenPrice,
+    WatchReported,
+    WorkerReported,
+)
 from tests.evaluator.support.logs import announced
 from tests.evaluator.support.scores import rollout, score, stream
 
@@ -88,11 +96,14 @@ def test_what_weighed_most_says_where_it_lies() -> None:
 
 def test_a_worker_tells_what_its_judging_models_were_asked_and_how_far_it_is_behind() -> None:
     asked = Asked()
+    asked.price = TokenPrice(prompt=0.5, completion=2.0, currency="EUR")
     asked.count(Reply("fine", came=True, usage=Usage(812, 40)), 1.0)
     asked.count(Reply("fine", came=True), 0.5)
     asked.count(Reply(None, code="failed"), 0.5)
     told = worker_report("w", STATUS, Beside(judges_asked({"judge-1": asked}), scorer_lag=7))
     tokens = JudgeTokens(prompt=812, completion=40, metered=1, unmetered=1)
     ended = {"answered": 2, "failed": 1}
-    assert told.judges == (JudgeAsked(judge="judge-1", ended=ended, seconds=2.0, tokens=tokens),)
+    assert told.judges == (
+        JudgeAsked(judge="judge-1", ended=ended, seconds=2.0, tokens=tokens, price=asked.price),
+    )
     assert (told.scorer_lag, told.decider_lag) == (7, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from router.control.board.judging import agreements, costs
-from telemetry.events import CapabilityWatch, JudgeAsked, JudgeTokens, PeopleSay
+from telemetry.events import CapabilityWatch, JudgeAsked, JudgeTokens, PeopleSay, TokenPrice
 from tests.router.control.board.values import evidence
 
 
@@ -45,8 +45,9 @@ def test_the_cost_of_a_model_is_added_up_over_workers() -> None:
     assert (idle.asked, idle.mean_s) == (0, None)
 
 
-def asked(answered: int, tokens: JudgeTokens | None) -> JudgeAsked:
-    return JudgeAsked(judge="m", ended={"answered": answered, "failed": 2}, seconds=1.0, tokens=tokens)
+def asked(answered: int, tokens: JudgeTokens | None, price: TokenPrice | None = None) -> JudgeAsked:
+    ended = {"answered": answered, "failed": 2}
+    return JudgeAsked(judge="m", ended=ended, seconds=1.0, tokens=tokens, price=price)
 
 
 def test_tokens_are_added_up_over_workers_beside_how_many_answers_told_none() -> None:
@@ -62,3 +63,13 @@ def test_tokens_are_added_up_over_workers_beside_how_many_answers_told_none() ->
 def test_a_judge_that_tells_no_tokens_has_unknown_ones_and_not_none() -> None:
     (found,) = costs([asked(4, JudgeTokens(prompt=0, completion=0, metered=0, unmetered=4))])
     assert (found.prompt_tokens, found.completion_tokens, found.unmetered) == (None, None, 4)
+
+
+def test_what_tokens_cost_is_added_up_by_currency_and_nothing_where_no_price_is_given() -> None:
+    tokens = JudgeTokens(prompt=2_000_000, completion=500_000, metered=7, unmetered=0)
+    none = JudgeTokens(prompt=0, completion=0, metered=0, unmetered=4)
+    euros = TokenPrice(prompt=0.5, completion=2.0, currency="EUR")
+    dollars = TokenPrice(prompt=1.0, completion=0.0, currency="USD")
+    told = [asked(7, tokens, euros), asked(7, tokens, euros), asked(7, tokens, dollars), asked(7, tokens)]
+    assert costs(told)[0].spent == {"EUR": 4.0, "USD": 2.0}
+    assert costs([asked(7, tokens), asked(4, none, euros), asked(4, None, euros)])[0].spent == {}

@@ -172,5 +172,8 @@ def test_a_rollouts_page_says_how_long_drops_would_live_and_what_the_evidence_re
     expect(page.get_by_role("group", name="Who judges, a table")).to_contain_text("judge support-judge-3")
     cost = page.get_by_role("group", name="What judging models were asked, a table").locator("tbody tr")
     expect(cost.locator("[data-label='tokens read']")).to_have_text(re.compile("^[0-9,]+$"))
+    expect(cost.locator("[data-label='cost']")).to_have_text(
+        re.compile(r"^[0-9,]+\.[0-9]{2} EUR$|^under 0.01 EUR$")
+    )
     stages = page.get_by_role("group", name="Lag and freshness of the pipeline, a table")
     expect(stages.locator("tr", has_text="scorer")).to_contain_text("records")
