@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from packaging.version import InvalidVersion, Version
+from pins import REQUIREMENTS, canonical, pins
 
-REQUIREMENTS: Final = Path(__file__).resolve().parent.parent / "requirements"
 COPY: Final = "BELAY_ADVISORIES"
 PATIENCE_S: Final = 120
 
@@ -36,19 +36,9 @@ class Mistake(Exception):
 
 def locked() -> dict[str, tuple[str, str]]:
     """Name and version of what is pinned, by canonical name; PyTorch's without what says which build it is."""
-    lines = [
-        line
-        for file in ("lock.txt", "torch.txt")
-        for line in (REQUIREMENTS / file).read_text(encoding="utf-8").splitlines()
-        if "==" in line
-    ]
-    pairs = [line.split("==") for line in lines]
-    return {canonical(name): (name, version.split("+")[0]) for name, version in pairs}
-
-
-def canonical(name: str) -> str:
-    """A package's name as registries compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return {
+        canonical(pin.name): (pin.name, pin.version.split("+")[0]) for pin in pins("lock.txt", "torch.txt")
+    }
 
 
 def in_copy(folder: Path, packages: Mapping[str, tuple[str, str]]) -> Found:

@@ -6,11 +6,10 @@ read from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, metadata
-from pathlib import Path
 
-REQUIREMENTS = Path(__file__).parent.parent / "requirements"
+from pins import REQUIREMENTS, pins
+
 READ = {
     # The licence files that come with them; their metadata names none.
     "axe-playwright-python": "MIT",
@@ -41,18 +40,10 @@ def licence_of(name: str) -> str:
     return lines[0][:100] if lines else ""
 
 
-def packages(lock: Path) -> Iterator[tuple[str, str]]:
-    """Name and version of everything that a list pins."""
-    for line in lock.read_text(encoding="utf-8").splitlines():
-        name, pinned, version = line.partition("==")
-        if pinned and not line.startswith("#"):
-            yield name, version
-
-
 def main() -> None:
     """Write the list."""
     lines = []
-    for name, version in sorted(packages(REQUIREMENTS / "lock.txt")):
+    for name, version in sorted((pin.name, pin.version) for pin in pins("lock.txt")):
         try:
             lines.append(f"{name} {version}: {licence_of(name) or 'unknown'}\n")
         except PackageNotFoundError:

@@ -4,8 +4,8 @@
 
 It is made of the lists in `requirements/` alone, so that it is the same on every machine and needs no network: names
 and versions of the lock (and of PyTorch's build, which has a list of its own), licences of `licences.txt`. It has
-no hashes, as the lock has none; what stands in the lock's place beside a GPU (`cuda.txt`) is not in it, since nobody
-has installed that yet and read its licences.
+no hashes, since a version has a file for each platform: those stand in the lock. What stands in the lock's place beside
+a GPU (`cuda.txt`) is not in it, since nobody has installed that yet and read its licences.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ import json
 import re
 import tomllib
 import uuid
-from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-REQUIREMENTS: Final = ROOT / "requirements"
+from pins import REQUIREMENTS, ROOT, canonical, pins
+
 # An identifier that SPDX knows, or an expression of such: what else a package says stands as a name.
 _SPDX: Final = {
     "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "CNRI-Python", "ISC", "LGPL-2.1-only", "MIT",
@@ -28,31 +27,6 @@ _SPDX: Final = {
 _TORCH: Final = (
     "Apache-2.0 AND Apache-2.0 WITH LLVM-exception AND BSD-2-Clause AND BSD-3-Clause AND BSL-1.0 AND MIT"
 )
-
-
-def canonical(name: str) -> str:
-    """A package's name as registries compare it (PEP 503).
-
-    >>> canonical("ml_dtypes"), canonical("Jinja2")
-    ('ml-dtypes', 'jinja2')
-    """
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def pinned(*files: str) -> dict[str, str]:
-    """Version by name of what the lists pin. Raises SystemExit at a line that pins nothing: nothing is left out."""
-    found = {}
-    for file in files:
-        for number, line in enumerate(
-            (REQUIREMENTS / file).read_text(encoding="utf-8").splitlines(), start=1
-        ):
-            if not line.strip() or line.startswith("#"):
-                continue
-            matched = re.fullmatch(r"([A-Za-z0-9._-]+)===?([^\s=]+)", line.strip())
-            if matched is None:
-                raise SystemExit(f"requirements/{file}, line {number}: got {line!r}, expected NAME==VERSION")
-            found[matched[1]] = matched[2]
-    return found
 
 
 def licences() -> dict[str, str]:
@@ -93,7 +67,7 @@ def sbom() -> dict[str, Any]:
     """The whole document. The same lists give the same bytes: it has no time, and its number is made of its content."""
     # PyTorch's is in no list of ours, as its builds are not: this is what its metadata say.
     said = licences() | {"torch": _TORCH}
-    packages = pinned("lock.txt", "torch.txt")
+    packages = {pin.name: pin.version for pin in pins("lock.txt", "torch.txt")}
     if missing := sorted(name for name in packages if canonical(name) not in said):
         raise SystemExit(
             f"licences.txt has no {', '.join(missing)}: python scripts/licences.py writes it anew"

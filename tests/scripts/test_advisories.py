@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,7 @@ import pytest
 from tests.places import ROOT
 
 SCRIPT = ROOT / "scripts" / "advisories.py"
-VERSION = dict(
-    line.split("==") for line in (ROOT / "requirements" / "lock.txt").read_text().splitlines() if "==" in line
-)["Jinja2"]
+VERSION = re.findall(r"^Jinja2==(\S+)", (ROOT / "requirements" / "lock.txt").read_text(), re.MULTILINE)[0]
 
 
 def audit(path: str = "/nowhere", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -125,7 +124,12 @@ def test_pip_audit_is_asked_where_it_is_there(
 
 
 def test_an_advisory_that_was_accepted_by_name_and_reason_fails_nothing(tmp_path: Path) -> None:
-    for file in ("scripts/advisories.py", "requirements/lock.txt", "requirements/torch.txt"):
+    for file in (
+        "scripts/advisories.py",
+        "scripts/pins.py",
+        "requirements/lock.txt",
+        "requirements/torch.txt",
+    ):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
     (tmp_path / "requirements" / "accepted.txt").write_text("PYSEC-1: no template of ours is a stranger's\n")

@@ -20,8 +20,8 @@ def listed() -> dict[str, tuple[str, str]]:
 
 
 def test_every_package_of_the_lock_is_listed_in_its_version() -> None:
-    packages = runpy.run_path(str(ROOT / "scripts" / "licences.py"))["packages"]
-    locked = dict(packages(ROOT / "requirements" / "lock.txt"))
+    pins = runpy.run_path(str(ROOT / "scripts" / "pins.py"))["pins"]
+    locked = {pin.name: pin.version for pin in pins("lock.txt")}
     assert {name: version for name, (version, _) in listed().items()} == locked
 
 

