@@ -150,7 +150,8 @@ class WorkerReported(Event):
 
     `behind_s` is how old the last interaction was when it was scored. One that `stands_by` leaves decisions to another.
     `arms` and `judges` are counts of the process; `scorer_lag` and `decider_lag` are records that wait in the log for
-    either, None where nobody knows.
+    either, None where nobody knows. `sent_s` is how long after its answer the last interaction was in Kafka: what the
+    router's spool and the forwarder took, by the clocks of both.
     """
 
     TYPE = "belay.worker.reported"
@@ -177,3 +178,4 @@ class WorkerReported(Event):
     judges: tuple[JudgeAsked, ...] = ()
     scorer_lag: int | None = None
     decider_lag: int | None = None
+    sent_s: float | None = None

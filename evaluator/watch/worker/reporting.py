@@ -137,6 +137,7 @@ def worker_report(worker: str, status: WorkerStatus, beside: Beside = NOTHING_BE
         unknown_share=status.unknown.recent,
         unknown_grew=status.unknown.alarm,
         behind_s=status.behind_s,
+        sent_s=status.sent_s,
         dead=status.dead,
         duplicates=status.duplicates,
         late=status.late,

@@ -61,7 +61,7 @@ class ScorerCounts:
     """What a scorer has done since its process began; `unscored` counts codes, `waiting` wait for a slow judge now.
 
     `held` wait for a shadow now, `alone` waited for one in vain. `behind_s` is how old the last one scored was then,
-    `ages` how old all were.
+    `ages` how old all were. `sent_s` is how long after its answer the last one read was in Kafka: what spools cost.
     """
 
     interactions: int = 0
@@ -69,6 +69,7 @@ class ScorerCounts:
     dead: int = 0
     waiting: int = 0
     behind_s: float | None = None
+    sent_s: float | None = None
     held: int = 0
     alone: int = 0
     unscored: dict[str, int] = field(default_factory=dict)
@@ -245,6 +246,9 @@ class Scorer:
         if not self._portion.has(event.model):
             return None
         self.counts.interactions += 1
+        answered_s = event.time.timestamp() + event.answer.total_ms / 1e3
+        # Less than nothing where clocks are apart.
+        self.counts.sent_s = max(0.0, record.timestamp_ms / 1e3 - answered_s)
         return event
 
     def _bury(self, record: Record, reason: str) -> None:

@@ -69,6 +69,7 @@ class WorkerStatus(Value):
     held: int = 0
     alone: int = 0
     behind_s: float | None = None
+    sent_s: float | None = None
     unknown: UnknownStatus = UnknownStatus()
     dead: int = 0
     duplicates: int = 0
@@ -117,6 +118,7 @@ def worker_status(judge: str, tagger: str, counts: ScorerCounts, decider: Decide
         held=counts.held,
         alone=counts.alone,
         behind_s=counts.behind_s,
+        sent_s=counts.sent_s,
         unknown=counts.unknown.status,
         dead=counts.dead,
         stands_by=decider is None,

@@ -14,7 +14,8 @@ from telemetry.events import Value
 class StageTold(Value):
     """One stage: when it last did something (`at`), and what waits for it.
 
-    `waiting` is in records, `behind_s` how old its last one was when it was done with; None where nobody told.
+    `waiting` is in records, `behind_s` how old its last one was when it was done with, and for what brings interactions
+    into Kafka how long after its answer it was there; None where nobody told.
     """
 
     stage: str
@@ -36,7 +37,7 @@ def stages(seen: Seen, workers: Mapping[str, Worker]) -> tuple[StageTold, ...]:
             does="bring interactions into Kafka",
             at=_last(one.moved for one in workers.values()),
             waiting=None,
-            behind_s=None,
+            behind_s=max((one.sent_s for one in reports if one.sent_s is not None), default=None),
         ),
         StageTold(
             stage="scorer",

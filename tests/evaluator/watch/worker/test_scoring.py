@@ -13,8 +13,9 @@ from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.worker.joining import Joiner
 from evaluator.watch.worker.portion import Portion
 from evaluator.watch.worker.scoring import ALONE_AT_ONCE, Scorer
-from telemetry import topics
+from telemetry import codec, topics
 from telemetry.bus.memory_bus import MemoryBus, MemoryReader
+from telemetry.bus.protocols import Record
 from telemetry.errors import BrokerUnavailable
 from telemetry.events import InteractionRecorded, ScoreRecorded, ShadowAnswered, ShadowDraw, SpoolPlace
 from tests.evaluator.support.briefs import brief
@@ -58,6 +59,20 @@ def test_every_interaction_becomes_one_score(bus: MemoryBus) -> None:
         "interaction-1": 0.0,
     }
     assert (counts.interactions, counts.scored, counts.unscored) == (2, 2, {})
+
+
+@pytest.mark.parametrize(("late_ms", "told"), [(2_500, 2.5), (-40, 0.0)])
+def test_how_long_after_its_answer_an_interaction_was_in_kafka_is_told(
+    bus: MemoryBus, late_ms: int, told: float
+) -> None:
+    """By the clocks of two machines, which may be apart: never less than nothing."""
+    one = interaction(0)
+    encoded, answered_ms = codec.encode(one), one.time.timestamp() * 1e3 + one.answer.total_ms
+    with bus.publisher() as publisher:
+        where = (encoded.topic, 0, 0, encoded.key, encoded.headers, encoded.value)
+        publisher.send_to(Record(*where, round(answered_ms) + late_ms))
+        publisher.flush()
+    assert drain(bus).counts.sent_s == pytest.approx(told, abs=0.001)
 
 
 def test_an_unscored_interaction_is_published_with_its_reason(bus: MemoryBus) -> None:
