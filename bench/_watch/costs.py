@@ -27,6 +27,7 @@ from evaluator.judge.judges.means import Means
 from evaluator.judge.tagging.tagger import Tagger
 from evaluator.verifiers import Judgement
 from evaluator.watch.worker.decider import Decider
+from evaluator.watch.worker.garbage import seldom_collected
 from evaluator.watch.worker.scoring import Scorer
 from serving.server import free_port
 from telemetry import codec, topics
@@ -68,13 +69,8 @@ def _throughput(result: Result, name: str, bus: Bus, loaded: LoadedBrief) -> Non
     scorer, decider = Scorer(bus, tagger, judge), Decider(bus)
     decider.restore()
     began = time.process_time()
-    while scorer.counts.interactions < count or scorer.waiting:
-        scorer.step(0.2)
-    settled, quiet = 0, time.monotonic() + SILENCE_S
-    while settled < count and time.monotonic() < quiet:
-        if decider.step(0.2):
-            settled = sum(tracked.evidence.settled for tracked in decider.rollouts.values())
-            quiet = time.monotonic() + SILENCE_S
+    with seldom_collected():  # as a worker works
+        _watched(scorer, decider, count)
     ours = count / (time.process_time() - began)
     scorer.close()
     decider.close()
@@ -85,6 +81,16 @@ def _throughput(result: Result, name: str, bus: Bus, loaded: LoadedBrief) -> Non
             f"of the brief's items, {name}",
         )
     )  # fmt: skip
+
+
+def _watched(scorer: Scorer, decider: Decider, count: int) -> None:
+    while scorer.counts.interactions < count or scorer.waiting:
+        scorer.step(0.2)
+    settled, quiet = 0, time.monotonic() + SILENCE_S
+    while settled < count and time.monotonic() < quiet:
+        if decider.step(0.2):
+            settled = sum(tracked.evidence.settled for tracked in decider.rollouts.values())
+            quiet = time.monotonic() + SILENCE_S
 
 
 def _slow(result: Result, name: str, bus: Bus, loaded: LoadedBrief) -> None:

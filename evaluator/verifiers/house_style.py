@@ -3,6 +3,7 @@
 # ruff: noqa: ARG001 - every verifier takes the same four arguments, whichever it reads
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -36,7 +37,7 @@ def support_reply(answer: str, reference: Any, prompt: str, options: Mapping[str
     if not answer.strip():
         return EMPTY
     text = _in_digits(answer)
-    facts = [affirmed(text, _in_digits(fact)) for fact in reference["facts"]]
+    facts = [affirmed(text, _fact_in_digits(fact)) for fact in reference["facts"]]
     style = style_of(answer, opening, closing, options.get("max_words", LONGEST))
     parts = {
         "facts": 0.6 * sum(facts) / len(facts),
@@ -62,3 +63,7 @@ def _in_digits(text: str) -> str:
         if one.in_words and len(one.values) == 1:
             plain = f"{plain[: one.start]}{next(iter(one.values)):g}{plain[one.end :]}"
     return _HOUR.sub(r" \1m", plain)
+
+
+# The same few facts of a brief are looked for in every reply.
+_fact_in_digits: Final = functools.lru_cache(maxsize=1024)(_in_digits)

@@ -50,6 +50,12 @@ _DIGITS: Final = re.compile(
     (?P<percent>\s*(?:%|percent\b|per\s+cent\b))?""",
     re.VERBOSE,
 )
+_DIGIT: Final = re.compile(r"\d")
+_PLAIN: Final = re.compile(r"\d+")
+_COMMAS: Final = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_DOTS: Final = re.compile(r"\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?")
+_GAPS: Final = re.compile(r"\d{1,3}(?:[ ']\d{3})+(?:[.,]\d+)?")
+_ONE_DOT: Final = re.compile(r"[1-9]\d{0,2}\.\d{3}")
 _NEAR: Final = 16  # characters before a number that may hold its sign
 _ONES: Final = "|".join(sorted(SMALL, key=len, reverse=True))
 _UPTO_99: Final = rf"(?:(?:{'|'.join(_TENS)})(?:[ -](?:{'|'.join(_UNITS[1:10])}))?|{_ONES})"
@@ -80,6 +86,8 @@ class Number:
 
 def readable(text: str) -> str:
     """The text in which `numbers_in` finds its places: compatibility form, lower case, plain minus signs."""
+    if text.isascii():  # as most answers are, and of ASCII nothing has another form
+        return text.lower()
     return unicodedata.normalize("NFKC", text.translate(_DASH)).translate(_DASH).lower()
 
 
@@ -93,11 +101,18 @@ def numbers_in(text: str) -> list[Number]:
     [[16.0], [-4.0], [1200.5]]
     """
     plain = readable(text)
-    masked = _NO_NUMBER.sub(lambda found: "x" * len(found[0]), plain)
-    digits = list(_in_digits(masked))
+    # Both patterns ask for a digit, and would look for one from every place of a text that has none.
+    some = _DIGIT.search(plain) is not None
+    masked = _without_dates(plain) if some else plain
+    digits = list(_in_digits(masked)) if some else []
     words = list(_in_words(masked))
     others = digits + [one for one in words if plain[one.start : one.end] != "one"]
     return sorted(others or words, key=lambda one: one.start)
+
+
+def _without_dates(text: str) -> str:
+    """The text with dates and times of day made unreadable; places stay."""
+    return _NO_NUMBER.sub(lambda found: "x" * len(found[0]), text)
 
 
 def _in_digits(text: str) -> Iterator[Number]:
@@ -120,17 +135,17 @@ def _in_digits(text: str) -> Iterator[Number]:
 
 def _values(digits: str) -> Iterator[float]:
     """What a run of digits and separators may mean."""
-    if re.fullmatch(r"\d+", digits):
+    if _PLAIN.fullmatch(digits):
         yield float(digits)
-    elif re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", digits):
+    elif _COMMAS.fullmatch(digits):
         yield float(digits.replace(",", ""))
-    elif re.fullmatch(r"\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?", digits):
+    elif _DOTS.fullmatch(digits):
         yield float(digits.replace(".", "").replace(",", "."))
-    elif re.fullmatch(r"\d{1,3}(?:[ ']\d{3})+(?:[.,]\d+)?", digits):
+    elif _GAPS.fullmatch(digits):
         yield float(re.sub(r"[ ']", "", digits).replace(",", "."))
     else:
         yield float(digits.replace(",", "."))
-        if re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", digits):
+        if _ONE_DOT.fullmatch(digits):
             yield float(digits.replace(".", ""))
 
 

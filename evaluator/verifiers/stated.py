@@ -78,8 +78,8 @@ def stated(answer: str, prompt: str = "", which: Literal["last", "first"] = "las
     >>> stated("15 or 16")
     Stated(number=None, why='offers several numbers')
     """
-    text = _without_checks(_BOLD.sub("``", readable(answer)))
-    found = _candidates(text)
+    text, numbers = _without_checks(_BOLD.sub("``", readable(answer)))
+    found = _candidates(text, numbers)
     found = found if len(found) <= 2 * _MOST else [*found[:_MOST], *found[-_MOST:]]
     if not found:
         return Stated(None, "no number in the answer")
@@ -107,23 +107,30 @@ def stated(answer: str, prompt: str = "", which: Literal["last", "first"] = "las
 _Rule = Callable[[str, Sequence[Number]], Number | None]
 
 
-def _without_checks(text: str) -> str:
-    places = [one.start for one in numbers_in(text)]
-    behind = [found.end() for found in _CORRECTION.finditer(text) if places and found.end() <= places[-1]]
-    text = text[behind[-1] :] if behind else text
-    places = [one.start for one in numbers_in(text)]
-    checks = (found.start() for found in _CHECK.finditer(text) if places and found.start() > places[0])
-    return text[: next(checks, len(text))]
+def _without_checks(text: str) -> tuple[str, list[Number]]:
+    """The text behind its last correction and before its first check, and its numbers."""
+    numbers = numbers_in(text)
+    if not numbers:
+        return text, numbers
+    behind = [found.end() for found in _CORRECTION.finditer(text) if found.end() <= numbers[-1].start]
+    if behind:
+        text = text[behind[-1] :]
+        numbers = numbers_in(text)
+    checks = (
+        found.start() for found in _CHECK.finditer(text) if numbers and found.start() > numbers[0].start
+    )
+    first = next(checks, None)
+    return (text, numbers) if first is None else (text[:first], numbers_in(text[:first]))
 
 
-def _candidates(text: str) -> list[Number]:
+def _candidates(text: str, numbers: Sequence[Number]) -> list[Number]:
     """The numbers that are not those of a list's entries."""
     markers = list(_MARKER.finditer(text))
     counted = [int(one[1]) for one in markers]
     places = (
         {one.start(1) for one in markers} if len(counted) > 1 and counted == sorted(set(counted)) else set()
     )
-    return [one for one in numbers_in(text) if one.start not in places]
+    return [one for one in numbers if one.start not in places]
 
 
 def _rejected(text: str, one: Number) -> bool:

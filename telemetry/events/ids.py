@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import uuid
@@ -11,6 +12,8 @@ from typing import Final
 _AT_ONCE: Final = 64
 _DRAWN: Final = 18
 """Digits of chance in an id: 72 bits, between the version and the variant and behind them."""
+_OBJECTS: Final = uuid.NAMESPACE_OID.bytes
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _ready: list[str] = []
 # A child that had its parent's would give the same ids.
 os.register_at_fork(after_in_child=_ready.clear)
@@ -47,5 +50,9 @@ def time_ms_of(event_id: str) -> int | None:
 
 
 def derived_id(*parts: str) -> str:
-    """An id that is the same whenever the same parts are given, so that a repeated effect is one effect."""
-    return uuid.uuid5(uuid.NAMESPACE_OID, "\x1f".join(parts)).hex
+    """An id that is the same whenever the same parts are given, so that a repeated effect is one effect.
+
+    A UUID of version 5 in hex, without the object in between, which took two thirds of the time: every score has one.
+    """
+    digits = hashlib.sha1(_OBJECTS + "\x1f".join(parts).encode(), usedforsecurity=False).hexdigest()
+    return f"{digits[:12]}5{digits[13:16]}{_VARIANT[digits[16]]}{digits[17:32]}"

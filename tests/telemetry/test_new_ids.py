@@ -10,7 +10,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.events import new_id, time_ms_of
+from telemetry.events import derived_id, new_id, time_ms_of
 
 
 def test_an_id_is_a_uuid_of_version_7() -> None:
@@ -44,6 +44,11 @@ def test_a_part_of_the_ids_by_their_last_digits_is_no_part_of_the_time() -> None
     drawn = [int(new_id()[-14:], 16) / (1 << 56) for _ in range(4_000)]
     assert abs(sum(drawn) / len(drawn) - 0.5) < 0.05
     assert len({new_id()[12:] for _ in range(4_000)}) == 4_000
+
+
+@given(st.lists(st.text()))
+def test_a_derived_id_is_the_uuid5_of_its_parts(parts: list[str]) -> None:
+    assert derived_id(*parts) == uuid.uuid5(uuid.NAMESPACE_OID, "\x1f".join(parts)).hex
 
 
 def test_no_two_threads_get_the_same_id() -> None:

@@ -16,7 +16,15 @@ from evaluator.judge.judges.means import Means
 from evaluator.verifiers import Judgement, is_refusal
 from evaluator.verifiers.judgement import Failure, unscored
 from evaluator.verifiers.judgement import failed as no_judgement
-from telemetry.events import CUT_BY_ROUTER, REFUSED, Answer, InteractionRecorded, ScoreRecorded, derived_id
+from telemetry.events import (
+    CUT_BY_ROUTER,
+    REFUSED,
+    Answer,
+    InteractionRecorded,
+    LogPlace,
+    ScoreRecorded,
+    derived_id,
+)
 from telemetry.prompts import prompt_of
 
 if TYPE_CHECKING:  # it brings sklearn, for which whoever only judges need not wait
@@ -65,15 +73,21 @@ class LiveJudging(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An interaction, what it is about, and who is to judge it; `prompt` is what the user asked last."""
+    """An interaction, what it is about, and who is to judge it; `prompt` is what the user asked last.
+
+    `logged` is where the log holds the interaction, or what made a pair of it.
+    """
 
     interaction: InteractionRecorded
     tag: Tag
     prompt: str
     means: Means
+    logged: LogPlace | None = None
 
 
-def task_of(interaction: InteractionRecorded, tag: Tag, judge: LiveJudging) -> Task:
+def task_of(
+    interaction: InteractionRecorded, tag: Tag, judge: LiveJudging, logged: LogPlace | None = None
+) -> Task:
     """Choose who judges an interaction: by its prompt and by who was asked, before any answer is looked at."""
     prompt = prompt_of(interaction)
     if not interaction.counts:
@@ -86,7 +100,7 @@ def task_of(interaction: InteractionRecorded, tag: Tag, judge: LiveJudging) -> T
         means = judge.means(
             tag.capability, prompt, paired=interaction.shadow is not None, interaction=interaction.event_id
         )
-    return Task(interaction, tag, prompt, means)
+    return Task(interaction, tag, prompt, means, logged)
 
 
 def score(task: Task, judge: LiveJudging, *, at: datetime | None = None) -> ScoreRecorded:
@@ -156,6 +170,7 @@ def _recorded(
         router=interaction.source,
         draw=interaction.draw,
         spooled=interaction.spooled,
+        logged=task.logged,
         traceparent=interaction.traceparent,
         prompt=_asked_by_nobody(task),
     )

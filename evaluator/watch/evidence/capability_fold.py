@@ -114,7 +114,9 @@ class CapabilityFold:
     @property
     def e_value(self) -> float:
         """E_k of the judged scores."""
-        return 0.0 if self.refuted else self.drop.e_value
+        if self.grades is not None and self.grades.refuted:
+            return 0.0
+        return self.drop.e_value
 
     def apart(self) -> Apart | None:
         """What units alone and pairs alone have made of the evidence; None before both have come."""

@@ -193,8 +193,7 @@ def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
             return (
                 f"not provable: stage {stage}'s margin in {', '.join(unable)}, whose judge may hide as much"
             )
-        bar = promotion_bar(spec)
-        open_ones = [name for name, e in evidence.promotion_evidence(stage).items() if e < bar]
+        open_ones = evidence.unproven(stage, promotion_bar(spec))
         if open_ones:
             return f"not enough yet: stage {stage}'s margin is not proven in {', '.join(open_ones)}"
     return ""

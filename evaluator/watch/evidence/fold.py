@@ -192,7 +192,8 @@ class RolloutEvidence(EvidenceState):
 
     def _weigh(self, score: ScoreRecorded) -> None:
         before = self.e_value
-        pooled = 0.0 if any(f.refuted for f in self._watched) else self._pool.e_value
+        refuted = bool(self._graded) and any(f.refuted for f in self._watched)
+        pooled = 0.0 if refuted else self._pool.e_value
         m = combine(self._weights, [f.e_value for f in self._watched], pooled)
         rails = sum(rail.weight * rail.drop.e_value for rail in self._rails)
         self.e_value = max(self._part * m, rails, wealth_of(self._graded, self._peoples))

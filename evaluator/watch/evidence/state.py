@@ -153,6 +153,8 @@ class EvidenceState:
 
     def refuted(self) -> tuple[str, ...]:
         """The capabilities whose judge people's grades refute."""
+        if not self._graded:  # so it is nearly always, and asked after every score
+            return ()
         return tuple(name for name, fold in self.folds.items() if fold.refuted)
 
     def whose(self, capability: str) -> Asked | None:
@@ -166,6 +168,11 @@ class EvidenceState:
         order = sorted(self._watched, key=lambda f: -f.e_value * f.watch.weight)
         return tuple(f.watch.name for f in order[:most])
 
+    def unproven(self, stage: int, bar: float) -> tuple[str, ...]:
+        """The watched capabilities whose test of this stage's margin has not reached `bar`."""
+        tests = [(f, f.promotions[stage]) for f in self._watched if stage < len(f.promotions)]
+        return tuple(f.watch.name for f, test in tests if test is not None and test.best < bar)
+
     def promotion_evidence(self, stage: int) -> dict[str, float]:
         """For each watched capability, the highest value its test of this stage's margin has reached."""
         tests = {f.watch.name: f.promotions[stage] for f in self._watched if stage < len(f.promotions)}
@@ -174,11 +181,15 @@ class EvidenceState:
     def unprovable(self, stage: int) -> tuple[str, ...]:
         """The capabilities whose judge cannot prove this stage's margin, whatever comes."""
         lacking = [f for f in self._watched if stage < len(f.promotions) and f.promotions[stage] is None]
+        if not lacking and not self._holding:
+            return ()
         return tuple(f.watch.name for f in self.folds.values() if f.watch.holds or f in lacking)
 
     def held(self) -> tuple[str, ...]:
         """The capabilities that a judge without say saw drop: each has an equal part of an alpha of its own."""
         holding = self._holding
+        if not holding:
+            return ()
         seen = [f for f in holding if not f.refuted and f.peak >= self.bar * len(holding)]
         return tuple(f.watch.name for f in seen)
 

@@ -28,7 +28,7 @@ class DropTests:
     nor traffic lose more than `delta`.
     """
 
-    __slots__ = ("_scales", "alone", "both", "delta", "only")
+    __slots__ = ("_scales", "alone", "both", "delta", "e_value", "only")
 
     def __init__(self, delta: float) -> None:
         self.delta = delta
@@ -36,9 +36,10 @@ class DropTests:
         self.only: Asked | None = None
         self.alone: dict[Asked, DropProcess] = {}
         self._scales: dict[Asked, float] = {}
+        # Kept, since after every score those of all capabilities are asked for, and one of them has changed.
+        self.e_value = self._e_value()
 
-    @property
-    def e_value(self) -> float:
+    def _e_value(self) -> float:
         """E_k, at most `CEILING`."""
         if not self.alone:
             return self.both.e_value
@@ -70,6 +71,7 @@ class DropTests:
     def _apart(self, asked: Asked, factors: list[float]) -> list[float]:
         if self.alone:
             self.alone[asked].multiply(factors)
+        self.e_value = self._e_value()
         return factors
 
     def _share_out(self, new: Asked) -> None:
@@ -97,8 +99,11 @@ class DropTests:
         rest = numbers[length:]
         self.alone = {}
         self._scales = {}
-        if not rest:
-            return
+        if rest:
+            self._restore_alone(rest, length)
+        self.e_value = self._e_value()
+
+    def _restore_alone(self, rest: Sequence[float], length: int) -> None:
         if len(rest) != len(PARTS) * (length + 1):
             raise ValueError(f"{len(rest)} numbers of tests apart, expected {len(PARTS) * (length + 1)}")
         for number, asked in enumerate(PARTS):

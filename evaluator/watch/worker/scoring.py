@@ -167,7 +167,8 @@ class Scorer:
         return entering
 
     def _task_of(self, found: Joined, tag: Tag) -> Task:
-        task = task_of(found.interaction, tag, self._judge)
+        logged = LogPlace(partition=found.record.partition, offset=found.record.offset)
+        task = task_of(found.interaction, tag, self._judge, logged)
         # What was drawn is a pair or nothing: half of one would be judged by whether its shadow came.
         return replace(task, means=Means(None, "no_pair")) if found.alone and task.means.by else task
 
@@ -183,7 +184,7 @@ class Scorer:
         if not task.means.slow:
             self._line.join(Place(record, score=self._score(task), holds=holds))
         elif self._line.making >= self._waiting:
-            full = Task(task.interaction, task.tag, task.prompt, Means(None, "over_budget"))
+            full = replace(task, means=Means(None, "over_budget"))
             self._line.join(Place(record, score=self._score(full), holds=holds))
         else:
             why = f"no judgement within {self._deadline_s:g} s"
@@ -205,10 +206,8 @@ class Scorer:
         for place in self._line.leave(time.monotonic()):
             scored = place.taken()
             if scored is not None:
-                record = place.record
-                logged = LogPlace(partition=record.partition, offset=record.offset)
-                scores.append(scored.model_copy(update={"logged": logged}))
-                self._traces.leaves(scores[-1])
+                scores.append(scored)
+                self._traces.leaves(scored)
                 self._count(scored)
                 alone += is_alone(scored)
             where = place.record.topic, place.record.partition

@@ -32,6 +32,7 @@ from evaluator.judge.tagging.meaning_tagger import MeaningTagger
 from evaluator.judge.tagging.word_tagger import agreement, fit_table
 from evaluator.watch.worker.alive import Alive
 from evaluator.watch.worker.decider import Decider
+from evaluator.watch.worker.garbage import seldom_collected
 from evaluator.watch.worker.lease import Lease
 from evaluator.watch.worker.metrics import WorkerFigures, WorkerMetrics, decider_figures
 from evaluator.watch.worker.portion import Portion
@@ -193,10 +194,11 @@ class Worker:
                 ("belay-decider", self._decide, self._decides),
             )
         ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with seldom_collected():
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         if self._failures:
             raise self._failures[0]
 

@@ -82,6 +82,9 @@ def test_evidence_promotes_only_when_every_capability_proved_the_margin():
     evidence, made = _run(spec, stream(4000, seed=3, means=SAME))
     assert [d.action for d in made].count("promote") == 1
     assert min(evidence.promotion_evidence(0).values()) >= 1 / 0.05
+    for bar in (*evidence.promotion_evidence(0).values(), float("inf")):
+        below = tuple(name for name, e in evidence.promotion_evidence(0).items() if e < bar)
+        assert evidence.unproven(0, bar) == below
     one_missing = {"target": (0.9, 0.9), "facts": (0.9, 0.9)}
     _, held = _run(spec, stream(4000, seed=3, means=one_missing))
     assert {d.action for d in held} == {"hold"}

@@ -64,6 +64,7 @@ def test_tests_come_back_from_their_numbers_and_go_on_alike(kinds, seed):
     again = DropTests(DELTA)
     again.restore(tests.to_list())
     assert again.to_list() == tests.to_list()
+    assert again.e_value == tests.e_value == tests._e_value()
     for kind in (True, False):
         assert again.pair(past, 0.3) == tests.pair(past, 0.3)
         assert again.unpaired(past, 0.5, kind, 0.4) == tests.unpaired(past, 0.5, kind, 0.4)

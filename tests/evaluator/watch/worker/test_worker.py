@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from evaluator.briefs.brief import load_brief
 from evaluator.judge.judges.judge import Judge
+from evaluator.watch.worker.garbage import SELDOM
 from evaluator.watch.worker.status import read_status
 from evaluator.watch.worker.worker import Worker, WorkerSettings, run_worker
 from telemetry import topics
@@ -187,6 +189,23 @@ def test_an_error_in_one_loop_ends_the_worker_and_is_raised(bus: MemoryBus, tmp_
     worker = Worker(settings, bus, Broken(), Judge(brief()), threading.Event())
     with pytest.raises(RuntimeError, match="cannot tag"):
         worker.run()
+
+
+def test_garbage_is_looked_for_seldom_while_a_worker_works(bus: MemoryBus, tmp_path: Path) -> None:
+    seen: list[tuple[int, int, int]] = []
+
+    class Looks(FirstWord):
+        def tag(self, prompts: object) -> list[object]:  # type: ignore[override]  # it only raises
+            seen.append(gc.get_threshold())
+            raise RuntimeError(f"cannot tag {prompts}")
+
+    before = gc.get_threshold()
+    publish(bus, [announced(SPEC), interaction(0)])
+    settings = WorkerSettings(brief=tmp_path / "b", status_file=tmp_path / "w.json", poll_s=0.01)
+    with pytest.raises(RuntimeError, match="cannot tag"):
+        Worker(settings, bus, Looks(), Judge(brief()), threading.Event()).run()
+    assert seen == [SELDOM]
+    assert gc.get_threshold() == before
 
 
 def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
