@@ -2,6 +2,7 @@
 
     FOLDER/belay.scores.0.jsonl.gz    a partition: a record a line, with offset, timestamp, key, headers and value
     FOLDER/manifest.json              what there is and its hashes; written last, so a folder without one is no backup
+    FOLDER/artifacts/                 models, audits and the like, where whoever asks for the backup adds them
 
 Proofs, scores and `belay replay` name records by partition and offset, so a restored record has to lie where it lay:
 topics have to be new, and what is missing before and between records is filled with empty ones, of which those at the
@@ -16,13 +17,13 @@ import gzip
 import hashlib
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from telemetry import topics
 from telemetry.bus.catching_up import read_to_end
@@ -83,17 +84,25 @@ class Manifest(Value):
     format: int
     made: AwareDatetime
     parts: tuple[Part, ...]
+    artifacts: dict[str, str] = Field(default_factory=dict)
+    """The hash of what lies beside the topics, by its name; nothing where nobody asked for that."""
 
 
-def back_up(bus: Bus, layout: Sequence[Topic], folder: Path) -> Manifest:
-    """Write every topic's records up to now into a new folder. Raises UsageError where it holds something already."""
+def back_up(
+    bus: Bus, layout: Sequence[Topic], folder: Path, beside: Callable[[Path], dict[str, str]] | None = None
+) -> Manifest:
+    """Write every topic's records up to now into a new folder, then what `beside` adds: records may name that.
+
+    Raises UsageError where the folder holds something already.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty", hint="Name a folder that is new: a backup is never mixed.")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     kept = [topic for topic in layout if topic.name != topics.SNAPSHOTS]
     kept.sort(key=lambda topic: _ORDER.index(topic.name) if topic.name in _ORDER else len(_ORDER))
     parts = [part for topic in kept for part in _written(bus, topic, folder)]
-    manifest = Manifest(format=FORMAT, made=datetime.now(UTC), parts=tuple(parts))
+    added = {} if beside is None else beside(folder)
+    manifest = Manifest(format=FORMAT, made=datetime.now(UTC), parts=tuple(parts), artifacts=added)
     write_renamed(folder / MANIFEST, manifest.model_dump_json(indent=1).encode(), private=True)
     return manifest
 

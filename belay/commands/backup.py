@@ -15,35 +15,50 @@ if TYPE_CHECKING:
     from telemetry.backup import Manifest
 
 Folder = Annotated[Path, typer.Argument(help="The backup's folder.")]
+Artifacts = Annotated[
+    bool, typer.Option("--artifacts", help="The home's models, baselines, audits and taggers too.")
+]
 
 
-def backup(folder: Folder, file: ProjectFile = FILE) -> None:
+def backup(folder: Folder, artifacts: Artifacts = False, file: ProjectFile = FILE) -> None:
     """Write what Belay's topics hold into a new folder, with hashes; everything may go on running.
 
-    The folder has users' texts, as the text policy left them. Models, audits and settings are files: copy them too.
+    The folder has users' texts, as the text policy left them. Settings, briefs and keys are files: copy them too.
 
-    Example: `belay backup /backups/2026-11-30`
+    Example: `belay backup /backups/2026-11-30 --artifacts`
     """
+    from belay.steps.backup import keep
     from telemetry.backup import back_up
     from telemetry.bus.kafka_bus import KafkaBus
     from telemetry.topics import layout
 
-    bus = KafkaBus(load_project(file).bus())
-    _tell(back_up(bus, layout(bus.settings.topics), folder), f"In {folder}:")
+    project = load_project(file)
+    bus = KafkaBus(project.bus())
+
+    def beside(place: Path) -> dict[str, str]:
+        return keep(project.home, place, console_of())
+
+    made = back_up(bus, layout(bus.settings.topics), folder, beside if artifacts else None)
+    _tell(made, f"In {folder}:")
 
 
-def restore(folder: Folder, file: ProjectFile = FILE) -> None:
+def restore(folder: Folder, artifacts: Artifacts = False, file: ProjectFile = FILE) -> None:
     """Write a backup into the broker's topics, which have to be empty, every record at the offset where it was.
 
     Nothing of Belay may run meanwhile. Workers then score interactions again, which changes nothing, and fold the
-    scores from the beginning.
+    scores from the beginning. With `--artifacts` the home is filled first; what it has already is left alone, and
+    another by the same name is refused.
 
-    Example: `belay restore /backups/2026-11-30`
+    Example: `belay restore /backups/2026-11-30 --artifacts`
     """
+    from belay.steps.backup import bring_back
     from telemetry import backup as backups
     from telemetry.bus.kafka_bus import KafkaBus
 
-    _tell(backups.restore(KafkaBus(load_project(file).bus()), folder), "Restored:")
+    project = load_project(file)
+    if artifacts:
+        bring_back(backups.read_manifest(folder).artifacts, project.home, folder, console_of())
+    _tell(backups.restore(KafkaBus(project.bus()), folder), "Restored:")
 
 
 def _tell(manifest: Manifest, title: str) -> None:
@@ -52,3 +67,5 @@ def _tell(manifest: Manifest, title: str) -> None:
     for topic in dict.fromkeys(part.topic for part in manifest.parts):
         count = sum(part.records for part in manifest.parts if part.topic == topic)
         console.print(f"  {topic}: {count} records", markup=False)
+    if manifest.artifacts:
+        console.print(f"  the backup has {len(manifest.artifacts)} artefacts", markup=False)

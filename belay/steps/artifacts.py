@@ -73,14 +73,18 @@ def store_at(url: str | None) -> ArtifactStore:
 
 def push(moving: Moving, what: Sequence[str]) -> None:
     """Send the artefacts that `what` names. Raises ArtifactError, AttestationError and InfrastructureError."""
-    there = [
+    for one in _wanted(what, in_home(moving.home), str(moving.home)):
+        _push(moving, one)
+
+
+def in_home(home: Path) -> list[tuple[Kind, str]]:
+    """Kind and name of every artefact of a home."""
+    return [
         (kind, path.name)
         for kind in KINDS
-        for path in sorted((moving.home / kind).glob("*"))
+        for path in sorted((home / kind).glob("*"))
         if not path.name.startswith(".") and path.is_dir() != (kind in SINGLE_FILES)
     ]
-    for one in _wanted(what, there, str(moving.home)):
-        _push(moving, one)
 
 
 def pull(moving: Moving, what: Sequence[str]) -> None:

@@ -1,0 +1,53 @@
+"""What of a home lies in a backup beside the topics: every artefact, in a store of its own, and back by its hash."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from belay.artifacts.store import open_store
+from belay.steps.artifacts import Moving, in_home, listed, pull, push
+from telemetry.errors import UsageError
+
+FOLDER: Final = "artifacts"
+
+
+def keep(home: Path, folder: Path, console: Console) -> dict[str, str]:
+    """Store every artefact of a home in a backup's folder; their hashes by what commands call them.
+
+    Raises as `push` does: what cannot be stored, as a model with links, is never left out in silence.
+    """
+    moving = _between(home, folder, console)
+    if there := [f"{kind}/{name}" for kind, name in in_home(home)]:
+        push(moving, there)
+    found, _ = listed(moving.store)
+    return {one.ref: one.sha256 for one in found}
+
+
+def bring_back(wanted: Mapping[str, str], home: Path, folder: Path, console: Console) -> None:
+    """Bring a backup's artefacts into a home, each whole and with the hash that the backup's manifest names.
+
+    Raises UsageError where it has none, and where the home has another by a name: nothing is replaced. What came before
+    that stays, and the next try goes on from there.
+    """
+    if not wanted:
+        raise UsageError(
+            f"the backup {folder} has no artefacts",
+            hint="It was made without --artifacts. Restore without it, and copy the home by hand.",
+        )
+    try:
+        pull(_between(home, folder, console), [f"{ref}@{sha256}" for ref, sha256 in sorted(wanted.items())])
+    except UsageError as error:
+        raise UsageError(
+            error.message,
+            hint=f"Of it nothing was written. Where {home} has another, name a new `home` in belay.yaml; where the "
+            "backup is damaged, use an older one. Restoring again goes on from here.",
+        ) from error
+
+
+def _between(home: Path, folder: Path, console: Console) -> Moving:
+    return Moving(home, open_store(str(folder / FOLDER)), console, replace=False, limit=sys.maxsize)
