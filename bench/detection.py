@@ -16,6 +16,7 @@ from dataclasses import replace
 from math import log
 
 import numpy as np
+from _detection.judge_drift import judge_drift
 from _detection.peers import (
     FailureLimit,
     GrowthBook,
@@ -275,7 +276,7 @@ def main() -> None:
     options = arguments(__doc__ or "")
     result = Result("detection", options.quick, options.seed)
     measures = [update_cost, promotion, bad_answers, one_of_ten_and_broad, one_capability, false_rollbacks]
-    for measure in [*measures, rare_capability, whose_drop]:
+    for measure in [*measures, rare_capability, whose_drop, judge_drift]:
         begin = time.monotonic()
         measure(result)
         say(f"  ({measure.__name__}: {time.monotonic() - begin:.0f} s)")

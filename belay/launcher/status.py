@@ -162,6 +162,8 @@ def _evidence(mine: RolloutStatus, state: RolloutChanged) -> Step:
         return Step("decision", told, "a person: `belay rollout resume`, or roll back")
     if state.status not in ("shadow", "ramping"):
         return Step("decision", told)
+    if drifted := [one.told() for one in mine.anchors if one.drifted]:
+        return Step("decision", f"{told}; {'; '.join(drifted)}", "a person: roll back, and audit again")
     least = state.spec.stages[state.stage].min_units
     if mine.settled < least:
         return Step("decision", told, f"{least - mine.settled:,} more interactions in this stage, at least")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -10,9 +11,12 @@ from pydantic import ValidationError
 
 from evaluator.audit.measures.items_measure import ITEMS
 from evaluator.audit.state import Asked
+from evaluator.judge.judges.anchors import Anchor
 from evaluator.judge.judges.learned.lessons import Pair
 from telemetry.events import Value
 from telemetry.files import write_renamed
+
+log = logging.getLogger(__name__)
 
 FILE: Final = "answers.json"
 
@@ -98,6 +102,26 @@ def others_answers(audits: Path, kept: KeptAnswers) -> list[AnsweredItem]:
         if same and one.candidate_sha256 != kept.candidate_sha256:
             found += one.answered
     return found
+
+
+def anchors_in(file: Path, brief_sha256: str) -> list[Anchor]:
+    """The scored answers of both models in a file that `keep_answers` wrote, for judges that are asked again.
+
+    None, and the log says so, where the file is of an older format or of another brief, whose judges may be others.
+    """
+    try:
+        kept = KeptAnswers.model_validate_json(file.read_bytes())
+    except ValidationError:
+        log.warning("%s is of an older format: no judge is asked about its answers", file)
+        return []
+    if kept.brief_sha256 != brief_sha256:
+        log.warning("%s is of another brief: no judge is asked about its answers", file)
+        return []
+    return [
+        Anchor(one.capability, one.prompt, answer, score)
+        for one in kept.answered
+        for answer, score in ((one.base, one.base_score), (one.candidate, one.candidate_score))
+    ]
 
 
 def pairs_of(answered: Sequence[AnsweredItem]) -> list[Pair]:

@@ -56,7 +56,9 @@ class JudgeEndpoint(Settings):
     `no_grade` is the score of an answer that it was asked about online and would not grade, settled here before any
     answer is seen; None leaves such an answer unscored. Where both arms answered it compares the two, in both orders,
     if `pairwise`, instead of grading each: the better one has 1, the other 0, a tie .5 and .5, and the capability's
-    threshold is one of these scores. What its tokens cost by `price` is shown; no judgement depends on it.
+    threshold is one of these scores. What its tokens cost by `price` is shown; no judgement depends on it. Beside the
+    fraction `anchors` of what it judges online it is asked about an answer that it scored in the audit, so that it is
+    seen where it changed; 0 asks it never.
     """
 
     url: Url
@@ -72,6 +74,7 @@ class JudgeEndpoint(Settings):
     no_grade: Annotated[float, Field(ge=0.0, le=1.0)] | None = 0.0
     pairwise: bool = False
     price: TokenPrice | None = None
+    anchors: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
 
 
 class AskBase(Settings):

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from router.control.policy import Sight
 from telemetry.events import (
+    JUDGE_DRIFTED,
     STAGE_DONE,
     STALE_JUDGE,
     DecisionMade,
@@ -50,7 +51,7 @@ class Heard:
             self._objections.pop(rollout, None)
         else:
             _keep(self._objections, rollout, decision.reason)
-        if not decision.reason.startswith(STALE_JUDGE):
+        if not decision.reason.startswith((STALE_JUDGE, JUDGE_DRIFTED)):
             self._stale.pop(rollout, None)
         elif rollout not in self._stale:
             _keep(self._stale, rollout, (decision.time, decision.reason))

@@ -27,7 +27,8 @@ class Sight(NamedTuple):
     """What control has heard of how well a rollout is watched. Moments are None where nothing was heard of it.
 
     `listening` is since when control listens; `stopped`, `stale` and `lagging` are since when the watch has stopped, a
-    judge is not the one that was calibrated, and the worker is behind, each with what was said of it.
+    judge is not the one that was calibrated or scores otherwise than it did, and the worker is behind, each with what
+    was said of it.
     """
 
     listening: datetime

@@ -22,12 +22,14 @@ from telemetry.events.base import (
     now,
 )
 from telemetry.events.decisions import (
+    JUDGE_DRIFTED,
     STAGE_DONE,
     STALE_JUDGE,
     Apart,
     ArmCount,
     CapabilityEvidence,
     DecisionMade,
+    JudgeAnchors,
     PeopleSay,
     Proof,
 )
@@ -45,7 +47,7 @@ from telemetry.events.interactions import (
 )
 from telemetry.events.letters import DeadLettered
 from telemetry.events.rollouts import Allotment, ChangeAudited, RolloutChanged
-from telemetry.events.scores import AnswerGraded, Judged, ScoreRecorded, ScoresRecorded
+from telemetry.events.scores import AnchorJudged, AnswerGraded, Judged, ScoreRecorded, ScoresRecorded
 from telemetry.events.snapshots import DeciderMarked, SnapshotHead, SnapshotTaken, SubjectsMet
 from telemetry.events.specs import (
     DEFAULT_ROUTE,
@@ -77,12 +79,14 @@ __all__ = [
     "DAYS",
     "DEFAULT_ROUTE",
     "EVENTS",
+    "JUDGE_DRIFTED",
     "REFUSED",
     "STAGE_DONE",
     "STALE_JUDGE",
     "Action",
     "AdvancePolicy",
     "Allotment",
+    "AnchorJudged",
     "Answer",
     "AnswerGraded",
     "Apart",
@@ -106,6 +110,7 @@ __all__ = [
     "Guardrail",
     "Imbalanced",
     "InteractionRecorded",
+    "JudgeAnchors",
     "JudgeAsked",
     "JudgeTokens",
     "Judged",

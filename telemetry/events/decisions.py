@@ -15,6 +15,9 @@ STAGE_DONE = "stage {stage} has done its part; waiting for the first scores of t
 STALE_JUDGE = "calibration stale"
 """How the reason of a hold begins where a judge changed during the rollout."""
 
+JUDGE_DRIFTED = "judge drifted"
+"""How the reason of a hold begins where a judge scores known answers otherwise than it did."""
+
 
 class ArmCount(Value):
     """Units of one arm in one capability, and their mean score (None where there are none)."""
@@ -91,8 +94,28 @@ class CapabilityEvidence(Value):
     apart: Apart | None = Field(default=None, exclude_if=lambda apart: apart is None)
 
 
+class JudgeAnchors(Value):
+    """What a judging model makes of answers that it had scored in the audit (anchors), asked again since.
+
+    `shift` is the mean of score today - score then; `e_value` is the evidence that the judge changed. One that
+    `drifted` has no say any more in its `capabilities`.
+    """
+
+    judge: str
+    anchors: int
+    shift: float
+    e_value: float
+    bar: float
+    drifted: bool
+    capabilities: tuple[str, ...]
+
+    def told(self) -> str:
+        """In a few words, for people."""
+        return f"{self.judge} scores {self.anchors} known answers {100 * self.shift:+.1f} points otherwise than it did"
+
+
 class Proof(Value):
-    """What `belay replay` needs to come to the same decision."""
+    """What `belay replay` needs to come to the same decision. `anchors` is there where judges had some."""
 
     test: str
     e_value: float
@@ -109,6 +132,7 @@ class Proof(Value):
     judges: tuple[str, ...]
     heaviest: tuple[str, ...]
     deciding_score: str
+    anchors: tuple[JudgeAnchors, ...] = Field(default=(), exclude_if=lambda anchors: anchors == ())
 
 
 class DecisionMade(Event):

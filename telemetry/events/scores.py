@@ -18,6 +18,18 @@ class Judged(Value):
     other_value: Fraction | None
 
 
+class AnchorJudged(Value):
+    """What the judge `judge` said today of an answer that it scored in the audit (`expected`), asked beside a score.
+
+    It says nothing of the candidate, and whether the judge is still the one that was measured.
+    """
+
+    name: str
+    judge: str
+    expected: Fraction
+    value: Fraction
+
+
 class ScoreRecorded(Event):
     """The quality of one interaction. `value` is None exactly where `unscored` gives the reason, one of a few codes.
 
@@ -30,7 +42,8 @@ class ScoreRecorded(Event):
     `event_id` is derived from the interaction, so that scoring twice is scoring once. `router` is the source
     of the interaction, so that a faulty assignment can be traced to it; `draw`, `spooled` and `traceparent` are the
     interaction's own, and `logged` is where `belay.interactions` held it. `prompt` is the digest of what was asked,
-    where nothing else tells one client from another (`subject_source` is `request`).
+    where nothing else tells one client from another (`subject_source` is `request`). `anchor` is what the model that
+    judges such interactions was asked beside this one, to see whether it changed; it is no part of this score.
 
     With `corrects` it is no interaction more: people graded both answers of one that was scored, `value` and
     `other_value` are their grades, and `corrects` is what `judge` had said. It comes behind the score, hours later.
@@ -62,6 +75,7 @@ class ScoreRecorded(Event):
     logged: LogPlace | None = None
     prompt: str | None = None
     traceparent: str | None = Field(default=None, exclude_if=lambda trace: trace is None)
+    anchor: AnchorJudged | None = Field(default=None, exclude_if=lambda anchor: anchor is None)
     corrects: Judged | None = Field(default=None, exclude_if=lambda judged: judged is None)
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field, field_validator
 
 from telemetry import topics
 from telemetry.events.base import Arm, Event, LogPlace, Value
-from telemetry.events.decisions import CapabilityEvidence
+from telemetry.events.decisions import CapabilityEvidence, JudgeAnchors
 
 MOST_OF_CURRENCY: Final = 8
 
@@ -54,7 +54,8 @@ class WatchReported(Event):
     `last_score` is when the last folded score was made, `stopped` why nothing more can be settled. `promotion` is each
     capability's evidence against a drop of this stage's margin, to be promoted at `promotion_bar`. `traffic` counts
     tags of prompts that had a chance of a shadow, "" for none. `mistagged` is, by capability, the part of its tags that
-    are likely others': 1 less the mean of the tagger's confidence.
+    are likely others': 1 less the mean of the tagger's confidence. `anchors` says of each judging model that had some
+    whether it is still the one that was measured.
     """
 
     TYPE = "belay.watch.reported"
@@ -81,6 +82,7 @@ class WatchReported(Event):
     last_offset: int
     last_decision: str | None
     stopped: str | None
+    anchors: tuple[JudgeAnchors, ...] = Field(default=(), exclude_if=lambda anchors: anchors == ())
 
 
 class ArmAnswers(Value):

@@ -4,9 +4,10 @@ from math import log, sqrt
 import _shape as shape
 import numpy as np
 import pytest
-from _detection import peers, shadows
+from _detection import judge_drift, peers, shadows
 
 from evaluator.watch.evidence.allocation import Need, fractions, traffic_of
+from evaluator.watch.evidence.anchors import BAR, DriftProcess
 from evaluator.watch.planning.fleet import Fleet
 from evaluator.watch.planning.simulate import World, draw
 
@@ -90,3 +91,17 @@ def test_the_benchmarks_allotter_is_the_products_allotment_for_every_run():
             needs.append(Need(traffic_of(str(c), tags, k), 0.5, fleet.e_values[cell], moment))
         assert found[run].tolist() == list(fractions(needs, 0.1)[0])
     assert found[1][1] > found[0][1], "the capability that fell draws the pairs"
+
+
+def test_the_simulated_test_of_known_answers_is_the_products() -> None:
+    moved = judge_drift.shifts(seed=3, runs=4, count=500, begins=150, fall=0.3, redrawn=0.1)
+    want = []
+    for run in moved.T:
+        process, at = DriftProcess(), 0
+        for step, x in enumerate(run, 1):
+            process.add(float(x))
+            if not at and process.e_value >= BAR:
+                at = step
+        want.append(at)
+    assert judge_drift.stops(moved).at.tolist() == want
+    assert all(want)

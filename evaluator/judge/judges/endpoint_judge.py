@@ -90,6 +90,12 @@ class EndpointJudge:
         key = hashlib.blake2b(json.dumps(texts).encode(), digest_size=16).hexdigest()
         return self._known.of(key, lambda: self._asked(texts, prompt, answer, reference, messages))
 
+    def judge_anew(self, prompt: str, answer: str, reference: Any = None) -> Judgement:
+        """As `judge` of an answer that is not empty, asked of the model also where it was judged before."""
+        return self._asked(
+            texts_of(self.version, prompt, answer, reference, ()), prompt, answer, reference, ()
+        )
+
     def _asked(
         self, texts: Sequence[str], prompt: str, answer: str, reference: Any, messages: Sequence[Message]
     ) -> Judgement:
@@ -184,7 +190,8 @@ def failed_by(reply: Reply) -> Judgement:
 def version_of(settings: JudgeEndpoint) -> str:
     """Changes with the endpoint, its model, rubric, scale, output and rule, and the words of the prompt; not the key.
 
-    A provider that puts another model behind the same name is not seen here: pin a dated model name.
+    A provider that puts another model behind the same name is not seen here, only by known answers (`anchors`): pin a
+    dated model name.
     """
     asked = [settings.url, settings.model, settings.rubric, settings.best, settings.output, settings.no_grade]
     words = [_SYSTEM, _NOW_TEXT, _NOW_JSON, _SCHEMA, settings.max_tokens, inspect.getsource(fence)]

@@ -86,6 +86,11 @@ class Judge:
         """How often each judging model was asked, by its name."""
         return self._clients.asked
 
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The capabilities that a judging model has a part in."""
+        return tuple(self._endpoints)
+
     def means(self, capability: str, prompt: str, *, paired: bool, interaction: str) -> Means:
         """Who judges the answers to this prompt: known before any of them is looked at."""
         settings = self._settings.get(capability)
@@ -147,6 +152,10 @@ class Judge:
         if settings.verifier is None:
             return self._endpoints[capability].judge(prompt, answer, reference)
         return VERIFIERS[settings.verifier](answer, reference, prompt, settings.options)
+
+    def judge_anew(self, capability: str, prompt: str, answer: str) -> Judgement:
+        """What the capability's model says of an answer now, as the audit asked it, whatever it said before."""
+        return self._endpoints[capability].judge_anew(prompt, answer, self._reference(capability, prompt))
 
     def _likelihoods(self, case: Case, means: Means) -> Likelihoods | None:
         """Who tells how likely base finds the answers of a learned judge's case; None where they are not asked."""

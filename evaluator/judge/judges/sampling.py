@@ -11,6 +11,7 @@ import math
 from typing import Final
 
 _PERSON: Final = b"belay.judged"
+_ANCHORED: Final = b"belay.anchored"
 GRADABLE: Final = 0.5
 """People's grades are evidence for interactions whose lot is below; judged gaps of the others stand beside them."""
 
@@ -32,6 +33,15 @@ def sampled(interaction_id: str, fraction: float) -> bool:
 
 def lot(interaction_id: str) -> float:
     """The interaction's lot: uniform in [0, 1) over ids, from the first 53 bits of a BLAKE2b digest."""
+    return _uniform(interaction_id, _PERSON)
+
+
+def anchor_lot(interaction_id: str) -> float:
+    """Another lot of the interaction, independent of the first: whether its judge is asked about an anchor too."""
+    return _uniform(interaction_id, _ANCHORED)
+
+
+def _uniform(interaction_id: str, person: bytes) -> float:
     text = interaction_id.encode("utf-8", "surrogatepass")
-    first = hashlib.blake2b(text, digest_size=8, person=_PERSON).digest()
+    first = hashlib.blake2b(text, digest_size=8, person=person).digest()
     return (int.from_bytes(first, "big") >> 11) * 2.0**-53

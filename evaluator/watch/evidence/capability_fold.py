@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from evaluator.watch.evidence.grades import GradedFold
 from evaluator.watch.evidence.repeats import Repeats, of_subject
 from evaluator.watch.evidence.sequential import History, PromotionProcess, ShiryaevRoberts
 from evaluator.watch.evidence.whose import DropTests
 from telemetry.events import Apart, ArmCount, CapabilityEvidence, CapabilityWatch
+
+DRIFTED: Final = "its judge changed, as known answers show: its scores are no evidence any more"
 
 
 class Tally:
@@ -72,10 +74,12 @@ class CapabilityFold:
     `after` runs once the candidate is fully rolled out. `judges` are the judge versions seen: more than one
     means that scores before and after are not on one scale. `pairs` and `units` are the windows in which one subject,
     or one prompt of nobody's, is kept from weighing too much. `grades` is what people's say of it, where they count.
+    `drifted` says that a judge whose scores are in it changed (`anchors`).
     """
 
     __slots__ = (
         "after",
+        "drifted",
         "drop",
         "grades",
         "judges",
@@ -104,6 +108,7 @@ class CapabilityFold:
         self.most = of_subject(watch.threshold)
         self.pairs = Repeats()
         self.units = Repeats()
+        self.drifted = False
         self.grades = GradedFold(watch) if graded and (watch.watched or watch.holds) else None
 
     @property
@@ -112,15 +117,20 @@ class CapabilityFold:
         return self.grades is not None and self.grades.refuted
 
     @property
+    def silenced(self) -> bool:
+        """Whether its scores are no evidence any more: people refute its judge, or the judge changed."""
+        return self.drifted or self.refuted
+
+    @property
     def e_value(self) -> float:
         """E_k of the judged scores."""
-        if self.grades is not None and self.grades.refuted:
+        if self.drifted or (self.grades is not None and self.grades.refuted):
             return 0.0
         return self.drop.e_value
 
     def apart(self) -> Apart | None:
         """What units alone and pairs alone have made of the evidence; None before both have come."""
-        if not self.drop.alone or self.refuted:
+        if not self.drop.alone or self.silenced:
             return None
         return Apart(subjects=self.drop.of("subjects"), traffic=self.drop.of("traffic"))
 
@@ -162,7 +172,7 @@ class CapabilityFold:
         tally = self.tally
         return CapabilityEvidence(
             capability=self.watch.name,
-            watched=self.watch.watched,
+            watched=self.watch.watched and not self.drifted,
             threshold=self.watch.threshold,
             weight=self.watch.weight,
             e_value=self.e_value,
@@ -174,7 +184,7 @@ class CapabilityFold:
             set_aside=tally.set_aside,
             judged_by=self.watch.judged_by,
             tolerated=self.watch.tolerated,
-            unwatched=self.watch.unwatched,
+            unwatched=DRIFTED if self.drifted else self.watch.unwatched,
             people=None if self.grades is None else self.grades.say(),
             apart=self.apart(),
         )

@@ -14,7 +14,16 @@ from evaluator.watch.evidence.allocation import next_allotment
 from evaluator.watch.evidence.fold import RolloutEvidence
 from evaluator.watch.evidence.state import RUN_LENGTH
 from telemetry import topics
-from telemetry.events import STAGE_DONE, STALE_JUDGE, Action, DecisionMade, Proof, RolloutSpec, derived_id
+from telemetry.events import (
+    JUDGE_DRIFTED,
+    STAGE_DONE,
+    STALE_JUDGE,
+    Action,
+    DecisionMade,
+    Proof,
+    RolloutSpec,
+    derived_id,
+)
 
 SOURCE = "belay/evaluator"
 HOLD_EVERY = 200
@@ -30,6 +39,7 @@ GRADES_TEST = (
 )
 AFTER_TEST = "Shiryaev-Roberts e-detector after the full rollout (docs/statistics.md)"
 MISSING_TEST = "missing-score e-process: scores are missing for both arms alike (docs/statistics.md)"
+DRIFT_TEST = "anchor e-process: the judge scores known answers as it did (docs/statistics.md)"
 RATIO_TEST = "sample-ratio e-process: arms follow the share (docs/statistics.md)"
 PROMOTION_TEST = "betting e-process, drop below the stage's margin (docs/statistics.md)"
 
@@ -59,8 +69,14 @@ def decide(evidence: RolloutEvidence) -> DecisionMade | None:
             return promoted
         still = STAGE_DONE.format(stage=stage)
     if evidence.settled % hold_every(evidence.settled) == 0:
-        return _decision(evidence, "hold", still, MISSING_TEST if evidence.missing.proven else DROP_TEST)
+        return _decision(evidence, "hold", still, _test_of_hold(evidence))
     return None
+
+
+def _test_of_hold(evidence: RolloutEvidence) -> str:
+    if evidence.anchors.found:
+        return DRIFT_TEST
+    return MISSING_TEST if evidence.missing.proven else DROP_TEST
 
 
 def hold_every(settled: int) -> int:
@@ -111,6 +127,11 @@ def _why_roll_back(evidence: RolloutEvidence) -> tuple[str, str] | None:
 
 def _warning(evidence: RolloutEvidence) -> DecisionMade | None:
     """The `hold` that says at once, and once, that something was proven which never rolls back."""
+    if evidence.anchors.found:
+        key = f"drifted:{','.join(evidence.anchors.drifted())}"
+        found = _once(evidence, key, "hold", _why_drifted(evidence), DRIFT_TEST)
+        if found is not None:
+            return found
     if evidence.missing.proven:
         found = _once(evidence, "missing", "hold", evidence.missing.explain(), MISSING_TEST)
         if found is not None:
@@ -122,6 +143,10 @@ def _warning(evidence: RolloutEvidence) -> DecisionMade | None:
     if refuted := evidence.refuted():
         return _once(evidence, f"refuted:{','.join(refuted)}", "hold", _why_refuted(refuted), GRADES_TEST)
     return None
+
+
+def _why_drifted(evidence: RolloutEvidence) -> str:
+    return f"{JUDGE_DRIFTED}: {evidence.anchors.explain()}"
 
 
 def _why_refuted(names: tuple[str, ...]) -> str:
@@ -168,6 +193,8 @@ def _why_promote(evidence: RolloutEvidence, stage: int) -> str:
 def _why_not_promote(evidence: RolloutEvidence, stage: int) -> str:
     """What still stands between this stage and the next; empty where nothing does."""
     spec = evidence.spec
+    if evidence.anchors.found:
+        return _why_drifted(evidence)
     if evidence.missing.suspicious:
         return evidence.missing.explain()
     if evidence.held():
@@ -236,4 +263,5 @@ def _proof(evidence: RolloutEvidence, action: Action, test: str, deciding: str) 
         judges=evidence.judges,
         heaviest=evidence.heaviest(),
         deciding_score=deciding,
+        anchors=evidence.anchors.summary(),
     )

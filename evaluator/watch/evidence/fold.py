@@ -69,9 +69,18 @@ class RolloutEvidence(EvidenceState):
         else:
             factors = self._settle_value(self.folds[score.capability], score, score.value, who)
         self.draws.note(who)
-        if factors is not None or guarded:
+        if self._settle_anchor(score) or factors is not None or guarded:
             self._weigh(score)
         return True
+
+    def _settle_anchor(self, score: ScoreRecorded) -> bool:
+        """Settle what the judge said of a known answer; whether a capability has no say any more for it."""
+        if score.anchor is None or score.capability is None:
+            return False
+        self.anchors.add(score.anchor, score.capability)
+        before = [fold.drifted for fold in self.folds.values()]
+        self._silence()
+        return before != [fold.drifted for fold in self.folds.values()]
 
     def _takes(self, score: ScoreRecorded) -> bool:
         """Whether these are the first grades of a pair, and of one whose grades count."""
@@ -152,7 +161,7 @@ class RolloutEvidence(EvidenceState):
                 self.late = sum(
                     w * f.after.statistic
                     for w, f in zip(self._weights, self._watched, strict=True)
-                    if not f.refuted
+                    if not f.silenced
                 )
                 self.late_peak = max(self.late_peak, self.late)
         return factors
@@ -193,7 +202,7 @@ class RolloutEvidence(EvidenceState):
     def _weigh(self, score: ScoreRecorded) -> None:
         before = self.e_value
         refuted = bool(self._graded) and any(f.refuted for f in self._watched)
-        pooled = 0.0 if refuted else self._pool.e_value
+        pooled = 0.0 if refuted or self._blinded else self._pool.e_value
         m = combine(self._weights, [f.e_value for f in self._watched], pooled)
         rails = sum(rail.weight * rail.drop.e_value for rail in self._rails)
         self.e_value = max(self._part * m, rails, wealth_of(self._graded, self._peoples))
@@ -247,5 +256,6 @@ def _line(previous: str, score: ScoreRecorded) -> str:
             score.prompt or "",
             # Nothing where there is none: proofs of before keep their hashes.
             *(() if (was := score.corrects) is None else (f"{was.value!r}/{was.other_value!r}",)),
+            *(() if score.anchor is None else (score.anchor.model_dump_json(),)),
         )
     )

@@ -9,6 +9,7 @@ import heapq
 from typing import Any, NamedTuple, Self
 
 from evaluator.watch.evidence import guardrails
+from evaluator.watch.evidence.anchors import AnchorCheck
 from evaluator.watch.evidence.capability_fold import CapabilityFold
 from evaluator.watch.evidence.grades import wealth_of
 from evaluator.watch.evidence.guardrails import GuardrailFold
@@ -77,6 +78,8 @@ class EvidenceState:
         self._holding = [fold for fold in self.folds.values() if fold.watch.holds]
         self.ratio = RatioCheck()
         self.missing = MissingCheck(self.folds)
+        self.anchors = AnchorCheck()
+        self._blinded = False
         # The target is meant to change; pooled with the others, its gain would hide their loss.
         adjacent = {c.name for c in watched if c.role == "adjacent"}
         self._pooled = adjacent or {c.name for c in watched}
@@ -190,7 +193,7 @@ class EvidenceState:
         holding = self._holding
         if not holding:
             return ()
-        seen = [f for f in holding if not f.refuted and f.peak >= self.bar * len(holding)]
+        seen = [f for f in holding if not f.silenced and f.peak >= self.bar * len(holding)]
         return tuple(f.watch.name for f in seen)
 
     def heaviest(self) -> tuple[str, ...]:
@@ -216,6 +219,7 @@ class EvidenceState:
             "guardrails": {rail.name: rail.to_dict() for rail in self._rails},
             "ratio": self.ratio.to_dict(),
             "missing": self.missing.to_dict(),
+            "anchors": self.anchors.to_dict(),
             "pool": list(self._pool.wealth),
             "draws": self.draws.to_dict(),
             "seen": self._seen.to_dict(),
@@ -267,6 +271,9 @@ class EvidenceState:
             rail.restore(state["guardrails"][rail.name])
         self.ratio = RatioCheck.from_dict(state["ratio"])
         self.missing = MissingCheck.from_dict(state["missing"])
+        # Snapshots had no anchors once.
+        self.anchors = AnchorCheck.from_dict(state.get("anchors", {}))
+        self._silence()
         self._pool.restore(state["pool"])
         if entries is not None:
             self.draws = Draws.restored(state["draws"], entries)
@@ -293,6 +300,12 @@ class EvidenceState:
         self.stage_units = {int(stage): int(units) for stage, units in state["stage_units"].items()}
         self.digest = str(state["digest"])
         self.emitted = {str(key): int(at) for key, at in state["emitted"].items()}
+
+    def _silence(self) -> None:
+        """Take the say from capabilities whose judge changed."""
+        for name in self.anchors.blind():
+            self.folds[name].drifted = True
+        self._blinded = any(fold.drifted for fold in self._watched)
 
     def _check_snapshot(self, state: dict[str, Any]) -> None:
         if state.get("version") != STATE_VERSION or state.get("rollout_id") != self.spec.rollout_id:

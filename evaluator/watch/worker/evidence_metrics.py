@@ -81,6 +81,11 @@ def _of_rollouts(rollouts: Sequence[RolloutFigures]) -> Iterator[Metric]:
         "1 where scores seem to be missing for one arm rather than for the other.",
         labels=["rollout"],
     )
+    drifted = GaugeMetricFamily(
+        "belay_judge_drifted",
+        "1 where a judging model scores known answers otherwise than it did.",
+        labels=["rollout", "judge"],
+    )
     evidence = GaugeMetricFamily(
         "belay_evidence_log10", "Evidence of a drop over all capabilities, M.", labels=["rollout"]
     )
@@ -95,13 +100,15 @@ def _of_rollouts(rollouts: Sequence[RolloutFigures]) -> Iterator[Metric]:
         rollout = [each.status.rollout_id]
         stopped.add_metric(rollout, float(each.status.stopped is not None))
         missing.add_metric(rollout, float(each.missing))
+        for one in each.status.anchors:
+            drifted.add_metric([*rollout, one.judge], float(one.drifted))
         evidence.add_metric(rollout, log10(each.status.combined))
         bar.add_metric(rollout, log10(each.status.bar))
         if each.promotion:
             promoted.add_metric(rollout, log10(each.promotion_bar))
         if each.last_score is not None:
             last.add_metric(rollout, each.last_score)
-    yield from (stopped, missing, evidence, bar, promoted, last)
+    yield from (stopped, missing, drifted, evidence, bar, promoted, last)
 
 
 def _of_capabilities(rollouts: Sequence[RolloutFigures]) -> Iterator[Metric]:

@@ -115,6 +115,7 @@ def watch_report(tracked: Tracked) -> WatchReported:
         last_offset=evidence.last_offset,
         last_decision=None if tracked.last_decision is None else tracked.last_decision.event_id,
         stopped=tracked.stopped,
+        anchors=evidence.anchors.summary(),
     )
 
 

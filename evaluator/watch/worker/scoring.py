@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from evaluator.judge.judges.anchors import Anchors
 from evaluator.judge.judges.means import Means
 from evaluator.judge.judges.scorer import SOURCE, LiveJudging, Task, score, task_of, unjudged
 from evaluator.judge.tagging.conversations import tag_interactions
@@ -46,6 +47,8 @@ ALONE_AT_ONCE: Final = 256
 the crash that has them read again."""
 DEADLINE_S: Final = 240.0
 """After which a judgement is given up: longer than any judge's own deadline, shorter than patience."""
+_AWAY: Final = frozenset({"failed", "over_budget"})
+"""Of a judge that could not be had a moment ago nothing more is asked."""
 
 
 class Tagging(Protocol):
@@ -94,7 +97,9 @@ class Scorer:
         joiner: Joiner | None = None,
         portion: Portion | None = None,
         traces: Traces = NO_TRACES,
+        anchors: Anchors | None = None,
     ) -> None:
+        self._anchors = anchors
         self._portion = portion or Portion()
         self.counts = counts or ScorerCounts()
         self._tagger, self._judge = tagger, judge
@@ -199,7 +204,15 @@ class Scorer:
             )
 
     def _score(self, task: Task) -> ScoreRecorded:
-        return self._traces.judged(score(task, self._judge, at=now()))
+        return self._traces.judged(self._anchored(score(task, self._judge, at=now()), task))
+
+    def _anchored(self, scored: ScoreRecorded, task: Task) -> ScoreRecorded:
+        """The score, with what its model says of a known answer where it is to be asked beside it."""
+        away = scored.unscored in _AWAY
+        if self._anchors is None or task.means.by != "endpoint" or scored.capability is None or away:
+            return scored
+        anchor = self._anchors.beside(scored.rollout_id, scored.interaction_id, scored.capability)
+        return scored if anchor is None else scored.model_copy(update={"anchor": anchor})
 
     def _publish(self) -> int:
         left, alone, scores = 0, 0, []

@@ -14,7 +14,16 @@ from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.scoring import ScorerCounts
 from evaluator.watch.worker.tracked import Tracked
 from evaluator.watch.worker.unknown import UnknownStatus
-from telemetry.events import Allotment, ArmAnswers, CapabilityEvidence, DecisionMade, Status, Value, now
+from telemetry.events import (
+    Allotment,
+    ArmAnswers,
+    CapabilityEvidence,
+    DecisionMade,
+    JudgeAnchors,
+    Status,
+    Value,
+    now,
+)
 from telemetry.files import write_renamed
 
 log = logging.getLogger(__name__)
@@ -49,6 +58,7 @@ class RolloutStatus(Value):
     stopped: str | None = None
     allotment: Allotment | None = None
     evidence: tuple[CapabilityEvidence, ...]
+    anchors: tuple[JudgeAnchors, ...] = ()
 
 
 class WorkerStatus(Value):
@@ -103,6 +113,7 @@ def rollout_status(tracked: Tracked) -> RolloutStatus:
         stopped=tracked.stopped,
         allotment=state.allotment,
         evidence=summary,
+        anchors=evidence.anchors.summary(),
     )
 
 

@@ -19,9 +19,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
+from evaluator.audit.kept_answers import FILE as ANSWERS
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.briefs.judges import JudgeAddress
 from evaluator.judge.embedding import Embedder
+from evaluator.judge.judges.anchors import Anchors
 from evaluator.judge.judges.counted import Asked
 from evaluator.judge.judges.judge import Judge
 from evaluator.judge.judges.learned.judge import LearnedJudge
@@ -33,6 +35,7 @@ from evaluator.judge.tagging.word_tagger import agreement, fit_table
 from evaluator.watch.worker.alive import Alive
 from evaluator.watch.worker.decider import Decider
 from evaluator.watch.worker.garbage import seldom_collected
+from evaluator.watch.worker.known_answers import anchors_of
 from evaluator.watch.worker.lease import Lease
 from evaluator.watch.worker.metrics import WorkerFigures, WorkerMetrics, decider_figures
 from evaluator.watch.worker.portion import Portion
@@ -69,7 +72,9 @@ class WorkerSettings(MetricsSettings):
     `judges` are the addresses of those that the brief knows by name.
     `table_file` gets the brief's word table, by which routers tell capabilities apart (their `table_file`). `learned`
     is the judge that the candidate's audit left; where no such file lies, what it would judge is unscored. `base` is
-    where base's engine answers, for what a brief has it asked; without it that is not asked. `tagger` is a file of
+    where base's engine answers, for what a brief has it asked; without it that is not asked. `anchors` are the answers
+    that the audit left (by default `answers.json` beside `learned`), about which judging models are asked again, to see
+    whether they changed. `tagger` is a file of
     `belay tagger train`; without one a tagger is fitted on the brief's exemplars. In `alive_folder` each loop
     (`scorer`, `decider`) keeps a file young as long as it goes round, whether or not the broker is there.
 
@@ -90,6 +95,7 @@ class WorkerSettings(MetricsSettings):
     judges: dict[str, JudgeAddress] = Field(default_factory=dict)
     learned: Path | None = None
     base: JudgeAddress | None = None
+    anchors: Path | None = None
     tagger: Path | None = None
     alive_folder: Path | None = None
 
@@ -97,6 +103,11 @@ class WorkerSettings(MetricsSettings):
     def portion(self) -> Portion:
         """Whose interactions it scores."""
         return Portion(self.name, frozenset(self.models), frozenset(self.other_models))
+
+    @property
+    def answers(self) -> Path | None:
+        """Where the audit's answers lie that judging models are asked about again."""
+        return self.anchors or (self.learned.with_name(ANSWERS) if self.learned is not None else None)
 
     @property
     def evidence_log(self) -> Path:
@@ -113,7 +124,8 @@ def run_worker(settings: WorkerSettings, bus: Bus, stop: threading.Event) -> Non
     table = _table(settings.table_file, loaded, tagger)
     judge = live_judge(loaded, settings.learned, encoder, settings.base)
     with closing(traces_asked("belay-worker")) as traces:
-        worker = Worker(settings, bus, tagger, judge, stop, table, traces)
+        anchors = anchors_of(loaded, settings.answers, judge)
+        worker = Worker(settings, bus, tagger, judge, stop, table, traces, anchors)
         figures = worker.figures
         lags = (figures.scorer_lag, figures.decider_lag)
         threading.Thread(target=measure_until, args=(stop, bus, lags), name="belay-lag", daemon=True).start()
@@ -176,7 +188,9 @@ class Worker:
         stop: threading.Event,
         table: TableFile | None = None,
         traces: Traces = NO_TRACES,
+        anchors: Anchors | None = None,
     ) -> None:
+        self._anchors = anchors
         self._settings, self._bus, self._stop, self._table = settings, bus, stop, table
         self._tagger, self._judge, self._traces = tagger, judge, traces
         self.figures = WorkerFigures()
@@ -229,6 +243,7 @@ class Worker:
             self._counts,
             portion=self._settings.portion,
             traces=self._traces,
+            anchors=self._anchors,
         )
         try:
             while not self._stop.is_set():

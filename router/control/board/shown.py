@@ -46,6 +46,8 @@ _ACTIONS: Final[dict[str, RolloutEvent]] = {
     "promote": Promote("somebody", "asked"),
     "close": Close("somebody", "asked"),
 }
+_LOOKED_INTO: Final = ("arms out of proportion", "scores missing", "judge drifted")
+"""States that no rollback follows from by itself, and that somebody has to understand."""
 SPARK: Final = 48
 
 
@@ -137,6 +139,7 @@ def rollout(
         traffic=report.traffic if report is not None else {},
         judges=report.judges if report is not None else (),
         missing=report.missing if report is not None else None,
+        anchors=report.anchors if report is not None else (),
         imbalances=tuple(_imbalances(report)),
         last_score=report.last_score if report is not None else None,
         last_offset=report.last_offset if report is not None else None,
@@ -226,7 +229,7 @@ def _waits(seen: Iterable[Seen], lines: Iterable[Line], workers: Mapping[str, Wo
                 rollout_id=row.rollout_id,
                 what="close it once base is served by the promoted model; until then the holdback and its watch go on",
             )
-        elif row.verdict.tone == "bad" or row.verdict.name in ("arms out of proportion", "scores missing"):
+        elif row.verdict.tone == "bad" or row.verdict.name in _LOOKED_INTO:
             yield Wait(rollout_id=row.rollout_id, what=f"look at it: {row.verdict.name}")
         elif state.spec.advance == "manual" and row.verdict.name in ("watching", "paused"):
             yield Wait(rollout_id=row.rollout_id, what="promotion is by hand: promote it, or roll it back")

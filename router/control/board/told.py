@@ -19,6 +19,7 @@ from telemetry.events import (
     ArmCount,
     AuditRef,
     CapabilityEvidence,
+    JudgeAnchors,
     Message,
     Status,
     TextPolicy,
@@ -33,6 +34,7 @@ StateName = Literal[
     "watch stopped",
     "no traffic",
     "judge stale",
+    "judge drifted",
     "scores missing",
     "arms out of proportion",
     "guardrail failing",
@@ -235,6 +237,7 @@ class Rollout(Value):
     traffic: dict[str, int]
     judges: tuple[str, ...]
     missing: str | None
+    anchors: tuple[JudgeAnchors, ...]
     imbalances: tuple[Imbalance, ...]
     last_score: AwareDatetime | None
     last_offset: int | None

@@ -140,6 +140,11 @@ def _alarmed(known: Known) -> Verdict | None:
             f"{worst_place.where}: {worst_place.candidates:,} of {worst_place.units:,} subjects met the candidate, "
             f"{worst_place.expected:,.0f} were expected.",
         )
+    drifted = [one for one in report.anchors if one.drifted]
+    if drifted:
+        blind = ", ".join(plain(name) for one in drifted for name in one.capabilities)
+        told = "; ".join(one.told() for one in drifted)
+        return _said("judge drifted", "warn", f"{told}. Its scores are no evidence any more: {blind}.")
     if report.missing is not None:
         return _said("scores missing", "warn", _sentence(report.missing))
     return None

@@ -21,6 +21,7 @@ from evaluator.watch.worker.status import RolloutStatus, WorkerStatus
 from evaluator.watch.worker.unknown import UnknownStatus
 from serving.models.manifest import Manifest
 from serving.models.store import StoredModel
+from telemetry.events import JudgeAnchors
 from tests.conftest import a_free_port
 from tests.router.values import promoted, started
 
@@ -111,6 +112,25 @@ def test_unscored_interactions_are_not_waited_for() -> None:
     seen = replace(ALL_WELL, worker=failing)
     assert waits(seen) == {}
     assert "mostly 8: no reference" in next(s.told for s in steps(seen) if s.name == "judged")
+
+
+def test_a_judge_that_drifted_is_told_and_waits_for_a_person() -> None:
+    known = JudgeAnchors(
+        judge="grader",
+        anchors=90,
+        shift=0.12,
+        e_value=130.0,
+        bar=100.0,
+        drifted=True,
+        capabilities=("facts",),
+    )
+    said = worker()
+    mine = said.rollouts[0].model_copy(update={"anchors": (known,)})
+    seen = replace(ALL_WELL, worker=said.model_copy(update={"rollouts": (mine,)}))
+    assert waits(seen)["decision"] == "a person: roll back, and audit again"
+    assert "grader scores 90 known answers +12.0 points otherwise than it did" in next(
+        step.told for step in steps(seen) if step.name == "decision"
+    )
 
 
 def test_a_stage_waits_for_its_least_interactions_and_then_for_a_person_if_one_promotes() -> None:

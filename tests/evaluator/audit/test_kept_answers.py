@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evaluator.audit.kept_answers import AnsweredItem, KeptAnswers, keep_answers, others_answers, pairs_of
+import pytest
+
+from evaluator.audit.kept_answers import (
+    FILE,
+    AnsweredItem,
+    KeptAnswers,
+    anchors_in,
+    keep_answers,
+    others_answers,
+    pairs_of,
+)
 
 
 def kept(candidate: str, *, base: str = "b", brief: str = "s", score: float = 1.0) -> KeptAnswers:
@@ -30,6 +40,19 @@ def test_others_on_the_same_base_and_brief_are_learnt_from_and_nobody_else(tmp_p
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "answers.json").write_text('{"format": "of tomorrow"}')
     assert [one.candidate for one in others_answers(tmp_path, mine)] == ["kin"]
+
+
+def test_both_models_answers_are_known_answers_for_the_brief_that_they_were_scored_by(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep_answers(kept("mine", score=0.25), tmp_path)
+    found = [(one.answer, one.expected) for one in anchors_in(tmp_path / FILE, "s")]
+    assert found == [("a", 1.0), ("mine", 0.25)]
+    assert anchors_in(tmp_path / FILE, "another") == []
+    (tmp_path / FILE).write_text('{"format": "of tomorrow"}')
+    assert anchors_in(tmp_path / FILE, "s") == []
+    assert "of another brief" in caplog.text
+    assert "of an older format" in caplog.text
 
 
 def test_kin_of_one_cluster_stay_together() -> None:

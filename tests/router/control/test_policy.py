@@ -8,7 +8,16 @@ import pytest
 
 from router.control.heard import FORGOTTEN, Heard
 from router.control.policy import Sight, why_blind, why_not_yet
-from telemetry.events import STALE_JUDGE, Blind, RolloutChanged, Stage, WatchReported, Window, WorkerReported
+from telemetry.events import (
+    JUDGE_DRIFTED,
+    STALE_JUDGE,
+    Blind,
+    RolloutChanged,
+    Stage,
+    WatchReported,
+    Window,
+    WorkerReported,
+)
 from tests.router.values import NOON, decision, promoted, rolled_back, started
 
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -99,6 +108,15 @@ def test_a_judge_is_stale_from_the_first_hold_that_says_so_until_one_that_does_n
     assert heard.sight(watched()).stale == (NOON, f"{STALE_JUDGE}: the judge changed")
     heard.decided(decision("hold"))
     assert heard.sight(watched()).stale is None
+
+
+def test_a_judge_that_drifted_makes_the_watch_blind_as_a_stale_one_does() -> None:
+    heard = Heard(lambda: NOON)
+    reason = f"{JUDGE_DRIFTED}: grader scores 90 known answers +12.0 points otherwise than it did"
+    heard.decided(decision("hold").model_copy(update={"reason": reason, "time": NOON}))
+    sight = heard.sight(watched())._replace(last_score=NOON + HALF_AN_HOUR)
+    assert why_blind(watched(), sight, NOON) is None
+    assert why_blind(watched(), sight, NOON + HALF_AN_HOUR) == f"{reason}, for 30 minutes"
 
 
 def test_the_worker_that_is_furthest_behind_counts_and_one_that_is_gone_does_not() -> None:

@@ -136,6 +136,7 @@ function Standing({ rollout, line }) {
       <dt>promoted</dt><dd>${{ manual: "by hand", schedule: "as units settle", evidence: "by evidence" }[rollout.advance]}</dd>
       <dt>judges</dt><dd>${rollout.judges.join(", ") || "none heard of"}</dd>
       <dt>missing scores</dt><dd>${rollout.missing ?? "no sign that they depend on the arm"}</dd>
+      <dt>known answers</dt><dd>${rollout.anchors.map((one) => `${one.judge}: ${count(one.anchors)} scored again, ${(100 * one.shift).toFixed(1)} points off${one.drifted ? ", it changed" : ""}`).join("; ") || "no judging model is asked about any"}</dd>
       <dt>proportion of arms</dt><dd>${skewed ? `${count(skewed.candidates)} of ${count(skewed.units)} subjects met the candidate, ${skewed.expected.toFixed(0)} expected` : "nothing known"}</dd>
       <dt>shadows</dt><dd>${percent(rollout.shadow)} of traffic may be asked twice</dd>
       <dt>holdback</dt><dd>${percent(rollout.holdback)} stay on base</dd>

@@ -7,12 +7,22 @@ from typing import Any
 import pytest
 
 from router.control.board.verdict import QUIET_S, SILENT_S, Known, signed, verdict
-from telemetry.events import ArmCount, Imbalanced, RolloutSpec, Stage
+from telemetry.events import ArmCount, Imbalanced, JudgeAnchors, RolloutSpec, Stage
 from tests.router.control.board.values import evidence, later, report, state
 from tests.router.values import decision, spec
 
 RAIL = evidence("guardrail:errors", 40.0, weight=0.5)
 SKEWED = Imbalanced(where="router r", units=500, candidates=400, expected=250.0, e_value=90.0)
+
+DRIFTED = JudgeAnchors(
+    judge="grader",
+    anchors=90,
+    shift=0.12,
+    e_value=130.0,
+    bar=100.0,
+    drifted=True,
+    capabilities=("facts", "sums"),
+)
 
 
 def known(**changes: Any) -> Known:
@@ -49,6 +59,9 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("watch silent", {"without_data": "nobody at kafka:9092"}, "nobody at kafka:9092."),
     ("watch stopped", {"report": report(stopped="the log lost scores")}, "the log lost scores."),
     ("scores missing", {"report": report(missing="scores are missing for one arm")}, "missing for one arm."),
+    ("judge drifted", {"report": report(anchors=(DRIFTED,))}, "grader scores 90 known answers +12.0 points otherwise"),
+    ("judge drifted", {"report": report(anchors=(DRIFTED,))}, "no evidence any more: facts, sums."),
+    ("watching", {"report": report(anchors=(DRIFTED.model_copy(update={"drifted": False}),))}, "No evidence"),
     ("arms out of proportion", {"report": report(imbalances=(SKEWED,))}, "400 of 500 subjects"),
     ("guardrail failing", {"report": report(evidence=(evidence(), RAIL))}, "Errors: 40% with the candidate"),
     ("drop found", {"report": report(e_value=120.0)}, "Units: 40% with the candidate, 90% with base."),
