@@ -6,6 +6,7 @@ make up most of what people write: they are looked up once a word here, and reme
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Final
@@ -19,8 +20,7 @@ MOST_WORDS: Final = 16_384
 """Words whose scraps are remembered; then it begins anew. Together they take some 10 MB at most."""
 LONGEST_WORD: Final = 32
 """Characters of a word that is remembered. What is longer is no word, hardly comes twice and would take much room."""
-_COLUMN: Final = np.int32
-_NONE: Final = -1
+_COLUMN: Final = np.intc  # an `array` of "i" holds the same
 
 
 class Features:
@@ -54,7 +54,7 @@ class Features:
 
     def _of_words(self, text: str) -> bytes:
         words = self._tokens(text)
-        return self._columns([*words, *(f"{one} {next_}" for one, next_ in pairwise(words))])
+        return self._columns([*words, *[f"{one} {next_}" for one, next_ in pairwise(words)]])
 
     def _of_scraps(self, text: str) -> bytes:
         known = self._known
@@ -71,9 +71,7 @@ class Features:
     def _columns(self, names: Sequence[str]) -> bytes:
         """The columns of those names that have one."""
         get = self._vocabulary.get
-        every = np.array([get(name, _NONE) for name in names], _COLUMN)
-        columns: bytes = every[every != _NONE].tobytes()
-        return columns
+        return array("i", [at for name in names if (at := get(name)) is not None]).tobytes()
 
 
 def scraps(word: str, shortest: int, longest: int) -> list[str]:

@@ -114,22 +114,19 @@ class RolloutEvidence(EvidenceState):
         self.tags[name or ""] = self.tags.get(name or "", 0) + 1
 
     def _check(self, score: ScoreRecorded, partition: int, offset: int) -> None:
-        where = f"score {score.event_id} at {partition}/{offset}"
+        if (wrong := self._wrong(score, partition)) is not None:
+            raise UnreadableRecord(f"score {score.event_id} at {partition}/{offset}: {wrong}")
+
+    def _wrong(self, score: ScoreRecorded, partition: int) -> str | None:
         if score.rollout_id != self.spec.rollout_id:
-            raise UnreadableRecord(
-                f"{where}: rollout {score.rollout_id!r}, expected {self.spec.rollout_id!r}"
-            )
+            return f"rollout {score.rollout_id!r}, expected {self.spec.rollout_id!r}"
         if score.capability is not None and score.capability not in self.folds:
-            known = ", ".join(self.folds)
-            raise UnreadableRecord(f"{where}: capability {score.capability!r} is not among {known}")
+            return f"capability {score.capability!r} is not among {', '.join(self.folds)}"
         if not 0 <= score.assignment.stage < len(self.spec.stages):
-            raise UnreadableRecord(
-                f"{where}: stage {score.assignment.stage}, of which this rollout has {len(self.spec.stages)}"
-            )
+            return f"stage {score.assignment.stage}, of which this rollout has {len(self.spec.stages)}"
         if self.partition is not None and partition != self.partition:
-            raise UnreadableRecord(
-                f"{where}: this rollout's scores lie in partition {self.partition}, and two have no order"
-            )
+            return f"this rollout's scores lie in partition {self.partition}, and two have no order"
+        return None
 
     def _settle_value(
         self, fold: CapabilityFold, score: ScoreRecorded, value: float, drawn: Drawn

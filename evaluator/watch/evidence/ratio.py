@@ -11,6 +11,7 @@ subject source and each router, to tell where the fault lies.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -41,6 +42,16 @@ class Imbalance:
         return f"{self.where}: {met}, expected {self.expected:.1f}"
 
 
+@functools.lru_cache(maxsize=256)  # a rollout has few shares, and three groups or more bet on each subject
+def _bets(pi: float, candidate: bool) -> tuple[tuple[float, float], ...]:
+    """What each component's wealth is multiplied by, and divided by.
+
+    p/pi = r/(1 - pi + r*pi) and (1-p)/(1-pi) = 1/(1 - pi + r*pi).
+    """
+    rest = 1.0 - pi
+    return tuple((r if candidate else 1.0, rest + r * pi) for r in ODDS)
+
+
 class RatioProcess:
     """The test of one group."""
 
@@ -57,11 +68,9 @@ class RatioProcess:
         self.units += 1
         self.candidates += candidate
         self.expected += pi
-        rest = 1.0 - pi
-        # p/pi = r/(1 - pi + r*pi) and (1-p)/(1-pi) = 1/(1 - pi + r*pi)
         self.wealth = [
-            min(w * (r if candidate else 1.0) / (rest + r * pi), CEILING)
-            for w, r in zip(self.wealth, ODDS, strict=True)
+            CEILING if (now := w * above / below) > CEILING else now
+            for w, (above, below) in zip(self.wealth, _bets(pi, candidate), strict=True)
         ]
 
     @property

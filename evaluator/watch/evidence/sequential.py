@@ -11,6 +11,7 @@ and Roberts (1966) for the form after the full rollout.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from math import frexp
 from typing import Final
@@ -142,6 +143,9 @@ def ln(x: float) -> float:
     return 2.0 * z * series + e * LN2
 
 
+@functools.lru_cache(
+    maxsize=4096
+)  # capabilities and guardrails come to the same steps, close behind each other
 def reserve_after(steps: int) -> float:
     """What is still held back for restarts after `steps` updates: .5 / (1 + ln(1 + t/500))."""
     return 0.5 / (1.0 + ln(1.0 + steps / 500.0))
@@ -294,7 +298,9 @@ class PromotionProcess:
         self._multiply(pair_factors(-difference, -self.margin, past.second_moment, self.grid))
 
     def _multiply(self, factors: list[float]) -> None:
-        self.wealth = [min(w * f, CEILING) for w, f in zip(self.wealth, factors, strict=True)]
+        self.wealth = [
+            CEILING if (now := w * f) > CEILING else now for w, f in zip(self.wealth, factors, strict=True)
+        ]
         self.best = max(self.best, sum(self.wealth))
 
     def to_list(self) -> list[float]:
