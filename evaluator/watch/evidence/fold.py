@@ -204,6 +204,8 @@ class RolloutEvidence(EvidenceState):
         rails = sum(rail.weight * rail.drop.e_value for rail in self._rails)
         self.e_value = max(self._part * m, rails, wealth_of(self._graded, self._peoples))
         self.peak = max(self.peak, self.e_value)
+        if min(before, self.e_value) <= 0.0:
+            return  # every judge of what is watched was silenced: no score moves M
         factor = max(self.e_value / before, before / self.e_value)
         entry = Heavy(factor, -self.settled, *_shown(score), traceparent=score.traceparent)
         if len(self._heaviest) < HEAVIEST:

@@ -126,6 +126,14 @@ def test_scores_of_a_drifted_judge_roll_nothing_back_and_others_still_do() -> No
     assert rolled.proof.blamed == ("json",)
 
 
+def test_where_the_only_judge_drifted_nothing_is_left_to_prove_and_the_watch_goes_on() -> None:
+    spec = rollout(("target",), stages=(Stage(share=0.5, min_units=50), Stage(share=0.5)))
+    scores = lenient(stream(600, seed=3, means={"target": (0.8, 0.8)}), "target")
+    evidence, made = run(spec, scores)
+    assert (evidence.settled, evidence.e_value, evidence.breached) == (600, 0.0, False)
+    assert made[-1].reason.startswith(JUDGE_DRIFTED)
+
+
 def test_nothing_but_the_anchors_changes_for_a_judge_that_did_not() -> None:
     scores = list(stream(300, seed=6, means=SAME))
     beside = [s.model_copy(update={"anchor": anchor(n, 0.5, 0.5)}) for n, s in enumerate(scores)]
