@@ -24,8 +24,7 @@ from _shape import Figure, Result, arguments, finish, say
 
 from telemetry import topics
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
-from telemetry.events import new_id
-from tests.drills.brokers import Broker, a_broker
+from tests.drills.brokers import Broker, a_broker, own_namespace
 from tests.drills.drill import Drill
 
 RATES = (100.0, 1_000.0, 10_000.0)
@@ -62,7 +61,7 @@ def _measured(
     def then(drill: Drill) -> None:
         interactions = left_behind(drill.bus, topics.INTERACTIONS)
         rollouts = left_behind(drill.bus, topics.ROLLOUTS)
-        apart = {**drill.bus_settings, "namespace": f"scale-{new_id()[:8]}"}
+        apart = {**drill.bus_settings, "namespace": own_namespace("scale")}
         say(f"scorer and decider apart, {len(interactions):,} interactions")
         bus = KafkaBus(BusSettings.model_validate(apart))
         stages.update(watch_stages(bus, drill.brief, rollouts, interactions))

@@ -18,8 +18,8 @@ from evaluator.watch.worker.portion import GROUP
 from telemetry import codec, topics
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
 from telemetry.bus.protocols import Encoded
-from telemetry.events import new_id
 from telemetry.score_batches import scores_of
+from tests.drills.brokers import own_namespace
 from tests.drills.parts import Parts
 
 _JOIN_S: Final = 120.0
@@ -40,7 +40,7 @@ def drained(
     rollouts: Sequence[Encoded],
 ) -> Drained:  # fmt: skip
     """Have `count` workers join, then give them the backlog; the time is from its first record to the last score."""
-    named = {**settings, "namespace": f"scale-{count}-{new_id()[:8]}"}
+    named = {**settings, "namespace": own_namespace(f"scale-{count}")}
     bus = KafkaBus(BusSettings.model_validate(named))
     bus.ensure_topics()
     send(bus, rollouts)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from belay.launcher.embedded_broker import EmbeddedBroker
+from telemetry.events import new_id
 from tests.conftest import KAFKA_LOCAL
 from tests.drills.disks import small_disk
 from tests.drills.ports import lasting_port
@@ -63,6 +64,11 @@ class Broker:
 
     def _script(self, command: str, node: int) -> None:
         _run([command, str(self.folder), str(node)])
+
+
+def own_namespace(whose: str) -> str:
+    """A namespace that no other run has: of an id its last digits, since the first are the same for a minute."""
+    return f"{whose}-{new_id()[-8:]}"
 
 
 def kind_of_broker() -> str:

@@ -18,11 +18,11 @@ from belay.launcher.processes import Process, StackSettings, processes_of
 from belay.launcher.view import read_json
 from serving.engines.arms import Endpoint
 from telemetry.bus.kafka_bus import BusSettings, KafkaBus
-from telemetry.events import Arm, RolloutSpec, new_id
+from telemetry.events import Arm, RolloutSpec
 from telemetry.rollout_file import read_rollout
 from tests.drills import world
 from tests.drills.account import Account, Counts, take
-from tests.drills.brokers import Broker
+from tests.drills.brokers import Broker, own_namespace
 from tests.drills.parts import Parts
 from tests.drills.ports import lasting_port
 from tests.drills.traffic import Load, Traffic
@@ -59,7 +59,7 @@ class Drill:
         self, folder: RunFolder, runs: Runs, broker: Broker, parts: Parts, http: httpx.Client
     ) -> None:
         self.folder, self.runs, self.broker, self.parts, self.http = folder, runs, broker, parts, http
-        self.namespace = f"drill-{new_id()[:8]}"
+        self.namespace = own_namespace("drill")
         self.bus_settings = {"bootstrap_servers": broker.servers, "namespace": self.namespace, **broker.bus}
         self.bus = KafkaBus(BusSettings.model_validate(self.bus_settings))
         self.brief = world.write_brief(folder.root / "brief")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.drills.account import Account
+from tests.drills.brokers import own_namespace
 from tests.drills.losing_brokers import catching_up
 from tests.drills.scenario import counted, counted_losses
 
@@ -17,6 +18,10 @@ LOSSES = replace(WELL, answered=98, spooled=105, told=8, missing=8, unrecorded=3
 
 def test_an_account_in_which_every_place_has_the_same_holds() -> None:
     assert counted(WELL) == []
+
+
+def test_drills_that_begin_together_share_no_topic() -> None:
+    assert len({own_namespace("drill") for _ in range(100)}) == 100
 
 
 def test_what_is_lost_counted_twice_or_of_other_bits_is_named() -> None:
