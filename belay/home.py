@@ -107,6 +107,10 @@ class Home:
         """The judge that a candidate's audit taught."""
         return self.audit(name) / "learned.json"
 
+    def kept_answers(self, name: str) -> Path:
+        """What base and candidate answered in its audit, with their scores."""
+        return self.audit(name) / "answers.json"
+
     def run(self, rollout_id: str) -> RunFolder:
         """The folder of one rollout."""
         return RunFolder(self.runs / rollout_id)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from belay.home import Home
 from belay.launcher.processes import StackSettings, WorkerOf, processes_of
-from belay.launcher.routes import Route
+from belay.launcher.routes import OtherRoute, Route
 from belay.project import EMBEDDED, FILE, Project
 from belay.wiring import part_of_the_cores
 from serving.engines.placement import Place, placement
@@ -17,6 +17,8 @@ from serving.engines.vllm_engine import engine_cards
 from serving.models.store import StoredModel
 from telemetry.errors import SettingsError
 
+By = tuple[Path, Path | None]
+"""The brief and the learned judge that a worker scores with."""
 ENGINE_START_S: Final = 600.0
 PROCESS_START_S: Final = 60.0
 
@@ -84,6 +86,7 @@ def stack_settings(route: Route) -> StackSettings:
         judges=project.judges,
         router=project.router,
         learned=Home(project.home).learned_judge(route.candidate.name) if route.candidate else None,
+        answers=_first_answers(route),
         routes=route.endpoints(),
         workers=workers_of(route),
         alias=project.route,
@@ -92,13 +95,45 @@ def stack_settings(route: Route) -> StackSettings:
 
 def workers_of(route: Route) -> tuple[WorkerOf, ...]:
     """The workers beside the first one: routes that have brief and learned judge in common share a worker."""
-    first = route.project.brief, _taught(route.project, route.candidate)
-    found: dict[tuple[Path, Path | None], list[str]] = {}
+    first, scored = _first(route), _scored(route)
+    return tuple(
+        WorkerOf(
+            others[0].name,
+            tuple(one.name for one in others),
+            *by,
+            _answers(route.project, map(_tuned, others)),
+        )
+        for by, others in scored.items()
+        if by != first
+    )
+
+
+def _first_answers(route: Route) -> Path | None:
+    """The kept answers for the first worker: of the default route's candidate, else of another that it scores."""
+    beside = _scored(route).get(_first(route), [])
+    return _answers(route.project, [route.candidate, *map(_tuned, beside)])
+
+
+def _first(route: Route) -> By:
+    return route.project.brief, _taught(route.project, route.candidate)
+
+
+def _scored(route: Route) -> dict[By, list[OtherRoute]]:
+    """The routes beside the file's own, by what a worker scores them with."""
+    found: dict[By, list[OtherRoute]] = {}
     for other in route.others:
-        model = other.candidate.model if other.candidate is not None else None
-        if (by := (other.brief, _taught(route.project, model))) != first:
-            found.setdefault(by, []).append(other.name)
-    return tuple(WorkerOf(names[0], tuple(names), *by) for by, names in found.items())
+        found.setdefault((other.brief, _taught(route.project, _tuned(other))), []).append(other)
+    return found
+
+
+def _tuned(other: OtherRoute) -> StoredModel | None:
+    return other.candidate.model if other.candidate is not None else None
+
+
+def _answers(project: Project, candidates: Iterable[StoredModel | None]) -> Path | None:
+    """What the first audit of these kept. One does for all: a judging model grades any answer as it did or does not."""
+    files = [Home(project.home).kept_answers(one.name) for one in candidates if one is not None]
+    return next((file for file in files if file.is_file()), None)
 
 
 def _taught(project: Project, candidate: StoredModel | None) -> Path | None:

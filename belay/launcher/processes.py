@@ -25,13 +25,15 @@ from telemetry.files import write_renamed
 class WorkerOf:
     """A worker beside the first one: it scores what asks for `models`, by a brief and a learned judge of their own.
 
-    `name` is the first of these routes.
+    `name` is the first of these routes. `answers` are those of an audit under this brief, about which judging models
+    are asked again.
     """
 
     name: str
     models: tuple[str, ...]
     brief: Path
     learned: Path | None = None
+    answers: Path | None = None
 
     @property
     def part(self) -> str:
@@ -48,9 +50,10 @@ class StackSettings:
     settings of the bus beside its servers and `router` of the router beside what follows from the others, `access` is
     how control knows who asks and `notify` whom it tells;
     `text_policy` is what leaves the machine of what users write. `learned` is the judge that the candidate's audit
-    left. `control`, `candidate`, `brief` and `learned` are the default route's; `routes` are base and candidate of
-    further ones, and `workers` score those of them that the first worker does not. `alias` is the default route's name,
-    by which base's engine knows the model where its endpoint names none.
+    left, `answers` what that audit kept, or that of another candidate which the same worker scores. `control`,
+    `candidate`, `brief` and `learned` are the default route's; `routes` are base and candidate of further ones, and
+    `workers` score those of them that the first worker does not. `alias` is the default route's name, by which base's
+    engine knows the model where its endpoint names none.
     """
 
     brief: Path
@@ -72,6 +75,7 @@ class StackSettings:
     judges: Judges = field(default_factory=dict)
     router: Mapping[str, Any] = field(default_factory=dict)
     learned: Path | None = None
+    answers: Path | None = None
     routes: Mapping[str, tuple[Endpoint, Endpoint]] = field(default_factory=dict)
     workers: tuple[WorkerOf, ...] = ()
     alias: str = ""
@@ -164,7 +168,7 @@ def processes_of(s: StackSettings) -> list[Process]:
                 **s.metrics(0),
             },
         ),
-        _worker(s, "worker", WorkerOf(DEFAULT_ROUTE, (), s.brief, s.learned), s.metrics(1)),
+        _worker(s, "worker", WorkerOf(DEFAULT_ROUTE, (), s.brief, s.learned, s.answers), s.metrics(1)),
         *(_worker(s, one.part, one, s.metrics(3 + at)) for at, one in enumerate(s.workers)),
     ]
 
@@ -191,6 +195,7 @@ def _worker(s: StackSettings, part: str, worker: WorkerOf, metrics: Mapping[str,
         "table_file": str(s.folder.word_table_of(worker.name)),
         "judges": {name: judge.model_dump() for name, judge in s.judges.items()},
         "learned": str(worker.learned) if worker.learned is not None else None,
+        "anchors": str(worker.answers) if worker.answers is not None else None,
         "base": _base_of(s, worker),
         **metrics,
     }

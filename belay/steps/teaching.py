@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.markup import escape
+
 from belay.home import Home
 from belay.steps.asking import Asking
+from evaluator.audit.graded_answers import graded, to_grade
 from evaluator.audit.kept_answers import (
+    AnsweredItem,
+    GradedAnswer,
     KeptAnswers,
     answered_items,
     keep_answers,
@@ -61,11 +66,13 @@ def teach_judge(
     """
     folder = asking.home.audit(candidate.name)
     folder.mkdir(parents=True, exist_ok=True)
+    answered = answered_items(asked)
     kept = KeptAnswers(
         base_sha256=base.manifest.sha256,
         candidate_sha256=candidate.manifest.sha256,
         brief_sha256=asking.loaded.sha256,
-        answered=answered_items(asked),
+        answered=answered,
+        graded=_graded(asking, answered, judge),
     )
     keep_answers(kept, folder)
     file = asking.home.learned_judge(candidate.name)
@@ -93,6 +100,20 @@ def teach_judge(
     if likelihoods is not None:
         asking.console.print(f"   {_told_of_likelihoods(model, likelihoods.refused)}")
     return model
+
+
+def _graded(asking: Asking, answered: Sequence[AnsweredItem], judge: Judge) -> tuple[GradedAnswer, ...]:
+    """What models which judge only what users send say of the audit's answers today; the console has how many."""
+    found: list[GradedAnswer] = []
+    for model, anchors in to_grade(asking.loaded, answered).items():
+        asking.console.print(
+            f"   {escape(model)} grades {len(anchors)} answers, so that it is seen where it changes in a rollout."
+        )
+        mine = graded(anchors, judge)
+        if len(mine) < len(anchors):
+            asking.console.print(f"   It graded {len(mine)} of them; about the others it will not be asked.")
+        found += mine
+    return tuple(found)
 
 
 def wants_likelihoods(loaded: LoadedBrief) -> bool:

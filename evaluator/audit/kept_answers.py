@@ -47,13 +47,26 @@ class AnsweredItem(Value):
         )
 
 
+class GradedAnswer(Value):
+    """An answer to an item that a verifier scores, and the score by the model that judges what users send."""
+
+    capability: str
+    prompt: str
+    answer: str
+    score: float
+
+
 class KeptAnswers(Value):
-    """The answers of one audit. `brief_sha256` is the brief's whose judges scored them."""
+    """The answers of one audit. `brief_sha256` is the brief's whose judges scored them.
+
+    `graded` are some of them once more, where the brief has another judge for what users send than for its items.
+    """
 
     base_sha256: str
     candidate_sha256: str
     brief_sha256: str
     answered: tuple[AnsweredItem, ...]
+    graded: tuple[GradedAnswer, ...] = ()
 
 
 def answered_items(asked: Iterable[Asked]) -> tuple[AnsweredItem, ...]:
@@ -117,10 +130,13 @@ def anchors_in(file: Path, brief_sha256: str) -> list[Anchor]:
     if kept.brief_sha256 != brief_sha256:
         log.warning("%s is of another brief: no judge is asked about its answers", file)
         return []
-    return [
+    found = [
         Anchor(one.capability, one.prompt, answer, score)
         for one in kept.answered
         for answer, score in ((one.base, one.base_score), (one.candidate, one.candidate_score))
+    ]
+    return found + [
+        Anchor(one.capability, one.prompt, one.answer, one.score, graded=True) for one in kept.graded
     ]
 
 

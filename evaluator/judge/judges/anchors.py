@@ -37,12 +37,16 @@ class Anew(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """An answer that the capability's model graded in the audit, and its score of then."""
+    """An answer of the audit and its score of then.
+
+    By the capability's own judge of items, or, `graded`, by the model that judges what users send of it.
+    """
 
     capability: str
     prompt: str
     answer: str
     expected: float
+    graded: bool = False
 
     @property
     def name(self) -> str:
@@ -54,15 +58,16 @@ class Anchor:
 class Anchors:
     """The anchors of a brief's judging models. Thread-safe.
 
-    Only those of capabilities whose items a model judges: where a verifier scores them, no audit has asked the model.
+    Only those that a model scored: where a verifier scores a capability's items, those that were graded as well.
     """
 
     def __init__(self, loaded: LoadedBrief, anchors: Iterable[Anchor], judge: Anew) -> None:
         capabilities = loaded.brief.capabilities
         self._endpoints = {c.name: c.judge.endpoint for c in capabilities if c.judge.endpoint is not None}
-        known = {c.name for c in capabilities if c.judge.verifier is None}
+        by_model = {c.name for c in capabilities if c.judge.verifier is None}
+        known = [one for one in anchors if one.capability in (self._endpoints if one.graded else by_model)]
         self._judge = judge
-        self._of = _by_model(self._endpoints, [one for one in anchors if one.capability in known])
+        self._of = _by_model(self._endpoints, known)
         self._asked: OrderedDict[tuple[str, str], set[int]] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -154,8 +154,14 @@ class Judge:
         return VERIFIERS[settings.verifier](answer, reference, prompt, settings.options)
 
     def judge_anew(self, capability: str, prompt: str, answer: str) -> Judgement:
-        """What the capability's model says of an answer now, as the audit asked it, whatever it said before."""
-        return self._endpoints[capability].judge_anew(prompt, answer, self._reference(capability, prompt))
+        """What the capability's model says of an answer now, as the audit asked it, whatever it said before.
+
+        Without the item's reference where a verifier judges the items: it is the verifier's, and the model judges what
+        users send, which has none.
+        """
+        by_model = self._settings[capability].verifier is None
+        reference = self._reference(capability, prompt) if by_model else None
+        return self._endpoints[capability].judge_anew(prompt, answer, reference)
 
     def _likelihoods(self, case: Case, means: Means) -> Likelihoods | None:
         """Who tells how likely base finds the answers of a learned judge's case; None where they are not asked."""

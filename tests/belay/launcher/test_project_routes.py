@@ -145,6 +145,33 @@ def test_a_judge_that_an_audit_taught_scores_its_own_candidate_alone(home: Path)
     assert [one.worker.learned for one in workers.values()] == [None, taught]
 
 
+def kept(home: Path, candidate: str) -> Path:
+    file = home / "audits" / candidate / "answers.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("{}")
+    return file
+
+
+def test_a_worker_finds_what_its_audits_kept_though_no_judge_was_taught(home: Path) -> None:
+    other = home / "other.yaml"
+    mine, theirs = kept(home, "base-lora"), kept(home, "sql-tuned")
+    routes = {
+        "acme/sql": SQL | {"brief": other},
+        "c": {"base": "sql", "candidate": "sql-tuned", "brief": other},
+    }
+    workers = workers_of(route(home, routes, candidate="base-lora"))
+    assert [one.worker.answers for one in workers.values()] == [mine, theirs]
+
+
+def test_the_first_worker_takes_what_the_audit_of_a_further_route_kept_where_its_own_kept_nothing(
+    home: Path,
+) -> None:
+    assert [one.worker.answers for one in workers_of(route(home, {"acme/sql": SQL})).values()] == [None]
+    theirs = kept(home, "sql-lora")
+    (worker,) = workers_of(route(home, {"acme/sql": SQL})).values()
+    assert worker.worker.answers == theirs
+
+
 def test_every_part_is_up_by_a_sign_of_its_own(home: Path) -> None:
     found = route(home, {"acme/sql": SQL | {"brief": home / "other.yaml"}})
     parts = parts_of(found)

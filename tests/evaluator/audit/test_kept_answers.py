@@ -9,6 +9,7 @@ import pytest
 from evaluator.audit.kept_answers import (
     FILE,
     AnsweredItem,
+    GradedAnswer,
     KeptAnswers,
     anchors_in,
     keep_answers,
@@ -53,6 +54,13 @@ def test_both_models_answers_are_known_answers_for_the_brief_that_they_were_scor
     assert anchors_in(tmp_path / FILE, "s") == []
     assert "of another brief" in caplog.text
     assert "of an older format" in caplog.text
+
+
+def test_what_a_model_graded_is_known_by_its_grade_beside_the_verifiers_score(tmp_path: Path) -> None:
+    grade = GradedAnswer(capability="facts", prompt="q", answer="a", score=0.5)
+    keep_answers(kept("mine").model_copy(update={"graded": (grade,)}), tmp_path)
+    found = [(one.answer, one.expected, one.graded) for one in anchors_in(tmp_path / FILE, "s")]
+    assert found == [("a", 1.0, False), ("mine", 1.0, False), ("a", 0.5, True)]
 
 
 def test_kin_of_one_cluster_stay_together() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,7 +86,7 @@ def test_the_same_answer_to_the_same_prompt_is_one_and_an_empty_one_none() -> No
     assert len(Anchors(loaded(), twice, Says())) == 3
 
 
-def test_of_what_programs_score_in_the_audit_there_is_none() -> None:
+def test_of_what_programs_score_in_the_audit_there_is_only_what_the_model_graded_too() -> None:
     both = {
         "verifier": "contains_answer",
         "unseen": ["endpoint"],
@@ -95,6 +96,8 @@ def test_of_what_programs_score_in_the_audit_there_is_none() -> None:
         capability("support", role="target"), capability("facts", judge=JudgeSettings.model_validate(both))
     )
     assert len(Anchors(mixed, [*known(5), *known(5, "support")], Says())) == 0
+    graded = [replace(one, graded=True) for one in known(3)]
+    assert len(Anchors(mixed, [*known(5), *graded, *known(5, "support")], Says())) == 3
 
 
 @pytest.mark.parametrize(
