@@ -34,12 +34,17 @@ class Search:
         self.ends: Places = reader.end_offsets()
         self._since: Places = {}
         self._reached: Places = {}
+        self._back_to: Places = {}
 
     @property
     def bounded(self) -> bool:
-        """Whether something that was written since the time of `forwards` was not looked at: too much, too slow."""
+        """Whether something that was written since the time of `forwards` was not looked at: too much, too slow.
+
+        What `backwards` went through from the end was looked at too.
+        """
         late = time.monotonic() >= self._until
-        return late or any(at < self.ends[where] for where, at in self._reached.items())
+        left = ((at, self._back_to.get(where, self.ends[where])) for where, at in self._reached.items())
+        return late or any(at < back_to for at, back_to in left)
 
     def records(self, partition: int, first: int, last: int) -> list[Record]:
         """The records from `first` to before `last`; those that come in time."""
@@ -61,6 +66,7 @@ class Search:
         """Pieces from what was written at this time on, all partitions in turn."""
         self._since = self._reader.offsets_at(time_ms - CLOSE_MS)
         self._reached = dict(self._since)
+        self._back_to = {}
         most = MOST // max(1, len(self.ends))
         pieces = {
             where: _up(self._since[where], min(end, self._since[where] + most))
@@ -89,7 +95,9 @@ class Search:
         for where, end in self.ends.items():
             since, reached = self._since.get(where, end), self._reached.get(where, end)
             pieces[where] = _down(((max(begins[where], reached), end), (begins[where], since)), most)
-        yield from self._in_turn(pieces)
+        for partition, first, last in self._in_turn(pieces):
+            self._back_to[self._topic, partition] = first
+            yield partition, first, last
 
     def _in_turn(self, pieces: Mapping[tuple[str, int], Iterator[tuple[int, int]]]) -> Iterator[Piece]:
         left = dict(pieces)

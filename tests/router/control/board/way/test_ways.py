@@ -123,6 +123,17 @@ def test_where_a_bound_was_reached_it_is_said_and_the_newest_are_looked_at_too(
     assert "never written, or retention has deleted it" in str(error.value.hint)
 
 
+def test_what_both_directions_together_went_through_was_all_looked_at(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(bus, NOON_MS, *others(60))
+    for most, told in ((40, "was all looked at"), (30, "was all looked at"), (29, "There are more")):
+        monkeypatch.setattr(searching, "MOST", most * 4)
+        with pytest.raises(NoTexts) as error:
+            Finder(bus, id_of(NOON_MS)).find()
+        assert told in str(error.value.hint), most
+
+
 def test_an_id_that_only_looks_as_if_it_told_a_time_is_found_among_the_newest(bus: MemoryBus) -> None:
     for name in ("f" * 12 + "7" + "8" * 19, "0" * 12 + "7" + "8" * 19):
         publish(bus, *others(30), interaction(name), *others(30))
