@@ -84,8 +84,9 @@ class Manifest(Value):
     format: int
     made: AwareDatetime
     parts: tuple[Part, ...]
-    artifacts: dict[str, str] = Field(default_factory=dict)
-    """The hash of what lies beside the topics, by its name; nothing where nobody asked for that."""
+    artifacts: dict[str, str] = Field(default_factory=dict, exclude_if=lambda artifacts: not artifacts)
+    """The hash of what lies beside the topics, by its name. Not written where there is none, so that versions of Belay
+    which know none read such a backup too."""
 
 
 def back_up(
