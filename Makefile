@@ -1,11 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check audit bench drills drills-long docs clean
+.PHONY: help setup demo test coverage lint check audit bench drills drills-long docs clean
 
 PY := .venv/bin
-# Three at a time on two cores, a file each: most of these wait for sockets and clocks. The slow ones use every core by
-# themselves; the slowest of them are told, for whoever wants to know where the minutes went.
-QUICK := -m "not slow" -n 3 --dist loadfile
-SLOW := -m slow --durations=20
+# Three at a time on two cores, a file each: most tests wait for sockets and clocks. Some use every core by themselves;
+# the slowest of them are told, for whoever wants to know where the minutes went.
+AT_ONCE := -n 3 --dist loadfile
+TOGETHER := -m "not alone" $(AT_ONCE)
+ALONE := -m alone --durations=20
 
 # An engine is three Python processes. Where bytecode is not kept, each compiles vLLM and PyTorch anew, every time:
 # some 16 s a process. Images for containers often forbid it.
@@ -20,14 +21,17 @@ setup: ## make .venv with the pinned versions (seconds when nothing changed)
 demo: setup ## train a naive fine-tune, roll it out on real parts, watch it being rolled back (6 to 12 minutes)
 	@$(PY)/belay demo
 
-test: setup ## every test, the slow end-to-end ones on real parts included, with coverage (20 to 25 minutes)
-	@$(PY)/pytest --cov --cov-report= $(QUICK) && $(PY)/pytest --cov --cov-append $(SLOW)
+test: setup ## every test, the slow end-to-end ones on real parts included (20 to 25 minutes)
+	@$(PY)/pytest $(TOGETHER) && $(PY)/pytest $(ALONE)
+
+coverage: setup ## the same, and which files are not covered whole (up to three times as long)
+	@$(PY)/pytest --cov --cov-report= $(TOGETHER) && $(PY)/pytest --cov --cov-append $(ALONE)
 
 lint: setup ## ruff, mypy strict and import-linter (under a minute)
 	@$(PY)/ruff format --check . && $(PY)/ruff check . && $(PY)/mypy && $(PY)/lint-imports
 
 check: lint audit ## the same, and the quick tests (two to six minutes)
-	@$(PY)/pytest $(QUICK)
+	@$(PY)/pytest -m "not slow" $(AT_ONCE)
 
 audit: setup ## bandit over our packages, and what is known of those we use, where advisories can be had (10 seconds)
 	@$(PY)/python scripts/advisories.py

@@ -21,6 +21,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("scenario", short_drills(), ids=lambda scenario: scenario.name)
 def test_nothing_is_lost_or_counted_twice(scenario: Scenario, broker: Broker, tmp_path: Path) -> None:
     outcome = carry_out(scenario, broker, tmp_path / "run")

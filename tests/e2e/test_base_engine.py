@@ -12,7 +12,7 @@ from evaluator.judge.judges.yardstick import SecondAnswers
 from telemetry.events import Message
 from tests.e2e.conftest import Trained
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 EARLIER = (
     Message(role="system", content="Be brief."),

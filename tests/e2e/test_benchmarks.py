@@ -17,7 +17,7 @@ from evaluator.audit.measures.measure import ServedModel
 from serving.models.manifest import attest
 from tests.e2e.conftest import Trained
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 ITEMS = 12
 NOISE_NATS = 0.1
 

@@ -19,7 +19,7 @@ from tests.router.fidelity.recorder import compare
 from tests.router.proxy.test_app import ROUTER, process, settings_of
 from tests.router.values import with_share
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 def test_the_router_answers_every_form_as_vllm_does(trained: Trained, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from serving.models.store import ModelStore
 from tests.conftest import a_free_port
 from tests.places import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 CAPABILITIES = {
     "parcels": ("target", "Where is the parcel that I ordered in week {n} of last year?"),

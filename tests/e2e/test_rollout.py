@@ -24,7 +24,7 @@ from serving.models.store import StoredModel
 from telemetry.events import AuditRef
 from tests.e2e.conftest import BRIEF, Trained
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 def roll_out(

@@ -8,7 +8,7 @@ multiplies its wealth by
     prod_i (1 + lambda*(f_i - delta)) * (1 + lambda*(f + (y - f)*(m + 1) - delta))
 
 which is one draw of the prediction-powered gap f + (y - f)*xi/rho for each of the m + 1 pairs, rho = 1/(m + 1)
-(`proxy`; Csillag, Struchiner and Goedert, "Prediction-Powered E-Values", arXiv:2502.04294). With a = lambda*(E[f] -
+(Csillag, Struchiner and Goedert, "Prediction-Powered E-Values", arXiv:2502.04294). With a = lambda*(E[f] -
 delta) its expectation is at most (1 + a)^m * (1 - m*a) <= 1 where E[y] <= delta, whatever E[f] is: a judge that errs,
 also differently for the arms, costs speed, never validity. lambda is set before, from the blocks that were settled,
 and is at most .9/(2m + 1 + delta), so that no block ruins the test. Beside it runs the same with m = 0, which asks no

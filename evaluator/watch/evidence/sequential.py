@@ -74,8 +74,6 @@ def unpaired_factors(
     var_a: float,
     var_b: float,
     grid: Sequence[float],
-    floor: float = 0.0,
-    ceiling: float = 1.0,
 ) -> list[float]:
     """Factors 1 + lambda_j * x of one unit whose arm was drawn with P(candidate) = pi, 0 < pi < 1.
 
@@ -84,8 +82,7 @@ def unpaired_factors(
     the control mean of the null that lies nearest to the alternative, mean_A - pi*g. lambda is g/(V + g^2),
     the growth-optimal bet to second order, cut where x could cost more than `CAP` of the wealth.
 
-    The mirrored test (promotion) is this one with 1 - y, 1 - mean_A and delta = -margin. Scores lie in
-    [floor, ceiling], which is [0, 1] but for prediction-powered scores (`evaluator.watch.evidence.proxy`).
+    The mirrored test (promotion) is this one with 1 - y, 1 - mean_A and delta = -margin. Scores lie in [0, 1].
     """
     low = max(delta, 0.0) + EDGE
     high = 1.0 - EDGE + min(delta, 0.0)
@@ -93,7 +90,7 @@ def unpaired_factors(
     spread = var_a / rest + var_b / pi
     at_control = CAP * rest
     at_candidate = CAP * pi
-    top = ceiling + delta
+    top = 1.0 + delta
     scale, shown = (-1.0 / pi, y + delta) if candidate else (1.0 / rest, y)
     factors = []
     for g in grid:
@@ -103,24 +100,22 @@ def unpaired_factors(
         elif m > high:
             m = high
         bet = g / (spread + g * g)
-        if bet * (m - floor) > at_control:
-            bet = at_control / (m - floor)
+        if bet * m > at_control:
+            bet = at_control / m
         if bet * (top - m) > at_candidate:
             bet = at_candidate / (top - m)
         factors.append(1.0 + bet * (shown - m) * scale)
     return factors
 
 
-def pair_factors(
-    difference: float, delta: float, second_moment: float, grid: Sequence[float], span: float = 1.0
-) -> list[float]:
+def pair_factors(difference: float, delta: float, second_moment: float, grid: Sequence[float]) -> list[float]:
     """Factors of one prompt that both arms answered; `difference` is control's score minus the candidate's.
 
-    x = difference - delta is at least -(span + delta), which caps lambda. No randomisation is needed: x itself
+    x = difference - delta is at least -(1 + delta), which caps lambda. No randomisation is needed: x itself
     has expectation gap - delta.
     """
     x = difference - delta
-    most = CAP / (span + delta)
+    most = CAP / (1.0 + delta)
     return [1.0 + min(g / (second_moment + g * g), most) * x for g in grid]
 
 
@@ -200,17 +195,15 @@ class DropProcess:
     W_j <- (W_j + r_t*w_j) * (1 + lambda_j*x), E = sum W_j + reserve.
     """
 
-    __slots__ = ("ceiling", "delta", "e_value", "floor", "grid", "reserve", "steps", "wealth", "weights")
+    __slots__ = ("delta", "e_value", "grid", "reserve", "steps", "wealth", "weights")
 
     def __init__(
         self,
         delta: float,
         grid: Sequence[float] = GRID,
         weights: Sequence[float] = GRID_WEIGHTS,
-        between: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         self.delta = delta
-        self.floor, self.ceiling = between
         self.grid = tuple(grid)
         self.weights = tuple(weights)
         self.wealth = [0.5 * w for w in self.weights]
@@ -232,15 +225,12 @@ class DropProcess:
                 a.squares / a.n,
                 b.squares / b.n,
                 self.grid,
-                self.floor,
-                self.ceiling,
             )
         )
 
     def pair(self, past: History, difference: float) -> list[float]:
         """Settle one pair, bets set by `past` only; returns the components' factors."""
-        span = self.ceiling - self.floor
-        return self.multiply(pair_factors(difference, self.delta, past.second_moment, self.grid, span))
+        return self.multiply(pair_factors(difference, self.delta, past.second_moment, self.grid))
 
     def multiply(self, factors: list[float]) -> list[float]:
         """Settle one unit or pair by its components' factors, each of expectation at most 1; returns them."""

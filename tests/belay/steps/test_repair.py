@@ -142,6 +142,7 @@ def scores(result: Repair, name: str) -> tuple[float, float, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_what_sank_the_rollout_is_rehearsed_and_the_capability_comes_back(
     home: Home, damaged: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ def trained(shop: Path, out: Path, *plans: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_training_that_is_killed_at_any_moment_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     """The sweep, the steps, the evaluations, the merge search and every file that is written in between."""
     shop = tiny_shop(tmp_path)

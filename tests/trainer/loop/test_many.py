@@ -30,6 +30,7 @@ def run(*command: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_two_processes_train_the_candidate_that_one_trains_but_for_rounding(tmp_path: Path) -> None:
     """Batches are shared out by sequence, and the loss is the mean over all their tokens, wherever they are."""
     shop = tiny_shop(tmp_path)

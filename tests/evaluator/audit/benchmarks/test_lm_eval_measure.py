@@ -128,8 +128,8 @@ def measure(tasks: Path, name: str, **settings: Any) -> LmEvalMeasure:
     [
         ("chosen", "acc_norm", False),
         ("written", "exact_match,loose", True),
-        pytest.param("chosen", "acc", True, marks=pytest.mark.slow),
-        pytest.param("written", "exact_match,loose", False, marks=pytest.mark.slow),
+        pytest.param("chosen", "acc", True, marks=[pytest.mark.slow, pytest.mark.alone]),
+        pytest.param("written", "exact_match,loose", False, marks=[pytest.mark.slow, pytest.mark.alone]),
     ],
 )
 def test_items_score_what_lm_evals_own_run_scores_them(
@@ -378,6 +378,7 @@ def test_nobody_at_the_url_is_an_engine_that_failed(tasks: Path, tokenizer: Path
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_lm_evals_own_tasks_are_found_by_name_and_by_near_name() -> None:
     with pytest.raises(BriefError, match=r"'mmlu_anatomy' needs the data set 'cais/mmlu'"):
         load_tasks("mmlu_anatomy")

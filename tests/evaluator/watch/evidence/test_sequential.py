@@ -249,21 +249,6 @@ def test_history_and_processes_come_back_from_their_numbers():
     assert process.to_list() == other.to_list()
 
 
-@given(
-    pi=inner,
-    delta=st.floats(0.005, 0.4),
-    rho=st.floats(0.05, 1.0),
-    y=unit,
-    candidate=st.booleans(),
-    var=variance,
-)
-def test_a_wider_range_of_scores_still_costs_at_most_nine_tenths(pi, delta, rho, y, candidate, var):
-    floor, ceiling = 1 - 1 / rho, 1 / rho
-    value = floor + y * (ceiling - floor)
-    factors = unpaired_factors(pi, candidate, value, delta, 0.7, var, var, GRID, floor, ceiling)
-    assert min(factors) >= 0.1 - 1e-9
-
-
 def test_shiryaev_roberts_grows_by_one_a_unit_under_the_null_and_finds_a_drop():
     rng = random.Random(16)
     ends = []
