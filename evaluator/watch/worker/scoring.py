@@ -258,7 +258,8 @@ class Scorer:
         if not self._portion.has(event.model):
             return None
         self.counts.interactions += 1
-        answered_s = event.time.timestamp() + event.answer.total_ms / 1e3
+        # An answer's times are since its arm was asked, which base was after a candidate was waited for.
+        answered_s = event.time.timestamp() + ((event.fell_back_ms or 0.0) + event.answer.total_ms) / 1e3
         # Less than nothing where clocks are apart.
         self.counts.sent_s = max(0.0, record.timestamp_ms / 1e3 - answered_s)
         return event

@@ -61,13 +61,16 @@ def test_every_interaction_becomes_one_score(bus: MemoryBus) -> None:
     assert (counts.interactions, counts.scored, counts.unscored) == (2, 2, {})
 
 
+@pytest.mark.parametrize("waited_ms", [None, 30_000.0])
 @pytest.mark.parametrize(("late_ms", "told"), [(2_500, 2.5), (-40, 0.0)])
 def test_how_long_after_its_answer_an_interaction_was_in_kafka_is_told(
-    bus: MemoryBus, late_ms: int, told: float
+    bus: MemoryBus, late_ms: int, told: float, waited_ms: float | None
 ) -> None:
-    """By the clocks of two machines, which may be apart: never less than nothing."""
-    one = interaction(0)
-    encoded, answered_ms = codec.encode(one), one.time.timestamp() * 1e3 + one.answer.total_ms
+    """By the clocks of two machines, which may be apart: never less than nothing. A fallback is answered later."""
+    fallback = None if waited_ms is None else "timeout"
+    one = interaction(0, fallback=fallback, fell_back_ms=waited_ms)
+    encoded = codec.encode(one)
+    answered_ms = one.time.timestamp() * 1e3 + (waited_ms or 0.0) + one.answer.total_ms
     with bus.publisher() as publisher:
         where = (encoded.topic, 0, 0, encoded.key, encoded.headers, encoded.value)
         publisher.send_to(Record(*where, round(answered_ms) + late_ms))
