@@ -21,6 +21,8 @@ def keep(home: Path, folder: Path, console: Console) -> dict[str, str]:
 
     Raises as `push` does: what cannot be stored, as a model with links, is never left out in silence.
     """
+    # Items and answers of users may be in it, and the backup's folder may have been there for everybody.
+    (folder / FOLDER).mkdir(mode=0o700, exist_ok=True)
     moving = _between(home, folder, console)
     if there := [f"{kind}/{name}" for kind, name in in_home(home)]:
         push(moving, there)

@@ -57,6 +57,13 @@ def test_what_was_kept_comes_back_as_it_was(folder: Path) -> None:
     belay("restore", "other", "--artifacts")  # what is there is left alone
 
 
+def test_in_a_folder_that_everybody_may_read_nobody_else_reads_what_is_kept(folder: Path) -> None:
+    (folder / "kept").mkdir(mode=0o755)
+    belay("backup", "home", "--artifacts")
+    open_to_others = [one for one in (folder / "kept").iterdir() if one.stat().st_mode & 0o077]
+    assert open_to_others == []
+
+
 def test_nobody_asked_for_artefacts_and_there_are_none() -> None:
     assert "artefacts" not in belay("backup")
     assert not Path("kept", "artifacts").exists()
