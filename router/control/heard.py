@@ -51,10 +51,14 @@ class Heard:
             self._objections.pop(rollout, None)
         else:
             _keep(self._objections, rollout, decision.reason)
+        drifted = rollout in self._stale and self._stale[rollout][1].startswith(JUDGE_DRIFTED)
+        if drifted:
+            return  # it stays so, whatever else is said in between
         if not decision.reason.startswith((STALE_JUDGE, JUDGE_DRIFTED)):
             self._stale.pop(rollout, None)
-        elif rollout not in self._stale:
-            _keep(self._stale, rollout, (decision.time, decision.reason))
+        elif rollout not in self._stale or decision.reason.startswith(JUDGE_DRIFTED):
+            since = self._stale.get(rollout, (decision.time, ""))[0]
+            _keep(self._stale, rollout, (since, decision.reason))
 
     def reported(self, event: Event) -> None:
         """Take in what the watch or a worker says of itself."""

@@ -119,6 +119,15 @@ def test_a_judge_that_drifted_makes_the_watch_blind_as_a_stale_one_does() -> Non
     assert why_blind(watched(), sight, NOON + HALF_AN_HOUR) == f"{reason}, for 30 minutes"
 
 
+def test_a_judge_that_drifted_stays_so_whatever_is_said_in_between() -> None:
+    heard = Heard(lambda: NOON)
+    drifted = decision("hold").model_copy(update={"reason": f"{JUDGE_DRIFTED}: it did", "time": NOON})
+    later = NOON + HALF_AN_HOUR
+    for one in (drifted, decision("hold"), drifted.model_copy(update={"time": later})):
+        heard.decided(one)
+    assert heard.sight(watched()).stale == (NOON, drifted.reason)
+
+
 def test_the_worker_that_is_furthest_behind_counts_and_one_that_is_gone_does_not() -> None:
     now = NOON
     heard = Heard(lambda: now)
