@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint check audit bench drills drills-long docs clean
+.PHONY: help setup demo test coverage lint check audit bench drills drills-long endings docs clean
 
 PY := .venv/bin
 # Three at a time on two cores, a file each: most tests wait for sockets and clocks. Some use every core by themselves;
@@ -45,6 +45,9 @@ drills: setup ## kill, starve and damage every part under traffic, and count to 
 
 drills-long: setup ## the same with 1,000 kills, a broker away for ten minutes, a cluster of three (two hours)
 	@$(PY)/python -m tests.drills --long
+
+endings: setup ## train a candidate that loses one capability; its audit and its rollback name that one (33 minutes on two busy cores)
+	@BELAY_ENDINGS=1 $(PY)/pytest tests/e2e/test_one_lost.py
 
 docs: setup ## the pages as a site in site/ (seconds); open site/index.html, or serve the folder to search in it too
 	@NO_MKDOCS_2_WARNING=1 $(PY)/mkdocs build --strict --quiet && echo "site/index.html"

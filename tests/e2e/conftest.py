@@ -1,10 +1,13 @@
-"""The real parts, made once for all end-to-end tests: base, baseline, a naive fine-tune, and its audit."""
+"""The real parts, made once for all end-to-end tests: base, baseline, a naive fine-tune, and its audit.
+
+Whoever wants another fine-tune makes the same parts with `trained_and_audited`.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +27,18 @@ from evaluator.audit.baseline import Baseline
 from evaluator.audit.result import AuditResult
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from serving.engines.address import ModelAddress
+from serving.engines.vllm_engine import VllmEngine
 from serving.models.store import StoredModel
 from serving.server import free_port
+from telemetry.events import Arm
 from tests.places import BRIEF
 
 AUDITED = 24
 """Audit items of each capability: enough for the naive fine-tune's `fail`, and a baseline that is soon there."""
+
+
+Train = Callable[[Home, LoadedBrief, Path, Console], Path]
+"""Makes a candidate of the base in the home, and returns its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +57,30 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, real_base: Path) -> Iterator[Trained]:
+    """The demo's candidate: the target alone, the naive way."""
+
+    def naively(home: Home, loaded: LoadedBrief, base: Path, console: Console) -> Path:
+        return training.train(home, loaded, base, CANDIDATE, console)
+
     home = Home(tmp_path_factory.mktemp("belay-home"))
+    with trained_and_audited(home, real_base, naively, AUDITED) as made:
+        yield made
+
+
+@contextmanager
+def trained_and_audited(home: Home, real_base: Path, train: Train, audited: int) -> Iterator[Trained]:
+    """The offline path in a new `home`, with `audited` audit items of each capability; engines run until the end."""
     shutil.copytree(real_base, home.base_model)
     console = Console(stderr=True)
-    loaded = _shortened(load_brief(BRIEF))
+    loaded = _shortened(load_brief(BRIEF), audited)
     with ExitStack() as parts:
         base = preparing.prepare(home, console)
-        control = parts.enter_context(
-            engine_for(
-                base,
-                port=free_port(),
-                name=ALIAS,
-                log=home.logs / "control.log",
-                cores=half_of_the_cores("control"),
-            )
-        )
+        control = parts.enter_context(_engine(home, base, "control"))
         asking = Asking(home, loaded, console)
         control_at = ModelAt(StoredModel.at(base), ModelAddress(control.url, ALIAS))
         baseline = record(asking, control_at)
-        folder = training.train(home, loaded, base, CANDIDATE, console)
-        candidate = parts.enter_context(
-            engine_for(
-                folder,
-                port=free_port(),
-                name=ALIAS,
-                log=home.logs / "candidate.log",
-                cores=half_of_the_cores("candidate"),
-            )
-        )
+        folder = train(home, loaded, base, console)
+        candidate = parts.enter_context(_engine(home, folder, "candidate"))
         contest = auditing.Contest(
             baseline,
             control_at.model,
@@ -87,7 +92,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory, real_base: Path) -> Iterat
         yield Trained(home, loaded, base, folder, baseline, audit, control.url, candidate.url)
 
 
-def _shortened(loaded: LoadedBrief) -> LoadedBrief:
+def _engine(home: Home, folder: Path, arm: Arm) -> AbstractContextManager[VllmEngine]:
+    log = home.logs / f"{arm}.log"
+    return engine_for(folder, port=free_port(), name=ALIAS, log=log, arm=arm, cores=half_of_the_cores(arm))
+
+
+def _shortened(loaded: LoadedBrief, audited: int) -> LoadedBrief:
     others = {name: [item for item in items if item.split != "audit"] for name, items in loaded.items.items()}
-    items = {name: (*loaded.items_of(name, "audit")[:AUDITED], *rest) for name, rest in others.items()}
+    items = {name: (*loaded.items_of(name, "audit")[:audited], *rest) for name, rest in others.items()}
     return loaded.model_copy(update={"items": items})
