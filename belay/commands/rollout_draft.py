@@ -70,6 +70,15 @@ def draft(
             help="What people grade during the rollout (`belay review --pairs`) is part of its evidence.",
         ),
     ] = False,
+    most_of_key: Annotated[
+        float | None,
+        typer.Option(
+            "--most-of-key",
+            min=0.01,
+            max=1.0,
+            help="Fraction of the evidence that one API key's traffic may be; without it all.",
+        ),
+    ] = None,
 ) -> None:
     """Write a rollout's file from the models, their audit, the brief and the baseline, to read before `start`.
 
@@ -91,6 +100,7 @@ def draft(
         override_reason=override_reason,
         grades=None if grades is None else _graded(grades),
         people=people,
+        most_of_key=most_of_key,
         route=route,
         say=lambda line: console_of().print(line, markup=False),
     )

@@ -12,6 +12,7 @@ from belay.steps.brief_loading import read_brief
 from belay.steps.stages import parse_stages
 from belay.steps.teaching import calibrations_of
 from evaluator.audit.baseline import load_baseline
+from evaluator.watch.evidence.of_keys import most_of
 from evaluator.watch.planning.graded import GradedJudges
 from evaluator.watch.planning.graded_terms import check_grades, merged
 from evaluator.watch.planning.terms import Measured, rollout_spec, stages_of
@@ -28,6 +29,7 @@ _HEAD = """# A rollout: everything that is fixed when it starts. `belay rollout 
 # a rollout that nobody watches, for example:
 #   windows: [{{days: [fri, sat, sun]}}, {{begin: "18:00", end: "08:00", zone: Europe/Berlin}}]
 #   blind: {{after_minutes: 30, then: pause}}
+# How much of the evidence one API key may be, where keys belong to many (most_of_key: 0.03 is three of any hundred).
 # What people grade while it runs (`belay review --pairs`) is evidence where it has a part of alpha (people: 0.25).
 """
 
@@ -45,6 +47,7 @@ def draft(
     override_reason: str,
     grades: GradedJudges | None = None,
     people: bool = False,
+    most_of_key: float | None = None,
     route: str = DEFAULT_ROUTE,
     say: Callable[[str], None] = lambda _: None,
 ) -> RolloutSpec:
@@ -52,8 +55,9 @@ def draft(
 
     What was measured of the judge that its audit taught moves the thresholds, or what people's `grades` measured where
     they have more labels; `say` is told which. With `people` what they grade during the rollout is part of its
-    evidence. Raises BaselineError where the baseline is not of this brief, UsageError where its audit did not pass and
-    nobody overrides, or where the grades are of other models or another brief.
+    evidence; `most_of_key` bounds one API key's part of it. Raises BaselineError where the baseline is not of this
+    brief, UsageError where its audit did not pass and nobody overrides, or where the grades are of other models or
+    another brief.
     """
     loaded = read_brief(brief)
     store = ModelStore(home.models)
@@ -85,6 +89,7 @@ def draft(
         advance=advance,
         calibrations=calibrations,
         people=people,
+        most_of_key=most_of_key,
     )
     return spec.model_copy(update={"route": route})
 
@@ -111,6 +116,10 @@ def terms_lines(spec: RolloutSpec) -> list[str]:
         lines.append(
             f"people's grades of pairs (`belay review --pairs`) may roll it back, with {spec.people:.0%} of alpha, and "
             "refute a judge"
+        )
+    if spec.most_of_key is not None:
+        lines.append(
+            f"of any 100 pairs, and units, of a capability one API key's are at most {most_of(spec.most_of_key)}"
         )
     for number, stage in enumerate(spec.stages if spec.advance == "evidence" else ()):
         unable = [c.name for c in spec.capabilities if c.watched and c.judged_margin(stage.margin) is None]

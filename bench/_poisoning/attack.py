@@ -17,6 +17,7 @@ from telemetry.subjects import unit_of
 THRESHOLD: Final = 0.05
 BASE: Final = 0.9
 UNBOUNDED: Final = 1 << 30
+OTHER_KEYS: Final = 100
 
 Aim = Literal["force", "hide"]
 
@@ -26,7 +27,8 @@ class Attack:
     """`part` of the traffic comes from `sessions` sessions in turn, or from a new one each time where that is None.
 
     `candidate` is how often the candidate is right for everybody else (base `BASE`). Whoever wants to `force` a
-    rollback asks what base passes and the candidate fails; whoever wants to `hide` a drop the opposite.
+    rollback asks what base passes and the candidate fails; whoever wants to `hide` a drop the opposite. All of it comes
+    by one API key, everybody else's by `OTHER_KEYS`; `most_of_key` bounds the part of one.
     """
 
     aim: Aim
@@ -36,6 +38,7 @@ class Attack:
     share: float = 0.25
     shadow: float = 0.1
     interactions: int = 20_000
+    most_of_key: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,9 @@ class Outcome:
 
 def run(attack: Attack, seed: int, *, bounded: bool = True) -> Outcome:
     """One rollout under attack. Without the bound every pair of a subject counts, as it did before there was one."""
-    evidence, requests = RolloutEvidence(rollout({"facts": THRESHOLD}, attack.share)), 0
+    spec = rollout({"facts": THRESHOLD}, attack.share)
+    evidence = RolloutEvidence(spec.model_copy(update={"most_of_key": attack.most_of_key}))
+    requests = 0
     if not bounded:
         evidence.folds["facts"].most = UNBOUNDED
     for number, (one, theirs) in enumerate(_traffic(attack, seed)):
@@ -75,4 +80,5 @@ def _traffic(attack: Attack, seed: int) -> Iterator[tuple[ScoreRecorded, bool]]:
         paired = rng.random() < attack.shadow
         shadow = other if paired else None
         made = score(number, "facts", mine, shadow, subject=subject, arm=arm, share=attack.share)
-        yield made, attacks
+        key = "theirs" if attacks else f"key {rng.randrange(OTHER_KEYS)}"
+        yield made.model_copy(update={"by_key": key}), attacks

@@ -20,6 +20,8 @@ END_USER_HEADER: Final = b"x-end-user-id"
 
 _SUBJECT: Final = b"belay.subject"
 _SHADOW: Final = b"belay.shadow"
+_API_KEY: Final = b"belay.key"
+_KEY_DIGITS: Final = 16
 
 
 def subject_of(
@@ -48,6 +50,15 @@ def subject_of(
 def digest(salt: str, identity: str) -> str:
     """The salted BLAKE2b digest of an identity: 32 hex digits. The identity itself goes nowhere."""
     return _hash(salt, identity, _SUBJECT)
+
+
+@lru_cache(maxsize=1024)
+def key_digest(salt: str, name: str) -> str:
+    """What records say of the API key with this name: 16 hex digits, of another hash than a subject of the same words.
+
+    Of its name, not of the key or its hash: whoever has a record can check no key by it.
+    """
+    return _hash(salt, name, _API_KEY)[:_KEY_DIGITS]
 
 
 def unit_interval(salt: str, identity: str) -> float:

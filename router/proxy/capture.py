@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
-from router.proxy.assign import arm_of, digest
+from router.proxy.assign import arm_of, digest, key_digest
 from router.proxy.counters import Counters
 from router.proxy.in_force import InForce
 from telemetry.errors import SpoolError
@@ -77,10 +77,13 @@ class Heard:
 
 
 class Interaction:
-    """One request: who it is assigned to under the rollout in force when it came, and what became of it."""
+    """One request: who it is assigned to under the rollout in force when it came, and what became of it.
+
+    `key` is the name of the API key that it came by, where keys are wanted.
+    """
 
     __slots__ = ("arm", "body", "client_left", "counts", "draw", "endpoint", "event_id", "fallback", "fell_back_ms",
-                 "request_id", "rollout", "seed", "source", "subject", "time_ns", "traceparent")  # fmt: skip
+                 "key", "request_id", "rollout", "seed", "source", "subject", "time_ns", "traceparent")  # fmt: skip
 
     def __init__(
         self, rollout: InForce, found: tuple[str, SubjectSource] | None, endpoint: EndpointKind, body: bytes
@@ -97,6 +100,7 @@ class Interaction:
         self.fell_back_ms: float | None = None
         self.client_left = False
         self.counts = True
+        self.key: str | None = None
         self.draw: dict[str, Any] | None = None
         self.seed: int | None = None
         self.request_id: str | None = None
@@ -134,6 +138,8 @@ class Interaction:
             meta["traceparent"] = self.traceparent
         if self.fell_back_ms is not None:
             meta["fell_back_ms"] = self.fell_back_ms
+        if self.key is not None:
+            meta["by_key"] = key_digest(self.rollout.salt, self.key)
         return RawRecord(meta, self.body, b"".join(heard.chunks))
 
     def shadow_record(self, router_id: str, shadow: Heard) -> RawRecord:

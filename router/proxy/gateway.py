@@ -127,7 +127,8 @@ class Gateway:
         kind = _RECORDED.get(path) if method == "POST" else None
         counts = admitted is None or admitted.counts
         if kind is not None:
-            await route.relay.answer(scope, client, body, kind, route.rollout.current, counts=counts)
+            key = None if admitted is None else admitted.key
+            await route.relay.answer(scope, client, body, kind, route.rollout.current, counts=counts, key=key)
         else:
             await pass_to_base(scope, client, body, route, self._settings, counts=counts)
 

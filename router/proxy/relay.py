@@ -44,8 +44,12 @@ class Relay:
         rollout: InForce,
         *,
         counts: bool = True,
+        key: str | None = None,
     ) -> None:
-        """Answer one request and record it; `counts` says whether it is evidence. Raises TooDeep."""
+        """Answer one request and record it; `counts` says whether it is evidence, `key` names the one it came by.
+
+        Raises TooDeep.
+        """
         end_user, recorded = end_user_and_rest(body)
         headers = dict(scope["headers"])
         found = subject_of(
@@ -55,7 +59,7 @@ class Relay:
             end_user_header=self.end_user_header,
         )
         interaction = Interaction(rollout, found, kind, recorded)
-        interaction.counts = counts
+        interaction.counts, interaction.key = counts, key
         self.counters.requests[interaction.arm] += 1
         interaction.request_id, interaction.traceparent = request_id_in(headers), traceparent_in(headers)
         note(

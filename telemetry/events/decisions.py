@@ -73,7 +73,7 @@ class CapabilityEvidence(Value):
     capability is not watched, `unwatched` says why; `people` is there where their grades are evidence, `apart` once
     units and pairs have come. Under `missing:scores` the counts are of scores that were due, and the means are the part
     of them that came. `set_aside` counts pairs, and units of nobody in particular, that did not count since the same
-    subject or prompt had its part of the evidence.
+    subject or prompt had its part of the evidence, and whatever did not since the same API key had.
     """
 
     capability: str

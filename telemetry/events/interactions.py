@@ -90,6 +90,7 @@ class InteractionRecorded(Event):
     router's spool held it, by which what was sent twice is known. What does not count was asked by a key that is no
     evidence. `request_id` is what the client called it, else it was called by its `event_id`; `traceparent` the trace
     that it is part of. `fell_back_ms` is how long a candidate was waited for before base was asked in its place.
+    `by_key` is the salted digest of the name of the API key that it came by, absent where the router wants none.
     """
 
     TYPE = "belay.interaction.recorded"
@@ -114,6 +115,7 @@ class InteractionRecorded(Event):
     request_id: str | None = None
     traceparent: str | None = None
     fell_back_ms: float | None = Field(default=None, exclude_if=lambda waited: waited is None)
+    by_key: str | None = Field(default=None, exclude_if=lambda key: key is None)
 
 
 class ShadowAnswered(Event):

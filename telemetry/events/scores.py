@@ -40,10 +40,10 @@ class ScoreRecorded(Event):
     depends on the arm (time-out, refusal, upstream error) is a score of 0, never a missing value. It has `failed`, and
     so does an answer that a second replica of the arm gave, whose value is what that answer is worth.
     `event_id` is derived from the interaction, so that scoring twice is scoring once. `router` is the source
-    of the interaction, so that a faulty assignment can be traced to it; `draw`, `spooled` and `traceparent` are the
-    interaction's own, and `logged` is where `belay.interactions` held it. `prompt` is the digest of what was asked,
-    where nothing else tells one client from another (`subject_source` is `request`). `anchor` is what the model that
-    judges such interactions was asked beside this one, to see whether it changed; it is no part of this score.
+    of the interaction, so that a faulty assignment can be traced to it; `draw`, `spooled`, `traceparent` and `by_key`
+    are the interaction's own, and `logged` is where `belay.interactions` held it. `prompt` is the digest of what was
+    asked, where nothing else tells one client from another (`subject_source` is `request`). `anchor` is what the model
+    that judges such interactions was asked beside this one, to see whether it changed; it is no part of this score.
 
     With `corrects` it is no interaction more: people graded both answers of one that was scored, `value` and
     `other_value` are their grades, and `corrects` is what `judge` had said. It comes behind the score, hours later.
@@ -75,6 +75,7 @@ class ScoreRecorded(Event):
     logged: LogPlace | None = None
     prompt: str | None = None
     traceparent: str | None = Field(default=None, exclude_if=lambda trace: trace is None)
+    by_key: str | None = Field(default=None, exclude_if=lambda key: key is None)
     anchor: AnchorJudged | None = Field(default=None, exclude_if=lambda anchor: anchor is None)
     corrects: Judged | None = Field(default=None, exclude_if=lambda judged: judged is None)
 

@@ -132,6 +132,7 @@ class RolloutSpec(Value):
 
     `route` is the router's route that it runs on, one rollout at a time each: the public name of a model.
     `people` is the part of alpha for what people grade (pairs, blind): a test of their own, beside the judges'.
+    `most_of_key` is the part of a window of 100 pairs, or units, of a capability that one API key's may be; None: all.
 
     What came later and is not used is not written, so that versions of before read it, and its hash is what it was.
     """
@@ -153,6 +154,9 @@ class RolloutSpec(Value):
     people: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(default=0.0, exclude_if=lambda part: part == 0.0)
     windows: tuple[Window, ...] = Field(default=(), exclude_if=lambda windows: windows == ())
     blind: Blind | None = Field(default=None, exclude_if=lambda blind: blind is None)
+    most_of_key: Annotated[float, Field(ge=0.01, le=1.0)] | None = Field(
+        default=None, exclude_if=lambda most: most is None
+    )
     route: str = Field(default=DEFAULT_ROUTE, exclude_if=lambda route: route == DEFAULT_ROUTE)
     brief_sha256: str
     audit: AuditRef

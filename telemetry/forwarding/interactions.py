@@ -72,6 +72,7 @@ def to_interaction(
         request_id=apply(meta.request_id, policy) if meta.request_id is not None else None,
         traceparent=meta.traceparent,
         fell_back_ms=meta.fell_back_ms,
+        by_key=meta.by_key,
     )
 
 

@@ -43,7 +43,8 @@ class RawMeta(Value):
 
     `shadow` is the other arm's answer in records of routers that waited for it; it has a record of its own by now.
     `request_id` and `traceparent` are there where the client gave them, `fell_back_ms` where `fallback` is: how
-    long the candidate was waited for. What does not count is no evidence, since who asked may be anybody.
+    long the candidate was waited for, `by_key` where the router wants keys. What does not count is no evidence, since
+    who asked may be anybody.
     """
 
     event_id: str
@@ -61,6 +62,7 @@ class RawMeta(Value):
     request_id: str | None = None
     traceparent: str | None = None
     fell_back_ms: float | None = None
+    by_key: str | None = None
 
 
 class ShadowMeta(Value):

@@ -173,6 +173,7 @@ def _recorded(
         logged=task.logged,
         traceparent=interaction.traceparent,
         prompt=_asked_by_nobody(task),
+        by_key=interaction.by_key,
     )
 
 

@@ -68,5 +68,6 @@ def correction(score: ScoreRecorded, arms: Mapping[Arm, AnswerGraded], last: Ans
         router=score.router,
         logged=score.logged,
         prompt=score.prompt,
+        by_key=score.by_key,
         corrects=Judged(value=score.value, other_value=score.other_value),
     )

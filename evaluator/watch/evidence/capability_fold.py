@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from evaluator.watch.evidence.grades import GradedFold
+from evaluator.watch.evidence.of_keys import KeyBound
 from evaluator.watch.evidence.repeats import Repeats, of_subject
 from evaluator.watch.evidence.sequential import History, PromotionProcess, ShiryaevRoberts
 from evaluator.watch.evidence.whose import DropTests
@@ -73,8 +74,9 @@ class CapabilityFold:
     factors stay here: `peak`, the highest evidence so far, is all that is asked of it.
     `after` runs once the candidate is fully rolled out. `judges` are the judge versions seen: more than one
     means that scores before and after are not on one scale. `pairs` and `units` are the windows in which one subject,
-    or one prompt of nobody's, is kept from weighing too much. `grades` is what people's say of it, where they count.
-    `drifted` says that a judge whose scores are in it changed (`anchors`).
+    or one prompt of nobody's, is kept from weighing too much, `keys` has those of API keys, where they are bounded.
+    `grades` is what people's say of it, where they count. `drifted` says that a judge whose scores are in it changed
+    (`anchors`).
     """
 
     __slots__ = (
@@ -83,6 +85,7 @@ class CapabilityFold:
         "drop",
         "grades",
         "judges",
+        "keys",
         "most",
         "pairs",
         "past",
@@ -94,7 +97,12 @@ class CapabilityFold:
     )
 
     def __init__(
-        self, watch: CapabilityWatch, margins: Sequence[float | None], *, graded: bool = False
+        self,
+        watch: CapabilityWatch,
+        margins: Sequence[float | None],
+        *,
+        graded: bool = False,
+        most_of_key: float | None = None,
     ) -> None:
         self.watch = watch
         self.past = History()
@@ -108,6 +116,7 @@ class CapabilityFold:
         self.most = of_subject(watch.threshold)
         self.pairs = Repeats()
         self.units = Repeats()
+        self.keys = KeyBound(most_of_key)
         self.drifted = False
         self.grades = GradedFold(watch) if graded and (watch.watched or watch.holds) else None
 
@@ -200,6 +209,7 @@ class CapabilityFold:
             "promotions": [None if p is None else p.to_list() for p in self.promotions],
             "judges": sorted(self.judges),
             "repeats": [self.pairs.to_text(), self.units.to_text()],
+            "keys": self.keys.to_dict(),
             "grades": None if self.grades is None else self.grades.to_dict(),
         }
 
@@ -215,5 +225,6 @@ class CapabilityFold:
         self.peak = float(state["peak"])
         self.judges = set(state["judges"])
         self.pairs, self.units = (Repeats.from_text(text) for text in state["repeats"])
+        self.keys.restore(state.get("keys", {}))  # snapshots had none once, nor a bound on keys
         if self.grades is not None:
             self.grades.restore(state["grades"])

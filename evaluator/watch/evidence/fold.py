@@ -50,7 +50,8 @@ class RolloutEvidence(EvidenceState):
         self.settled += 1
         self.stage = max(self.stage, score.assignment.stage)
         self.full = self.full or score.assignment.share > self.spec.stages[-1].share
-        self.digest = hashlib.sha256(_line(self.digest, score).encode()).hexdigest()
+        line = _line(self.digest, score, keys=self.spec.most_of_key is not None)
+        self.digest = hashlib.sha256(line.encode()).hexdigest()
         if score.corrects is not None:
             self._settle_grades(score, score.corrects)
             self._weigh(score)
@@ -103,7 +104,7 @@ class RolloutEvidence(EvidenceState):
             own, other = own[::-1], other[::-1]
         drawn = Drawn(score.assignment)
         asked, most = self._asker(fold, score, drawn)
-        if not fold.grades.askers.admits(asked, most):
+        if not fold.grades.askers.admits(asked, most) or not fold.keys.admits("grades", score.by_key):
             return
         gap = None if other[0] is None or other[1] is None else other[0] - other[1]
         fold.grades.graded(*own, gap if fold.judges == {score.judge} else None)
@@ -172,12 +173,18 @@ class RolloutEvidence(EvidenceState):
 
     @staticmethod
     def _too_often(fold: CapabilityFold, score: ScoreRecorded, drawn: Drawn, *, unit: bool) -> bool:
-        """Whether who asked, or what nobody in particular asked, has its part of the evidence already (`repeats`)."""
+        """Whether who asked, or what nobody in particular asked, has its part of the evidence already, or its API key.
+
+        Of the score only whether it is a pair is looked at, never its value (`repeats`, `of_keys`).
+        """
         paired = score.other_value is not None
-        if not paired and (drawn.identity is not None or not unit):
+        if not paired and not unit:
             return False
-        asked, most = RolloutEvidence._asker(fold, score, drawn)
-        return not (fold.pairs if paired else fold.units).admits(asked, most)
+        if paired or drawn.identity is None:
+            asked, most = RolloutEvidence._asker(fold, score, drawn)
+            if not (fold.pairs if paired else fold.units).admits(asked, most):
+                return True
+        return not fold.keys.admits("pairs" if paired else "units", score.by_key)
 
     def _settle_assignment(self, score: ScoreRecorded, drawn: Drawn) -> bool:
         """Settle what every interaction tells, judged or not: its draw, its guardrails; whether anything was bet."""
@@ -228,8 +235,8 @@ def _shown(score: ScoreRecorded) -> tuple[str, str | None, str, float | None, fl
     )
 
 
-def _line(previous: str, score: ScoreRecorded) -> str:
-    """What the hash chain covers: everything of a score that the fold looks at."""
+def _line(previous: str, score: ScoreRecorded, *, keys: bool) -> str:
+    """What the hash chain covers: everything of a score that the fold looks at, of `keys` where they are bounded."""
     who = score.assignment
     return "\x1f".join(
         (
@@ -256,5 +263,6 @@ def _line(previous: str, score: ScoreRecorded) -> str:
             # Nothing where there is none: proofs of before keep their hashes.
             *(() if (was := score.corrects) is None else (f"{was.value!r}/{was.other_value!r}",)),
             *(() if score.anchor is None else (score.anchor.model_dump_json(),)),
+            *(() if score.by_key is None or not keys else (f"key:{score.by_key}",)),
         )
     )

@@ -64,7 +64,10 @@ class EvidenceState:
         margins = [stage.margin for stage in spec.stages] if spec.advance == "evidence" else []
         graded = spec.people > 0.0
         self.folds = {
-            c.name: CapabilityFold(c, margins if c.watched else [], graded=graded) for c in spec.capabilities
+            c.name: CapabilityFold(
+                c, margins if c.watched else [], graded=graded, most_of_key=spec.most_of_key
+            )
+            for c in spec.capabilities
         }
         self._watched = [self.folds[c.name] for c in watched]
         # With guardrails the capabilities have what is left of alpha.

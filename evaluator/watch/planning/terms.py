@@ -116,10 +116,12 @@ def rollout_spec(
     advance: AdvancePolicy = "schedule",
     calibrations: Mapping[str, Measured] = NOTHING,
     people: bool = False,
+    most_of_key: float | None = None,
 ) -> RolloutSpec:
     """Everything that a rollout fixes before it starts. `calibrations` as `brief_watches` takes them.
 
-    With `people` what they grade during the rollout is part of its evidence.
+    With `people` what they grade during the rollout is part of its evidence; `most_of_key` bounds one API key's part of
+    it.
     """
     return RolloutSpec(
         rollout_id=f"r-{uuid.uuid4().hex[:8]}",
@@ -132,6 +134,7 @@ def rollout_spec(
         advance=advance,
         shadow=shadow,
         people=PEOPLE if people else 0.0,
+        most_of_key=most_of_key,
         brief_sha256=loaded.sha256,
         audit=audit,
     )

@@ -145,7 +145,7 @@ def _counted(rollouts: Sequence[RolloutFigures]) -> Iterator[Metric]:
     )
     aside = CounterMetricFamily(
         "belay_evidence_set_aside",
-        "Those that did not count: their subject or prompt had its part.",
+        "Those that did not count: their subject, prompt or API key had its part.",
         labels=_CAPABILITY,
     )
     unscored = CounterMetricFamily("belay_evidence_unscored", "Scores without a value.", labels=_CAPABILITY)

@@ -67,7 +67,7 @@ def _capability(one: CapabilityEvidence) -> str:
     if (felt := _felt(one)) is not None:
         said.append(felt)
     if one.set_aside:
-        said.append(f"{one.set_aside:,} more did not count, since one subject weighs only so much")
+        said.append(f"{one.set_aside:,} more did not count, since one subject or API key weighs only so much")
     told = f"{name}: {'; '.join(said) or 'no score of both arms yet'}. At most {signed(-limit)} is tolerated."
     return told if one.people is None else f"{told} Judged by {one.judged_by}, {one.people.told()}."
 

@@ -55,6 +55,11 @@ class Admitted:
         """Whether what is asked by this key is evidence."""
         return self._account.key.evidence
 
+    @property
+    def key(self) -> str:
+        """The key's name."""
+        return self._account.key.name
+
     def among(self, routes: Sequence[str]) -> Sequence[str]:
         """Those of the routes that the key may use."""
         allowed = self._account.key.routes

@@ -234,6 +234,17 @@ def test_a_draft_whose_grades_are_evidence_says_so(home: Home, tmp_path: Path) -
     assert any("with 25% of alpha" in line for line in terms_lines(spec))
 
 
+def test_a_draft_that_bounds_keys_says_so_and_without_it_the_file_is_what_it_was(
+    home: Home, tmp_path: Path
+) -> None:
+    bind_audit(home.model("mine"), AuditRef(verdict="pass", sha256="e" * 64))
+    plain = draft(home, tmp_path / "a.yaml")
+    assert "most_of_key" not in plain.model_dump()
+    assert not any("API key" in line for line in terms_lines(plain))
+    spec = draft(home, tmp_path / "b.yaml", "--most-of-key", "0.03")
+    assert any("one API key's are at most 3" in line for line in terms_lines(spec))
+
+
 FORM = DraftAsked(candidate="mine", model="support", stages="5%:2000,25%:4000,50%")
 
 

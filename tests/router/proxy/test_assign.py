@@ -35,6 +35,13 @@ def test_share_0_gives_nobody_the_candidate_and_share_1_everybody(salt: str, ide
     assert assign.arm_of(u, 1.0) == "candidate"
 
 
+def test_a_key_is_known_again_within_a_rollout_and_is_no_subject_of_the_same_words() -> None:
+    assert assign.key_digest("salt", "shop") == assign.key_digest("salt", "shop")
+    told = {assign.key_digest(salt, name) for salt in ("salt", "other") for name in ("shop", "desk")}
+    assert len(told) == 4
+    assert not assign.digest("salt", "shop").startswith(assign.key_digest("salt", "shop"))
+
+
 def test_the_largest_digest_still_lies_below_1() -> None:
     assert unit_of("f" * 32) < 1.0
 

@@ -41,6 +41,11 @@ def test_an_interaction_has_the_routers_facts_and_what_the_bodies_say() -> None:
     assert found.shadow is None
 
 
+def test_the_key_that_it_came_by_is_kept_where_there_is_one() -> None:
+    assert to_interaction(raw(by_key="0f" * 8), "hashed").by_key == "0f" * 8
+    assert "by_key" not in to_interaction(raw(), "full").model_dump()
+
+
 def test_it_comes_back_equal_from_the_wire() -> None:
     found = to_interaction(raw(chat_request(n=1, stop=["a"], logit_bias={"5": -1.5})), "redacted")
     encoded = encode(found)

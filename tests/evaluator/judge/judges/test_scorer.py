@@ -133,6 +133,11 @@ def test_what_a_key_without_evidence_asked_is_unscored_whatever_became_of_it() -
         assert (found.value, found.unscored) == (None, "no_evidence")
 
 
+def test_a_score_says_by_which_key_its_interaction_came() -> None:
+    assert scored(interaction(by_key="0f" * 8)).by_key == "0f" * 8
+    assert scored(interaction()).by_key is None
+
+
 def test_an_untagged_interaction_is_unscored_even_where_it_failed() -> None:
     found = scored(interaction(given=answer("", status=500)), Tag(capability=None, confidence=0.2))
     assert (found.value, found.unscored, found.tag_confidence) == (None, "untagged", 0.2)

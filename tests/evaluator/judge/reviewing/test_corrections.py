@@ -26,7 +26,8 @@ def _scores(*scores):
 
 @pytest.mark.parametrize("arm", ["control", "candidate"])
 def test_grades_of_both_answers_correct_a_score_whichever_arm_served(arm):
-    scores = _scores(score(0, arm=arm, value=0.9, other=0.8))
+    scored = score(0, arm=arm, value=0.9, other=0.8).model_copy(update={"by_key": "k"})
+    scores = _scores(scored)
     corrections = Corrections(scores, [], "ada")
     assert corrections.after(_grade("control", 1.0)) is None
     found = corrections.after(_grade("candidate", 0.25, fraction=0.2))
@@ -34,7 +35,7 @@ def test_grades_of_both_answers_correct_a_score_whichever_arm_served(arm):
     assert (found.value, found.other_value, found.basis) == (own, other, "person")
     assert found.corrects == Judged(value=0.9, other_value=0.8)
     assert (found.judged_fraction, found.judge, found.capability) == (0.2, "j1", "facts")
-    assert found.assignment == scores["interaction-0"].assignment
+    assert (found.assignment, found.by_key) == (scored.assignment, "k")
 
 
 def test_an_arm_without_grades_is_an_arm_without_pairs():

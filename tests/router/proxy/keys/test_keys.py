@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -20,7 +21,7 @@ from router.proxy.keys.keys import Keys
 from router.proxy.keys.metering import Meter
 from router.proxy.wire.answers import Refused
 from telemetry.errors import SettingsError
-from telemetry.hashed_secrets import SecretsFile
+from telemetry.hashed_secrets import SecretsFile, hashed
 from tests.router.proxy.fakes import (
     BODY,
     CHAT,
@@ -244,6 +245,28 @@ async def test_what_a_key_without_evidence_asks_is_answered_recorded_and_drawn_f
         await until(lambda: len(router.shadows()) == 1)
         told = [(r.meta.get("counts", True), r.meta["draw"] is not None) for r in router.records()]
         assert told == [(False, False), (True, True)]
+
+
+async def test_a_record_tells_keys_apart_and_neither_which_they_are_nor_anything_to_check_one_by(
+    tmp_path: Path, file: Path
+) -> None:
+    mine, other = add_key(file, "shop"), add_key(file, "desk")
+    async with rolling(tmp_path, says("x"), keys_file=file) as (router, _, _, http):
+        for number, secret in enumerate((mine, mine, other)):
+            asked = {"api-key": secret, "x-session-id": f"s-{number}"}
+            assert (await http.post(CHAT, json=BODY, headers=asked)).status_code == 200
+        records = router.records()
+        by = [record.meta["by_key"] for record in records]
+        assert by[0] == by[1] != by[2]
+        assert all(re.fullmatch("[0-9a-f]{16}", one) for one in by)
+        told = "".join(str(record.pack()) for record in records)
+        assert not any(text in told for text in (mine, other, hashed(mine), hashed(mine)[:16], "shop"))
+
+
+async def test_where_no_key_is_wanted_none_is_recorded(tmp_path: Path) -> None:
+    async with rolling(tmp_path, says("x")) as (router, _, _, http):
+        assert (await http.post(CHAT, json=BODY, headers={"api-key": "anything"})).status_code == 200
+        assert "by_key" not in router.records()[0].meta
 
 
 async def test_openais_client_knows_the_refusals(tmp_path: Path, file: Path) -> None:
