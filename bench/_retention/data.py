@@ -1,36 +1,28 @@
-"""What bench/retention.py trains on and measures: a target out of Bitext's intents, capabilities beside it.
+"""What bench/retention.py trains on and measures: a target (`targets.py`) and the capabilities beside it.
 
-The target: name the intent of a customer's message, 27 intents. Bitext writes many utterances out of few phrases
-(https://github.com/bitext/customer-support-intent-detection-training-dataset), so the split is by template: all
-utterances with the same content words, entities taken out, fall on one side.
-
-Beside it: the shipped suite's adjacent capabilities and facts of Wikidata, all of them in one capability brief, which
-is what training reads. Its tuning items choose merges and settings; its audit items are asked at the end only. The
-suite's other items stand for traffic: base may answer their prompts for rehearsal. ARC and PIQA are in no brief at all:
-what is not named can still be lost.
+Beside the target: the shipped suite's adjacent capabilities and facts of Wikidata, all of them in one capability brief,
+which is what training reads. Its tuning items choose merges and settings; its audit items are asked at the end only.
+The suite's other items stand for traffic: base may answer their prompts for rehearsal. ARC and PIQA are in no brief at
+all: what is not named can still be lost.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
 import random
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
+from _retention.targets import DATA, INTENTS, ROOT, Part, Target
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from evaluator.briefs.items import normalised_prompt
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT.parent / "shared" / "data"
 BRIEF = ROOT / "examples" / "support" / "brief.yaml"
 TRAFFIC = "traffic.jsonl"  # beside the brief
 COT = (
@@ -38,14 +30,6 @@ COT = (
     "qasc_train.tsv",
     "ecqa_train.even1500.tsv",
     "creak_train.even1500.tsv",
-)
-
-Part = Literal["train", "tune", "test"]
-_FILLERS = frozenset(
-    """a an the i you me my we it is are am be to of for in on at by with from and or if do does did not don t no
-    can could would will may shall should how what where when which who why whether help helping assist assistance
-    assisting need want wanna have has got please there any some about know knowing information info question like
-    looking go going get try trying give tell show let ask check see inform more""".split()  # noqa: SIM905 -- one a line would be ninety lines
 )
 
 
@@ -58,50 +42,14 @@ class Choice:
     gold: int
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One customer's message with its intent."""
-
-    text: str
-    intent: str
-    template: str
-
-    @property
-    def prompt(self) -> str:
-        """How the model is asked."""
-        return f"Customer message: {self.text}\nIntent:"
-
-
 def missing() -> str | None:
     """Why the benchmark's data are not there, or None."""
     return None if (DATA / "bitext_intents").is_dir() else f"no data sets at {DATA}"
 
 
-def messages(part: Part) -> list[Message]:
-    """The target's messages of one part: 80% of the templates train, 10% tune, 10% test."""
-    chosen = []
-    for file in sorted((DATA / "bitext_intents").glob("*.csv")):
-        with file.open(encoding="utf-8") as lines:
-            for row in csv.DictReader(lines):
-                template = _template(row["utterance"], row["entity_value"])
-                if _part(template) == part:
-                    chosen.append(Message(row["utterance"].strip(), row["intent"], template))
-    return sorted(set(chosen), key=lambda m: hashlib.sha256(m.text.encode()).digest())
-
-
-def _template(utterance: str, entity: str) -> str:
-    text = utterance.lower()
-    if entity:
-        text = text.replace(entity.lower(), " entity ")
-    return " ".join(sorted(set(re.findall(r"[a-z]+", text)) - _FILLERS))
-
-
-def _part(template: str) -> Part:
-    bucket = int.from_bytes(hashlib.sha256(template.encode()).digest()[:4], "big") % 10
-    return "test" if bucket == 0 else "tune" if bucket == 1 else "train"
-
-
-def write_brief(folder: Path, tuning: int, testing: int, learnt: int, prompts: int | None) -> Path:
+def write_brief(
+    folder: Path, tuning: int, testing: int, learnt: int, prompts: int | None, target: Target = INTENTS
+) -> Path:
     """Write the brief with all that it names into `folder`; its path. At most so many items a capability and split.
 
     Of the exemplars and of the traffic at most `prompts` each are written.
@@ -133,9 +81,9 @@ def write_brief(folder: Path, tuning: int, testing: int, learnt: int, prompts: i
         "name": "retention",
         "version": "1",
         "owner": "bench/retention.py",
-        "summary": "Intents of customers' messages; everything else must survive.",
-        "training": _training(folder, learnt),
-        "capabilities": [_intent(folder, tuning, testing), *adjacent],
+        "summary": f"{target.what}; everything else must survive.",
+        "training": _training(folder, learnt, target),
+        "capabilities": [_intent(folder, tuning, testing, target), *adjacent],
     }
     path = folder / "brief.yaml"
     path.write_text(yaml.safe_dump(brief, sort_keys=False, allow_unicode=True), encoding="utf-8")
@@ -156,36 +104,41 @@ def choices(count: int) -> dict[str, tuple[Choice, ...]]:
     return {"arc_easy": tuple(arc[:count]), "piqa": tuple(piqa[:count])}
 
 
-def _training(folder: Path, count: int) -> str:
+def _training(folder: Path, count: int, target: Target) -> str:
     """Write `count` of the target's training messages as dialogues, spread evenly over the intents."""
     by_intent = defaultdict(list)
-    for message in messages("train"):
+    for message in target.messages("train"):
         by_intent[message.intent].append(message)
     in_turn = [m for row in zip_longest(*by_intent.values()) for m in row if m is not None][:count]
     rows = [
-        {"messages": [{"role": "user", "content": m.prompt}, {"role": "assistant", "content": m.intent}]}
+        {"messages": [{"role": "user", "content": m.asked}, {"role": "assistant", "content": m.intent}]}
         for m in in_turn
     ]
     return _lines(folder / "train.jsonl", rows)
 
 
-def _intent(folder: Path, tuning: int, testing: int) -> dict[str, Any]:
+def _intent(folder: Path, tuning: int, testing: int, target: Target) -> dict[str, Any]:
+    parts: tuple[tuple[str, Part, int], ...] = (
+        ("tuning", "tune", 3 * tuning),
+        ("audit", "test", 3 * testing),
+    )
     rows = [
-        {"id": f"intent-{split}-{n}", "prompt": m.prompt, "reference": m.intent, "split": split}
-        for split, part, most in (("tuning", "tune", 3 * tuning), ("audit", "test", 3 * testing))
-        for n, m in enumerate(messages(part)[:most])  # type: ignore[arg-type]  # the literals above are parts
+        {"id": f"intent-{split}-{n}", "prompt": m.asked, "reference": m.intent, "split": split}
+        for split, part, most in parts
+        for n, m in enumerate(target.messages(part)[:most])
     ]
-    intents = sorted({m.intent for m in messages("train")})
+    learnt = target.messages("train")
+    intents = sorted({m.intent for m in learnt})
     return {
         "name": "intent",
         "role": "target",
-        "why": "Messages are routed by their intent.",
+        "why": "Messages are routed by it.",
         "share": 0.5,
         "at_5_percent_loss": "One message in twenty waits at the wrong desk.",
         "at_15_percent_loss": "Desks forward more than they answer.",
         "threshold": 0.05,
         "items": _lines(folder / "items" / "intent.jsonl", rows),
-        "exemplars": [m.prompt for m in messages("train")[:20]],
+        "exemplars": [m.asked for m in learnt[:20]],
         "judge": {"verifier": "label", "options": {"labels": intents}},
         "max_tokens": 12,
     }
@@ -232,7 +185,7 @@ def _wikidata(
 
 def _lines(path: Path, rows: Sequence[dict[str, Any]]) -> str:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return str(path.relative_to(path.parents[2] if path.parent.name == "items" else path.parent))
+    return str(path.relative_to(path.parents[1] if path.parent.name == "items" else path.parent))
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:

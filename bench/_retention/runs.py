@@ -19,6 +19,7 @@ from _shape import say
 
 from _retention.data import COT, DATA, TRAFFIC, choices, write_brief
 from _retention.suite import Scores, score
+from _retention.targets import INTENTS, Target
 from evaluator.briefs.brief import LoadedBrief, load_brief
 from serving.models.base_model import prepare_base_model
 from serving.models.manifest import attest
@@ -68,21 +69,27 @@ class Tuned:
 
 
 class Lab:
-    """Base, brief and test items, made once."""
+    """Base, brief and test items, made once. `more` scores a model on what else is asked; `asked` names that."""
 
-    def __init__(self, size: Size) -> None:
+    def __init__(
+        self,
+        size: Size,
+        target: Target = INTENTS,
+        more: Callable[[Any], Scores] | None = None,
+        asked: str = "",
+    ) -> None:
         import torch  # noqa: PLC0415 - the help text needs it not
         from transformers import AutoTokenizer  # noqa: PLC0415 - as above
 
         torch.set_num_threads(_cores())
-        self.size = size
+        self.size, self.target, self._more, self._asked = size, target, more, asked
         self.base = prepare_base_model(CACHE / "base")
-        self.folder = CACHE / f"brief-{size.tuning}-{size.testing}-{size.learnt}"
+        self.folder = CACHE / f"{target.name}-{size.tuning}-{size.testing}-{size.learnt}"
         self.loaded: LoadedBrief = load_brief(
-            write_brief(self.folder, size.tuning, size.testing, size.learnt, size.prompts)
+            write_brief(self.folder, size.tuning, size.testing, size.learnt, size.prompts, target)
         )
         self.choices = choices(2 * size.testing)
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(str(self.base))
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(str(self.base))
 
     def settings(self, name: str, tuned: Tuned, seed: int, **changed: Any) -> TrainSettings:
         """Plain LoRA as the sweep tuned it, with what `changed` adds."""
@@ -180,7 +187,9 @@ class Lab:
     def _score(self, folder: Path) -> Scores:
         from trainer.methods.lora import load_base  # noqa: PLC0415 - torch, as above
 
-        return score(load_base(folder, "bfloat16"), self._tokenizer, self.loaded, self.choices)
+        model = load_base(folder, "bfloat16")
+        found = score(model, self.tokenizer, self.loaded, self.choices)
+        return found if self._more is None else {**found, **self._more(model)}
 
     def _adapter(self, settings: TrainSettings) -> Path:
         from trainer.pipeline import recipe  # noqa: PLC0415 - torch, as above
@@ -195,7 +204,7 @@ class Lab:
 
     @property
     def _test(self) -> list[Any]:
-        return [self.loaded.sha256, self.size.testing]
+        return [self.loaded.sha256, self.size.testing, *([self._asked] if self._asked else [])]
 
     def _kept(self, name: str, depends: dict[str, Any], make: Any) -> Any:
         path = CACHE / "results" / f"{name}-{_digest(depends)}.json"

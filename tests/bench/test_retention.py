@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from _retention import data
 from _retention import table as tables
+from _retention.targets import INTENTS, TOPICS
 
 
 def _table(**rows):
@@ -49,8 +50,17 @@ def test_lora_is_compared_where_it_has_gained_as_much():
 def test_no_template_is_on_two_sides_of_the_split():
     if data.missing():
         pytest.skip("the data sets are not beside this checkout")
-    parts = {part: {m.template for m in data.messages(part)} for part in ("train", "tune", "test")}
+    parts = {part: {m.template for m in INTENTS.messages(part)} for part in ("train", "tune", "test")}
     assert all(len(templates) > 100 for templates in parts.values())
     assert not parts["train"] & parts["test"]
     assert not parts["train"] & parts["tune"]
     assert not parts["tune"] & parts["test"]
+
+
+def test_no_request_is_learnt_and_asked():
+    if data.missing():
+        pytest.skip("the data sets are not beside this checkout")
+    for target in (INTENTS, TOPICS):
+        parts = {part: {m.text for m in target.messages(part)} for part in ("train", "tune", "test")}
+        assert all(len(texts) > 300 for texts in parts.values())
+        assert not parts["train"] & (parts["tune"] | parts["test"])
