@@ -52,7 +52,9 @@ class RehearsalSettings(Settings):
 
     The prompts are the brief's exemplars, or the lines of `prompts` (JSONL `{"capability", "prompt"}`), or
     both; `self_generated` more of each capability are written by base from those. `share` of every batch is
-    rehearsal, the same of each capability. `kl` weighs KL(base || candidate) on the rehearsed tokens beside their
+    rehearsal, the same of each capability. `general` prompts of those that ship, of every topic as many, are answered
+    by base beside them, and take `general_share` of the rehearsal as a whole; all of it where there are no others.
+    `kl` weighs KL(base || candidate) on the rehearsed tokens beside their
     cross entropy; it needs an adapter that can be switched off, which osf is not. With `learn` false there is no cross
     entropy on them: the KL alone, which asks nothing of a model that still answers as base does.
     """
@@ -61,17 +63,31 @@ class RehearsalSettings(Settings):
     prompts: Path | None = None
     exemplars: bool = True
     self_generated: Annotated[int, Field(ge=0)] = 0
+    general: Annotated[int, Field(ge=0)] = 0
+    general_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     max_new_tokens: Count = 64
     kl: Annotated[float, Field(ge=0)] = 0.0
     learn: bool = True
 
     @model_validator(mode="after")
     def _has_prompts(self) -> RehearsalSettings:
-        if not self.exemplars and self.prompts is None:
-            raise ValueError("there is nothing to rehearse: give 'prompts', or leave 'exemplars' on")
+        if not self.named and self.general == 0:
+            raise ValueError(
+                "there is nothing to rehearse: give 'prompts' or 'general', or leave 'exemplars' on"
+            )
+        if not self.named and self.self_generated > 0:
+            raise ValueError(
+                "'self_generated' prompts follow those of capabilities, and there are none: give 'prompts', or leave "
+                "'exemplars' on"
+            )
         if not self.learn and self.kl == 0:
             raise ValueError("without 'learn' rehearsal acts through 'kl' alone: set it above 0")
         return self
+
+    @property
+    def named(self) -> bool:
+        """Whether prompts of capabilities are rehearsed, and not general ones alone."""
+        return self.exemplars or self.prompts is not None
 
 
 class DecontaminationSettings(Settings):
