@@ -50,28 +50,44 @@ class SourceSettings(Settings):
 class RehearsalSettings(Settings):
     """Self-synthesized rehearsal: base answers prompts of the adjacent capabilities, and its answers are replayed.
 
-    The prompts are the brief's exemplars, or the lines of `prompts` (JSONL `{"capability", "prompt"}`), or
-    both; `self_generated` more of each capability are written by base from those. `share` of every batch is
-    rehearsal, the same of each capability. `kl` weighs KL(base || candidate) on the rehearsed tokens beside their
-    cross entropy; it needs an adapter that can be switched off, which osf is not. With `learn` false there is no cross
-    entropy on them: the KL alone, which asks nothing of a model that still answers as base does.
+    The prompts are the brief's exemplars, or the lines of `prompts` (JSONL `{"capability", "prompt"}`), or both;
+    `self_generated` more of each capability are written by base from those. `share` of every batch is rehearsal,
+    the same of each capability. `general` prompts of those that ship, of every topic as many, are answered by base
+    beside them, and take `general_share` of the rehearsal as a whole; all of it where there are no others. `kl`
+    weighs KL(base || candidate) on the rehearsed tokens beside their cross entropy; it needs an adapter that can be
+    switched off, which osf is not. With `learn` false there is no cross entropy on them: the KL alone, which asks
+    nothing of a model that still answers as base does.
     """
 
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     prompts: Path | None = None
     exemplars: bool = True
     self_generated: Annotated[int, Field(ge=0)] = 0
+    general: Annotated[int, Field(ge=0)] = 0
+    general_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     max_new_tokens: Count = 64
     kl: Annotated[float, Field(ge=0)] = 0.0
     learn: bool = True
 
     @model_validator(mode="after")
     def _has_prompts(self) -> RehearsalSettings:
-        if not self.exemplars and self.prompts is None:
-            raise ValueError("there is nothing to rehearse: give 'prompts', or leave 'exemplars' on")
+        if not self.named and self.general == 0:
+            raise ValueError(
+                "there is nothing to rehearse: give 'prompts' or 'general', or leave 'exemplars' on"
+            )
+        if not self.named and self.self_generated > 0:
+            raise ValueError(
+                "'self_generated' prompts follow those of capabilities, and there are none: give 'prompts', or leave "
+                "'exemplars' on"
+            )
         if not self.learn and self.kl == 0:
             raise ValueError("without 'learn' rehearsal acts through 'kl' alone: set it above 0")
         return self
+
+    @property
+    def named(self) -> bool:
+        """Whether prompts of capabilities are rehearsed, and not general ones alone."""
+        return self.exemplars or self.prompts is not None
 
 
 class DecontaminationSettings(Settings):
@@ -130,11 +146,25 @@ class CheckpointSettings(Settings):
 
     It asks at most `items` tuning items a capability; 0 save without asking. Training stops early once `patience`
     evaluations in a row brought nothing new to the Pareto front. The best checkpoint is the one that is merged.
+
+    Where it asks, KL(candidate || base) is measured too, in nats a token, on the candidate's own answers to at most
+    `kl_prompts` of the target's tuning prompts. A checkpoint above `most_kl` is the last one, and is not merged unless
+    there is no other.
     """
 
     every: Count = 10
     items: Annotated[int, Field(ge=0)] = 0
     patience: Count = 3
+    kl_prompts: Count = 16
+    most_kl: Positive | None = None
+
+    @model_validator(mode="after")
+    def _measures_kl(self) -> CheckpointSettings:
+        if self.most_kl is not None and self.items == 0:
+            raise ValueError(
+                "'most_kl' chooses between checkpoints that the suite is asked of: set 'items' above 0"
+            )
+        return self
 
 
 class WatchingSettings(Settings):
@@ -226,6 +256,11 @@ class TrainSettings(Settings):
             raise ValueError(f"ewc needs a change that is the product BA, which {self.lora.variant}'s is not")
         if self.rehearsal is not None and self.rehearsal.kl > 0 and self.lora.variant == "osf":
             raise ValueError("rehearsal.kl needs base under the adapter, and osf trains base's own weights")
+        most_kl = self.checkpoints.most_kl if self.checkpoints is not None else None
+        if most_kl is not None and self.lora.variant == "osf":
+            raise ValueError(
+                "checkpoints.most_kl needs base under the adapter, and osf trains base's own weights"
+            )
         return self
 
 

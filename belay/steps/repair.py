@@ -24,6 +24,7 @@ from telemetry.files import write_renamed
 from telemetry.reading import Unreadable
 from trainer.config import TrainSettings, beside, load_train_settings
 from trainer.data.dialogues import load_dialogues
+from trainer.rehearsing.general import shipped_prompts
 from trainer.rehearsing.prompts import read_prompts
 from trainer.repairing.log import gathered, rolled_back
 from trainer.repairing.repair import Harvest, repaired, settings_of
@@ -198,6 +199,8 @@ def _trained_on(settings: TrainSettings, loaded: LoadedBrief) -> set[str]:
     said = [m.content for d in load_dialogues(settings.data) for m in d.messages if m.role == "user"]
     if settings.rehearsal is not None and settings.rehearsal.prompts is not None:
         said += [prompt.text for prompt in read_prompts(settings.rehearsal.prompts)]
+    if settings.rehearsal is not None and settings.rehearsal.general:
+        said += shipped_prompts()
     said += [text for c in loaded.brief.capabilities for text in c.exemplars]
     return {normalised_prompt(text) for text in said}
 

@@ -62,6 +62,13 @@ def test_a_name_that_would_leave_the_models_folder_is_refused(tmp_path: Path) ->
         ("rehearsal: {share: 0.5}\n", "rehearsal: needs the capability brief"),
         ("rehearsal: {kl: 1}\nlora: {variant: osf}\nbrief: b\n", "kl needs base under the adapter"),
         ("rehearsal: {learn: false}\nbrief: b\n", "set it above 0"),
+        ("rehearsal: {general: 9}\n", "rehearsal: needs the capability brief"),
+        ("rehearsal: {general: -1}\nbrief: b\n", "rehearsal.general"),
+        ("rehearsal: {general: 9, general_share: 1}\nbrief: b\n", "rehearsal.general_share"),
+        ("rehearsal: {exemplars: false, general: 9, self_generated: 2}\n", "follow those of capabilities"),
+        ("checkpoints: {most_kl: 0.5}\n", "set 'items' above 0"),
+        ("checkpoints: {items: 8, most_kl: 0}\nbrief: b\n", "checkpoints.most_kl"),
+        ("checkpoints: {items: 8, most_kl: 1}\nlora: {variant: osf}\nbrief: b\n", "most_kl needs base under"),
         ("decontaminate: {}\n", "decontaminate: needs the capability brief"),
         ("mix: [{path: a.tsv, share: 0.1, answer_phrase: So.}]\n", "answer_phrase"),
     ],
@@ -69,6 +76,12 @@ def test_a_name_that_would_leave_the_models_folder_is_refused(tmp_path: Path) ->
 def test_data_that_make_no_sense_together_are_refused(tmp_path: Path, extra: str, why: str) -> None:
     with pytest.raises(SettingsError, match=why):
         load_train_settings(write(tmp_path, GOOD + extra))
+
+
+def test_general_prompts_alone_are_something_to_rehearse_and_need_no_brief(tmp_path: Path) -> None:
+    settings = load_train_settings(write(tmp_path, GOOD + "rehearsal: {exemplars: false, general: 88}\n"))
+    assert settings.rehearsal is not None
+    assert (settings.rehearsal.general, settings.rehearsal.named, settings.brief) == (88, False, None)
 
 
 def test_settings_and_pipeline_import_without_torch() -> None:

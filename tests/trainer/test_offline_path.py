@@ -16,6 +16,7 @@ from serving.models.manifest import attest, file_sha256, read_manifest
 from telemetry.errors import BaselineError, SettingsError
 from telemetry.events import AuditRef
 from tests.trainer.tiny_shop import TRAFFIC, tiny_settings, tiny_shop
+from trainer.config import CheckpointSettings, RehearsalSettings, TrainSettings
 from trainer.loop.disk import DiskFull
 from trainer.pipeline import Auditing, recipe, run
 from trainer.scoring.records import Record
@@ -160,6 +161,67 @@ def test_training_stops_early_once_nothing_new_is_gained(shop: Path, tmp_path: P
     )
     found = record(run(idle))
     assert (found.steps, found.checkpoint) == (6, 2)
+
+
+FAR: dict[str, Any] = {"steps": 20, "learning_rate": 0.01, "watch": None}
+
+
+def test_the_distance_from_base_grows_and_a_limit_on_it_ends_the_training_before(
+    shop: Path, tmp_path: Path
+) -> None:
+    asked = {"every": 2, "items": 8, "patience": 10, "kl_prompts": 8}
+    free = record(run(tiny_settings(shop, tmp_path / "free", checkpoints=asked, **FAR)))
+    away = [one.kl or 0.0 for one in free.evaluations]
+    assert away[-1] > away[0] > 0.0
+    page = (tmp_path / "free" / "training.html").read_text()
+    assert all(f"{kl:.3f}</td>" in page for kl in away)
+    assert "Above" not in page.split("<h2>Checkpoints")[1].split("<table>")[0]
+    limit = away[1] * 1.001
+    limited = {"checkpoints": {**asked, "most_kl": limit}, "track": ["prometheus"], **FAR}
+    held = record(run(tiny_settings(shop, tmp_path / "held", **limited)))
+    last = next(step for step, kl in enumerate(away) if kl > limit)
+    assert held.evaluations == free.evaluations[: last + 1]
+    assert held.steps == free.evaluations[last].step
+    assert (held.evaluations[held.checkpoint // 2 - 1].kl or 0.0) <= limit
+    [tracked] = (tmp_path / ".training" / "tracked" / "prometheus").glob("*.prom")
+    told = re.findall(r"^belay_training_target_kl\{.*\} (.+)$", tracked.read_text(), re.MULTILINE)
+    assert [float(value) for value in told] == [held.evaluations[-1].kl]
+    assert f"Above {limit} training stops" in (tmp_path / "held" / "training.html").read_text()
+
+
+def test_osf_has_no_base_to_be_away_from(shop: Path, tmp_path: Path) -> None:
+    found = record(
+        run(
+            tiny_settings(
+                shop,
+                tmp_path / "c",
+                steps=2,
+                lora={"rank": 4, "variant": "osf"},
+                checkpoints={"items": 4},
+                watch=None,
+            )
+        )
+    )
+    assert [one.kl for one in found.evaluations] == [None]
+    assert "not measured" in (tmp_path / "c" / "training.html").read_text()
+
+
+def test_a_training_that_an_older_version_began_goes_on_where_it_uses_nothing_new(shop: Path) -> None:
+    """Its recipe, which names its folder, has none of the later keys."""
+    blocks: dict[str, Any] = {"rehearsal": {"share": 0.5}, "checkpoints": {"items": 8}}
+    plain = recipe(tiny_settings(shop, shop / "out", **blocks))[2]
+    assert set(plain["rehearsal"]) == {
+        *("share", "prompts", "exemplars", "self_generated", "max_new_tokens", "kl", "learn")
+    }
+    assert set(plain["checkpoints"]) == {"every", "items", "patience"}
+    blocks["rehearsal"]["general"], blocks["checkpoints"]["most_kl"] = 44, 0.5
+    newer = recipe(tiny_settings(shop, shop / "out", **blocks))[2]
+    assert (newer["rehearsal"]["general"], newer["checkpoints"]["most_kl"]) == (44, 0.5)
+    read_again = TrainSettings.model_validate(
+        plain | {"base": shop, "data": shop, "output": shop, "brief": shop}
+    )
+    assert read_again.rehearsal == RehearsalSettings(share=0.5)
+    assert read_again.checkpoints == CheckpointSettings(items=8)
 
 
 def _auditing(shop: Path, base_sha256: str, **changes: Any) -> Auditing:

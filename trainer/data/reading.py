@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from evaluator.audit.benchmarks.texts import brief_texts
 from evaluator.briefs.brief import LoadedBrief
@@ -11,6 +11,12 @@ from trainer.config import TrainSettings
 from trainer.data.decontaminate import Protected, Report, clean
 from trainer.data.dialogues import Source, data_sha256
 from trainer.data.formats import load_sources
+
+_LATER: Final[dict[str, dict[str, Any]]] = {
+    "rehearsal": {"general": 0, "general_share": 0.5},
+    "checkpoints": {"kl_prompts": 16, "most_kl": None},
+}
+"""Keys that came after the first release, with the values at which a training is what it was before there were any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,8 @@ def read_data(settings: TrainSettings, loaded: LoadedBrief | None) -> Data:
 def named_by_content(settings: TrainSettings, loaded: LoadedBrief | None) -> dict[str, Any]:
     """The settings that decide the result, with every file by its hash.
 
-    Where files lie and judges answer, how many threads there are and who is told of the progress decide nothing.
+    Where files lie and judges answer, how many threads there are and who is told of the progress decide nothing. Keys
+    of `_LATER` are left out at the values there, so that a training that an older version made or began is the same.
     """
     found = settings.model_dump(mode="json", exclude={"base", "data", "output", "judges", "threads", "track"})
     found["brief"] = loaded.sha256 if loaded is not None else None
@@ -43,4 +50,7 @@ def named_by_content(settings: TrainSettings, loaded: LoadedBrief | None) -> dic
         found["rehearsal"]["prompts"] = data_sha256(settings.rehearsal.prompts)
     if settings.ewc is not None:
         del found["ewc"]["sidecar"]
+    for block, later in _LATER.items():
+        if found[block] is not None:
+            found[block] = {k: v for k, v in found[block].items() if k not in later or v != later[k]}
     return found

@@ -28,13 +28,17 @@ from trainer.watching.watch_log import Row
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """Where states are kept, after which steps, and how a checkpoint is evaluated (None: not at all)."""
+    """Where states are kept, after which steps, and how a checkpoint is evaluated (None: not at all).
+
+    `patience` and `most_kl` are those of `CheckpointSettings`; None of either stops nothing.
+    """
 
     folder: Path
     recipe: str
     at: Collection[int]
     evaluate: Evaluate | None = None
     patience: int | None = None
+    most_kl: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,13 @@ def fit(
         keeper = None
         if keeping is not None:
             keeper = Checkpoints(
-                keeping.folder, keeping.recipe, keeping.at, keeping.evaluate, keeping.patience, main=is_main()
+                keeping.folder,
+                keeping.recipe,
+                keeping.at,
+                keeping.evaluate,
+                keeping.patience,
+                keeping.most_kl,
+                main=is_main(),
             )
         saved = keeper.saved(stock.notice) if keeper is not None else None
         parts = Parts(fisher=fisher, probes=stock.probes, keeper=keeper, saved=saved)

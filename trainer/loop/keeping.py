@@ -21,7 +21,7 @@ from telemetry.files import write_renamed
 from trainer.loop import resume
 from trainer.loop.disk import require_room
 from trainer.loop.resume import State, Tensors
-from trainer.scoring.checkpoints import Evaluation, best, front, nothing_new
+from trainer.scoring.checkpoints import Evaluation, best, eligible, enough, front
 
 Evaluate = Callable[[int, Any], Evaluation]
 """Asks the capability suite of a model at a step."""
@@ -40,8 +40,8 @@ class _Evaluated(Value):
 class Checkpoints:
     """Saves the state after each step of `at`, evaluates it, and says when nothing new is gained.
 
-    `evaluate` of None saves without asking, `patience` of None never has enough. Only a process that is `main`
-    writes; the others follow.
+    `evaluate` of None saves without asking, `patience` of None never has enough, `most_kl` of None takes any
+    checkpoint. Only a process that is `main` writes; the others follow.
     """
 
     def __init__(
@@ -51,12 +51,14 @@ class Checkpoints:
         at: Collection[int],
         evaluate: Evaluate | None,
         patience: int | None = None,
+        most_kl: float | None = None,
         *,
         main: bool = True,
     ) -> None:
         self.evaluations: list[Evaluation] = []
         self._folder, self._recipe, self._at = folder, recipe, frozenset(at)
-        self._evaluate, self._patience, self._main = evaluate, patience, main
+        self._evaluate, self._main = evaluate, main
+        self._patience, self._most_kl = patience, most_kl
         self._files: dict[int, str] = {}
         self._last: State | None = None
 
@@ -91,14 +93,14 @@ class Checkpoints:
         self._last = state
 
     def enough(self, step: int, model: Any) -> bool:
-        """Evaluate the checkpoint unless it was; whether the last ones have brought nothing new."""
+        """Evaluate the checkpoint unless it was; whether the last ones have brought nothing new, or it is too far."""
         if self._evaluate is None:
             return False
         if step not in {e.step for e in self.evaluations}:
             self.evaluations.append(self._evaluate(step, model))
             if self._main and self._last is not None:
                 self._write_front(self._last)
-        return self._patience is not None and nothing_new(self.evaluations, self._patience)
+        return enough(self.evaluations, self._patience, self._most_kl)
 
     def chosen(self) -> tuple[int, Tensors] | None:
         """Step and weights of the best checkpoint by the rule; None where none was evaluated.
@@ -107,7 +109,7 @@ class Checkpoints:
         """
         if not self.evaluations:
             return None
-        step = best(self.evaluations).step
+        step = best(self.evaluations, self._most_kl).step
         if self._last is not None and self._last.step == step:
             return step, self._last.weights
         path = self._weights_file(step)
@@ -120,7 +122,7 @@ class Checkpoints:
 
     def _write_front(self, state: State) -> None:
         """Keep the weights where they are on the front, drop those that are not any more."""
-        on_front = {e.step for e in front(self.evaluations)}
+        on_front = {e.step for e in front(eligible(self.evaluations, self._most_kl))}
         path = self._weights_file(state.step)
         if state.step in on_front:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -46,14 +46,14 @@ def _keeping(
         return None
     at = {*range(asked.every, settings.steps + 1, asked.every), settings.steps}
     recipe = f"{place.recipe} {settings.learning_rate!r} {settings.steps}"  # the sweep may have changed them
-    evaluate = _tracked(evaluating.on(asked.items), trackers) if asked.items else None
-    return Keeping(place.folder, recipe, at, evaluate, asked.patience)
+    evaluate = _tracked(evaluating.on_checkpoints(asked), trackers) if asked.items else None
+    return Keeping(place.folder, recipe, at, evaluate, asked.patience, asked.most_kl)
 
 
 def _tracked(evaluate: Evaluate, trackers: Trackers) -> Evaluate:
     def evaluated(step: int, model: Any) -> Evaluation:
         found = evaluate(step, model)
-        trackers.log(step, {"target": found.target, "retention": found.retention})
+        trackers.log(step, {"target": found.target, "retention": found.retention, "target_kl": found.kl})
         return found
 
     return evaluated

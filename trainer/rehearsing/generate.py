@@ -76,6 +76,30 @@ def answer(
     Raises UsageError for limits that do not fit the conversations, and for a conversation that leaves no room
     for its answer.
     """
+    produced = answer_tokens(
+        model,
+        tokenizer,
+        conversations,
+        max_new_tokens,
+        batch_size=batch_size,
+        adapter=adapter,
+        progress=progress,
+    )
+    ends = _end_marks(model, tokenizer)
+    return [_answer(tokenizer, said, ends) for _, said in produced]
+
+
+def answer_tokens(
+    model: Any,
+    tokenizer: Any,
+    conversations: Sequence[Sequence[Message]],
+    max_new_tokens: Sequence[int] | int,
+    *,
+    batch_size: int = 64,
+    adapter: bool = True,
+    progress: Report | None = None,
+) -> list[tuple[list[int], list[int]]]:
+    """As `answer`, in tokens: of each conversation as it is asked, and of its answer with the end mark, if one came."""
     limits = _limits(max_new_tokens, len(conversations))
     rows = [_encode(tokenizer, conversation) for conversation in conversations]
     _check_room(rows, limits, getattr(model.config, "max_position_embeddings", None))
@@ -88,7 +112,7 @@ def answer(
             batch = order[first : first + batch_size]
             produced = _decode(model, [rows[i] for i in batch], [limits[i] for i in batch], ends, told)
             answers.update(zip(batch, produced, strict=True))
-    return [_answer(tokenizer, answers[index], ends) for index in range(len(rows))]
+    return [(row, answers[index]) for index, row in enumerate(rows)]
 
 
 def _answer(tokenizer: Any, produced: list[int], ends: frozenset[int]) -> Answer:

@@ -1,10 +1,10 @@
-"""The prompts that base is to answer: the brief's exemplars, a file of traffic, what base writes itself."""
+"""The prompts that base is to answer: the brief's exemplars, a file of traffic, what base writes, general ones."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from telemetry.events import Value
 from trainer.data.decontaminate import Protected
 from trainer.data.formats import lines_of
 from trainer.rehearsing.base_answers import Asking
+from trainer.rehearsing.general import GENERAL
 from trainer.rehearsing.self_prompts import Prompt, write_prompts
 
 Tag = Callable[[str], str | None]
@@ -84,6 +85,28 @@ class Gathering:
         self.prompts += taken
         self.written.update(prompt.capability for prompt in taken)
         self.dropped.update({(name, f"prompt {why}"): count for (name, why), count in dropped.items()})
+
+    def add_general(self, wanted: int, shipped: Sequence[str]) -> None:
+        """The first `wanted` of the shipped prompts that are new and overlap no item.
+
+        Raises UsageError where fewer ship, and where a capability has their name.
+        """
+        if wanted > len(shipped):
+            raise UsageError(f"rehearsal.general is {wanted}, and {len(shipped)} general prompts ship")
+        names = {prompt.capability for prompt in self.prompts}
+        if self._loaded is not None:
+            names.update(capability.name for capability in self._loaded.brief.capabilities)
+        if GENERAL in names:
+            raise UsageError(
+                f"a capability is called {GENERAL!r}, as the prompts of rehearsal.general are",
+                hint="Give the capability another name, or set rehearsal.general to 0.",
+            )
+        last = len(self.prompts) + wanted
+        for text in shipped:
+            if len(self.prompts) == last:
+                break
+            prompt = Prompt(GENERAL, text)
+            self._take(prompt, self._refuse(prompt))
 
     def _take(self, prompt: Prompt, why: str | None) -> None:
         if why is None:

@@ -3,6 +3,7 @@
 Every capability is rehearsed alike, whatever its share of the traffic, and also where base is at the floor: what is
 kept is base's behaviour, right or wrong. A wrong answer of base teaches nothing new, it only holds the weights where
 they are; whereas a capability left out falls unseen (addition fell from 40 to 5% where only others were rehearsed).
+General prompts stand for those that no brief names.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from trainer.data.decontaminate import Protected
 from trainer.data.dialogues import Dialogue, Source
 from trainer.rehearsing.base_answers import Asking
 from trainer.rehearsing.degenerate import degenerate
+from trainer.rehearsing.general import GENERAL, shipped_prompts
 from trainer.rehearsing.prompts import Gathering, Tag
 
 PREFIX: Final = "rehearsal/"
@@ -30,14 +32,14 @@ PREFIX: Final = "rehearsal/"
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What is rehearsed, and its share of every batch. All mappings are by capability.
+    """What is rehearsed, and its share of every batch. All mappings are by capability; `shares` add up to it.
 
     `written` counts the prompts among them that base wrote itself. `dropped` counts prompts and answers by reason.
     `overlapping` counts exemplars that share words with items: those are kept, since the brief's author put them
     beside each other, and only told.
     """
 
-    share: float
+    shares: Mapping[str, float]
     dialogues: Mapping[str, tuple[Dialogue, ...]]
     written: Mapping[str, int]
     dropped: Mapping[str, Mapping[str, int]]
@@ -45,11 +47,11 @@ class Rehearsal:
 
     @property
     def sources(self) -> list[Source]:
-        """One source for each capability, which divide the share evenly."""
+        """One source for each capability."""
         return [
             Source(
                 name=f"{PREFIX}{capability}",
-                share=self.share / len(self.dialogues),
+                share=self.shares[capability],
                 dialogues=dialogues,
                 sha256=_content_sha256(dialogues),
                 rehearsed=True,
@@ -96,33 +98,21 @@ def rehearse(
 ) -> Rehearsal:
     """Gather prompts, let base write more, and let base answer all of them, as the brief's audit would ask.
 
-    Prompts from the file and those that base wrote are dropped where they overlap a benchmark item or are known
-    already; answers where they are empty or loop. An answer that its limit cut off is kept and learnt without an end.
+    Prompts from the file, those that base wrote and general ones are dropped where they overlap a benchmark item or
+    are known already; answers where they are empty or loop. An answer that its limit cut off is kept and learnt
+    without an end.
 
     Raises UsageError where there are no prompts, and where a capability is left with no answer: it would be forgotten.
-    With a brief that goes for each of its adjacent capabilities.
+    With a brief that goes for each of its adjacent capabilities, unless general prompts alone are rehearsed.
     """
-    gathering = Gathering(loaded, protected, tag)
-    if settings.exemplars and loaded is not None:
-        gathering.add_exemplars(loaded)
-    if settings.prompts is not None:
-        gathering.add_file(settings.prompts)
-    if not gathering.prompts:
-        raise UsageError(
-            "there is no prompt to rehearse", hint="Give rehearsal.prompts, or a brief with exemplars."
-        )
-    if settings.self_generated:
-        gathering.add_written(settings.self_generated, ask, seed)
+    gathering = _gathered(settings, loaded, protected, ask, tag, seed)
     prompts = gathering.prompts
     system = loaded.brief.system_prompt if loaded is not None else None
     turns = [_asked(prompt.text, system) for prompt in prompts]
     answers = ask(turns, settings.max_new_tokens)
-    adjacent = (
-        [c.name for c in loaded.brief.capabilities if c.role == "adjacent"] if loaded is not None else []
-    )
-    dialogues: dict[str, list[Dialogue]] = {
-        name: [] for name in (*adjacent, *(p.capability for p in prompts))
-    }
+    wanted = [*_adjacent(settings, loaded), *(prompt.capability for prompt in prompts)]
+    general = [GENERAL] if settings.general else []
+    dialogues: dict[str, list[Dialogue]] = {name: [] for name in (*wanted, *general)}
     for prompt, asked, answer in zip(prompts, turns, answers, strict=True):
         why = degenerate(answer.text)
         if why is None:
@@ -131,13 +121,60 @@ def rehearse(
         else:
             gathering.dropped[prompt.capability, f"answer {why}"] += 1
     _require_all(dialogues, gathering.dropped)
+    named = [name for name in dialogues if name not in general]
     return Rehearsal(
-        share=settings.share,
+        shares=shares_of(named, settings.share, settings.general_share if general else 0.0),
         dialogues={capability: tuple(found) for capability, found in dialogues.items()},
         written=dict(gathering.written),
         dropped=_by_capability(gathering.dropped),
         overlapping=dict(gathering.overlapping),
     )
+
+
+def shares_of(named: Sequence[str], share: float, general_share: float) -> dict[str, float]:
+    """Each one's part of a batch, of which `share` is rehearsal.
+
+    General prompts, where there are any, have `general_share` of that, and all of it where no capability is `named`;
+    these divide the rest evenly.
+
+    >>> shares_of(("sums", "lists"), 0.5, 0.2)
+    {'sums': 0.2, 'lists': 0.2, 'general': 0.1}
+    """
+    if not named:
+        return {GENERAL: share}
+    found = dict.fromkeys(named, share * (1.0 - general_share) / len(named))
+    return found | {GENERAL: share * general_share} if general_share else found
+
+
+def _gathered(
+    settings: RehearsalSettings,
+    loaded: LoadedBrief | None,
+    protected: Protected,
+    ask: Asking,
+    tag: Tag,
+    seed: int,
+) -> Gathering:
+    gathering = Gathering(loaded, protected, tag)
+    if settings.exemplars and loaded is not None:
+        gathering.add_exemplars(loaded)
+    if settings.prompts is not None:
+        gathering.add_file(settings.prompts)
+    if settings.named and not gathering.prompts:
+        raise UsageError(
+            "there is no prompt to rehearse", hint="Give rehearsal.prompts, or a brief with exemplars."
+        )
+    if settings.self_generated:
+        gathering.add_written(settings.self_generated, ask, seed)
+    if settings.general:
+        gathering.add_general(settings.general, shipped_prompts())
+    return gathering
+
+
+def _adjacent(settings: RehearsalSettings, loaded: LoadedBrief | None) -> list[str]:
+    """The capabilities that have to be rehearsed: none where general prompts stand for all."""
+    if loaded is None or not settings.named:
+        return []
+    return [c.name for c in loaded.brief.capabilities if c.role == "adjacent"]
 
 
 def _tag(settings: RehearsalSettings, loaded: LoadedBrief | None) -> Tag:

@@ -133,7 +133,10 @@ def repaired(
         before = RehearsalSettings(share=left * SHARE, kl=KL, learn=False, max_new_tokens=max_tokens)
     return settings.model_copy(
         update={
-            "rehearsal": before.model_copy(update={"prompts": prompts}),
+            # Where general prompts alone were rehearsed, the file would leave capabilities without any.
+            "rehearsal": before.model_copy(
+                update={"prompts": prompts, "exemplars": before.exemplars or not before.named}
+            ),
             "output": output,
             "name": name,
         }

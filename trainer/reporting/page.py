@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from trainer.loop.resume import LoggedStep
 from trainer.reporting.watch_plot import draw_front, draw_watch
-from trainer.scoring.checkpoints import RULE, front
+from trainer.scoring.checkpoints import RULE, eligible, front
 from trainer.scoring.records import Record
 from trainer.watching.watch_log import Row
 
@@ -39,6 +39,7 @@ def write_page(
     )
     environment.filters["percent"] = _percent
     evaluations = record.evaluations
+    most_kl = (settings.get("checkpoints") or {}).get("most_kl")
     page = environment.get_template("training.html.j2").render(
         name=name,
         base=base_sha256,
@@ -47,8 +48,9 @@ def write_page(
         steps=steps,
         watched=bool(watched),
         watch_png=_text(picture),
-        front_png=_text(draw_front(evaluations)) if evaluations else "",
-        on_front={e.step for e in front(evaluations)},
+        front_png=_text(draw_front(evaluations, most_kl)) if evaluations else "",
+        most_kl=most_kl,
+        on_front={e.step for e in front(eligible(evaluations, most_kl))},
         chosen=next((e for e in evaluations if e.step == record.checkpoint), None),
         settings=yaml.safe_dump(settings, sort_keys=False),
     )

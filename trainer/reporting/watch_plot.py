@@ -23,7 +23,7 @@ from matplotlib.colors import LogNorm, Normalize, TwoSlopeNorm
 from numpy.typing import NDArray
 
 from trainer.loop.resume import LoggedStep
-from trainer.scoring.checkpoints import Evaluation, best, front
+from trainer.scoring.checkpoints import Evaluation, best, eligible, front
 from trainer.watching.watch_log import Row
 
 _INK, _GRID, _ALARM, _TARGET = "#1f2933", "#d9e2ec", "#c81e1e", "#e8833a"
@@ -67,23 +67,28 @@ def draw_watch(steps: Sequence[LoggedStep], rows: Sequence[Row]) -> bytes:
         return _png(figure)
 
 
-def draw_front(evaluations: Sequence[Evaluation]) -> bytes:
-    """Every checkpoint's target against its retention, as PNG; the front is joined, the chosen one is marked."""
+def draw_front(evaluations: Sequence[Evaluation], most_kl: float | None = None) -> bytes:
+    """Every checkpoint's target against its retention, as PNG; the front is joined, the chosen one is marked.
+
+    Beside each stands its step, and its KL from base where that was measured.
+    """
     with plt.rc_context(_STYLE):
         figure, axes = plt.subplots(figsize=(6.4, 4.0), dpi=100, layout="constrained")
         _plain(axes)
-        joined = sorted(front(evaluations), key=lambda e: e.point)
+        joined = sorted(front(eligible(evaluations, most_kl)), key=lambda e: e.point)
         axes.plot([e.point[0] for e in joined], [e.point[1] for e in joined], color=_TARGET, linewidth=1.2)
         axes.scatter([e.point[0] for e in evaluations], [e.point[1] for e in evaluations], color=_INK, s=18)
-        chosen = best(evaluations)
+        chosen = best(evaluations, most_kl)
         axes.scatter(
             chosen.point[0], chosen.point[1], s=110, facecolors="none", edgecolors=_ALARM, linewidths=1.6
         )
         for one in evaluations:
-            axes.annotate(f"{one.step}", one.point, textcoords="offset points", xytext=(5, 4), fontsize=8)
+            label = f"{one.step}" if one.kl is None else f"{one.step} ({one.kl:.2f})"
+            axes.annotate(label, one.point, textcoords="offset points", xytext=(5, 4), fontsize=8)
         axes.set_xlabel("target: mean score")
         axes.set_ylabel("retention: 1 - mean relative loss")
-        axes.set_title("Checkpoints, by step; circled is the one taken", loc="left", fontsize=10)
+        far = " (KL from base)" if any(one.kl is not None for one in evaluations) else ""
+        axes.set_title(f"Checkpoints, by step{far}; circled is the one taken", loc="left", fontsize=10)
         return _png(figure)
 
 

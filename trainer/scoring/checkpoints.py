@@ -3,6 +3,10 @@
 `target` is the mean score on the target. `retention` is 1 minus the mean relative loss over the adjacent capabilities
 that are above the floor: 1 where nothing was lost on average, more where something was gained.
 
+`kl` is how far the candidate is from base on the target's prompts. Over many fine-tunes forgetting followed the KL
+divergence between the two on the new task's prompts (Shenfeld, Pari and Agrawal 2025, https://arxiv.org/abs/2509.04259),
+so it warns of what no capability was named for.
+
 One evaluation dominates another that is nowhere better and somewhere worse; those that no other dominates are the
 Pareto front.
 """
@@ -39,10 +43,14 @@ class CapabilityScore(Value):
 
 
 class Evaluation(Value):
-    """The capability suite at one checkpoint."""
+    """The capability suite at one checkpoint.
+
+    `kl` is KL(candidate || base) in nats a token, on the candidate's answers to target prompts; None: not measured.
+    """
 
     step: int
     capabilities: tuple[CapabilityScore, ...]
+    kl: float | None = None
 
     @property
     def target(self) -> float | None:
@@ -94,9 +102,24 @@ def front(evaluations: Sequence[Evaluation]) -> tuple[Evaluation, ...]:
     return tuple(found)
 
 
-def best(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """The one that `RULE` chooses. ValueError where there is none."""
-    return min(front(evaluations), key=lambda e: (len(e.over), *(-x for x in e.point), e.step))
+def too_far(one: Evaluation, most_kl: float | None) -> bool:
+    """Whether its KL is above `most_kl`; what was not measured is not, and without a limit nothing is."""
+    return most_kl is not None and one.kl is not None and one.kl > most_kl
+
+
+def eligible(evaluations: Sequence[Evaluation], most_kl: float | None) -> tuple[Evaluation, ...]:
+    """Those that may be merged: all that are not too far; where all are, the least far one, the earliest of equals."""
+    near = tuple(one for one in evaluations if not too_far(one, most_kl))
+    if near or not evaluations:
+        return near
+    return (min(evaluations, key=lambda e: (e.kl or 0.0, e.step)),)
+
+
+def best(evaluations: Sequence[Evaluation], most_kl: float | None = None) -> Evaluation:
+    """The one of those eligible that `RULE` chooses. ValueError where there is none."""
+    return min(
+        front(eligible(evaluations, most_kl)), key=lambda e: (len(e.over), *(-x for x in e.point), e.step)
+    )
 
 
 def nothing_new(evaluations: Sequence[Evaluation], patience: int) -> bool:
@@ -105,6 +128,13 @@ def nothing_new(evaluations: Sequence[Evaluation], patience: int) -> bool:
     return len(evaluations) > patience and all(
         any(_at_least(earlier, evaluations[place]) for earlier in evaluations[:place]) for place in last
     )
+
+
+def enough(evaluations: Sequence[Evaluation], patience: int | None, most_kl: float | None) -> bool:
+    """Whether to stop after the last of them: too far, or nothing new. None of a limit: it never stops for that."""
+    if evaluations and too_far(evaluations[-1], most_kl):
+        return True
+    return patience is not None and nothing_new(evaluations, patience)
 
 
 def _at_least(one: Evaluation, other: Evaluation) -> bool:

@@ -64,6 +64,18 @@ def tuning_items(loaded: LoadedBrief, capability: str, trained_on: Collection[st
     return unseen
 
 
+def target_prompts(
+    loaded: LoadedBrief, most: int, seed: int, trained_on: Collection[str] = ()
+) -> tuple[str, ...]:
+    """At most `most` prompts that the target may be tuned on, in the order in which `Suite` with this seed asks them.
+
+    Raises BriefError as `tuning_items`.
+    """
+    name = loaded.brief.target.name
+    draws = _drawn(tuning_items(loaded, name, trained_on), most, seed, name)
+    return tuple(item.prompt for draw in draws for item in draw)[:most]
+
+
 class Suite:
     """Scores candidates against base on at most `items` items a capability, drawn by `seed`.
 

@@ -23,6 +23,10 @@ FIGURES: Final = {
     "ewc": ("ewc", "Penalty for moving weights that base's abilities lie in."),
     "target": ("target_ratio", "Mean score on the target at the last checkpoint that was asked."),
     "retention": ("retention_ratio", "What adjacent capabilities kept of base's scores, at that checkpoint."),
+    "target_kl": (
+        "target_kl",
+        "KL divergence from base a token, on the target's prompts, at that checkpoint.",
+    ),
     "steps": ("steps_planned", "Steps that the training is to take."),
     "steps_per_second": ("steps_per_second", "Steps a second so far."),
     "seconds_left": ("left_seconds", "Seconds that the steps which are left will take, at that rate."),

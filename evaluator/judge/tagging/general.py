@@ -2,6 +2,7 @@
 
 They were written for this project, in `general/`, a topic a file and a prompt a line, to teach a tagger what "none of
 these" looks like. A brief may cover some of them itself; those must not teach that they are nobody's.
+The trainer rehearses some of them where its settings ask for it (`trainer.rehearsing.general`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from trainer.loop.resume import State
 from trainer.scoring.checkpoints import CapabilityScore, Evaluation
 
 
-def evaluation(step: int, target: float, kept: float) -> Evaluation:
+def evaluation(step: int, target: float, kept: float, kl: float | None = None) -> Evaluation:
     terms = {"threshold": 0.1, "n": 8, "verdict": "inconclusive"}
     return Evaluation(
         step=step,
@@ -23,6 +23,7 @@ def evaluation(step: int, target: float, kept: float) -> Evaluation:
             CapabilityScore(name="t", role="target", base=0.0, candidate=target, **terms),
             CapabilityScore(name="a", role="adjacent", base=1.0, candidate=kept, **terms),
         ),
+        kl=kl,
     )
 
 
@@ -33,7 +34,7 @@ def state(step: int) -> State:
 class Asked:
     """Scores the checkpoints as told, and keeps which it was asked about."""
 
-    def __init__(self, scores: Sequence[tuple[float, float]]) -> None:
+    def __init__(self, scores: Sequence[tuple[float, ...]]) -> None:
         self.scores, self.steps = list(scores), []
 
     def __call__(self, step: int, _model: Any) -> Evaluation:
@@ -41,8 +42,10 @@ class Asked:
         return evaluation(step, *self.scores[step - 1])
 
 
-def kept(folder: Path, asked: Asked | None, patience: int | None = None, steps: int = 6) -> Checkpoints:
-    return Checkpoints(folder, "recipe", range(1, steps + 1), asked, patience)
+def kept(
+    folder: Path, asked: Asked | None, patience: int | None = None, most_kl: float | None = None
+) -> Checkpoints:
+    return Checkpoints(folder, "recipe", range(1, 7), asked, patience, most_kl)
 
 
 def walk(checkpoints: Checkpoints, steps: Sequence[int]) -> int:
@@ -60,6 +63,40 @@ RISING = [(0.2, 0.9), (0.5, 0.8), (0.9, 0.7), (0.8, 0.6), (0.9, 0.6), (0.7, 0.5)
 def test_training_has_enough_once_so_many_checkpoints_brought_nothing_new(tmp_path: Path) -> None:
     assert walk(kept(tmp_path, Asked(RISING), patience=2), range(1, 7)) == 5
     assert walk(kept(tmp_path / "b", Asked(RISING), patience=None), range(1, 7)) == 6
+
+
+FARTHER = [(0.2, 0.9, 0.1), (0.5, 0.8, 0.3), (0.9, 0.95, 0.8), (0.9, 0.6, 1.5)]
+
+
+def test_training_stops_at_what_is_too_far_from_base_and_ends_with_the_best_before_it(
+    tmp_path: Path,
+) -> None:
+    checkpoints = kept(tmp_path, Asked(FARTHER), most_kl=0.5)
+    assert walk(checkpoints, range(1, 5)) == 3
+    chosen = checkpoints.chosen()
+    assert chosen is not None
+    assert (chosen[0], chosen[1]["w"].tolist()) == (2, [2.0] * 3)
+    freely = kept(tmp_path / "freely", Asked(FARTHER))
+    walk(freely, range(1, 5))
+    assert (freely.chosen() or (0,))[0] == 3
+
+
+def test_where_the_first_checkpoint_is_too_far_already_it_is_the_only_one_and_taken(tmp_path: Path) -> None:
+    checkpoints = kept(tmp_path, Asked(FARTHER), most_kl=0.05)
+    assert walk(checkpoints, range(1, 5)) == 1
+    assert (checkpoints.chosen() or (0,))[0] == 1
+
+
+def test_a_training_that_was_killed_after_a_checkpoint_that_was_too_far_has_enough_still(
+    tmp_path: Path,
+) -> None:
+    walk(kept(tmp_path, Asked(FARTHER), most_kl=0.5), range(1, 4))
+    again = Asked(FARTHER)
+    checkpoints = kept(tmp_path, again, most_kl=0.5)
+    checkpoints.saved(pytest.fail)
+    assert checkpoints.enough(3, None)
+    assert again.steps == []
+    assert (checkpoints.chosen() or (0,))[0] == 2
 
 
 def test_the_weights_of_the_front_are_kept_and_no_others(tmp_path: Path) -> None:

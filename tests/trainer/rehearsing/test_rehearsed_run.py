@@ -72,6 +72,19 @@ def test_the_record_says_what_was_mixed_dropped_and_rehearsed(shop: Path, tmp_pa
     assert "rehearsal/greetings" in (folder / "training.html").read_text()
 
 
+def test_general_prompts_alone_are_rehearsed_without_a_brief(shop: Path, tmp_path: Path) -> None:
+    general = {"share": 0.5, "exemplars": False, "general": 44, "max_new_tokens": 6}
+    folder = run(tiny_settings(shop, tmp_path / "c", rehearsal=general, brief=None, steps=4, watch=None))
+    record = json.loads((folder / "training.json").read_text())
+    shares = {source["name"]: source["share"] for source in record["sources"]}
+    assert shares == {"target": 0.5, "rehearsal/general": 0.5}
+    told = record["rehearsal"]["general"]
+    assert told["answers"] + sum(told["dropped"].values()) == 44
+    assert told["answers"] > 0
+    drawn = {source["name"]: source["drawn"] for source in record["sources"]}
+    assert drawn == {"target": 8, "rehearsal/general": 8}
+
+
 def test_a_second_run_gives_the_same_bytes_and_asks_base_nothing(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,6 +158,12 @@ def test_a_training_that_rehearsed_keeps_how_it_did() -> None:
     assert found == RehearsalSettings(share=0.3, kl=0.5, self_generated=4, prompts=Path("replay.jsonl"))
 
 
+def test_a_training_that_rehearsed_general_prompts_alone_rehearses_every_capability_too() -> None:
+    before = settings(rehearsal={"exemplars": False, "general": 44})
+    found = repaired(before, Path("replay.jsonl"), Path("new"), "c2", 24).rehearsal
+    assert found == RehearsalSettings(exemplars=True, general=44, prompts=Path("replay.jsonl"))
+
+
 def manifest(**changes: Any) -> Manifest:
     kept = {**settings(**changes).model_dump(mode="json", exclude={"base", "data", "output", "threads"})}
     kept["brief"] = "f" * 64

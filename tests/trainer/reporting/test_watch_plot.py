@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from trainer.loop.resume import LoggedStep
-from trainer.reporting.watch_plot import MAPS, draw_watch, grid
+from trainer.reporting.watch_plot import MAPS, draw_front, draw_watch, grid
+from trainer.scoring.checkpoints import CapabilityScore, Evaluation
 from trainer.watching.watch_log import Row
 
 STEPS = [LoggedStep(step=n, loss=1.0 / n, gradient_norm=1.0) for n in range(1, 5)]
@@ -20,6 +21,8 @@ ROWS = [
     for step in range(1, 5)
     for place, layer in enumerate(("layers.0", "layers.1"))
 ]
+
+FAR = [(1, 0.1), (2, 0.9)]
 
 
 def test_a_map_has_a_row_a_layer_and_a_column_a_measured_step() -> None:
@@ -43,3 +46,19 @@ def test_the_picture_is_a_png_and_the_same_each_time(rows: list[Row]) -> None:
     one, other = draw_watch(STEPS, rows), draw_watch(STEPS, rows)
     assert one.startswith(b"\x89PNG")
     assert one == other
+
+
+def test_the_front_s_picture_shows_how_far_each_checkpoint_is_from_base_and_the_one_taken() -> None:
+    terms = {"threshold": 0.1, "n": 8, "verdict": "pass"}
+
+    def evaluated(step: int, kl: float | None) -> Evaluation:
+        scores = [
+            CapabilityScore(name="t", role="target", base=0.0, candidate=0.2 * step, **terms),  # type: ignore[arg-type]  # terms of several types
+            CapabilityScore(name="a", role="adjacent", base=1.0, candidate=0.9, **terms),  # type: ignore[arg-type]  # terms of several types
+        ]
+        return Evaluation(step=step, capabilities=tuple(scores), kl=kl)
+
+    measured, unmeasured = ([evaluated(n, kl) for n, kl in each] for each in (FAR, [(1, None), (2, None)]))
+    pictures = [draw_front(measured), draw_front(measured, most_kl=0.5), draw_front(unmeasured)]
+    assert len(set(pictures)) == 3
+    assert draw_front(measured, most_kl=0.5) == pictures[1]

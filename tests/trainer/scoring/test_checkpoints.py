@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.scoring.checkpoints import CapabilityScore, Evaluation, best, front, nothing_new
+from trainer.scoring.checkpoints import (
+    CapabilityScore,
+    Evaluation,
+    best,
+    eligible,
+    enough,
+    front,
+    nothing_new,
+    too_far,
+)
 
 
 def capability(
@@ -15,11 +24,13 @@ def capability(
     return CapabilityScore(name=name, base=base, candidate=candidate, **given)  # type: ignore[arg-type]
 
 
-def evaluation(step: int, target: float, kept: float, *, over: int = 0) -> Evaluation:
+def evaluation(
+    step: int, target: float, kept: float, *, over: int = 0, kl: float | None = None
+) -> Evaluation:
     """One adjacent capability of base 1, of which `kept` is kept, and `over` more that stayed but are over."""
     more = [capability(f"over_{n}", kept, kept * kept, verdict="fail") for n in range(over)]
     adjacent = capability("adjacent", 1.0, kept)
-    return Evaluation(step=step, capabilities=(capability("target", 0.0, target), adjacent, *more))
+    return Evaluation(step=step, capabilities=(capability("target", 0.0, target), adjacent, *more), kl=kl)
 
 
 tenths = st.integers(0, 10).map(lambda n: n / 10)
@@ -95,3 +106,48 @@ def test_training_stops_once_so_many_evaluations_in_a_row_changed_no_front(
     points = [{e.point for e in front(found[:n])} for n in range(len(found) + 1)]
     idle = [points[n] == points[n + 1] for n in range(len(found))]
     assert nothing_new(found, patience) == (len(found) > patience and all(idle[-patience:]))
+
+
+away = st.lists(
+    st.tuples(tenths, tenths, st.none() | st.integers(0, 4).map(float)), min_size=1, max_size=8
+).map(lambda points: [evaluation(i + 1, t, r, kl=kl) for i, (t, r, kl) in enumerate(points)])
+
+
+@given(away, st.sampled_from([0.5, 1.0, 2.5, 9.0]))
+def test_what_is_too_far_from_base_is_not_chosen_unless_all_are_and_then_it_is_the_least_far(
+    found: list[Evaluation], most_kl: float
+) -> None:
+    near = [one for one in found if one.kl is None or one.kl <= most_kl]
+    chosen = best(found, most_kl)
+    if near:
+        assert chosen == best(near)
+        assert list(eligible(found, most_kl)) == near
+    else:
+        least = min(one.kl for one in found if one.kl is not None)
+        assert chosen == next(one for one in found if one.kl == least)
+
+
+@given(away)
+def test_without_a_limit_the_distance_decides_nothing(found: list[Evaluation]) -> None:
+    assert list(eligible(found, None)) == found
+    plain = [evaluation(one.step, one.target or 0.0, one.retention or 0.0) for one in found]
+    assert best(found).step == best(plain).step
+    assert not enough(found, None, None)
+
+
+def test_training_stops_after_the_first_checkpoint_that_is_too_far() -> None:
+    found = [evaluation(n, 0.1 * n, 0.9, kl=0.2 * n) for n in range(1, 6)]
+    assert [enough(found[:n], None, 0.5) for n in range(1, 4)] == [False, False, True]
+    assert not too_far(evaluation(1, 0.1, 0.9, kl=0.5), 0.5)
+    assert not enough([evaluation(1, 0.1, 0.9)], None, 0.5)
+    assert not enough([], 1, 0.5)
+
+
+@given(evaluations, st.integers(1, 4))
+def test_a_limit_on_the_distance_leaves_patience_as_it_is(found: list[Evaluation], patience: int) -> None:
+    assert enough(found, patience, 0.5) == nothing_new(found, patience)
+
+
+def test_an_evaluation_that_was_kept_before_the_distance_was_measured_is_read() -> None:
+    old = evaluation(3, 0.5, 0.9).model_dump(mode="json", exclude={"kl"})
+    assert Evaluation.model_validate(old) == evaluation(3, 0.5, 0.9)

@@ -13,7 +13,7 @@ from evaluator.judge.judges.judge import Judge
 from evaluator.verifiers.judgement import Failure, Judgement, failed
 from telemetry.errors import BriefError
 from tests.evaluator.support import briefs
-from trainer.scoring.suite import CHUNK, Question, Suite, tuning_items
+from trainer.scoring.suite import CHUNK, Question, Suite, target_prompts, tuning_items
 
 ITEMS = 40
 Answering = Callable[[Sequence[Question]], list[str]]
@@ -66,6 +66,19 @@ def test_only_tuning_items_are_asked_of_base_and_candidate() -> None:
 def test_items_of_the_split_tuning_come_before_those_of_the_traffic() -> None:
     assert {i.split for i in tuning_items(loaded("tuning"), "facts")} == {"tuning"}
     assert {i.split for i in tuning_items(loaded("traffic"), "facts")} == {"traffic"}
+
+
+@pytest.mark.parametrize("most", [1, 5, 500])
+def test_the_target_s_prompts_are_tuning_ones_that_were_not_trained_on_and_those_that_are_asked_first(
+    most: int,
+) -> None:
+    asked: list[Question] = []
+    trained_on = {f"support tuning {n}" for n in range(0, ITEMS, 2)}
+    suite(answering(asked), trained_on=trained_on)
+    found = target_prompts(loaded(), most, 7, trained_on)
+    assert list(found) == [q.prompt for q in asked if q.capability == "support"][:most]
+    assert set(found) <= {f"support tuning {n}" for n in range(1, ITEMS, 2)}
+    assert len(found) == min(most, ITEMS // 2)
 
 
 def test_a_capability_with_audit_items_only_is_refused() -> None:

@@ -120,10 +120,11 @@ def test_prometheus_gets_every_number_that_there_is_and_how_fast_it_goes(tmp_pat
         "loss": 0.5,
         "gradient_norm": 1.5,
     }
-    both.log(3, {"target": 0.9, "retention": 0.8})
+    both.log(3, {"target": 0.9, "retention": 0.8, "target_kl": 0.25})
     both.close()
     ended = figures(file)
     assert (ended["running"], ended["target_ratio"], ended["retention_ratio"]) == (0.0, 0.9, 0.8)
+    assert ended["target_kl"] == 0.25
     assert ended["updated_timestamp_seconds"] >= updated
     assert [path.name for path in file.parent.iterdir()] == ["c.prom"]
 
