@@ -1,7 +1,7 @@
 """What a fine-tune takes that nobody named: abilities without any rehearsal prompt, beside tuned plain LoRA.
 
     python bench/unnamed.py            # the full run; bench/README.md says how long it takes
-    python bench/unnamed.py --only both general   # these recipes alone, one seed, no figures: to try something out
+    python bench/unnamed.py --only lora both   # these recipes alone, one seed, no figures: to try something out
     python bench/unnamed.py --quick    # one seed, fewer items, fewer steps
     python bench/unnamed.py --json     # one JSON object on standard output
 
@@ -193,7 +193,7 @@ def main() -> None:
     size, each = (QUICK, EACH_QUICK) if options.quick else (FULL, EACH)
     if options.only:
         bench = Bench.of(TOPICS if options.target == "topics" else INTENTS, size, each)
-        for name in ("lora", *options.only):
+        for name in options.only:
             bench.run(name, size.seeds[:1])
         say("\n".join(bench.lines()))
         return
