@@ -13,12 +13,15 @@ from telemetry.settings import Settings, load_document
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
+Targets = Literal["all-linear", "mlp", "attention"] | tuple[str, ...]
 ANSWER_PHRASE = "The answer is {answer}."
 _PATHS = ("base", "data", "output", "brief")
 
 
 class LoraSettings(Settings):
     """The low-rank adapter. `targets` names the linear layers that get one; `all-linear` is every one of them.
+
+    `mlp` is those of each decoder layer's feed-forward part, `attention` those of its attention.
 
     `variant` is peft's: `dora` (weight-decomposed), `rslora` (scaled by 1/sqrt(r)), `corda` (initialised from the
     covariance of the retention data), `osf` (orthogonal subspace fine-tuning of the `rank` smallest
@@ -28,7 +31,7 @@ class LoraSettings(Settings):
     rank: Count = 16
     alpha: Positive = 32.0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    targets: Targets = "all-linear"
     variant: Literal["lora", "dora", "rslora", "corda", "osf"] = "lora"
 
 
