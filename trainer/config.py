@@ -25,14 +25,21 @@ class LoraSettings(Settings):
 
     `variant` is peft's: `dora` (weight-decomposed), `rslora` (scaled by 1/sqrt(r)), `corda` (initialised from the
     covariance of the retention data), `osf` (orthogonal subspace fine-tuning of the `rank` smallest
-    singular components).
+    singular components); `oplora` is ours: no change in the `keep` largest singular directions of each weight.
     """
 
     rank: Count = 16
     alpha: Positive = 32.0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     targets: Targets = "all-linear"
-    variant: Literal["lora", "dora", "rslora", "corda", "osf"] = "lora"
+    variant: Literal["lora", "dora", "rslora", "corda", "osf", "oplora"] = "lora"
+    keep: Count = 16
+
+    @model_validator(mode="after")
+    def _keeps_what_it_can(self) -> LoraSettings:
+        if self.keep != LoraSettings.model_fields["keep"].default and self.variant != "oplora":
+            raise ValueError(f"lora.keep is oplora's, and the variant is {self.variant}: leave it out")
+        return self
 
 
 class SourceSettings(Settings):

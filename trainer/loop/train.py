@@ -21,6 +21,7 @@ from trainer.loop.resume import LoggedStep, State
 from trainer.methods.ewc import EwcPenalty
 from trainer.methods.fisher import Fisher
 from trainer.methods.objective import Objective
+from trainer.methods.oplora import Oplora
 from trainer.methods.sam import Sam
 from trainer.watching.drift import Probes, Watch
 
@@ -79,6 +80,8 @@ class Training:
         parts = parts or Parts()
         self._rows, self._settings, self._keeper = rows, settings, parts.keeper
         self._accelerator = accelerator()
+        lora = settings.lora
+        self._oplora = Oplora(lora.keep, model) if lora.variant == "oplora" else None
         free = [weight for weight in model.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(free, lr=settings.learning_rate, weight_decay=0.0)
         self._model, self._optimizer = self._accelerator.prepare(model, optimizer)
@@ -129,6 +132,8 @@ class Training:
         self._require_finite("the gradient's norm", float(norm), rows, number)
         self._optimizer.step()
         self._optimizer.zero_grad()
+        if self._oplora is not None:
+            self._oplora.project_weights()
         seen = self._watch.after_update(number) if self._watch is not None else []
         away = tuple(f"{row.layer} ({row.runs_away})" for row in seen if row.runs_away)
         return LoggedStep(
@@ -149,10 +154,27 @@ class Training:
         return data, kl if self._weighs_kl else None
 
     def _methods(self, rows: Sequence[Row], number: int) -> float | None:
-        """What the methods make of the gradient; the EWC penalty, where there is one."""
+        """What the methods make of the gradient; the EWC penalty, where there is one.
+
+        With oplora, SAM climbs within the subspace too, and no other method's gradient leads out of it.
+        """
+
+        def again() -> None:
+            self._plainly(rows, number)
+            self._project()
+
+        self._project()
         if self._sam is not None:
-            self._sam.sharpen(number, lambda: self._plainly(rows, number))
-        return self._ewc.after_backward() if self._ewc is not None else None
+            self._sam.sharpen(number, again)
+        if self._ewc is None:
+            return None
+        penalty = self._ewc.after_backward()
+        self._project()
+        return penalty
+
+    def _project(self) -> None:
+        if self._oplora is not None:
+            self._oplora.project_gradients()
 
     def _plainly(self, rows: Sequence[Row], number: int) -> None:
         self._seed(number)

@@ -84,7 +84,7 @@ def low_rank_layers(model: Any, why: str) -> list[Adapted]:
         found = "a weight-decomposed adapter (dora)" if layers else "no low-rank adapter"
         raise SettingsError(
             f"{why} needs an adapter whose weight change is the product BA; the model has {found}",
-            hint="Use lora.variant lora, rslora or corda.",
+            hint="Use lora.variant lora, rslora, corda or oplora.",
         )
     return layers
 

@@ -1,4 +1,4 @@
-"""Which linear layers of a base an adapter is put on: every one, those of one part of each decoder layer, or named ones.
+"""Which linear layers of a base an adapter is put on: all, those of one part of each decoder layer, or named ones.
 
 `mlp` and `attention` are read from the model's structure. A layer belongs to the part that the outermost module around
 it inside its decoder layer tells of, by that module's name or its class's: `model.layers.3.mlp.up_proj` to the

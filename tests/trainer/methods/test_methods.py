@@ -20,6 +20,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "rslora": {"lora": {"rank": 2, "variant": "rslora"}},
     "corda": {"lora": {"rank": 2, "variant": "corda"}},
     "osf": {"lora": {"rank": 2, "variant": "osf"}},
+    "oplora": {"lora": {"rank": 2, "variant": "oplora", "keep": 3}},
+    "mlp only": {"lora": {"rank": 2, "targets": "mlp"}},
     "ewc": {"ewc": {"strength": 1e4, "fisher": "true"}},
     "factored ewc": {"ewc": {"strength": 1e4, "storage": "factored"}},
     "ewc on corda": {"lora": {"rank": 2, "variant": "corda"}, "ewc": {"strength": 1e4}},
