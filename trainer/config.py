@@ -122,6 +122,15 @@ class SamSettings(Settings):
     every: Count = 1
 
 
+class AveragingSettings(Settings):
+    """The adapter's weights are averaged over the `last` part of the steps, after each; the mean is what ships.
+
+    Checkpoints in that part are evaluated, and kept to choose from, as the mean is after them.
+    """
+
+    last: Annotated[float, Field(gt=0, le=1)] = 0.25
+
+
 class MergeSettings(Settings):
     """Interpolation between base and fine-tuned: weight 1 is the fine-tuned model, 0 is base.
 
@@ -209,6 +218,7 @@ class TrainSettings(Settings):
     decontaminate: DecontaminationSettings | None = None
     ewc: EwcSettings | None = None
     sam: SamSettings | None = None
+    average: AveragingSettings | None = None
     merge: MergeSettings = MergeSettings()
     checkpoints: CheckpointSettings | None = None
     watch: WatchingSettings | None = WatchingSettings()

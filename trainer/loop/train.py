@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from trainer.loop import resume
 from trainer.loop.diverged import diverged, find_where
 from trainer.loop.processes import accelerator, same_everywhere
 from trainer.loop.resume import LoggedStep, State
+from trainer.methods.averaging import Average
 from trainer.methods.ewc import EwcPenalty
 from trainer.methods.fisher import Fisher
 from trainer.methods.objective import Objective
@@ -49,6 +50,18 @@ class Keeper(Protocol):
 
     def enough(self, step: int, model: Any) -> bool:
         """Evaluate the model as it is after this step; whether training should stop."""
+        ...
+
+
+class Remembers(Protocol):
+    """A method of which later steps need something that earlier ones made."""
+
+    def memory(self) -> dict[str, torch.Tensor]:
+        """What that is, whole and by name."""
+        ...
+
+    def recall(self, memory: dict[str, torch.Tensor]) -> None:
+        """Go on with what `memory` gave."""
         ...
 
 
@@ -98,6 +111,10 @@ class Training:
             if settings.ewc and parts.fisher
             else None
         )
+        self._average: Average | None = None
+        if settings.average:
+            inner = self._accelerator.unwrap_model(self._model)
+            self._average = Average(settings.average.last, settings.steps, inner)
         self._watch: Watch | None = None
         if settings.watch and parts.probes:
             self._watch = Watch(self._model, settings.watch, parts.probes, self._accelerator.backward)
@@ -134,6 +151,8 @@ class Training:
         self._optimizer.zero_grad()
         if self._oplora is not None:
             self._oplora.project_weights()
+        if self._average is not None:
+            self._average.after_update(number)
         seen = self._watch.after_update(number) if self._watch is not None else []
         away = tuple(f"{row.layer} ({row.runs_away})" for row in seen if row.runs_away)
         return LoggedStep(
@@ -206,16 +225,19 @@ class Training:
             keeper.keep(state)
 
     def _enough(self, keeper: Keeper, number: int) -> bool:
-        """Evaluate the model as it is; whether to stop, as the main process says for all."""
-        return same_everywhere(keeper.enough(number, self._accelerator.unwrap_model(self._model)))
+        """Evaluate the model as it would ship; whether to stop, as the main process says for all."""
+        with self._average.applied() if self._average is not None else nullcontext():
+            return same_everywhere(keeper.enough(number, self._accelerator.unwrap_model(self._model)))
 
     def state(self) -> State:
         """All that the next steps depend on. Every process has to ask; the main one's answer counts."""
         weights, moments = resume.collect(self._model, self._optimizer.optimizer)
         watched = tuple(self._watch.log) if self._watch is not None else ()
-        methods = {f"sam/{name}": value for name, value in self._sam.memory().items()} if self._sam else {}
-        if self._ewc is not None:
-            methods |= {f"ewc/{name}": value for name, value in self._ewc.memory().items()}
+        methods = {
+            f"{kind}{name}": value
+            for kind, method in self._remembering()
+            for name, value in method.memory().items()
+        }
         return State(len(self.steps), weights, moments, methods, tuple(self.steps), watched)
 
     def _go_on_from(self, saved: State) -> None:
@@ -223,10 +245,14 @@ class Training:
         self.steps = list(saved.steps)
         if self._watch is not None:
             self._watch.restore(saved.watched)
-        for kind, method in (("sam/", self._sam), ("ewc/", self._ewc)):
-            if method is not None:
-                mine = {k.removeprefix(kind): v for k, v in saved.methods.items() if k.startswith(kind)}
-                method.recall(mine)
+        for kind, method in self._remembering():
+            mine = {k.removeprefix(kind): v for k, v in saved.methods.items() if k.startswith(kind)}
+            method.recall(mine)
+
+    def _remembering(self) -> list[tuple[str, Remembers]]:
+        """The methods whose steps depend on those before, with what precedes their tensors' names in a state."""
+        every = (("sam/", self._sam), ("ewc/", self._ewc), (resume.AVERAGE, self._average))
+        return [(kind, method) for kind, method in every if method is not None]
 
 
 @contextmanager

@@ -28,12 +28,14 @@ METHODS: dict[str, dict[str, Any]] = {
     "sam": {"sam": {}},
     "sparse sam": {"sam": {"layers": 0.2, "every": 2}},
     "sam on osf": {"sam": {}, "lora": {"rank": 2, "variant": "osf"}},
+    "average": {"average": {"last": 0.6}},
     "half way": {"merge": {"weights": [0.5]}},
     "slerp": {"merge": {"method": "slerp", "weights": [0.5]}},
     "all": {
         "lora": {"rank": 2, "variant": "corda"},
         "ewc": {"strength": 1e4, "storage": "factored"},
         "sam": {"layers": 0.5, "every": 3},
+        "average": {"last": 0.5},
         "merge": {"method": "slerp", "weights": [0.7]},
     },
 }
