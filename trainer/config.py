@@ -131,6 +131,15 @@ class AveragingSettings(Settings):
     last: Annotated[float, Field(gt=0, le=1)] = 0.25
 
 
+class PruneSettings(Settings):
+    """Of each layer's weight change only the `keep` of entries that are worth what they forget is merged.
+
+    The metric is in `trainer.merging.pruning`. Only the merged model is pruned: the adapter's folder holds all.
+    """
+
+    keep: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
 class MergeSettings(Settings):
     """Interpolation between base and fine-tuned: weight 1 is the fine-tuned model, 0 is base.
 
@@ -142,6 +151,12 @@ class MergeSettings(Settings):
     weights: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (1.0,)
     groups: bool = False
     items: Count = 32
+    prune: PruneSettings | None = None
+
+    @property
+    def keep(self) -> float:
+        """The part of each layer's change that is merged; 1 where nothing is pruned."""
+        return self.prune.keep if self.prune is not None else 1.0
 
 
 class CheckpointSettings(Settings):

@@ -50,6 +50,7 @@ def write_page(
         front_png=_text(draw_front(evaluations)) if evaluations else "",
         on_front={e.step for e in front(evaluations)},
         chosen=next((e for e in evaluations if e.step == record.checkpoint), None),
+        prune=settings.get("merge", {}).get("prune"),
         settings=yaml.safe_dump(settings, sort_keys=False),
     )
     (folder / "training.html").write_text(page, encoding="utf-8")
