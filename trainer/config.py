@@ -13,6 +13,7 @@ from telemetry.settings import Settings, load_document
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
+Targets = Literal["all-linear", "mlp", "attention"] | tuple[str, ...]
 ANSWER_PHRASE = "The answer is {answer}."
 _PATHS = ("base", "data", "output", "brief")
 
@@ -20,16 +21,25 @@ _PATHS = ("base", "data", "output", "brief")
 class LoraSettings(Settings):
     """The low-rank adapter. `targets` names the linear layers that get one; `all-linear` is every one of them.
 
+    `mlp` is those of each decoder layer's feed-forward part, `attention` those of its attention.
+
     `variant` is peft's: `dora` (weight-decomposed), `rslora` (scaled by 1/sqrt(r)), `corda` (initialised from the
     covariance of the retention data), `osf` (orthogonal subspace fine-tuning of the `rank` smallest
-    singular components).
+    singular components); `oplora` is ours: no change in the `keep` largest singular directions of each weight.
     """
 
     rank: Count = 16
     alpha: Positive = 32.0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
-    variant: Literal["lora", "dora", "rslora", "corda", "osf"] = "lora"
+    targets: Targets = "all-linear"
+    variant: Literal["lora", "dora", "rslora", "corda", "osf", "oplora"] = "lora"
+    keep: Count = 16
+
+    @model_validator(mode="after")
+    def _keeps_what_it_can(self) -> LoraSettings:
+        if self.keep != LoraSettings.model_fields["keep"].default and self.variant != "oplora":
+            raise ValueError(f"lora.keep is oplora's, and the variant is {self.variant}: leave it out")
+        return self
 
 
 class SourceSettings(Settings):
@@ -128,6 +138,24 @@ class SamSettings(Settings):
     every: Count = 1
 
 
+class AveragingSettings(Settings):
+    """The adapter's weights are averaged over the `last` part of the steps, after each; the mean is what ships.
+
+    Checkpoints in that part are evaluated, and kept to choose from, as the mean is after them.
+    """
+
+    last: Annotated[float, Field(gt=0, le=1)] = 0.25
+
+
+class PruneSettings(Settings):
+    """Of each layer's weight change only the `keep` of entries that are worth what they forget is merged.
+
+    The metric is in `trainer.merging.pruning`. Only the merged model is pruned: the adapter's folder holds all.
+    """
+
+    keep: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
 class MergeSettings(Settings):
     """Interpolation between base and fine-tuned: weight 1 is the fine-tuned model, 0 is base.
 
@@ -139,6 +167,12 @@ class MergeSettings(Settings):
     weights: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=1)] = (1.0,)
     groups: bool = False
     items: Count = 32
+    prune: PruneSettings | None = None
+
+    @property
+    def keep(self) -> float:
+        """The part of each layer's change that is merged; 1 where nothing is pruned."""
+        return self.prune.keep if self.prune is not None else 1.0
 
 
 class CheckpointSettings(Settings):
@@ -229,6 +263,7 @@ class TrainSettings(Settings):
     decontaminate: DecontaminationSettings | None = None
     ewc: EwcSettings | None = None
     sam: SamSettings | None = None
+    average: AveragingSettings | None = None
     merge: MergeSettings = MergeSettings()
     checkpoints: CheckpointSettings | None = None
     watch: WatchingSettings | None = WatchingSettings()

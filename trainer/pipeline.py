@@ -132,7 +132,8 @@ def _look_around(settings: TrainSettings, place: Place, notice: Notice) -> None:
         )
     adapter, merged = adapter_bytes(settings.base, settings.lora), weights_bytes(settings.base)
     kept = settings.checkpoints is not None or settings.sweep is not None
-    states = 3 * adapter * (STATES + 1) if kept else 0
+    copies = 3 if settings.average is None else 4  # weights and two moments, and the mean of the weights
+    states = copies * adapter * (STATES + 1) if kept else 0
     searched = merged if len(settings.merge.weights) > 1 else 0
     require_room(
         settings.output.parent,

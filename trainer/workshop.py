@@ -42,7 +42,7 @@ class Workshop:
         notice: Callable[[str], None],
     ) -> None:
         self._settings, self._base_sha256, self._loaded, self._data = settings, base.sha256, loaded, data
-        self._place, self._report = place, report
+        self._place, self._report, self._notice = place, report, notice
         use_threads(settings)
         device = accelerator().device
         if dtype_on(settings.dtype, device) != settings.dtype:
@@ -68,6 +68,10 @@ class Workshop:
         """Write the adapter and the merged model, at the weights that the search chose, into `folder`."""
         self._report(fitted.step, self._settings.steps, "merging")
         lora.save_adapter(fitted.model, folder / "adapter", self._base_sha256)
+        if self._settings.merge.prune is not None:
+            self._notice(
+                "the adapter in adapter/ is not pruned: serve the merged model, which is what is audited"
+            )
         return self.merge_adapter(folder / "adapter", fitted.step, folder)
 
     def merge_adapter(self, adapter: Path, step: int, folder: Path) -> Merge:

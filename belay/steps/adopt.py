@@ -16,11 +16,18 @@ from serving.models.adapter import WEIGHTS, Adapter, is_adapter, lora_rank, read
 from serving.models.adopting import adopt_adapter, adopt_folder, base_for
 from serving.models.hf_folder import look_at
 from serving.models.loading import check_tensors, probe_template, served_by_vllm
-from serving.models.manifest import EngineOfOthers, Origin, file_sha256, write_manifest
+from serving.models.manifest import (
+    MANIFEST,
+    EngineOfOthers,
+    Origin,
+    file_sha256,
+    read_manifest,
+    write_manifest,
+)
 from serving.models.staging import staged_folder
 from serving.models.store import ModelStore, StoredModel
 from serving.models.tensors import shapes_in
-from telemetry.errors import UsageError
+from telemetry.errors import AttestationError, UsageError
 
 Role = Literal["base", "candidate", "adapter"]
 
@@ -103,12 +110,29 @@ def _from_adapter(store: ModelStore, asked: Adoption, folder: Path, console: Con
     else:
         lora_rank(folder)  # refuses what vLLM has no room for
         adopt_adapter(adapter, final, base, copy=asked.copy)
-    notes = []
+    notes = _before_pruning(folder)
     if adapter.claimed_base:
         notes.append(
             f"its config says that it was trained on {adapter.claimed_base!r}; that cannot be checked"
         )
     return _told(StoredModel.at(final), notes, console)
+
+
+def _before_pruning(folder: Path) -> list[str]:
+    """What to know of an adapter that lies in one of our candidates whose merge pruned its change."""
+    if not (folder.resolve().parent / MANIFEST).is_file():
+        return []
+    try:
+        candidate = read_manifest(folder.resolve().parent)
+    except AttestationError:
+        return []  # somebody else's file of that name
+    prune = (candidate.settings.get("merge") or {}).get("prune")
+    if not prune:
+        return []
+    part = f"{100 * prune['keep']:g}% of its change"
+    return [
+        f"the candidate {candidate.name} was merged with {part}; this adapter has all of it: audit it by itself"
+    ]
 
 
 def _merged(adapter: Adapter, base: StoredModel, final: Path) -> None:

@@ -29,7 +29,7 @@ def recipes(steps: int, traffic: Path) -> dict[str, Recipe]:
         "asft": {"target": {"weigh": "probability", "kl": 0.1}},
         "mask_target": {"target": {"kl": 1.0, "kl_without_label": True}},
         "average": {"average": {"last": 0.5}},
-        "prune": {"merge": {"prune": 0.1}},
+        "prune": {"merge": {"prune": {"keep": 0.1}}},
         "named": {"rehearsal": named, **slow},
         "general": {"rehearsal": general, **slow},
         "both": {"rehearsal": {**named, "general": GENERAL}, **slow},

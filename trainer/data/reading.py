@@ -13,10 +13,14 @@ from trainer.data.dialogues import Source, data_sha256
 from trainer.data.formats import load_sources
 
 _LATER: Final[dict[str, dict[str, Any]]] = {
+    "lora": {"keep": 16},
+    "merge": {"prune": None},
     "rehearsal": {"general": 0, "general_share": 0.5},
     "checkpoints": {"kl_prompts": 16, "most_kl": None},
 }
 """Keys that came after the first release, with the values at which a training is what it was before there were any."""
+_LATER_BLOCKS: Final = ("average",)
+"""Whole blocks that came later, likewise: what is absent is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ def named_by_content(settings: TrainSettings, loaded: LoadedBrief | None) -> dic
     """The settings that decide the result, with every file by its hash.
 
     Where files lie and judges answer, how many threads there are and who is told of the progress decide nothing. Keys
-    of `_LATER` are left out at the values there, so that a training that an older version made or began is the same.
+    of `_LATER` are left out at the values there, blocks of `_LATER_BLOCKS` where there are none, so that a training
+    that an older version made or began is the same.
     """
     found = settings.model_dump(mode="json", exclude={"base", "data", "output", "judges", "threads", "track"})
     found["brief"] = loaded.sha256 if loaded is not None else None
@@ -53,4 +58,4 @@ def named_by_content(settings: TrainSettings, loaded: LoadedBrief | None) -> dic
     for block, later in _LATER.items():
         if found[block] is not None:
             found[block] = {k: v for k, v in found[block].items() if k not in later or v != later[k]}
-    return found
+    return {key: value for key, value in found.items() if value is not None or key not in _LATER_BLOCKS}

@@ -87,7 +87,7 @@ def fit(
         training.run(on_step)
         state = training.state()
         chosen = keeper.chosen() if keeper is not None and is_main() else None
-        step, weights = chosen or (state.step, state.weights)
+        step, weights = chosen or (state.step, state.shipped)
         if accelerator().distributed_type == DistributedType.FSDP and is_main():
             # The trained one lies in pieces in all processes.
             model = lora.add_adapter(_base(settings), settings.lora, settings.seed, stock.retention)

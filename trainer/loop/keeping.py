@@ -111,7 +111,7 @@ class Checkpoints:
             return None
         step = best(self.evaluations, self._most_kl).step
         if self._last is not None and self._last.step == step:
-            return step, self._last.weights
+            return step, self._last.shipped
         path = self._weights_file(step)
         if not path.is_file() or file_sha256(path) != self._files.get(step):
             raise UsageError(
@@ -127,7 +127,7 @@ class Checkpoints:
         if state.step in on_front:
             path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_suffix(".new")
-            save_file(state.weights, str(beside))
+            save_file(state.shipped, str(beside))
             self._files[state.step] = file_sha256(beside)
             beside.replace(path)
         self._files = {step: digest for step, digest in self._files.items() if step in on_front}

@@ -33,6 +33,7 @@ from serving.models.manifest import file_sha256
 from serving.models.staging import staged_folder
 from telemetry.errors import UsageError
 from telemetry.events import Value
+from trainer.methods.averaging import averaged
 from trainer.watching.watch_log import Row, read_rows, write_rows
 
 FORMAT: Final = "belay-training-1"
@@ -40,6 +41,8 @@ KEPT: Final = 2
 """Newest states that stay: the last one, and the one before it in case the last is damaged."""
 _TENSORS, _WATCH, _INDEX = "tensors.safetensors", "watch.parquet", "state.json"
 _KINDS: Final = ("weights", "moments", "methods")
+AVERAGE: Final = "average/"
+"""What precedes the names of averaging's tensors among the methods'."""
 _BETWEEN: Final = "|"  # between a weight's name and a moment's
 _WRAPPER = re.compile(r"(?<![^.])(?:module|_orig_mod|_fsdp_wrapped_module)\.")
 
@@ -79,6 +82,16 @@ class State:
     methods: Tensors = field(default_factory=dict)
     steps: tuple[LoggedStep, ...] = ()
     watched: tuple[Row, ...] = ()
+
+    @property
+    def shipped(self) -> Tensors:
+        """The weights that are evaluated and shipped: where averaging has begun, the mean of them."""
+        mine = {
+            name.removeprefix(AVERAGE): value
+            for name, value in self.methods.items()
+            if name.startswith(AVERAGE)
+        }
+        return {**self.weights, **averaged(mine)}
 
 
 def collect(model: Any, optimizer: torch.optim.Optimizer) -> tuple[Tensors, Tensors]:

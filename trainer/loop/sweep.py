@@ -2,8 +2,8 @@
 
 An untuned baseline proves nothing. Where the rate is constant after the warm-up, one training with the most steps
 passes through all smaller numbers of steps: what it is after 20 of 60 steps is what 20 steps alone would have made.
-With a decay each number of steps is a training of its own. A sweep that was killed goes on: each of its trainings does,
-and what was scored is not asked again.
+With a decay, or with averaging over the last part, each number of steps is a training of its own. A sweep that was
+killed goes on: each of its trainings does, and what was scored is not asked again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def run_sweep(
     A rate with which the loss becomes no number is out, and says so.
     """
     rows: list[SweepRow] = []
-    trainings = [(rate, steps) for rate in sweep.learning_rates for steps in _together(sweep, settings.decay)]
+    trainings = [(rate, steps) for rate in sweep.learning_rates for steps in _together(sweep, settings)]
     total, before = sum(max(steps) for _, steps in trainings), 0
     for rate, steps in trainings:
         of = max(steps)
@@ -52,9 +52,10 @@ def run_sweep(
     return Sweep(rows=tuple(rows), learning_rate=chosen.learning_rate, steps=chosen.steps)
 
 
-def _together(sweep: SweepSettings, decay: float) -> list[tuple[int, ...]]:
+def _together(sweep: SweepSettings, settings: TrainSettings) -> list[tuple[int, ...]]:
     """Numbers of steps that one training passes through."""
-    return [(steps,) for steps in sorted(set(sweep.steps))] if decay else [sweep.steps]
+    by_their_end = settings.decay > 0.0 or settings.average is not None
+    return [(steps,) for steps in sorted(set(sweep.steps))] if by_their_end else [sweep.steps]
 
 
 def choose(rows: Sequence[SweepRow]) -> SweepRow:

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,9 +18,11 @@ from trainer.loop import resume
 from trainer.loop.diverged import diverged, find_where
 from trainer.loop.processes import accelerator, same_everywhere
 from trainer.loop.resume import LoggedStep, State
+from trainer.methods.averaging import Average
 from trainer.methods.ewc import EwcPenalty
 from trainer.methods.fisher import Fisher
 from trainer.methods.objective import Objective
+from trainer.methods.oplora import Oplora
 from trainer.methods.sam import Sam
 from trainer.watching.drift import Probes, Watch
 
@@ -48,6 +50,18 @@ class Keeper(Protocol):
 
     def enough(self, step: int, model: Any) -> bool:
         """Evaluate the model as it is after this step; whether training should stop."""
+        ...
+
+
+class Remembers(Protocol):
+    """A method of which later steps need something that earlier ones made."""
+
+    def memory(self) -> dict[str, torch.Tensor]:
+        """What that is, whole and by name."""
+        ...
+
+    def recall(self, memory: dict[str, torch.Tensor]) -> None:
+        """Go on with what `memory` gave."""
         ...
 
 
@@ -79,6 +93,8 @@ class Training:
         parts = parts or Parts()
         self._rows, self._settings, self._keeper = rows, settings, parts.keeper
         self._accelerator = accelerator()
+        lora = settings.lora
+        self._oplora = Oplora(lora.keep, model) if lora.variant == "oplora" else None
         free = [weight for weight in model.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(free, lr=settings.learning_rate, weight_decay=0.0)
         self._model, self._optimizer = self._accelerator.prepare(model, optimizer)
@@ -95,6 +111,10 @@ class Training:
             if settings.ewc and parts.fisher
             else None
         )
+        self._average: Average | None = None
+        if settings.average:
+            inner = self._accelerator.unwrap_model(self._model)
+            self._average = Average(settings.average.last, settings.steps, inner)
         self._watch: Watch | None = None
         if settings.watch and parts.probes:
             self._watch = Watch(self._model, settings.watch, parts.probes, self._accelerator.backward)
@@ -129,6 +149,10 @@ class Training:
         self._require_finite("the gradient's norm", float(norm), rows, number)
         self._optimizer.step()
         self._optimizer.zero_grad()
+        if self._oplora is not None:
+            self._oplora.project_weights()
+        if self._average is not None:
+            self._average.after_update(number)
         seen = self._watch.after_update(number) if self._watch is not None else []
         away = tuple(f"{row.layer} ({row.runs_away})" for row in seen if row.runs_away)
         return LoggedStep(
@@ -149,10 +173,27 @@ class Training:
         return data, kl if self._weighs_kl else None
 
     def _methods(self, rows: Sequence[Row], number: int) -> float | None:
-        """What the methods make of the gradient; the EWC penalty, where there is one."""
+        """What the methods make of the gradient; the EWC penalty, where there is one.
+
+        With oplora, SAM climbs within the subspace too, and no other method's gradient leads out of it.
+        """
+
+        def again() -> None:
+            self._plainly(rows, number)
+            self._project()
+
+        self._project()
         if self._sam is not None:
-            self._sam.sharpen(number, lambda: self._plainly(rows, number))
-        return self._ewc.after_backward() if self._ewc is not None else None
+            self._sam.sharpen(number, again)
+        if self._ewc is None:
+            return None
+        penalty = self._ewc.after_backward()
+        self._project()
+        return penalty
+
+    def _project(self) -> None:
+        if self._oplora is not None:
+            self._oplora.project_gradients()
 
     def _plainly(self, rows: Sequence[Row], number: int) -> None:
         self._seed(number)
@@ -184,16 +225,19 @@ class Training:
             keeper.keep(state)
 
     def _enough(self, keeper: Keeper, number: int) -> bool:
-        """Evaluate the model as it is; whether to stop, as the main process says for all."""
-        return same_everywhere(keeper.enough(number, self._accelerator.unwrap_model(self._model)))
+        """Evaluate the model as it would ship; whether to stop, as the main process says for all."""
+        with self._average.applied() if self._average is not None else nullcontext():
+            return same_everywhere(keeper.enough(number, self._accelerator.unwrap_model(self._model)))
 
     def state(self) -> State:
         """All that the next steps depend on. Every process has to ask; the main one's answer counts."""
         weights, moments = resume.collect(self._model, self._optimizer.optimizer)
         watched = tuple(self._watch.log) if self._watch is not None else ()
-        methods = {f"sam/{name}": value for name, value in self._sam.memory().items()} if self._sam else {}
-        if self._ewc is not None:
-            methods |= {f"ewc/{name}": value for name, value in self._ewc.memory().items()}
+        methods = {
+            f"{kind}{name}": value
+            for kind, method in self._remembering()
+            for name, value in method.memory().items()
+        }
         return State(len(self.steps), weights, moments, methods, tuple(self.steps), watched)
 
     def _go_on_from(self, saved: State) -> None:
@@ -201,10 +245,14 @@ class Training:
         self.steps = list(saved.steps)
         if self._watch is not None:
             self._watch.restore(saved.watched)
-        for kind, method in (("sam/", self._sam), ("ewc/", self._ewc)):
-            if method is not None:
-                mine = {k.removeprefix(kind): v for k, v in saved.methods.items() if k.startswith(kind)}
-                method.recall(mine)
+        for kind, method in self._remembering():
+            mine = {k.removeprefix(kind): v for k, v in saved.methods.items() if k.startswith(kind)}
+            method.recall(mine)
+
+    def _remembering(self) -> list[tuple[str, Remembers]]:
+        """The methods whose steps depend on those before, with what precedes their tensors' names in a state."""
+        every = (("sam/", self._sam), ("ewc/", self._ewc), (resume.AVERAGE, self._average))
+        return [(kind, method) for kind, method in every if method is not None]
 
 
 @contextmanager

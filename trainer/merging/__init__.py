@@ -1,4 +1,5 @@
 """Between base and fine-tune: the weights on the way, which of them to ship, and the model written.
 
-In order: `interpolation` (tensors), `choosing` (which weight, pure), `search` (on real weights), `writing`.
+In order: `interpolation` and `pruning` (tensors), `choosing` (which weight, pure), `search` (on real weights),
+`writing`.
 """

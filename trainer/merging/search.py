@@ -33,21 +33,21 @@ def merge_searched(
         evaluate = asking()
         scratch.mkdir(parents=True, exist_ok=True)
         chosen = search(settings, adapter, scratch, evaluate)
-    interpolate(settings.base, adapter, folder, chosen.method, chosen.weights)
+    interpolate(settings.base, adapter, folder, chosen.method, chosen.weights, keep=merge.keep)
     return chosen
 
 
 def search(settings: TrainSettings, adapter: Path, scratch: Path, evaluate: Asking) -> Merge:
     """The heaviest weights with which no capability's mean falls beyond its threshold; else the lightest.
 
-    What is asked is the very model that would ship: interpolated and rounded in `scratch`, one at a time.
+    What is asked is the very model that would ship: pruned, interpolated and rounded in `scratch`, one at a time.
     """
     merge = settings.merge
     trials: list[MergeTrial] = []
 
     def fallen(weights: Weights) -> Sequence[str]:
         with TemporaryDirectory(dir=scratch, prefix="merge-") as beside:
-            interpolate(settings.base, adapter, Path(beside), merge.method, weights)
+            interpolate(settings.base, adapter, Path(beside), merge.method, weights, keep=merge.keep)
             found = evaluate(lora.load_onto(Path(beside), settings.dtype, best_device()))
         trials.append(
             MergeTrial(weights=weights, fallen=found.beyond, target=found.target, retention=found.retention)

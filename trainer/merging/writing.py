@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from serving.models.manifest import MANIFEST
 from telemetry.errors import UsageError
 from trainer.merging.interpolation import Method, Weights, between, layer_count, weight_of
+from trainer.merging.pruning import pruned
 from trainer.methods.lora import DTYPES
 
 _INDEX: Final = "model.safetensors.index.json"
@@ -38,12 +39,14 @@ def interpolate(
     method: Method = "linear",
     weights: Weights = (1.0,),
     dtype: str | None = None,
+    keep: float = 1.0,
 ) -> None:
     """Write to `output` the model at `weights` between base and `tuned`, an adapter's folder or a model's.
 
     Weight 1 is the fine-tune, 0 is base; three weights are for the thirds of the layers. Everything beside the
     weights (tokenizer, chat template, generation config) is base's, byte for byte, so that two arms can differ in
-    their weights only. Each weight has the type that it has in base, or `dtype`. Raises UsageError where the two do
+    their weights only. Each weight has the type that it has in base, or `dtype`. With `keep` below 1 the fine-tune is
+    first pruned to that part of each matrix's changes (`trainer.merging.pruning`). Raises UsageError where the two do
     not belong together.
     """
     source = _Folder(base)
@@ -61,6 +64,7 @@ def interpolate(
             stored = start.dtype
             final = end.changed(name, start)
             if final is not None:
+                final = pruned(start, final, keep)
                 start = between(start, final, weight_of(name, layers, weights), method)
             merged[name] = start.to(wanted or stored) if start.is_floating_point() else start
         save_file(merged, str(output / shard), metadata={"format": "pt"})

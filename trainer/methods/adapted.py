@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
 from peft.tuners.lora import LoraLayer
@@ -84,41 +84,14 @@ def low_rank_layers(model: Any, why: str) -> list[Adapted]:
         found = "a weight-decomposed adapter (dora)" if layers else "no low-rank adapter"
         raise SettingsError(
             f"{why} needs an adapter whose weight change is the product BA; the model has {found}",
-            hint="Use lora.variant lora, rslora or corda.",
+            hint="Use lora.variant lora, rslora, corda or oplora.",
         )
     return layers
-
-
-def linear_layers(model: Any, targets: Literal["all-linear"] | tuple[str, ...]) -> dict[str, torch.nn.Linear]:
-    """The layers of a base model that `targets` puts an adapter on, as peft reads it: the output head is none.
-
-    Raises SettingsError where there are none, ValueError for a model that carries an adapter already: its layers
-    have other names, and base's weights may not be whole any more (corda).
-    """
-    if hasattr(model, "peft_config"):
-        raise ValueError("a model with an adapter on it; expected a base model")
-    head = model.get_output_embeddings()
-    found = {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear)
-        and (module is not head if targets == "all-linear" else _targeted(name, targets))
-    }
-    if not found:
-        raise SettingsError(
-            f"lora.targets {targets!r} names no linear layer of the model",
-            hint="all-linear takes every one but the output head.",
-        )
-    return found
 
 
 def base_name(name: str) -> str:
     """A module's name in the base model, without what peft and accelerate put before it."""
     return _WRAPPED.sub("", name)
-
-
-def _targeted(name: str, targets: tuple[str, ...]) -> bool:
-    return any(name == target or name.endswith(f".{target}") for target in targets)
 
 
 def whole(weight: torch.Tensor) -> torch.Tensor:

@@ -25,9 +25,10 @@ import torch
 from torch.nn import functional
 
 from telemetry.errors import SettingsError
+from trainer.config import Targets
 from trainer.data.encoding import IGNORED, Example
-from trainer.methods.adapted import linear_layers
 from trainer.methods.devices import onto
+from trainer.methods.targets import linear_layers
 
 Kind = Literal["empirical", "true"]
 Storage = Literal["bfloat16", "factored"]
@@ -68,7 +69,7 @@ def estimate(
     kind: Kind,
     *,
     storage: Storage = "bfloat16",
-    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear",
+    targets: Targets = "all-linear",
     seed: int = 0,
     on_examples: Callable[[int], None] | None = None,
 ) -> Fisher:

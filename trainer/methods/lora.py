@@ -15,6 +15,7 @@ from trainer.config import LoraSettings
 from trainer.data.encoding import Example
 from trainer.methods import variants
 from trainer.methods.devices import Where, dtype_on
+from trainer.methods.targets import peft_targets
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
@@ -40,12 +41,11 @@ def add_adapter(model: Any, settings: LoraSettings, seed: int, retention: Sequen
     torch.manual_seed(seed)
     if settings.variant == "osf":
         return variants.add_osf(model, settings)
-    targets = settings.targets if settings.targets == "all-linear" else list(settings.targets)
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
-        target_modules=targets,
+        target_modules=peft_targets(model, settings.targets),
         use_dora=settings.variant == "dora",
         use_rslora=settings.variant == "rslora",
         task_type="CAUSAL_LM",

@@ -37,9 +37,9 @@ from trainer.methods.adapted import (
     Adapted,
     adapted_layers,
     base_name,
-    linear_layers,
     spread,
 )
+from trainer.methods.targets import linear_layers
 
 Product = tuple[torch.Tensor, torch.Tensor, float]  # left (out, k), right (k, in), scaling
 

@@ -52,6 +52,7 @@ def write_page(
         most_kl=most_kl,
         on_front={e.step for e in front(eligible(evaluations, most_kl))},
         chosen=next((e for e in evaluations if e.step == record.checkpoint), None),
+        prune=settings.get("merge", {}).get("prune"),
         settings=yaml.safe_dump(settings, sort_keys=False),
     )
     (folder / "training.html").write_text(page, encoding="utf-8")

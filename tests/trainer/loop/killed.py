@@ -25,6 +25,7 @@ SETTINGS: dict[str, Any] = {
     "steps": 9,
     "lora": {"rank": 4, "dropout": 0.1},
     "sam": {"every": 2},
+    "average": {"last": 0.5},
     "watch": {"every": 3},
     "checkpoints": {"every": 2, "items": 8, "patience": 3},
     "merge": {"weights": [0.5, 1.0], "items": 8},

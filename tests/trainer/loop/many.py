@@ -14,6 +14,8 @@ SETTINGS: dict[str, Any] = {
     "steps": 6,
     "dtype": "float32",  # in bfloat16 a tiny model's rounding decides which checkpoint and merge are best
     "rehearsal": {"share": 0.5, "max_new_tokens": 6},
+    "lora": {"rank": 4, "variant": "oplora", "keep": 2},
+    "average": {"last": 0.5},
     "watch": {"every": 3},
     "checkpoints": {"every": 3, "items": 8},
     "merge": {"weights": [0.5, 1.0], "items": 8},

@@ -46,9 +46,12 @@ def test_the_best_target_is_taken_then_the_fewest_steps_then_the_lowest_rate(fou
     assert taken.learning_rate == min(row.learning_rate for row in equal if row.steps == fewest)
 
 
-@pytest.mark.parametrize(("decay", "trained"), [(0.0, [40, 40]), (0.5, [10, 40, 10, 40])])
-def test_one_training_passes_through_all_numbers_of_steps_only_where_the_rate_stays(
-    decay: float, trained: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("changed", "trained"),
+    [({}, [40, 40]), ({"decay": 0.5}, [10, 40, 10, 40]), ({"average": {}}, [10, 40, 10, 40])],
+)
+def test_one_training_passes_through_all_numbers_of_steps_only_where_the_end_changes_nothing(
+    changed: dict[str, Any], trained: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[int] = []
 
@@ -65,7 +68,7 @@ def test_one_training_passes_through_all_numbers_of_steps_only_where_the_rate_st
     monkeypatch.setattr(sweep, "fit", fit)
     asked = SweepSettings(learning_rates=(1e-3, 1e-2), steps=(40, 10))
     path = Path("x")
-    settings = TrainSettings(base=path, data=path, output=path, brief=path, name="c", decay=decay)
+    settings = TrainSettings(base=path, data=path, output=path, brief=path, name="c", **changed)
     stock = Stock("", Encoded((), (), {}), 0, None, lambda _: None)
     found = run_sweep(settings, asked, stock, lambda *_: None, tmp_path, "r", silent)  # type: ignore[arg-type,return-value]  # never asked
     assert taken == trained

@@ -74,6 +74,7 @@ EVERYTHING = {
     "lora": {"dropout": 0.3},
     "sam": {"rho": 0.1, "every": 3, "layers": 0.5},
     "ewc": {"strength": 0.1},
+    "average": {"last": 0.5},
     "watch": {"every": 2},
     "learning_rate": 0.02,
 }

@@ -20,19 +20,24 @@ METHODS: dict[str, dict[str, Any]] = {
     "rslora": {"lora": {"rank": 2, "variant": "rslora"}},
     "corda": {"lora": {"rank": 2, "variant": "corda"}},
     "osf": {"lora": {"rank": 2, "variant": "osf"}},
+    "oplora": {"lora": {"rank": 2, "variant": "oplora", "keep": 3}},
+    "mlp only": {"lora": {"rank": 2, "targets": "mlp"}},
     "ewc": {"ewc": {"strength": 1e4, "fisher": "true"}},
     "factored ewc": {"ewc": {"strength": 1e4, "storage": "factored"}},
     "ewc on corda": {"lora": {"rank": 2, "variant": "corda"}, "ewc": {"strength": 1e4}},
     "sam": {"sam": {}},
     "sparse sam": {"sam": {"layers": 0.2, "every": 2}},
     "sam on osf": {"sam": {}, "lora": {"rank": 2, "variant": "osf"}},
+    "average": {"average": {"last": 0.6}},
     "half way": {"merge": {"weights": [0.5]}},
     "slerp": {"merge": {"method": "slerp", "weights": [0.5]}},
+    "pruned": {"merge": {"prune": {"keep": 0.2}}},
     "all": {
         "lora": {"rank": 2, "variant": "corda"},
         "ewc": {"strength": 1e4, "storage": "factored"},
         "sam": {"layers": 0.5, "every": 3},
-        "merge": {"method": "slerp", "weights": [0.7]},
+        "average": {"last": 0.5},
+        "merge": {"method": "slerp", "weights": [0.7], "prune": {"keep": 0.5}},
     },
 }
 
@@ -111,3 +116,17 @@ def test_the_fisher_is_taken_once_for_all_runs_on_the_same_base_and_data(place: 
     for name in ("one", "two"):
         trained(place, tmp_path / name, ewc={"fisher": "true"}, learning_rate=0.01 if name == "one" else 0.03)
     assert len(list(place.glob("base.fisher-*"))) == 1
+
+
+def test_a_pruned_candidate_says_so_in_its_manifest_in_its_report_and_while_it_is_made(
+    place: Path, tmp_path: Path
+) -> None:
+    given = {"base": place / "base", "data": place / "train.jsonl", "name": "tiny", "steps": 2, "threads": 1}
+    told: dict[str, list[str]] = {"plain": [], "pruned": []}
+    for name, merge in (("plain", {}), ("pruned", {"prune": {"keep": 0.2}})):
+        settings = TrainSettings.model_validate({**given, "output": tmp_path / name, "merge": merge})
+        folder = run(settings, notice=told[name].append)
+        says = "20% of the entries" in (folder / "training.html").read_text()
+        assert says == (name == "pruned")
+        assert any("adapter/ is not pruned" in line for line in told[name]) == says
+        assert attest(folder).settings["merge"]["prune"] == merge.get("prune")
