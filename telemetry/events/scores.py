@@ -21,13 +21,15 @@ class Judged(Value):
 class AnchorJudged(Value):
     """What the judge `judge` said today of an answer that it scored in the audit (`expected`), asked beside a score.
 
-    It says nothing of the candidate, and whether the judge is still the one that was measured.
+    It says nothing of the candidate, and whether the judge is still the one that was measured. `capabilities` are all
+    whose interactions that judge scores: where it changed, none of them has a say, whichever it was asked beside.
     """
 
     name: str
     judge: str
     expected: Fraction
     value: Fraction
+    capabilities: tuple[str, ...] = Field(default=(), exclude_if=lambda capabilities: not capabilities)
 
 
 class ScoreRecorded(Event):

@@ -55,6 +55,14 @@ class Anchor:
         return hashlib.blake2b(texts.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
+@dataclass(slots=True)
+class _Asked:
+    """What one rollout had of a model's anchors, and whether it was said that there are no more."""
+
+    numbers: set[int]
+    told: bool = False
+
+
 class Anchors:
     """The anchors of a brief's judging models. Thread-safe.
 
@@ -68,7 +76,8 @@ class Anchors:
         known = [one for one in anchors if one.capability in (self._endpoints if one.graded else by_model)]
         self._judge = judge
         self._of = _by_model(self._endpoints, known)
-        self._asked: OrderedDict[tuple[str, str], set[int]] = OrderedDict()
+        self._scored = _capabilities(self._endpoints)
+        self._asked: OrderedDict[tuple[str, str], _Asked] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -95,7 +104,11 @@ class Anchors:
         if found.value is None or found.basis != "model":
             return None
         return AnchorJudged(
-            name=anchor.name, judge=endpoint.model, expected=anchor.expected, value=found.value
+            name=anchor.name,
+            judge=endpoint.model,
+            expected=anchor.expected,
+            value=found.value,
+            capabilities=self._scored[endpoint.model],
         )
 
     def _next(self, rollout: str, model: str, part: float) -> int | None:
@@ -103,17 +116,18 @@ class Anchors:
         count = len(self._of.get(model, ()))
         with self._lock:
             key = (rollout, model)
-            asked = self._asked.setdefault(key, set())
+            asked = self._asked.setdefault(key, _Asked(set()))
             self._asked.move_to_end(key)
             if len(self._asked) > ROLLOUTS:
                 self._asked.popitem(last=False)
-            if len(asked) >= count:
+            if len(asked.numbers) >= count:
                 return None
             number = int(part * count) % count
-            while number in asked:
+            while number in asked.numbers:
                 number = (number + 1) % count
-            asked.add(number)
-            if len(asked) == count:
+            asked.numbers.add(number)
+            if len(asked.numbers) == count and not asked.told:
+                asked.told = True  # a judge that is away gives its last one back and is asked about it again
                 log.warning(
                     "rollout %s: all %d known answers of %s were asked about; whether it changes is not seen any more",
                     rollout,
@@ -124,7 +138,17 @@ class Anchors:
 
     def _give_back(self, rollout: str, model: str, number: int) -> None:
         with self._lock:
-            self._asked.get((rollout, model), set()).discard(number)
+            asked = self._asked.get((rollout, model))
+            if asked is not None:
+                asked.numbers.discard(number)
+
+
+def _capabilities(endpoints: Mapping[str, JudgeEndpoint]) -> dict[str, tuple[str, ...]]:
+    """Of each model the capabilities whose interactions it scores."""
+    found: dict[str, list[str]] = {}
+    for name, endpoint in sorted(endpoints.items()):
+        found.setdefault(endpoint.model, []).append(name)
+    return {model: tuple(names) for model, names in found.items()}
 
 
 def _by_model(

@@ -102,7 +102,8 @@ def next_allotment(evidence: RolloutEvidence) -> Allotment | None:
     spec = evidence.spec
     if spec.shadow <= 0.0 or not any(evidence.tags):
         return None
-    watched = [c for c in spec.capabilities if c.watched and c.weight > 0.0]
+    heard = [c for c in spec.capabilities if not evidence.folds[c.name].silenced]
+    watched = [c for c in heard if c.watched and c.weight > 0.0]
     needs = [
         Need(
             traffic_of(c.name, evidence.tags, len(spec.capabilities)),

@@ -104,9 +104,9 @@ class AnchorCheck:
         """Whether any judge drifted: asked after every score."""
 
     def add(self, anchor: AnchorJudged, capability: str) -> None:
-        """Take in one anchor."""
+        """Take in one anchor. Records of before name no capabilities: then it is the one beside whose score it came."""
         judge = self._judges.setdefault(anchor.judge, AnchoredJudge())
-        judge.capabilities.add(capability)
+        judge.capabilities.update((capability, *anchor.capabilities))
         judge.add(anchor)
         self.found = self.found or judge.drifted
 

@@ -306,7 +306,7 @@ class EvidenceState:
 
     def _silence(self) -> None:
         """Take the say from capabilities whose judge changed."""
-        for name in self.anchors.blind():
+        for name in self.anchors.blind() & self.folds.keys():
             self.folds[name].drifted = True
         self._blinded = any(fold.drifted for fold in self._watched)
 

@@ -53,6 +53,30 @@ def asked(
     return [one for one in found if one is not None]
 
 
+def test_an_anchor_names_every_capability_that_its_judge_scores() -> None:
+    def graded_by(model: str) -> JudgeSettings:
+        endpoint = {"url": "http://judge", "model": model, "rubric": "It is polite.", "anchors": 1.0}
+        return JudgeSettings.model_validate({"endpoint": endpoint})
+
+    shared = brief(
+        capability("support", role="target"),
+        capability("replies", judge=graded_by("grader")),
+        capability("facts", judge=graded_by("grader")),
+        capability("jokes", judge=graded_by("another")),
+    )
+    (one,) = asked(Anchors(shared, known(3), Says()), 1)
+    assert one.capabilities == ("facts", "replies")
+
+
+def test_that_all_known_answers_were_asked_is_said_once_though_the_judge_is_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    away = Anchors(loaded(anchors=1.0), known(1), Says(failed(Failure("grader", "no answer", now()))))
+    assert asked(away, 20) == []
+    assert [record for record in caplog.records if "were asked about" in record.message] == caplog.records
+    assert len(caplog.records) == 1
+
+
 def test_one_is_asked_beside_the_fraction_of_interactions_that_the_brief_says() -> None:
     for fraction, low, high in [(0.0, 0, 0), (0.05, 70, 130), (1.0, 2000, 2000)]:
         anchors = Anchors(loaded(anchors=fraction), known(3000), Says())

@@ -136,6 +136,16 @@ def test_a_capability_that_looks_worse_draws_the_pairs():
     assert suspect.by_capability["target"] < calm.by_capability["target"]
 
 
+def test_a_capability_that_nobody_can_judge_any_more_draws_no_pairs_of_its_own():
+    evidence = folded(tagged(300, lose=("facts",)))
+    before = next_allotment(evidence)
+    evidence.folds["facts"].drifted = True
+    found = next_allotment(evidence)
+    assert set(found.by_capability) == set(NAMES) - {"facts"}
+    assert all(found.by_capability[name] > before.by_capability[name] for name in found.by_capability)
+    assert found.otherwise == before.otherwise
+
+
 @pytest.mark.parametrize(("scores", "shadow"), [(tagged(50, tags=False), 0.1), (tagged(50), 0.0)])
 def test_without_tags_or_without_shadows_nothing_is_allotted(scores, shadow):
     assert next_allotment(folded(scores, shadow)) is None

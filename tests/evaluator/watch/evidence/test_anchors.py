@@ -88,6 +88,29 @@ def test_what_one_judge_became_takes_nothing_from_another() -> None:
     assert (check.drifted(), check.blind()) == (("grader",), {"facts"})
 
 
+def test_every_capability_that_the_judge_scores_loses_its_say_whichever_it_was_asked_beside() -> None:
+    check = AnchorCheck()
+    scored = ("facts", "json")
+    for number in range(60):
+        check.add(anchor(number, 1.0).model_copy(update={"capabilities": scored}), "facts")
+    assert check.blind() == set(scored)
+    assert AnchorCheck.from_dict(check.to_dict()).blind() == set(scored)
+
+
+def test_a_capability_that_the_rollout_does_not_have_is_no_reason_to_stop() -> None:
+    scores = [
+        s
+        if s.anchor is None
+        else s.model_copy(
+            update={"anchor": s.anchor.model_copy(update={"capabilities": ("facts", "unheard")})}
+        )
+        for s in lenient(stream(600, seed=3, means=SAME))
+    ]
+    evidence, _ = run(spec_of("manual"), scores)
+    assert evidence.anchors.drifted() == ("grader",)
+    assert evidence.folds["facts"].silenced
+
+
 def test_a_drifted_judge_holds_at_once_and_nothing_is_promoted_for_it() -> None:
     _, free = run(spec_of(), stream(600, seed=3, means=SAME))
     assert "promote" in {d.action for d in free}
