@@ -121,6 +121,11 @@ class Project(Settings):
         return f"127.0.0.1:{self.ports.broker}" if self.broker == EMBEDDED else self.broker
 
     @property
+    def keys_wanted(self) -> bool:
+        """Whether the router lets nobody in without an API key."""
+        return any(self.router.get(name) for name in ("keys_file", "api_key_env"))
+
+    @property
     def router_url(self) -> str:
         """Where clients send their requests; add `/v1`."""
         scheme = "https" if self.router.get("tls_cert") else "http"

@@ -26,7 +26,7 @@ from pip._internal.commands import create_command
 from pip._internal.index.collector import LinkCollector, parse_links
 from pip._internal.models.link import Link
 
-HASHED = ("lock.txt", "cuda.txt")
+HASHED = ("lock.txt", "cuda.txt", "tools.txt")
 MINOR = 11
 
 
@@ -88,7 +88,7 @@ def write(file: str, collector: LinkCollector) -> int:
 
 
 def main() -> None:
-    """Write both lists."""
+    """Write the lists."""
     download = create_command("download")
     options, _ = download.parse_args([])
     with download.main_context():

@@ -27,12 +27,14 @@ def backup(folder: Folder, artifacts: Artifacts = False, file: ProjectFile = FIL
 
     Example: `belay backup /backups/2026-11-30 --artifacts`
     """
-    from belay.steps.backup import keep
+    from belay.steps.backup import check, keep
     from telemetry.backup import back_up
     from telemetry.bus.kafka_bus import KafkaBus
     from telemetry.topics import layout
 
     project = load_project(file)
+    if artifacts:
+        check(project.home, folder)
     bus = KafkaBus(project.bus())
 
     def beside(place: Path) -> dict[str, str]:

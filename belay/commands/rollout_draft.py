@@ -85,7 +85,7 @@ def draft(
     Example: `belay rollout draft support-2 --stages 5%:2000,25%:4000,50%`
     """
     from belay.steps.rollout_draft import draft as made
-    from belay.steps.rollout_draft import terms_lines, write_draft
+    from belay.steps.rollout_draft import terms_lines, unbounded_keys, write_draft
 
     said = _of_route(ctx, route)
     spec = made(
@@ -107,7 +107,16 @@ def draft(
     write_draft(out, spec)
     for line in terms_lines(spec):
         console_of().print(line)
+    if (open_to := unbounded_keys(spec, keys_wanted=_keys_wanted())) is not None:
+        console_of().print(open_to, markup=False)
     console_of().print(f"{out} has rollout {spec.rollout_id}. Start it: `belay rollout start {out}`.")
+
+
+def _keys_wanted() -> bool:
+    """Whether the router of the belay.yaml that lies here lets nobody in without an API key."""
+    from belay.project import FILE, load_project
+
+    return FILE.is_file() and load_project(FILE).keys_wanted
 
 
 def _of_route(ctx: typer.Context, route: str) -> dict[str, Any]:

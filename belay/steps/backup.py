@@ -9,11 +9,23 @@ from typing import Final
 
 from rich.console import Console
 
+from belay.artifacts.contents import paths_of, require_no_pickle
 from belay.artifacts.store import open_store
 from belay.steps.artifacts import Moving, in_home, listed, pull, push
 from telemetry.errors import UsageError
 
 FOLDER: Final = "artifacts"
+
+
+def check(home: Path, folder: Path) -> None:
+    """Raise as `keep` would, without writing anything, where a home has a link or a pickle, or a package is missing.
+
+    Contents are not hashed here: a model that is not what its manifest says is found by `keep` alone.
+    """
+    open_store(str(folder / FOLDER))
+    for kind, name in in_home(home):
+        for path in paths_of(kind, home / kind / name).values():
+            require_no_pickle(path)
 
 
 def keep(home: Path, folder: Path, console: Console) -> dict[str, str]:

@@ -137,6 +137,16 @@ def terms_lines(spec: RolloutSpec) -> list[str]:
     return lines
 
 
+def unbounded_keys(spec: RolloutSpec, *, keys_wanted: bool) -> str | None:
+    """What to say of a rollout whose router wants API keys, and that bounds none of them; None where nothing is."""
+    if not keys_wanted or spec.most_of_key is not None:
+        return None
+    return (
+        "the router wants API keys, and one key may be all of the evidence: bound its part with --most-of-key 0.03, or "
+        "most_of_key in the file"
+    )
+
+
 def _audit(model: StoredModel, override_by: str, override_reason: str) -> AuditRef:
     audit, name = model.manifest.audit, model.name
     if audit is None:

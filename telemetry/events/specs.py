@@ -132,7 +132,8 @@ class RolloutSpec(Value):
 
     `route` is the router's route that it runs on, one rollout at a time each: the public name of a model.
     `people` is the part of alpha for what people grade (pairs, blind): a test of their own, beside the judges'.
-    `most_of_key` is the part of a window of 100 pairs, or units, of a capability that one API key's may be; None: all.
+    `most_of_key` is the part of a window of 100 pairs, or units, of a capability, or of 100 units of the guardrails,
+    that one API key's may be; None: all.
 
     What came later and is not used is not written, so that versions of before read it, and its hash is what it was.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from telemetry.backup import back_up
 from telemetry.bus import kafka_bus
 from telemetry.bus.memory_bus import MemoryBus
 from telemetry.bus.settings import BusSettings
-from telemetry.errors import UsageError
+from telemetry.errors import InfrastructureError, UsageError
 from telemetry.topics import TOPICS
 from tests.belay.artifacts.conftest import filled
 
@@ -104,7 +105,23 @@ def test_a_backup_whose_artefacts_cannot_be_kept_is_none(tmp_path: Path) -> None
     (tmp_path / "home/models/mine/model.safetensors").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UsageError, match="is a link"):
         belay("backup", "home", "--artifacts")
-    assert not Path("kept/manifest.json").exists()
+    assert not Path("kept").exists()
+
+
+def test_a_pickle_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "home/models/mine/extra.txt").write_bytes(b"\x80\x04.")
+    with pytest.raises(UsageError, match="is a pickle"):
+        belay("backup", "home", "--artifacts")
+    assert not Path("kept").exists()
+
+
+def test_a_package_that_is_missing_is_told_before_anything_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(InfrastructureError, match="fsspec"):
+        belay("backup", "home", "--artifacts")
+    assert not Path("kept").exists()
 
 
 def test_a_manifest_has_no_word_of_artefacts_where_there_are_none_and_is_read(tmp_path: Path) -> None:

@@ -135,6 +135,14 @@ def test_images_run_as_nobody_of_note_from_a_pinned_base_without_a_compiler() ->
     ]
 
 
+def test_an_image_tries_what_was_installed_and_not_the_sources_beside_it() -> None:
+    """Else a folder of sources would hide a wheel that lacks a file, and keep the bytecode to themselves."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    tried = re.findall(r"/opt/belay/bin/python (\S+)", text)
+    assert len(tried) == 4
+    assert set(tried) == {"-I"}
+
+
 def test_what_the_dockerfile_copies_is_there_and_is_sent_to_the_builder() -> None:
     text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
     sent = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8")

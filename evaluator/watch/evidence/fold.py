@@ -195,13 +195,17 @@ class RolloutEvidence(EvidenceState):
         if pi is None:
             return False
         self.ratio.add(pi, candidate, who.subject_source, score.router)
-        if score.unscored == "no_evidence":
+        if score.unscored == "no_evidence" or not self._rails:
+            return False
+        if not self._rail_keys.admits("guarded", score.by_key):
+            for rail in self._rails:
+                rail.set_aside += 1
             return False
         for rail in self._rails:
             value = guarded_value(rail.rail, score)
             if value is not None:
                 rail.settle(pi, candidate, value)
-        return bool(self._rails)
+        return True
 
     def _weigh(self, score: ScoreRecorded) -> None:
         before = self.e_value

@@ -5,6 +5,9 @@ capability's is the first that could be scored. The two follow different records
 is neither multiplied nor averaged: alpha is shared out. A rollback is due where
 max((1 - PART) * M of the capabilities, PART * mean of the guardrails' E) reaches 1/alpha, which under the null
 happens with a chance of at most (1 - PART)*alpha + PART*alpha (Ville for each, and the union bound).
+
+Where the rollout bounds what one API key weighs (`of_keys`), it bounds it here too: all guardrails take in the same
+units, so they have one window. Whoever provokes errors on one arm is then so much of the evidence and no more.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ def guarded_value(rail: Guardrail, score: ScoreRecorded) -> float | None:
 class GuardrailFold:
     """One guardrail's part of the fold."""
 
-    __slots__ = ("_sums", "_units", "drop", "past", "rail", "weight")
+    __slots__ = ("_sums", "_units", "drop", "past", "rail", "set_aside", "weight")
 
     def __init__(self, rail: Guardrail, weight: float) -> None:
         self.rail = rail
@@ -44,6 +47,7 @@ class GuardrailFold:
         self.drop = DropProcess(rail.threshold)
         self._units = [0, 0]
         self._sums = [0.0, 0.0]
+        self.set_aside = 0
 
     @property
     def name(self) -> str:
@@ -74,6 +78,7 @@ class GuardrailFold:
             pairs=0,
             pair_gap=None,
             unscored=0,
+            set_aside=self.set_aside,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,6 +88,7 @@ class GuardrailFold:
             "drop": self.drop.to_list(),
             "units": list(self._units),
             "sums": list(self._sums),
+            "set_aside": self.set_aside,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -91,3 +97,4 @@ class GuardrailFold:
         self.drop.restore(state["drop"])
         self._units = [int(n) for n in state["units"]]
         self._sums = [float(s) for s in state["sums"]]
+        self.set_aside = int(state.get("set_aside", 0))  # snapshots had none once

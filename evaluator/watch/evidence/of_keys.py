@@ -2,8 +2,8 @@
 
 A client names its own session, so whoever holds one key can be as many subjects as he likes (`repeats` bounds each of
 them). Keys come from whoever runs the router. So of any `WINDOW` pairs of a capability that subjects have left to count
-at most a part are one key's, and the same of its units, and of the pairs that people graded; the others are set aside.
-A score without a key, as of a router that wants none, always counts.
+at most a part are one key's, and the same of its units, of the pairs that people graded, and of the units of the
+guardrails; the others are set aside. A score without a key, as of a router that wants none, always counts.
 
 What counts depends on the keys of this and of earlier scores, and on which of them were offered: on no value, and on
 no arm but through what was settled before. The bets stay fair, and the subject of a unit that was set aside is met all
@@ -12,14 +12,15 @@ the same: it is drawn no second time. What they are about is the mean over traff
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
 
 from evaluator.watch.evidence.memory import hashed
 from evaluator.watch.evidence.repeats import WINDOW, Repeats
 
-Offered = Literal["pairs", "units", "grades"]
-_OFFERED: Final[tuple[Offered, ...]] = get_args(Offered)
+Offered = Literal["pairs", "units", "grades", "guarded"]
+OF_CAPABILITY: Final[tuple[Offered, ...]] = ("pairs", "units", "grades")
+OF_GUARDRAILS: Final[tuple[Offered, ...]] = ("guarded",)
 _ROUNDING: Final = 1e-9
 """0.29 * 100 is a little less than 29."""
 
@@ -34,13 +35,13 @@ def most_of(part: float) -> int:
 
 
 class KeyBound:
-    """The keys that counted in each of a capability's windows; without a part nothing is bounded, nor remembered."""
+    """The keys that counted in the windows of what is offered; without a part nothing is bounded, nor remembered."""
 
     __slots__ = ("_most", "_windows")
 
-    def __init__(self, part: float | None) -> None:
+    def __init__(self, part: float | None, offered: Sequence[Offered] = OF_CAPABILITY) -> None:
         self._most = WINDOW if part is None else most_of(part)
-        self._windows = {} if part is None else {what: Repeats() for what in _OFFERED}
+        self._windows = {} if part is None else {what: Repeats() for what in offered}
 
     def admits(self, what: Offered, key: str | None) -> bool:
         """Whether the next one counts, which came by this key. Call it once for each that is offered, in order."""

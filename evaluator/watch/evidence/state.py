@@ -14,6 +14,7 @@ from evaluator.watch.evidence.capability_fold import CapabilityFold
 from evaluator.watch.evidence.grades import wealth_of
 from evaluator.watch.evidence.guardrails import GuardrailFold
 from evaluator.watch.evidence.missing import MissingCheck
+from evaluator.watch.evidence.of_keys import OF_GUARDRAILS, KeyBound
 from evaluator.watch.evidence.ratio import RatioCheck
 from evaluator.watch.evidence.seen import Seen
 from evaluator.watch.evidence.sequential import GRID, BroadPool
@@ -77,6 +78,7 @@ class EvidenceState:
         self._graded = [fold.grades for fold in self.folds.values() if fold.grades is not None]
         self.e_value = self.peak = self._part
         self._rails = [GuardrailFold(r, guardrails.PART / len(spec.guardrails)) for r in spec.guardrails]
+        self._rail_keys = KeyBound(spec.most_of_key if spec.guardrails else None, OF_GUARDRAILS)
         self._weights = [c.weight for c in watched]
         self._holding = [fold for fold in self.folds.values() if fold.watch.holds]
         self.ratio = RatioCheck()
@@ -220,6 +222,7 @@ class EvidenceState:
             "grid": list(GRID),
             "capabilities": {name: fold.to_dict() for name, fold in self.folds.items()},
             "guardrails": {rail.name: rail.to_dict() for rail in self._rails},
+            "guardrail_keys": self._rail_keys.to_dict(),
             "ratio": self.ratio.to_dict(),
             "missing": self.missing.to_dict(),
             "anchors": self.anchors.to_dict(),
@@ -272,6 +275,8 @@ class EvidenceState:
             fold.restore(state["capabilities"][name])
         for rail in self._rails:
             rail.restore(state["guardrails"][rail.name])
+        # Snapshots had none once. Where keys are bounded one without is refused: it counted by another rule.
+        self._rail_keys.restore(state.get("guardrail_keys", {}))
         self.ratio = RatioCheck.from_dict(state["ratio"])
         self.missing = MissingCheck.from_dict(state["missing"])
         # Snapshots had no anchors once.

@@ -245,6 +245,32 @@ def test_a_draft_that_bounds_keys_says_so_and_without_it_the_file_is_what_it_was
     assert any("one API key's are at most 3" in line for line in terms_lines(spec))
 
 
+@pytest.mark.parametrize(
+    ("router", "option", "told"),
+    [
+        ("{keys_file: keys.yaml}", (), True),
+        ("{api_key_env: SHOP_KEY}", (), True),
+        ("{keys_file: keys.yaml}", ("--most-of-key", "0.03"), False),
+        ("{}", (), False),
+    ],
+)
+def test_a_draft_says_that_a_keys_part_is_not_bounded_where_the_router_wants_keys_and_only_there(
+    home: Home,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    router: str,
+    option: tuple[str, ...],
+    told: bool,
+) -> None:
+    bind_audit(home.model("mine"), AuditRef(verdict="pass", sha256="e" * 64))
+    monkeypatch.chdir(tmp_path)
+    project = f"route: shop\nbase: b\nbrief: x/brief.yaml\nrouter: {router}\n"
+    Path("belay.yaml").write_text(project, encoding="utf-8")
+    asked = ["rollout", "draft", "mine", "--home", str(home.root), *option]
+    said = " ".join(CliRunner().invoke(app, asked, catch_exceptions=False).output.split())
+    assert ("one key may be all of the evidence: bound its part with --most-of-key" in said) is told
+
+
 FORM = DraftAsked(candidate="mine", model="support", stages="5%:2000,25%:4000,50%")
 
 
