@@ -74,6 +74,32 @@ class RehearsalSettings(Settings):
         return self
 
 
+class TargetLossSettings(Settings):
+    """How the target's tokens are learnt, where not by plain cross entropy; what is mixed in or rehearsed is not meant.
+
+    `weigh` takes each token's cross entropy times the entropy of the candidate's prediction (EAFT) or the probability
+    of the label in it (DFT). Tokens to which base gives a perplexity above `most_perplexity` are not learnt (STM; 2.5 in
+    its paper). `kl` weighs KL(base || candidate) at every token of the target, `kl_without_label` of the distributions
+    without the label. `most_perplexity` and `kl` need an adapter that can be switched off, which osf is not.
+    """
+
+    weigh: Literal["none", "entropy", "probability"] = "none"
+    most_perplexity: Annotated[float, Field(gt=1)] | None = None
+    kl: Annotated[float, Field(ge=0)] = 0.0
+    kl_without_label: bool = False
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether base has to read the target too."""
+        return self.kl > 0 or self.most_perplexity is not None
+
+    @model_validator(mode="after")
+    def _label_is_left_out_of_something(self) -> TargetLossSettings:
+        if self.kl_without_label and self.kl == 0:
+            raise ValueError("'kl_without_label' says which divergence 'kl' weighs: set 'kl' above 0")
+        return self
+
+
 class DecontaminationSettings(Settings):
     """Training examples that share `ngram` words in a row with any benchmark item are dropped and reported.
 
@@ -196,6 +222,7 @@ class TrainSettings(Settings):
     threads: Count | None = None
     mix: tuple[SourceSettings, ...] = ()
     rehearsal: RehearsalSettings | None = None
+    target: TargetLossSettings | None = None
     decontaminate: DecontaminationSettings | None = None
     ewc: EwcSettings | None = None
     sam: SamSettings | None = None
@@ -226,6 +253,11 @@ class TrainSettings(Settings):
             raise ValueError(f"ewc needs a change that is the product BA, which {self.lora.variant}'s is not")
         if self.rehearsal is not None and self.rehearsal.kl > 0 and self.lora.variant == "osf":
             raise ValueError("rehearsal.kl needs base under the adapter, and osf trains base's own weights")
+        if self.target is not None and self.target.needs_base and self.lora.variant == "osf":
+            keys = [f"target.{key}" for key in ("most_perplexity", "kl") if getattr(self.target, key)]
+            raise ValueError(
+                f"{', '.join(keys)}: needs base under the adapter, and osf trains base's own weights"
+            )
         return self
 
 
