@@ -100,6 +100,33 @@ class RehearsalSettings(Settings):
         return self.exemplars or self.prompts is not None
 
 
+class TargetLossSettings(Settings):
+    """How the target's tokens are learnt, where not by plain cross entropy; what is mixed in or rehearsed is not meant.
+
+    `weigh` takes each token's cross entropy times the entropy of the candidate's prediction (EAFT) or the probability
+    of the label in it (DFT). Tokens to which base gives a perplexity above `most_perplexity` are not learnt (STM; 2.5
+    in its paper). `kl` weighs KL(base || candidate) at every token of the target, `kl_without_label` of the
+    distributions without the label. `most_perplexity` and `kl` need an adapter that can be switched off, which osf
+    is not.
+    """
+
+    weigh: Literal["none", "entropy", "probability"] = "none"
+    most_perplexity: Annotated[float, Field(gt=1)] | None = None
+    kl: Annotated[float, Field(ge=0)] = 0.0
+    kl_without_label: bool = False
+
+    @property
+    def needs_base(self) -> bool:
+        """Whether base has to read the target too."""
+        return self.kl > 0 or self.most_perplexity is not None
+
+    @model_validator(mode="after")
+    def _label_is_left_out_of_something(self) -> TargetLossSettings:
+        if self.kl_without_label and self.kl == 0:
+            raise ValueError("'kl_without_label' says which divergence 'kl' weighs: set 'kl' above 0")
+        return self
+
+
 class DecontaminationSettings(Settings):
     """Training examples that share `ngram` words in a row with any benchmark item are dropped and reported.
 
@@ -260,6 +287,7 @@ class TrainSettings(Settings):
     threads: Count | None = None
     mix: tuple[SourceSettings, ...] = ()
     rehearsal: RehearsalSettings | None = None
+    target: TargetLossSettings | None = None
     decontaminate: DecontaminationSettings | None = None
     ewc: EwcSettings | None = None
     sam: SamSettings | None = None
@@ -289,14 +317,22 @@ class TrainSettings(Settings):
             raise ValueError(f"{names}: needs the capability brief; give 'brief'")
         if self.ewc is not None and self.lora.variant in ("dora", "osf"):
             raise ValueError(f"ewc needs a change that is the product BA, which {self.lora.variant}'s is not")
-        if self.rehearsal is not None and self.rehearsal.kl > 0 and self.lora.variant == "osf":
-            raise ValueError("rehearsal.kl needs base under the adapter, and osf trains base's own weights")
-        most_kl = self.checkpoints.most_kl if self.checkpoints is not None else None
-        if most_kl is not None and self.lora.variant == "osf":
-            raise ValueError(
-                "checkpoints.most_kl needs base under the adapter, and osf trains base's own weights"
-            )
+        _require_base_below(self)
         return self
+
+
+def _require_base_below(settings: TrainSettings) -> None:
+    """Raise ValueError for what asks base under an adapter that cannot be switched off."""
+    target = settings.target or TargetLossSettings()
+    wanting = {
+        "rehearsal.kl": settings.rehearsal is not None and settings.rehearsal.kl > 0,
+        "checkpoints.most_kl": settings.checkpoints is not None and settings.checkpoints.most_kl is not None,
+        "target.most_perplexity": target.most_perplexity is not None,
+        "target.kl": target.kl > 0,
+    }
+    names = ", ".join(name for name, wants in wanting.items() if wants)
+    if names and settings.lora.variant == "osf":
+        raise ValueError(f"{names}: needs base under the adapter, and osf trains base's own weights")
 
 
 def load_train_settings(path: Path) -> TrainSettings:

@@ -19,7 +19,7 @@ _LATER: Final[dict[str, dict[str, Any]]] = {
     "checkpoints": {"kl_prompts": 16, "most_kl": None},
 }
 """Keys that came after the first release, with the values at which a training is what it was before there were any."""
-_LATER_BLOCKS: Final = ("average",)
+_LATER_BLOCKS: Final = ("average", "target")
 """Whole blocks that came later, likewise: what is absent is left out."""
 
 

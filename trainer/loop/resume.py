@@ -52,14 +52,16 @@ Tensors = dict[str, torch.Tensor]
 class LoggedStep(Value):
     """One step as `training.jsonl` has it: no clock, so that the same training gives the same bytes.
 
-    `loss` is the mean cross entropy per labelled token, `gradient_norm` is taken before clipping. `kl` and `ewc` are
-    what these methods add to the loss, None where they are off; `runs_away` names the layers that raised the alarm.
+    `loss` is the mean cross entropy per labelled token, of the target's as `target` weighs them; `gradient_norm` is
+    taken before clipping. `kl` (on what is rehearsed), `anchor_kl` and `ewc` are what these methods add to the loss,
+    None where they are off; `runs_away` names the layers that raised the alarm.
     """
 
     step: int
     loss: float
     gradient_norm: float
     kl: float | None = None
+    anchor_kl: float | None = None
     ewc: float | None = None
     runs_away: tuple[str, ...] = ()
 

@@ -17,7 +17,7 @@ from trainer.loop.train import Told
 from trainer.scoring.checkpoints import Evaluation
 from trainer.watching.trackers import Trackers
 
-_TRACKED: Final = ("loss", "gradient_norm", "kl", "ewc")
+_TRACKED: Final = ("loss", "gradient_norm", "kl", "anchor_kl", "ewc")
 
 
 def fit_tracked(

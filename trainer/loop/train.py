@@ -21,7 +21,7 @@ from trainer.loop.resume import LoggedStep, State
 from trainer.methods.averaging import Average
 from trainer.methods.ewc import EwcPenalty
 from trainer.methods.fisher import Fisher
-from trainer.methods.objective import Objective
+from trainer.methods.objective import Losses, Objective
 from trainer.methods.oplora import Oplora
 from trainer.methods.sam import Sam
 from trainer.watching.drift import Probes, Watch
@@ -102,9 +102,16 @@ class Training:
         rehearsal = settings.rehearsal
         kl, learn = (rehearsal.kl, rehearsal.learn) if rehearsal else (0.0, True)
         self._objective = Objective(
-            self._model, self._accelerator, padding, packed=settings.packing, kl=kl, learn=learn
+            self._model,
+            self._accelerator,
+            padding,
+            packed=settings.packing,
+            kl=kl,
+            learn=learn,
+            target=settings.target,
         )
         self._weighs_kl = kl > 0.0
+        self._weighs_anchor_kl = settings.target is not None and settings.target.kl > 0.0
         self._sam = Sam(settings.sam, self._model) if settings.sam else None
         self._ewc = (
             EwcPenalty(parts.fisher, settings.ewc.strength, self._model)
@@ -141,7 +148,7 @@ class Training:
         rows = self._rows(number)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(number, self._settings)
-        data, kl = self._backward(rows, number)
+        losses = self._backward(rows, number)
         penalty = self._methods(rows, number)
         if self._watch is not None:
             self._watch.before_update()
@@ -156,21 +163,26 @@ class Training:
         seen = self._watch.after_update(number) if self._watch is not None else []
         away = tuple(f"{row.layer} ({row.runs_away})" for row in seen if row.runs_away)
         return LoggedStep(
-            step=number, loss=data, gradient_norm=float(norm), kl=kl, ewc=penalty, runs_away=away
+            step=number,
+            loss=losses.data,
+            gradient_norm=float(norm),
+            kl=losses.kl if self._weighs_kl else None,
+            anchor_kl=losses.anchor_kl if self._weighs_anchor_kl else None,
+            ewc=penalty,
+            runs_away=away,
         )
 
-    def _backward(self, rows: Sequence[Row], number: int) -> tuple[float, float | None]:
-        """The step's loss and KL, with their gradient in `.grad`; for watching, the new task's rows come first."""
+    def _backward(self, rows: Sequence[Row], number: int) -> Losses:
+        """The step's losses, with their gradient in `.grad`; for watching, the new task's rows come first."""
         watch = self._watch if self._watch is not None and self._watch.due(number) else None
-        tokens, data, kl = self._objective.tokens(rows), 0.0, 0.0
+        tokens, losses = self._objective.tokens(rows), Losses(0.0, 0.0)
         for part in _apart(rows) if watch else [rows]:
             self._seed(number)
-            losses = self._objective.backward(part, tokens)
-            data, kl = data + losses.data, kl + losses.kl
-            self._require_finite("the loss", data + kl, rows, number)
+            losses = losses.plus(self._objective.backward(part, tokens))
+            self._require_finite("the loss", losses.total, rows, number)
             if watch and part[0].new_task:
                 watch.new_task(number)
-        return data, kl if self._weighs_kl else None
+        return losses
 
     def _methods(self, rows: Sequence[Row], number: int) -> float | None:
         """What the methods make of the gradient; the EWC penalty, where there is one.

@@ -1,14 +1,14 @@
-"""How far the candidate's next-token distributions are from base's, on what base itself said.
+"""How far the candidate's next-token distributions are from base's.
 
 Base's logits come from a second pass with the adapter off. It is taken anew in every step: full distributions of a
 rehearsal set would need 200 kB a token, and the top few of them would leave the rest of the vocabulary free. The pass
-costs no backward, and only of the sequences that are rehearsed.
+costs no backward, and only of the sequences that base is asked about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional
@@ -20,22 +20,26 @@ Logits = Callable[[Any, dict[str, torch.Tensor]], tuple[torch.Tensor, torch.Tens
 """Of a model and a batch: the logits at its labelled tokens, (tokens, vocabulary), and those tokens."""
 
 
-def kl_to_base(
-    adapted: Any,
-    model: Any,
-    logits_of: Logits,
-    rehearsed: dict[str, torch.Tensor],
-    candidate: torch.Tensor,
-) -> torch.Tensor:
-    """The sum over the labelled tokens of `rehearsed` of KL(base || candidate), in nats.
+class BaseLogits(NamedTuple):
+    """What base predicts at some of a batch's labelled tokens, (asked, vocabulary); `asked` marks them among all."""
 
-    `candidate` holds the candidate's logits at those tokens, in the batch's order. `adapted` is peft's model, `model`
-    the same or what wraps it. Sequences without a labelled token are not read.
+    logits: torch.Tensor
+    asked: torch.Tensor
+
+    def at(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The logits at these of the labelled tokens, a mask over all of them; base has to have been asked of each."""
+        return self.logits[tokens[self.asked]]
+
+
+def base_logits(adapted: Any, model: Any, logits_of: Logits, asked: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Base's logits at the labelled tokens of `asked`, (tokens, vocabulary), in the batch's order, without gradient.
+
+    `adapted` is peft's model, `model` the same or what wraps it. Sequences without a labelled token are not read.
     """
-    wanted = (rehearsed["labels"][:, 1:] != IGNORED).any(dim=1)
+    wanted = (asked["labels"][:, 1:] != IGNORED).any(dim=1)
     with as_base(adapted):
-        base, _ = logits_of(model, {name: values[wanted] for name, values in rehearsed.items()})
-    return divergence(base, candidate)
+        base, _ = logits_of(model, {name: values[wanted] for name, values in asked.items()})
+    return base
 
 
 def divergence(base: torch.Tensor, candidate: torch.Tensor) -> torch.Tensor:

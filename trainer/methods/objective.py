@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import reduce
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -11,12 +12,14 @@ import torch
 from accelerate import Accelerator
 from torch.nn import functional
 
+from trainer.config import TargetLossSettings
 from trainer.data.encoding import IGNORED, Example, pad
 from trainer.data.feed import Row
 from trainer.data.lengths import grouped
 from trainer.data.packing import packed_tensors
 from trainer.methods.devices import onto
-from trainer.methods.kl import kl_to_base
+from trainer.methods.kl import BaseLogits, base_logits, divergence
+from trainer.methods.target_loss import anchor_sum, learnt_sum
 
 _PASS: Final = 48  # tokens that cost as much as a pass costs beside its tokens: SmolLM2, one core
 
@@ -24,15 +27,37 @@ Batch = dict[str, torch.Tensor]
 
 
 class Losses(NamedTuple):
-    """What a step minimises, in nats per labelled token: the data's cross entropy, and the weighted KL from base."""
+    """What a step minimises, in nats per labelled token: the data's cross entropy, and the weighted KLs from base.
+
+    `kl` is on what is rehearsed, `anchor_kl` on the target.
+    """
 
     data: float
     kl: float
+    anchor_kl: float = 0.0
 
     @property
     def total(self) -> float:
-        """Both."""
-        return self.data + self.kl
+        """All three."""
+        return self.data + self.kl + self.anchor_kl
+
+    def plus(self, other: Losses) -> Losses:
+        """Of both parts of a step together."""
+        return Losses(self.data + other.data, self.kl + other.kl, self.anchor_kl + other.anchor_kl)
+
+
+class _Read(NamedTuple):
+    """What a pass read at its labelled tokens: the candidate's logits, the tokens, and base's logits.
+
+    `rehearsed` marks those whose divergence counts, `target` those that are learnt as `TargetLossSettings` say; None
+    where there is nothing of that to do.
+    """
+
+    logits: torch.Tensor
+    wanted: torch.Tensor
+    base: BaseLogits
+    rehearsed: torch.Tensor | None
+    target: torch.Tensor | None
 
 
 class Objective:
@@ -41,6 +66,7 @@ class Objective:
     A step's loss is the sum over its labelled tokens divided by how many there are in the whole step. Taken in parts,
     one after another or on several processes, it is the same number, and so is its gradient. Each rehearsed token adds
     `kl` times its KL(base || candidate) to the sum; without `learn` that is all that it adds, and it is not counted.
+    The new task's tokens add what `target` makes of them, and are counted whatever it makes.
     """
 
     def __init__(
@@ -52,10 +78,11 @@ class Objective:
         packed: bool = False,
         kl: float = 0.0,
         learn: bool = True,
+        target: TargetLossSettings | None = None,
     ) -> None:
         self._model, self._accelerator = model, accelerator
         self._padding, self._packed = padding, packed
-        self._kl, self._learn = kl, learn
+        self._kl, self._learn, self._target = kl, learn, target
         self._dtype = next(model.parameters()).dtype  # the embeddings' is that of what attention sees
 
     def tokens(self, rows: Sequence[Row]) -> int:
@@ -77,7 +104,7 @@ class Objective:
         passes = self._passes(mine)
         known = rows if len(passes) == 1 else ()  # every process asks base where any of them has to
         parts = [self._pass(part, tokens, known or part) for part in passes]
-        return Losses(sum(part.data for part in parts), sum(part.kl for part in parts))
+        return reduce(Losses.plus, parts)
 
     def _passes(self, rows: Sequence[Row]) -> list[list[Row]]:
         """The rows that are read together. Several processes have to read as often as each other: once."""
@@ -89,24 +116,60 @@ class Objective:
 
     def _pass(self, mine: Sequence[Row], tokens: int, known: Sequence[Row]) -> Losses:
         processes = self._accelerator.num_processes
-        batch = self._batch(mine)
-        logits, wanted = labelled_logits(self._model, batch)
-        kl = logits.new_zeros((), dtype=torch.float32)
-        learnt: torch.Tensor | slice = slice(None)
-        if self._kl and any(row.rehearsed for row in known):
-            rehearsed = self._batch([row if row.rehearsed else _unlabelled(row) for row in mine])
-            among = (rehearsed["labels"][:, 1:] != IGNORED)[batch["labels"][:, 1:] != IGNORED]
-            adapted = self._accelerator.unwrap_model(self._model)
-            apart = kl_to_base(adapted, self._model, labelled_logits, rehearsed, logits[among])
-            kl = self._kl * apart / tokens
-            if not self._learn:
-                learnt = ~among
-        data = cross_entropy_sum(logits[learnt], wanted[learnt]) / tokens
-        self._accelerator.backward((data + kl) * processes)  # gradients are averaged over processes
-        both: torch.Tensor = self._accelerator.reduce(
-            torch.stack([data.detach(), kl.detach()]), reduction="sum"
+        losses = data, kl, anchor_kl = self._losses(self._read(mine, known), tokens)
+        self._accelerator.backward(
+            (data + kl + anchor_kl) * processes
+        )  # gradients are averaged over processes
+        together: torch.Tensor = self._accelerator.reduce(
+            torch.stack([loss.detach() for loss in losses]), reduction="sum"
         )
-        return Losses(*both.tolist())
+        return Losses(*together.tolist())
+
+    def _read(self, mine: Sequence[Row], known: Sequence[Row]) -> _Read:
+        """What candidate and base say at the labelled tokens of `mine`, of which `known` decides what is looked at."""
+        logits, wanted = labelled_logits(self._model, self._batch(mine))
+
+        def marked(chosen: Callable[[Row], bool]) -> torch.Tensor:
+            return torch.tensor(_marks(mine, chosen), dtype=torch.bool, device=logits.device)
+
+        base = BaseLogits(logits.new_empty((0, logits.shape[-1])), marked(lambda _: False))
+        if any(self._asks_base(row) for row in known):
+            asked = self._batch([row if self._asks_base(row) else _unlabelled(row) for row in mine])
+            adapted = self._accelerator.unwrap_model(self._model)
+            base = BaseLogits(
+                base_logits(adapted, self._model, labelled_logits, asked), marked(self._asks_base)
+            )
+        holds = self._kl > 0 and any(row.rehearsed for row in known)
+        treats = self._target is not None and any(row.new_task for row in known)
+        return _Read(
+            logits,
+            wanted,
+            base,
+            marked(lambda row: row.rehearsed) if holds else None,
+            marked(lambda row: row.new_task) if treats else None,
+        )
+
+    def _asks_base(self, row: Row) -> bool:
+        of_target = self._target is not None and self._target.needs_base and row.new_task
+        return of_target or (self._kl > 0 and row.rehearsed)
+
+    def _losses(self, read: _Read, tokens: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Of what a pass read, in the order of `Losses`."""
+        logits, wanted, base, rehearsed, target = read
+        kl = anchor_kl = logits.new_zeros((), dtype=torch.float32)
+        plain: torch.Tensor | slice = slice(None)
+        if rehearsed is not None:
+            kl = self._kl * divergence(base.at(rehearsed), logits[rehearsed]) / tokens
+            if not self._learn:
+                plain = ~rehearsed
+        if self._target is None or target is None:
+            return cross_entropy_sum(logits[plain], wanted[plain]) / tokens, kl, anchor_kl
+        plain = ~target if isinstance(plain, slice) else plain & ~target
+        own = logits[target], wanted[target], base.at(target)
+        data = cross_entropy_sum(logits[plain], wanted[plain]) + learnt_sum(self._target, *own)
+        if self._target.kl > 0:
+            anchor_kl = self._target.kl * anchor_sum(self._target, *own) / tokens
+        return data / tokens, kl, anchor_kl
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
         if self._packed:
@@ -121,6 +184,11 @@ class Objective:
 def labelled_tokens(rows: Sequence[Row]) -> int:
     """How many tokens the loss counts: every label but an example's first, which nothing predicts."""
     return sum(label != IGNORED for row in rows for label in row.example.labels[1:])
+
+
+def _marks(rows: Sequence[Row], chosen: Callable[[Row], bool]) -> list[bool]:
+    """Of each labelled token, in the rows' order as in a batch's, whether it is one of a chosen row's."""
+    return [chosen(row) for row in rows for label in row.example.labels[1:] if label != IGNORED]
 
 
 def completion_loss(model: Any, batch: Batch) -> torch.Tensor:

@@ -20,6 +20,7 @@ FIGURES: Final = {
     "loss": ("loss", "Loss of the last step."),
     "gradient_norm": ("gradient_norm", "Length of the last step's gradient, before clipping."),
     "kl": ("kl", "KL divergence of the candidate from base on what is rehearsed."),
+    "anchor_kl": ("anchor_kl", "KL divergence of the candidate from base on the target's tokens."),
     "ewc": ("ewc", "Penalty for moving weights that base's abilities lie in."),
     "target": ("target_ratio", "Mean score on the target at the last checkpoint that was asked."),
     "retention": ("retention_ratio", "What adjacent capabilities kept of base's scores, at that checkpoint."),

@@ -10,7 +10,7 @@ import pytest
 from trainer.config import TrainSettings
 from trainer.data.reading import named_by_content
 
-LATER = {"general", "general_share", "kl_prompts", "most_kl", "keep", "prune", "average"}
+LATER = {"general", "general_share", "kl_prompts", "most_kl", "keep", "prune", "average", "target"}
 
 
 def settings(**changed: Any) -> TrainSettings:
@@ -40,6 +40,7 @@ def test_what_came_later_and_is_not_used_is_not_in_a_training_s_name() -> None:
     ("changed", "named"),
     [
         ({"average": {"last": 0.5}}, {"average"}),
+        ({"target": {"weigh": "entropy"}}, {"target"}),
         ({"merge": {"prune": {"keep": 0.2}}}, {"prune", "keep"}),
         ({"lora": {"variant": "oplora", "keep": 8}}, {"keep"}),
         ({"rehearsal": {"kl": 1.0, "general": 10}}, {"general"}),

@@ -29,6 +29,10 @@ METHODS: dict[str, dict[str, Any]] = {
     "sparse sam": {"sam": {"layers": 0.2, "every": 2}},
     "sam on osf": {"sam": {}, "lora": {"rank": 2, "variant": "osf"}},
     "average": {"average": {"last": 0.6}},
+    "soft target": {"target": {"weigh": "entropy"}},
+    "asft": {"target": {"weigh": "probability", "kl": 0.1}},
+    "mask the target": {"target": {"kl": 1.0, "kl_without_label": True}},
+    "low perplexity": {"target": {"most_perplexity": 60.0}},
     "half way": {"merge": {"weights": [0.5]}},
     "slerp": {"merge": {"method": "slerp", "weights": [0.5]}},
     "pruned": {"merge": {"prune": {"keep": 0.2}}},
@@ -37,6 +41,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "ewc": {"strength": 1e4, "storage": "factored"},
         "sam": {"layers": 0.5, "every": 3},
         "average": {"last": 0.5},
+        "target": {"weigh": "entropy", "kl": 0.2, "kl_without_label": True},
         "merge": {"method": "slerp", "weights": [0.7], "prune": {"keep": 0.5}},
     },
 }
