@@ -134,4 +134,4 @@ def test_a_pruned_candidate_says_so_in_its_manifest_in_its_report_and_while_it_i
         says = "20% of the entries" in (folder / "training.html").read_text()
         assert says == (name == "pruned")
         assert any("adapter/ is not pruned" in line for line in told[name]) == says
-        assert attest(folder).settings["merge"]["prune"] == merge.get("prune")
+        assert attest(folder).settings["merge"].get("prune") == merge.get("prune")
