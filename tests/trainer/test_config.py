@@ -69,7 +69,10 @@ def test_a_name_that_would_leave_the_models_folder_is_refused(tmp_path: Path) ->
         ("rehearsal: {exemplars: false, general: 9, self_generated: 2}\n", "follow those of capabilities"),
         ("checkpoints: {most_kl: 0.5}\n", "set 'items' above 0"),
         ("checkpoints: {items: 8, most_kl: 0}\nbrief: b\n", "checkpoints.most_kl"),
-        ("checkpoints: {items: 8, most_kl: 1}\nlora: {variant: osf}\nbrief: b\n", "most_kl: needs base under"),
+        (
+            "checkpoints: {items: 8, most_kl: 1}\nlora: {variant: osf}\nbrief: b\n",
+            "most_kl: needs base under",
+        ),
         ("decontaminate: {}\n", "decontaminate: needs the capability brief"),
         ("mix: [{path: a.tsv, share: 0.1, answer_phrase: So.}]\n", "answer_phrase"),
     ],

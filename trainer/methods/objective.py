@@ -117,9 +117,7 @@ class Objective:
     def _pass(self, mine: Sequence[Row], tokens: int, known: Sequence[Row]) -> Losses:
         processes = self._accelerator.num_processes
         losses = data, kl, anchor_kl = self._losses(self._read(mine, known), tokens)
-        self._accelerator.backward(
-            (data + kl + anchor_kl) * processes
-        )  # gradients are averaged over processes
+        self._accelerator.backward((data + kl + anchor_kl) * processes)  # gradients are averaged over them
         together: torch.Tensor = self._accelerator.reduce(
             torch.stack([loss.detach() for loss in losses]), reduction="sum"
         )

@@ -16,7 +16,7 @@ from trainer.config import TargetLossSettings
 from trainer.methods.kl import divergence
 
 MOST_LIKELY: Final = 20
-"""Over so many tokens the entropy is taken: 0.999 correlated with that over the whole vocabulary in the paper."""
+"""Over so many tokens the entropy is taken, as in the paper's own code: a sort of the whole vocabulary is dear."""
 
 
 def learnt_sum(
@@ -84,7 +84,7 @@ def without_label(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Logits of the same distributions without the label, renormalised over the rest of the vocabulary.
 
     Between two such the label's logit has no gradient: raising it is not opposed. Mask the Target, Xu et al. 2026,
-    https://arxiv.org/abs/2605.29498.
+    https://arxiv.org/abs/2605.29498, of which the abstract alone was at hand: the direction is that of `kl`.
     """
     least = torch.finfo(torch.float32).min  # of probability 0; with -inf the divergence would be inf - inf
     return logits.float().scatter(-1, labels[:, None], least)

@@ -143,6 +143,21 @@ def test_of_a_step_only_the_target_s_tokens_are_learnt_otherwise(packed: bool) -
     assert losses.kl == 0.0
 
 
+def test_a_step_taken_in_parts_is_the_same_step() -> None:
+    net = changed().eval()
+    given_ = rows(False, True, False)
+    settings = TargetLossSettings(weigh="probability", kl=0.7, kl_without_label=True, most_perplexity=40.0)
+    whole, gradients = stepped(net, given_, kl=0.5, learn=False, target=settings)
+    objective = Objective(net, Accelerator(cpu=True), 0, kl=0.5, learn=False, target=settings)
+    net.zero_grad()
+    parts = [objective.backward([row], objective.tokens(given_)) for row in given_]
+    for one, figures in zip(whole, zip(*parts, strict=True), strict=True):
+        assert one == pytest.approx(sum(figures), rel=1e-4)
+    summed = [weight.grad for weight in net.parameters() if weight.grad is not None]
+    for mine, theirs in zip(summed, gradients, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-3, atol=1e-6)
+
+
 def test_settings_that_change_nothing_are_plain_cross_entropy() -> None:
     net = changed()
     plain, gradients = stepped(net, rows(False, True, False), kl=0.5)
