@@ -104,8 +104,8 @@ class TargetLossSettings(Settings):
     """How the target's tokens are learnt, where not by plain cross entropy; what is mixed in or rehearsed is not meant.
 
     `weigh` takes each token's cross entropy times the entropy of the candidate's prediction (EAFT) or the probability
-    of the label in it (DFT). Tokens to which base gives a perplexity above `most_perplexity` are not learnt (STM; 2.5
-    in its paper). `kl` weighs KL(base || candidate) at every token of the target, `kl_without_label` of the
+    of the label in it (DFT). Tokens to which base gives a perplexity above `most_perplexity` are not learnt
+    (STM). `kl` weighs KL(base || candidate) at every token of the target, `kl_without_label` of the
     distributions without the label. `most_perplexity` and `kl` need an adapter that can be switched off, which osf
     is not.
     """

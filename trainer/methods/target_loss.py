@@ -74,7 +74,7 @@ def probability_weights(cross_entropies: torch.Tensor) -> torch.Tensor:
 def learnable(base: torch.Tensor, labels: torch.Tensor, most_perplexity: float) -> torch.Tensor:
     """Which tokens are learnt, (tokens,) of bool: those to which base gives a perplexity 1/p of at most so much.
 
-    Selective Token Masking, Wu et al. 2025, https://arxiv.org/abs/2501.14315; 2.5 there.
+    Selective Token Masking, Wu et al. 2025, https://arxiv.org/abs/2501.14315.
     """
     surprises = functional.cross_entropy(base.float(), labels, reduction="none")
     return surprises <= math.log(most_perplexity)
